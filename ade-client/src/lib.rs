@@ -1,0 +1,1 @@
+//! Apple Automated Device Enrollment (ADE, formerly DEP): token, session, devices, profiles.

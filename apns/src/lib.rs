@@ -1,0 +1,1 @@
+//! MDM push over Apple's push service (APNs).

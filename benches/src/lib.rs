@@ -1,0 +1,1 @@
+//! Benchmarks and the harness of the comparisons with peers.

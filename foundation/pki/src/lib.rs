@@ -1,0 +1,1 @@
+//! Certificates, keys, CSRs and CMS for Apple MDM, on OpenSSL.

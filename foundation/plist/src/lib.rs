@@ -1,0 +1,1 @@
+//! Bounded XML and binary property lists for serde.

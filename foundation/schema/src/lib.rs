@@ -1,0 +1,1 @@
+//! Apple's device-management schema as data: versions, targets, findings.

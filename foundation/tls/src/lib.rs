@@ -1,0 +1,1 @@
+//! TLS streams for tokio on OpenSSL: roots, client identity, ALPN, peer certificate.

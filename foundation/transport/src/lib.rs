@@ -1,0 +1,1 @@
+//! HTTP transport trait, sans-IO requests and retry policy.

@@ -1,0 +1,1 @@
+//! Apple MDM check-in messages, commands, responses and identifiers.

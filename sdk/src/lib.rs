@@ -1,0 +1,1 @@
+//! The Apple MDM crates behind one name.

@@ -1,0 +1,1 @@
+//! MDM check-in and command endpoints over store traits.

@@ -1,0 +1,1 @@
+//! A fake Apple for tests: ADE service and APNs over real sockets.

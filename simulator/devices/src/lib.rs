@@ -1,0 +1,1 @@
+//! Simulated Apple devices that enrol, check in and answer commands.
