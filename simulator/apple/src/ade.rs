@@ -1,0 +1,1 @@
+//! A fake device-assignment service, over raw HTTP and JSON.
