@@ -30,6 +30,7 @@ pub trait ApiRequest {
     ///
     /// # Errors
     /// The peer's refusal, or an answer that cannot be read.
+    #[allow(clippy::wrong_self_convention)] // reads what came from HTTP, on behalf of this request
     fn from_http(&self, response: http::Response<Bytes>) -> Result<Self::Response, Self::Error>;
 }
 
