@@ -1,0 +1,155 @@
+//! An enrolment as the store keeps it, of a device or of one of its users.
+//!
+//! What may happen to it is decided in [`decide`], and nowhere else.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use mdm_core::{PushMagic, PushToken, Secret, Topic};
+use mdm_pki::{Certificate, DigestAlgorithm};
+use mdm_protocol::EnrollmentId;
+
+use crate::Body;
+
+pub mod decide;
+
+/// What is known of one enrolment.
+///
+/// A device and each of its users have one of their own; the certificate is the device's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Enrollment {
+    /// Who it is.
+    pub id: EnrollmentId,
+    /// How far it has come.
+    pub status: EnrollmentStatus,
+    /// The certificate that the device must show; `None` for a user.
+    pub certificate: Option<Fingerprint>,
+    /// Where to push; `None` until the first `TokenUpdate` after `Authenticate`.
+    pub push: Option<PushAddress>,
+    /// How many `TokenUpdate`s came since `Authenticate` (Q14).
+    pub token_update_tally: u64,
+    /// The last `AwaitingConfiguration` that the device stated (Q12: a message without it changes
+    /// nothing).
+    pub awaiting_configuration: Option<bool>,
+    /// The last `UnlockToken` that the device sent (Q12).
+    pub unlock_token: Option<Secret<Vec<u8>>>,
+    /// The bootstrap token that the device deposited.
+    pub bootstrap_token: Option<Secret<Vec<u8>>>,
+    /// The serial number of `Authenticate`; a user enrolment tells none.
+    pub serial_number: Option<String>,
+    /// The short name of a user.
+    pub user_short_name: Option<String>,
+    /// The last `Authenticate` as it came.
+    pub authenticate: Option<Body>,
+    /// When the last `Authenticate` came.
+    pub authenticated_at: Option<DateTime<Utc>>,
+    /// When the first `TokenUpdate` after it came.
+    pub enrolled_at: Option<DateTime<Utc>>,
+    /// When it was disabled, if it is.
+    pub disabled_at: Option<DateTime<Utc>>,
+}
+
+impl Enrollment {
+    /// An enrolment of which nothing but the name is known.
+    pub fn new(id: EnrollmentId) -> Self {
+        Self {
+            id,
+            status: EnrollmentStatus::Authenticated,
+            certificate: None,
+            push: None,
+            token_update_tally: 0,
+            awaiting_configuration: None,
+            unlock_token: None,
+            bootstrap_token: None,
+            serial_number: None,
+            user_short_name: None,
+            authenticate: None,
+            authenticated_at: None,
+            enrolled_at: None,
+            disabled_at: None,
+        }
+    }
+
+    /// The enrolment after `edit`: sets several fields in one expression.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+/// How far an enrolment has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EnrollmentStatus {
+    /// `Authenticate` came, `TokenUpdate` not yet: it cannot be pushed to.
+    Authenticated,
+    /// It can be pushed to.
+    Enrolled,
+    /// It checked out, or is a user of a device that checked out or began anew.
+    Disabled,
+}
+
+/// Where an enrolment is pushed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PushAddress {
+    /// The topic of the push certificate that the enrolment profile named.
+    pub topic: Topic,
+    /// The device's address at Apple's push service.
+    pub token: PushToken,
+    /// The word that the device expects in the push.
+    pub magic: PushMagic,
+}
+
+impl PushAddress {
+    /// An address.
+    pub fn new(topic: Topic, token: PushToken, magic: PushMagic) -> Self {
+        Self {
+            topic,
+            token,
+            magic,
+        }
+    }
+}
+
+/// The SHA-256 of a certificate's DER: how a certificate is pinned to an enrolment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// Takes the digest's bytes.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The fingerprint of `certificate`.
+    pub fn of(certificate: &Certificate) -> Self {
+        let mut bytes = [0; 32];
+        for (to, from) in bytes
+            .iter_mut()
+            .zip(certificate.fingerprint(DigestAlgorithm::Sha256))
+        {
+            *to = from;
+        }
+        Self(bytes)
+    }
+
+    /// The digest's bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}

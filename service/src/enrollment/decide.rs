@@ -1,0 +1,408 @@
+//! What a check-in message does to an enrolment: pure, so that the rules live once and every store
+//! only loads and commits.
+//!
+//! ```text
+//! load(id, certificate) -> Loaded    decide(&Loaded, &Sender, Message) -> Step    commit(id, version, Step)
+//! ```
+//!
+//! The unit of change is a device with all its users: each step moves the device's version, so two
+//! messages of one device never overwrite each other.
+
+use chrono::{DateTime, Utc};
+use mdm_core::Secret;
+use mdm_protocol::EnrollmentId;
+
+use super::{Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
+use crate::{Body, Event, EventKind, event::AuthenticateReason};
+
+/// How often the enrolment of a device was changed; 0 for a device never seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Version(u64);
+
+impl Version {
+    /// A device never seen.
+    pub const UNSEEN: Self = Self(0);
+
+    /// Takes a number that the store kept.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The version after one more change.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// What a store knows that bears on a check-in message.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Loaded {
+    /// The version of the device.
+    pub version: Version,
+    /// The device, if it was ever seen.
+    pub device: Option<Enrollment>,
+    /// The user, if the message is a user's and the user was ever seen.
+    pub user: Option<Enrollment>,
+    /// The device that the message's certificate was ever pinned to.
+    pub certificate_owner: Option<EnrollmentId>,
+}
+
+impl Loaded {
+    /// A device never seen, with a certificate never seen.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is known after `edit`.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+/// Who sent a check-in message, and when it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sender {
+    /// The device, or the user.
+    pub id: EnrollmentId,
+    /// The certificate that the message came with.
+    pub certificate: Fingerprint,
+    /// When it came.
+    pub at: DateTime<Utc>,
+}
+
+impl Sender {
+    /// A sender.
+    pub fn new(id: EnrollmentId, certificate: Fingerprint, at: DateTime<Utc>) -> Self {
+        Self {
+            id,
+            certificate,
+            at,
+        }
+    }
+}
+
+/// A check-in message that changes an enrolment, reduced to what changes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Message {
+    /// `Authenticate`.
+    #[non_exhaustive]
+    Authenticate {
+        /// The serial number, if the message tells it.
+        serial_number: Option<String>,
+        /// The message as it came.
+        raw: Body,
+    },
+    /// `TokenUpdate`.
+    #[non_exhaustive]
+    TokenUpdate {
+        /// Where to push from now on.
+        push: PushAddress,
+        /// `UnlockToken`, if the message has it.
+        unlock_token: Option<Secret<Vec<u8>>>,
+        /// `AwaitingConfiguration`, if the message has it.
+        awaiting_configuration: Option<bool>,
+        /// `UserShortName`, if the message has it.
+        user_short_name: Option<String>,
+    },
+    /// `CheckOut`.
+    CheckOut,
+    /// `SetBootstrapToken`; without a token the stored one is removed.
+    #[non_exhaustive]
+    SetBootstrapToken {
+        /// The token.
+        token: Option<Secret<Vec<u8>>>,
+    },
+}
+
+impl Message {
+    /// `Authenticate`.
+    pub fn authenticate(serial_number: Option<String>, raw: impl Into<Body>) -> Self {
+        Self::Authenticate {
+            serial_number,
+            raw: raw.into(),
+        }
+    }
+
+    /// `TokenUpdate` with nothing but the address; see [`Message::TokenUpdate`] for the rest.
+    pub fn token_update(push: PushAddress) -> Self {
+        Self::TokenUpdate {
+            push,
+            unlock_token: None,
+            awaiting_configuration: None,
+            user_short_name: None,
+        }
+    }
+
+    /// `SetBootstrapToken`; an empty token counts as none.
+    pub fn set_bootstrap_token(token: Option<Vec<u8>>) -> Self {
+        Self::SetBootstrapToken {
+            token: token.filter(|token| !token.is_empty()).map(Secret::new),
+        }
+    }
+}
+
+/// Why a message is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The certificate is not the one that is pinned to the device, or no such device enrolled.
+    #[error("the certificate is not pinned to this enrolment")]
+    NotPinned,
+    /// `Authenticate` with a certificate that was pinned to another device before (Q4).
+    #[error("the certificate belongs to another enrolment")]
+    CertificateReused,
+    /// `Authenticate` on a user channel, which does not exist.
+    #[error("a user cannot authenticate an enrolment")]
+    WrongChannel,
+}
+
+/// What changes besides the named enrolments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Cascade {
+    /// Nothing.
+    #[default]
+    None,
+    /// What is queued for the step's user is cancelled.
+    User,
+    /// What is queued for the device and for all its users is cancelled, and all its users become
+    /// [`Disabled`](EnrollmentStatus::Disabled).
+    Device,
+}
+
+/// A change to commit as one: all of it or nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// When the change happens: the time of what the cascade cancels and disables.
+    pub at: DateTime<Utc>,
+    /// The device as it is from now on. Its `certificate` is recorded as belonging to it for good.
+    pub device: Option<Enrollment>,
+    /// The user as it is from now on.
+    pub user: Option<Enrollment>,
+    /// What goes with it. Comes before the new state of `user`.
+    pub cascade: Cascade,
+    /// What the vendor is told.
+    pub events: Vec<Event>,
+}
+
+impl Step {
+    /// A step that changes nothing.
+    pub fn new(at: DateTime<Utc>) -> Self {
+        Self {
+            at,
+            device: None,
+            user: None,
+            cascade: Cascade::None,
+            events: Vec::new(),
+        }
+    }
+
+    /// Whether there is nothing to commit.
+    pub fn is_empty(&self) -> bool {
+        self.device.is_none()
+            && self.user.is_none()
+            && self.cascade == Cascade::None
+            && self.events.is_empty()
+    }
+}
+
+/// Decides what `message` does.
+///
+/// # Errors
+/// [`Refusal`] if the message must not be taken; then nothing changes.
+pub fn decide(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step, Refusal> {
+    match message {
+        Message::Authenticate { serial_number, raw } => {
+            authenticate(loaded, sender, serial_number, raw)
+        }
+        Message::TokenUpdate { .. } => token_update(loaded, sender, message),
+        Message::CheckOut => check_out(loaded, sender),
+        Message::SetBootstrapToken { token } => set_bootstrap_token(loaded, sender, token),
+    }
+}
+
+/// Whether `sender` may speak for the enrolment: the rule for every message but `Authenticate`.
+///
+/// # Errors
+/// [`Refusal::NotPinned`] if not.
+pub fn authorize<'a>(loaded: &'a Loaded, sender: &Sender) -> Result<&'a Enrollment, Refusal> {
+    loaded
+        .device
+        .as_ref()
+        .filter(|device| device.certificate == Some(sender.certificate))
+        .ok_or(Refusal::NotPinned)
+}
+
+fn authenticate(
+    loaded: &Loaded,
+    sender: &Sender,
+    serial_number: Option<String>,
+    raw: Body,
+) -> Result<Step, Refusal> {
+    if sender.id.channel().is_user() {
+        return Err(Refusal::WrongChannel);
+    }
+    if loaded
+        .certificate_owner
+        .as_ref()
+        .is_some_and(|owner| *owner != sender.id)
+    {
+        return Err(Refusal::CertificateReused);
+    }
+    let mut step = Step::new(sender.at);
+    let reason = match &loaded.device {
+        None => AuthenticateReason::NewDevice,
+        Some(known) if known.certificate != Some(sender.certificate) => {
+            AuthenticateReason::NewCertificate
+        }
+        // The answer was lost and the device repeats itself: what was queued meanwhile stays.
+        Some(known) if known.status == EnrollmentStatus::Authenticated => return Ok(step),
+        Some(_) => AuthenticateReason::SameCertificate,
+    };
+    // Escrowed tokens outlive an `Authenticate`: a device that kept its data may still need them.
+    // The first `TokenUpdate` tells whether it did.
+    let (unlock_token, bootstrap_token) = loaded.device.as_ref().map_or((None, None), |known| {
+        (known.unlock_token.clone(), known.bootstrap_token.clone())
+    });
+    step.device = Some(Enrollment {
+        status: EnrollmentStatus::Authenticated,
+        certificate: Some(sender.certificate),
+        unlock_token,
+        bootstrap_token,
+        serial_number,
+        authenticate: Some(raw),
+        authenticated_at: Some(sender.at),
+        ..Enrollment::new(sender.id.clone())
+    });
+    step.cascade = Cascade::Device;
+    step.events = vec![event(sender, EventKind::Authenticated { reason })];
+    Ok(step)
+}
+
+fn token_update(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step, Refusal> {
+    let device = authorize(loaded, sender)?;
+    let Message::TokenUpdate {
+        push,
+        unlock_token,
+        awaiting_configuration,
+        user_short_name,
+    } = message
+    else {
+        return Ok(Step::new(sender.at));
+    };
+    let is_user = sender.id != device.id;
+    let mut state = if is_user {
+        loaded
+            .user
+            .clone()
+            .unwrap_or_else(|| Enrollment::new(sender.id.clone()))
+    } else {
+        device.clone()
+    };
+    // A user that was disabled comes back anew; so its tally starts again (Q14).
+    if is_user && state.status == EnrollmentStatus::Disabled {
+        state.token_update_tally = 0;
+    }
+    let first = state.token_update_tally == 0;
+    if first && awaiting_configuration == Some(true) {
+        // Setup Assistant is running, so the device was erased: what was escrowed opens nothing now.
+        state.unlock_token = None;
+        state.bootstrap_token = None;
+    }
+    state.status = EnrollmentStatus::Enrolled;
+    state.disabled_at = None;
+    state.push = Some(push);
+    state.token_update_tally = state.token_update_tally.saturating_add(1);
+    // Q12: what the message leaves out stays as it was.
+    state.unlock_token = unlock_token.or(state.unlock_token);
+    state.awaiting_configuration = awaiting_configuration.or(state.awaiting_configuration);
+    state.user_short_name = user_short_name.or(state.user_short_name);
+    if first {
+        state.enrolled_at = Some(sender.at);
+    }
+    let kind = if first {
+        EventKind::Enrolled {
+            awaiting_configuration: state.awaiting_configuration.unwrap_or(false),
+        }
+    } else {
+        EventKind::TokenUpdated {
+            tally: state.token_update_tally,
+        }
+    };
+    let mut step = Step::new(sender.at);
+    step.events = vec![event(sender, kind)];
+    if is_user {
+        step.user = Some(state);
+    } else {
+        step.device = Some(state);
+    }
+    Ok(step)
+}
+
+fn check_out(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
+    let device = authorize(loaded, sender)?;
+    let mut step = Step::new(sender.at);
+    let is_user = sender.id != device.id;
+    let known = if is_user {
+        loaded.user.as_ref()
+    } else {
+        Some(device)
+    };
+    let Some(known) = known.filter(|known| known.status != EnrollmentStatus::Disabled) else {
+        return Ok(step);
+    };
+    let state = Enrollment {
+        status: EnrollmentStatus::Disabled,
+        disabled_at: Some(sender.at),
+        push: None,
+        ..known.clone()
+    };
+    // Q14: a user who leaves does not unenrol the device; a device that leaves takes its users along.
+    if is_user {
+        step.user = Some(state);
+        step.cascade = Cascade::User;
+    } else {
+        step.device = Some(state);
+        step.cascade = Cascade::Device;
+    }
+    step.events = vec![event(sender, EventKind::CheckedOut)];
+    Ok(step)
+}
+
+fn set_bootstrap_token(
+    loaded: &Loaded,
+    sender: &Sender,
+    token: Option<Secret<Vec<u8>>>,
+) -> Result<Step, Refusal> {
+    let device = authorize(loaded, sender)?;
+    let mut step = Step::new(sender.at);
+    if device.bootstrap_token != token {
+        step.events = vec![event(
+            sender,
+            EventKind::BootstrapToken {
+                stored: token.is_some(),
+            },
+        )];
+        step.device = Some(Enrollment {
+            bootstrap_token: token,
+            ..device.clone()
+        });
+    }
+    Ok(step)
+}
+
+fn event(sender: &Sender, kind: EventKind) -> Event {
+    Event::new(sender.id.clone(), sender.at, kind)
+}

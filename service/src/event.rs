@@ -1,0 +1,82 @@
+//! What a vendor wants to hear of: written to the outbox in the same commit as what it tells.
+
+use chrono::{DateTime, Utc};
+use mdm_protocol::EnrollmentId;
+use serde::{Deserialize, Serialize};
+
+/// Something that happened to an enrolment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// Whose enrolment it is: the device's, or one of its users'.
+    pub enrollment: EnrollmentId,
+    /// When the service took it in.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// An event of `enrollment`.
+    pub fn new(enrollment: EnrollmentId, at: DateTime<Utc>, kind: EventKind) -> Self {
+        Self {
+            enrollment,
+            at,
+            kind,
+        }
+    }
+}
+
+/// What happened. Holds no secret: a vendor may log it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A device began to enrol (`Authenticate`). What was queued for it and its users is cancelled.
+    #[non_exhaustive]
+    Authenticated {
+        /// Why it is taken for a new enrolment or a repeated one.
+        reason: AuthenticateReason,
+    },
+    /// The first `TokenUpdate` after `Authenticate`: the enrolment can be pushed to from now on.
+    #[non_exhaustive]
+    Enrolled {
+        /// Whether the device waits in Setup Assistant for `DeviceConfigured`.
+        awaiting_configuration: bool,
+    },
+    /// A later `TokenUpdate`.
+    #[non_exhaustive]
+    TokenUpdated {
+        /// How many since `Authenticate`, this one included.
+        tally: u64,
+    },
+    /// `CheckOut`: the device, or the user, is managed no longer. What was queued is cancelled.
+    CheckedOut,
+    /// The device deposited its bootstrap token, or took it back.
+    #[non_exhaustive]
+    BootstrapToken {
+        /// Whether there is one now.
+        stored: bool,
+    },
+    /// A command got its final answer.
+    #[non_exhaustive]
+    CommandSettled {
+        /// Which command.
+        command_uuid: String,
+        /// The `Status` that the device gave.
+        status: String,
+    },
+}
+
+/// Why an `Authenticate` was taken as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AuthenticateReason {
+    /// Never seen before.
+    NewDevice,
+    /// Known, and presents another certificate: wiped, or enrolled anew.
+    NewCertificate,
+    /// Known, with the certificate that it had: the profile was removed and installed again.
+    SameCertificate,
+}
