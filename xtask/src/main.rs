@@ -1,2 +1,65 @@
-//! Project automation.
-fn main() {}
+//! Project automation: `cargo xtask COMMAND`. One module a command.
+//!
+//! This package depends on nothing of the house and links no OpenSSL, so that it builds on a bare
+//! machine and can say what is missing there.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A program: this is how it talks.
+
+mod bench;
+mod ci;
+mod conformance;
+mod demo;
+mod metadata;
+mod openssl;
+mod peers;
+mod rules;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use run::Outcome;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  demo [--vendored] [-- ARGS]  from a server token to a managed Mac, on this machine
+  test [-- FILTER]             the whole test suite; lists what it skipped for want of a peer
+  ci                           everything that has to hold before a change lands
+  rules                        the dependency rules alone
+  bench NAME                   one comparison with its peers
+  peers                        builds and lists the peers of tests and comparisons
+  conformance [--from PATH]    decodes Apple's examples under PATH/vectors (../shared)
+
+REQUIRE_PEERS=1 makes a skipped test a failure.
+--vendored builds OpenSSL from source; it is chosen by itself where OpenSSL's headers are missing.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[&str]) -> Outcome {
+    match arguments {
+        ["demo", rest @ ..] => demo::demo(rest),
+        ["test", rest @ ..] => test::test(rest),
+        ["ci"] => ci::ci(),
+        ["rules"] => rules::rules(),
+        ["bench", name, rest @ ..] => bench::bench(name, rest),
+        ["bench"] => Err(format!("which comparison? {}", bench::offered()).into()),
+        ["peers"] => peers::peers(),
+        ["conformance"] => conformance::conformance(None),
+        ["conformance", "--from", path] => conformance::conformance(Some(path.as_ref())),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(format!("unknown arguments: {}\n\n{USAGE}", arguments.join(" ")).into()),
+    }
+}
