@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::conformance;
 use crate::demo;
-use crate::metadata::{Metadata, Package};
+use crate::metadata::{Metadata, Package, VENDORED};
 use crate::openssl;
 use crate::rules;
 use crate::run::{self, Outcome};
@@ -18,6 +18,8 @@ struct Run {
     metadata: Metadata,
     /// The `--features` value: everything but `vendored`.
     features: String,
+    /// OpenSSL is built from source.
+    vendored: bool,
     tally: Tally,
 }
 
@@ -43,10 +45,12 @@ const STEPS: &[Step] = &[
 pub(crate) fn ci() -> Outcome {
     let metadata =
         Metadata::load(true).map_err(|failure| format!("step `lock file` failed: {failure}"))?;
-    let features = metadata.full(openssl::vendored(false)?);
+    let vendored = openssl::vendored(false)?;
+    let features = metadata.full(vendored);
     let mut run = Run {
         metadata,
         features,
+        vendored,
         tally: Tally::default(),
     };
     let mut durations = Vec::new();
@@ -107,17 +111,15 @@ fn clippy(run: &mut Run) -> Outcome {
 }
 
 /// The comparisons and the fuzz targets build, by lock files of their own.
-fn outside(_: &mut Run) -> Outcome {
+fn outside(run: &mut Run) -> Outcome {
     for manifest in outside_manifests() {
-        let arguments = [
-            "clippy",
-            "--quiet",
-            "--locked",
-            "--all-targets",
-            "--manifest-path",
-        ];
+        let arguments = ["clippy", "--quiet", "--locked", "--all-targets"];
         let mut command = run::cargo(&arguments);
-        run::succeed(command.args([manifest, "--", "--deny", "warnings"]))?;
+        command.args(["--manifest-path", manifest]);
+        if run.vendored {
+            command.args(["--features", VENDORED]);
+        }
+        run::succeed(command.args(["--", "--deny", "warnings"]))?;
     }
     Ok(())
 }
