@@ -1,0 +1,84 @@
+//! `Authenticate`: the first message of an enrolment.
+
+use mdm_core::{SerialNumber, Topic, Udid};
+use serde::{Deserialize, Serialize};
+
+use crate::id::has_ids;
+
+/// A device asks to be enrolled; on the device channel only.
+///
+/// Answered with 200 to go on. What makes a re-enrolment or a renewal of the identity differ from
+/// a new device shows only in the `TokenUpdate` that follows. Apple: "Authenticate".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct Authenticate {
+    /// `Topic`: the push topic that the enrolment profile named.
+    pub topic: Topic,
+    /// `UDID`; absent in User Enrolment.
+    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    pub udid: Option<Udid>,
+    /// `EnrollmentID`; User Enrolment only.
+    #[serde(
+        rename = "EnrollmentID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub enrollment_id: Option<String>,
+    /// `DeviceName`: the name that the device's user gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+    /// `Model`: such as `MacBookPro18,3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// `ModelName`: such as `MacBook Pro`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_name: Option<String>,
+    /// `ProductName`: such as `iPhone14,2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_name: Option<String>,
+    /// `OSVersion`.
+    #[serde(rename = "OSVersion", default, skip_serializing_if = "Option::is_none")]
+    pub os_version: Option<String>,
+    /// `BuildVersion`: such as `20B101`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_version: Option<String>,
+    /// `SerialNumber`; absent in User Enrolment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial_number: Option<SerialNumber>,
+    /// `IMEI`.
+    #[serde(rename = "IMEI", default, skip_serializing_if = "Option::is_none")]
+    pub imei: Option<String>,
+    /// `MEID`.
+    #[serde(rename = "MEID", default, skip_serializing_if = "Option::is_none")]
+    pub meid: Option<String>,
+}
+
+impl Authenticate {
+    /// A message without an identity yet: set `udid`, or `enrollment_id` in User Enrolment.
+    pub fn new(topic: Topic) -> Self {
+        Self {
+            topic,
+            udid: None,
+            enrollment_id: None,
+            device_name: None,
+            model: None,
+            model_name: None,
+            product_name: None,
+            os_version: None,
+            build_version: None,
+            serial_number: None,
+            imei: None,
+            meid: None,
+        }
+    }
+
+    /// Sets optional keys.
+    #[must_use]
+    pub fn with(mut self, set: impl FnOnce(&mut Self)) -> Self {
+        set(&mut self);
+        self
+    }
+}
+
+has_ids! { Authenticate { udid, enrollment_id } }

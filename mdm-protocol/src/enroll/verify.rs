@@ -1,0 +1,109 @@
+//! The signature of MachineInfo, and of the other documents that a device signs before it is
+//! enrolled.
+
+use chrono::{DateTime, Utc};
+use mdm_pki::{
+    Certificate,
+    cms::{Limits, SignedData, Verify},
+};
+
+use super::MachineInfo;
+use crate::error::Error;
+
+/// The authorities that issue device certificates, pinned.
+///
+/// Pin the issuing authority itself (the "Apple iPhone Device CA"), not only Apple's root: the root
+/// has signed much else. Validity does not count, because that authority expired in 2014 and its
+/// issuer in 2022, and devices still sign with what they issued (Q2).
+#[derive(Debug, Clone)]
+pub struct DeviceAuthorities {
+    pinned: Vec<Certificate>,
+}
+
+impl DeviceAuthorities {
+    /// Takes the pinned authorities.
+    ///
+    /// # Errors
+    /// [`MachineInfoError::NotAnAuthority`] for a certificate that may not issue others.
+    pub fn new(pinned: Vec<Certificate>) -> Result<Self, MachineInfoError> {
+        if pinned.iter().all(Certificate::is_ca) {
+            Ok(Self { pinned })
+        } else {
+            Err(MachineInfoError::NotAnAuthority)
+        }
+    }
+
+    /// Verifies a signed MachineInfo: DER or BER, with signed attributes or without, exactly one
+    /// signer whose certificate a pinned authority issued (Q2).
+    ///
+    /// `now` is not compared with anything that decides; it is what the signature library wants.
+    ///
+    /// # Errors
+    /// [`MachineInfoError`].
+    pub fn verify(
+        &self,
+        cms: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<VerifiedMachineInfo, MachineInfoError> {
+        let signed = SignedData::parse(cms, &Limits::default())?;
+        let content = signed.content().ok_or(MachineInfoError::NoContent)?;
+        let signer = self.signer(&signed, now)?;
+        Ok(VerifiedMachineInfo {
+            info: MachineInfo::decode(content)?,
+            signer,
+        })
+    }
+
+    fn signer(
+        &self,
+        signed: &SignedData,
+        now: DateTime<Utc>,
+    ) -> Result<Certificate, MachineInfoError> {
+        let [_] = signed.signers() else {
+            return Err(MachineInfoError::Signers(signed.signers().len()));
+        };
+        let layers = signed.verify(&Verify::new(&self.pinned, now));
+        let [layer] =
+            <[_; 1]>::try_from(layers).map_err(|layers| MachineInfoError::Signers(layers.len()))?;
+        layer.signature.map_err(MachineInfoError::Signature)?;
+        layer.chain.map_err(MachineInfoError::Untrusted)?;
+        Ok(layer.signer)
+    }
+}
+
+/// A MachineInfo that a genuine device signed, and the certificate that it signed with.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VerifiedMachineInfo {
+    /// What the device says.
+    pub info: MachineInfo,
+    /// The device's certificate.
+    pub signer: Certificate,
+}
+
+/// Why a signed MachineInfo does not count.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MachineInfoError {
+    /// A certificate to pin that may not issue others.
+    #[error("a pinned certificate is no certificate authority")]
+    NotAnAuthority,
+    /// No CMS message that can be read.
+    #[error("the signed MachineInfo cannot be read")]
+    Cms(#[from] mdm_pki::Error),
+    /// A detached signature.
+    #[error("the CMS message carries no MachineInfo")]
+    NoContent,
+    /// Not exactly one signer.
+    #[error("the MachineInfo has {0} signers, not one")]
+    Signers(usize),
+    /// The signature is not over this content by this certificate.
+    #[error("the signature of the MachineInfo is not valid")]
+    Signature(#[source] mdm_pki::Error),
+    /// No pinned authority issued the signer's certificate.
+    #[error("no pinned authority issued the signer's certificate")]
+    Untrusted(#[source] mdm_pki::Error),
+    /// The content is no MachineInfo.
+    #[error(transparent)]
+    Document(#[from] Error),
+}

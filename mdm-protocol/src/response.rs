@@ -1,0 +1,251 @@
+//! Reports: what a device PUTs to `ServerURL`, a command's result or a mere "idle".
+//!
+//! Two steps: [`Envelope`] is read wherever it can be read at all and settles the command; the typed
+//! body is a second, fallible step over the kept bytes. A body that nobody can decode can therefore
+//! never block a queue.
+
+mod device_information;
+mod infer;
+
+use std::fmt;
+
+use mdm_core::{Udid, open_enum};
+use mdm_plist::{Dictionary, Limits, Value};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+
+pub use self::{
+    device_information::{
+        AccessibilitySettings, AdminAccount, DeviceInformationResponse, MdmOptions,
+        OrganizationInfo, OsUpdateSettings, QueryResponses, ServiceSubscription,
+        SoftwareUpdateSettings,
+    },
+    infer::infer_request_type,
+};
+use crate::{error::Error, id::has_ids};
+
+open_enum! {
+    /// What became of a command, or of the wish for one.
+    pub enum Status {
+        /// Done; the result is in the body.
+        Acknowledged = "Acknowledged",
+        /// Not done; why is in the error chain.
+        Error = "Error",
+        /// Not understood; often without an error chain (Q17).
+        CommandFormatError = "CommandFormatError",
+        /// No result: the device asks for the next command.
+        Idle = "Idle",
+        /// Not now, because of what the user does; offer it again after an `Idle` (Q17).
+        NotNow = "NotNow",
+    }
+}
+
+impl Status {
+    /// Whether this answers a command for good: neither `Idle` nor `NotNow`.
+    ///
+    /// An unknown status counts as final, so that it cannot keep a command in the queue for ever.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Idle | Self::NotNow)
+    }
+}
+
+/// What a report says about itself: from whom, about which command, how it went.
+///
+/// Only `Status` is required. A key that has an unusable value counts as absent.
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct Envelope {
+    /// `Status`.
+    pub status: Status,
+    /// `CommandUUID`; absent with `Idle`.
+    #[serde(rename = "CommandUUID", default, deserialize_with = "lenient")]
+    pub command_uuid: Option<String>,
+    /// `UDID`; absent in User Enrolment.
+    #[serde(rename = "UDID", default, deserialize_with = "lenient_udid")]
+    pub udid: Option<Udid>,
+    /// `UserID`: on a user channel.
+    #[serde(rename = "UserID", default, deserialize_with = "lenient")]
+    pub user_id: Option<String>,
+    /// `UserShortName`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub user_short_name: Option<String>,
+    /// `UserLongName`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub user_long_name: Option<String>,
+    /// `EnrollmentID`; User Enrolment only.
+    #[serde(rename = "EnrollmentID", default, deserialize_with = "lenient")]
+    pub enrollment_id: Option<String>,
+    /// `EnrollmentUserID`; the user channel of User Enrolment only.
+    #[serde(rename = "EnrollmentUserID", default, deserialize_with = "lenient")]
+    pub enrollment_user_id: Option<String>,
+    /// `RequestType`: some macOS versions send it, most devices do not; route by `command_uuid`
+    /// (Q17).
+    #[serde(default, deserialize_with = "lenient")]
+    pub request_type: Option<String>,
+    /// `NotOnConsole`: the user is logged in but not at the screen.
+    #[serde(default, deserialize_with = "lenient_bool")]
+    pub not_on_console: Option<bool>,
+    /// `ErrorChain`: why it failed, outermost first; empty where nothing was said (Q17).
+    #[serde(default, deserialize_with = "error_chain")]
+    pub error_chain: Vec<ErrorChainItem>,
+    /// The report as it came.
+    #[serde(skip)]
+    pub raw: Vec<u8>,
+}
+
+impl Envelope {
+    /// Reads a report, XML or binary, within the default [`Limits`].
+    ///
+    /// # Errors
+    /// [`Error::Plist`] for what is no property list or has no `Status`.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        Self::decode_with(bytes, &Limits::default())
+    }
+
+    /// Reads a report within limits of the caller's choice.
+    ///
+    /// # Errors
+    /// See [`decode`](Self::decode).
+    pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        let mut envelope: Self = mdm_plist::from_slice_with(bytes, limits)?;
+        envelope.raw = bytes.to_vec();
+        Ok(envelope)
+    }
+
+    /// The result as the type that the command asked for, from the kept bytes.
+    ///
+    /// # Errors
+    /// [`Error::OtherType`] when the report names another `RequestType`; [`Error::Plist`] when a key
+    /// of the result is missing or of the wrong type.
+    pub fn body<T: Body>(&self) -> Result<T, Error> {
+        self.body_with(&Limits::default())
+    }
+
+    /// The result, within limits of the caller's choice.
+    ///
+    /// # Errors
+    /// See [`body`](Self::body).
+    pub fn body_with<T: Body>(&self, limits: &Limits) -> Result<T, Error> {
+        match &self.request_type {
+            Some(found) if !T::REQUEST_TYPE.is_empty() && found != T::REQUEST_TYPE => {
+                Err(Error::OtherType {
+                    wanted: T::REQUEST_TYPE,
+                    found: found.clone(),
+                })
+            }
+            _ => Ok(mdm_plist::from_slice_with(&self.raw, limits)?),
+        }
+    }
+
+    /// Every key of the report.
+    ///
+    /// # Errors
+    /// [`Error::Plist`] only where the bytes were changed since they were decoded.
+    pub fn dictionary(&self) -> Result<Dictionary, Error> {
+        Ok(mdm_plist::from_slice(&self.raw)?)
+    }
+}
+
+has_ids! {
+    Envelope { udid, user_id, user_short_name, enrollment_id, enrollment_user_id }
+}
+
+impl fmt::Debug for Envelope {
+    /// Shows the length of the body only: it may hold unlock tokens and keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("status", &self.status)
+            .field("command_uuid", &self.command_uuid)
+            .field("udid", &self.udid)
+            .field("user_id", &self.user_id)
+            .field("enrollment_id", &self.enrollment_id)
+            .field("enrollment_user_id", &self.enrollment_user_id)
+            .field("request_type", &self.request_type)
+            .field("error_chain", &self.error_chain)
+            .field("raw", &format_args!("{} bytes", self.raw.len()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The typed result of one type of command.
+pub trait Body: DeserializeOwned {
+    /// `RequestType` of the command; empty for a body that fits any.
+    const REQUEST_TYPE: &'static str;
+}
+
+/// The result of a command that has none but its status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NoBody {}
+
+impl Body for NoBody {
+    const REQUEST_TYPE: &'static str = "";
+}
+
+/// One reason of a failure; any part of it may be missing (Q17).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct ErrorChainItem {
+    /// `ErrorCode`: means something within its domain only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<i64>,
+    /// `ErrorDomain`: such as `MCProfileErrorDomain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_domain: Option<String>,
+    /// `LocalizedDescription`: in the device's language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub localized_description: Option<String>,
+    /// `USEnglishDescription`: in English.
+    #[serde(
+        rename = "USEnglishDescription",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub us_english_description: Option<String>,
+}
+
+impl ErrorChainItem {
+    /// Sets some keys.
+    #[must_use]
+    pub fn with(mut self, set: impl FnOnce(&mut Self)) -> Self {
+        set(&mut self);
+        self
+    }
+
+    /// Takes what is usable.
+    fn from_value(value: &Value) -> Option<Self> {
+        let item = value.as_dictionary()?;
+        let text = |key| item.get(key).and_then(Value::as_string).map(str::to_owned);
+        Some(Self {
+            error_code: item.get("ErrorCode").and_then(Value::as_signed_integer),
+            error_domain: text("ErrorDomain"),
+            localized_description: text("LocalizedDescription"),
+            us_english_description: text("USEnglishDescription"),
+        })
+    }
+}
+
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.into_string())
+}
+
+fn lenient_udid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Udid>, D::Error> {
+    Ok(lenient(deserializer)?.and_then(|text| Udid::new(text).ok()))
+}
+
+fn lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_boolean())
+}
+
+fn error_chain<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ErrorChainItem>, D::Error> {
+    let items = match Value::deserialize(deserializer)? {
+        Value::Array(items) => items,
+        one => vec![one],
+    };
+    Ok(items
+        .iter()
+        .filter_map(ErrorChainItem::from_value)
+        .collect())
+}
