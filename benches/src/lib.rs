@@ -14,6 +14,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`comparison`] | [`Comparison`] and [`Case`]: what is compared, and the runs |
+//! | [`documents`] | property lists of real shape and size, to measure on |
 //! | [`report`] | [`Line`], [`Unit`]: medians, ratios and how they are printed |
 //!
 //! ```
@@ -41,6 +42,7 @@
 //! depend on the peers; `cargo xtask bench NAME` builds and runs one.
 
 pub mod comparison;
+pub mod documents;
 pub mod report;
 
 pub use comparison::{Case, Comparison};
