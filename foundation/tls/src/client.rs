@@ -10,6 +10,7 @@ use openssl::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
+    below::Below,
     context,
     error::{Error, ErrorKind},
     roots::Roots,
@@ -50,7 +51,7 @@ impl ClientConfig {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut stream = tokio_openssl::SslStream::new(self.session(server_name)?, io)?;
+        let mut stream = tokio_openssl::SslStream::new(self.session(server_name)?, Below::new(io))?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
             return Err(Error::from_handshake(error, stream.ssl().verify_result()));
         }

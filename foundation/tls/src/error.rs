@@ -80,14 +80,17 @@ impl Error {
         else {
             return error;
         };
-        let ours = Self::from_ssl(inner);
-        let kind = match ours.kind {
+        Self::from_ssl(inner).into_io()
+    }
+
+    pub(crate) fn into_io(self) -> io::Error {
+        let kind = match self.kind {
             ErrorKind::Io(kind) => kind,
-            _ if ours.is_own_certificate_refused() => io::ErrorKind::PermissionDenied,
+            _ if self.is_own_certificate_refused() => io::ErrorKind::PermissionDenied,
             ErrorKind::Alert(_) => io::ErrorKind::ConnectionAborted,
             _ => io::ErrorKind::InvalidData,
         };
-        io::Error::new(kind, ours)
+        io::Error::new(kind, self)
     }
 
     fn from_ssl(error: &ssl::Error) -> Self {
@@ -128,7 +131,7 @@ impl Error {
         Self::new(kind, detail.to_owned())
     }
 
-    fn cut_short() -> Self {
+    pub(crate) fn cut_short() -> Self {
         Self::new(
             ErrorKind::Io(io::ErrorKind::UnexpectedEof),
             "the peer closed the connection without ending TLS".to_owned(),

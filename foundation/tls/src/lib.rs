@@ -45,6 +45,7 @@ pub mod roots;
 pub mod server;
 pub mod stream;
 
+mod below;
 mod context;
 
 pub use client::{ClientConfig, ClientConfigBuilder};

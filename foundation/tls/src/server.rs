@@ -10,6 +10,7 @@ use openssl::{
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
+    below::Below,
     context,
     error::{Error, ErrorKind},
     roots,
@@ -67,7 +68,7 @@ impl ServerConfig {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut stream = tokio_openssl::SslStream::new(Ssl::new(&self.context)?, io)?;
+        let mut stream = tokio_openssl::SslStream::new(Ssl::new(&self.context)?, Below::new(io))?;
         if let Err(error) = Pin::new(&mut stream).accept().await {
             return Err(Error::from_handshake(error, stream.ssl().verify_result()));
         }

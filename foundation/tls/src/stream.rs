@@ -9,17 +9,17 @@ use std::{
 use mdm_pki::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::error::Error;
+use crate::{below::Below, error::Error};
 
 /// A TLS stream over `S`, its handshake done and its peer verified as configured.
 ///
 /// What goes wrong inside TLS later arrives as an `io::Error` in which [`Error::find`] finds the
 /// reason; an alert about our certificate has the kind `PermissionDenied`, a connection cut short
 /// `UnexpectedEof`.
-pub struct TlsStream<S>(tokio_openssl::SslStream<S>);
+pub struct TlsStream<S>(tokio_openssl::SslStream<Below<S>>);
 
 impl<S> TlsStream<S> {
-    pub(crate) fn new(stream: tokio_openssl::SslStream<S>) -> Self {
+    pub(crate) fn new(stream: tokio_openssl::SslStream<Below<S>>) -> Self {
         Self(stream)
     }
 
@@ -46,12 +46,12 @@ impl<S> TlsStream<S> {
 
     /// The stream below.
     pub fn get_ref(&self) -> &S {
-        self.0.get_ref()
+        &self.0.get_ref().io
     }
 
     /// The stream below; reading or writing there breaks the TLS stream.
     pub fn get_mut(&mut self) -> &mut S {
-        self.0.get_mut()
+        &mut self.0.get_mut().io
     }
 }
 
@@ -69,7 +69,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Poll::Ready(ready!(Pin::new(&mut self.0).poll_read(cx, buf)).map_err(Error::wrap))
+        let room = buf.remaining();
+        ready!(Pin::new(&mut self.0).poll_read(cx, buf)).map_err(Error::wrap)?;
+        if room > 0 && buf.remaining() == room && self.0.get_ref().ended {
+            return Poll::Ready(Err(Error::cut_short().into_io()));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
