@@ -29,10 +29,12 @@ impl From<&str> for Failure {
     }
 }
 
-/// The workspace's folder.
+/// The workspace's folder. Cargo tells it at run time; what was compiled in may be another clone's,
+/// where clones share a target folder.
 pub(crate) fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().unwrap_or(package).to_owned()
+    let told = std::env::var_os("CARGO_MANIFEST_DIR");
+    let package = told.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    package.parent().map(Path::to_owned).unwrap_or(package)
 }
 
 /// The cargo that runs us, in the workspace's folder.
