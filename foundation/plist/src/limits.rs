@@ -39,10 +39,6 @@ impl Limits {
         change(&mut self);
         self
     }
-
-    pub(crate) fn depth(&self) -> usize {
-        self.depth.min(Self::MAX_DEPTH)
-    }
 }
 
 impl Default for Limits {
