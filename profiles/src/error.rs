@@ -1,0 +1,68 @@
+//! What can go wrong with a profile.
+
+use crate::mdm::InvalidAccessRights;
+
+/// Why a profile could not be read, built, signed or verified.
+///
+/// Printing it never repeats the profile: it may hold passwords.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No property list, one over the limits, or one whose keys have the wrong types.
+    #[error("the property list cannot be read or written")]
+    Plist(#[from] mdm_plist::Error),
+
+    /// A property list that is no profile.
+    #[error("the property list is no configuration profile")]
+    NotAProfile,
+
+    /// Bytes that are a CMS message where a plain profile was expected.
+    #[error("the profile is signed or encrypted and has to be opened first")]
+    Packed,
+
+    /// A payload of another type than asked for.
+    #[error("the payload is of type {found:.128}, not {wanted}")]
+    OtherType {
+        /// The type that was asked for.
+        wanted: &'static str,
+        /// The type that the payload has.
+        found: String,
+    },
+
+    /// A value that the device would refuse.
+    #[error("{key} {problem}")]
+    Invalid {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// Access rights that the device would refuse.
+    #[error(transparent)]
+    AccessRights(#[from] InvalidAccessRights),
+
+    /// Two payloads with one `PayloadIdentifier` or one `PayloadUUID`.
+    #[error("two payloads share one {0}")]
+    Duplicate(&'static str),
+
+    /// The signature could not be made or read.
+    #[cfg(feature = "crypto")]
+    #[error("the signature of the profile cannot be made or read")]
+    Crypto(#[from] mdm_pki::Error),
+
+    /// The signing key refused.
+    #[cfg(feature = "crypto")]
+    #[error("the key did not sign")]
+    Key(#[from] mdm_pki::KeyError),
+
+    /// A signature without the profile inside.
+    #[cfg(feature = "crypto")]
+    #[error("the CMS message carries no profile")]
+    NoContent,
+
+    /// A layer of the verification that the policy asks for does not hold.
+    #[cfg(feature = "crypto")]
+    #[error("the signature does not count: {0}")]
+    Rejected(#[from] crate::verify::Rejected),
+}

@@ -1,0 +1,209 @@
+//! The words of the `com.apple.mdm` payload: access rights, server capabilities, enrolment modes.
+
+use std::{error, fmt, ops::BitOr};
+
+use mdm_core::open_enum;
+use serde::{Deserialize, Serialize};
+
+/// What the server may do with the device: `AccessRights`.
+///
+/// A device accepts no right of zero, the right to install profiles only with the right to see
+/// them, and likewise for provisioning profiles; [`new`](Self::new) holds to that. An update of the
+/// enrolment profile may take rights away but never add one.
+///
+/// ```
+/// use mdm_profiles::AccessRights;
+///
+/// let rights = AccessRights::INSPECT_PROFILES | AccessRights::INSTALL_PROFILES;
+/// assert_eq!(rights.bits(), 3);
+/// assert!(rights.check().is_ok());
+/// assert!(AccessRights::INSTALL_PROFILES.check().is_err());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccessRights(u32);
+
+macro_rules! rights {
+    ($($(#[$doc:meta])* $name:ident = $bit:literal;)+) => {
+        impl AccessRights {
+            $($(#[$doc])* pub const $name: Self = Self($bit);)+
+
+            /// Every right that Apple has defined.
+            pub const ALL: Self = Self($($bit)|+);
+
+            const NAMES: &[(Self, &'static str)] = &[$((Self::$name, stringify!($name))),+];
+        }
+    };
+}
+
+rights! {
+    /// See the installed configuration profiles.
+    INSPECT_PROFILES = 1;
+    /// Install and remove configuration profiles; needs [`INSPECT_PROFILES`](Self::INSPECT_PROFILES).
+    INSTALL_PROFILES = 2;
+    /// Lock the device and remove its passcode.
+    LOCK = 4;
+    /// Erase the device.
+    ERASE = 8;
+    /// Ask about the device: capacity, serial number.
+    QUERY_DEVICE = 16;
+    /// Ask about networks: phone numbers, MAC addresses.
+    QUERY_NETWORK = 32;
+    /// See the installed provisioning profiles.
+    INSPECT_PROVISIONING_PROFILES = 64;
+    /// Install and remove provisioning profiles; needs
+    /// [`INSPECT_PROVISIONING_PROFILES`](Self::INSPECT_PROVISIONING_PROFILES).
+    INSTALL_PROVISIONING_PROFILES = 128;
+    /// See the installed apps.
+    INSPECT_APPS = 256;
+    /// Ask about restrictions.
+    QUERY_RESTRICTIONS = 512;
+    /// Ask about security.
+    QUERY_SECURITY = 1024;
+    /// Change settings.
+    SETTINGS = 2048;
+    /// Manage apps.
+    MANAGE_APPS = 4096;
+}
+
+impl AccessRights {
+    /// Takes the number as it stands in a profile.
+    ///
+    /// # Errors
+    /// See [`check`](Self::check).
+    pub fn new(bits: u32) -> Result<Self, InvalidAccessRights> {
+        Self(bits).check()
+    }
+
+    /// The number as it stands in a profile.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether every one of `rights` is among these.
+    pub const fn contains(self, rights: Self) -> bool {
+        self.0 & rights.0 == rights.0
+    }
+
+    /// Itself, where a device accepts it.
+    ///
+    /// # Errors
+    /// [`InvalidAccessRights`] for no right at all, a right that no bit is defined for, or one that
+    /// lacks the right it builds upon.
+    pub fn check(self) -> Result<Self, InvalidAccessRights> {
+        if self.0 == 0 {
+            return Err(InvalidAccessRights::None);
+        }
+        if !Self::ALL.contains(self) {
+            return Err(InvalidAccessRights::Undefined);
+        }
+        for (right, base) in [
+            (Self::INSTALL_PROFILES, Self::INSPECT_PROFILES),
+            (
+                Self::INSTALL_PROVISIONING_PROFILES,
+                Self::INSPECT_PROVISIONING_PROFILES,
+            ),
+        ] {
+            if self.contains(right) && !self.contains(base) {
+                return Err(InvalidAccessRights::InstallWithoutInspect);
+            }
+        }
+        Ok(self)
+    }
+}
+
+impl BitOr for AccessRights {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for AccessRights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut set = f.debug_set();
+        for (right, name) in Self::NAMES {
+            if self.contains(*right) {
+                set.entry(&format_args!("{name}"));
+            }
+        }
+        set.finish()
+    }
+}
+
+/// Access rights that no device accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidAccessRights {
+    /// Zero.
+    None,
+    /// A bit that Apple has not defined.
+    Undefined,
+    /// Installing without inspecting.
+    InstallWithoutInspect,
+}
+
+impl fmt::Display for InvalidAccessRights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "AccessRights must not be 0",
+            Self::Undefined => "AccessRights has a bit above 4096, which is not defined",
+            Self::InstallWithoutInspect => {
+                "AccessRights lets the server install what it may not inspect: 2 needs 1, 128 needs 64"
+            }
+        })
+    }
+}
+
+impl error::Error for InvalidAccessRights {}
+
+open_enum! {
+    /// What the server can do beyond the basic protocol: `ServerCapabilities`.
+    pub enum ServerCapability {
+        /// It takes user channels; needed for Shared iPad and for the users of a Mac.
+        PerUserConnections = "com.apple.mdm.per-user-connections",
+        /// It keeps bootstrap tokens; without it a Mac makes none.
+        BootstrapToken = "com.apple.mdm.bootstraptoken",
+        /// It answers `GetToken`.
+        Token = "com.apple.mdm.token",
+    }
+}
+
+open_enum! {
+    /// How an account-driven enrolment treats the device: `EnrollmentMode`.
+    pub enum EnrollmentMode {
+        /// The user's own device: User Enrolment.
+        Byod = "BYOD",
+        /// The organisation's device.
+        Adde = "ADDE",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_that_a_device_refuses_are_refused_here() {
+        for (bits, expected) in [
+            (0, InvalidAccessRights::None),
+            (2, InvalidAccessRights::InstallWithoutInspect),
+            (128, InvalidAccessRights::InstallWithoutInspect),
+            (2 | 64 | 128, InvalidAccessRights::InstallWithoutInspect),
+            (8192, InvalidAccessRights::Undefined),
+        ] {
+            assert_eq!(AccessRights::new(bits), Err(expected), "{bits}");
+        }
+        for bits in [1, 3, 64 | 128, 8191] {
+            assert_eq!(AccessRights::new(bits).unwrap().bits(), bits);
+        }
+    }
+
+    #[test]
+    fn all_rights_are_8191_and_are_named_in_debug() {
+        assert_eq!(AccessRights::ALL.bits(), 8191);
+        let rights = AccessRights::LOCK | AccessRights::ERASE;
+        assert_eq!(format!("{rights:?}"), "{LOCK, ERASE}");
+    }
+}
