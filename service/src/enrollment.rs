@@ -5,7 +5,7 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use mdm_core::{PushMagic, PushToken, Secret, Topic};
+use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, Topic};
 use mdm_pki::{Certificate, DigestAlgorithm};
 use mdm_protocol::EnrollmentId;
 
@@ -37,7 +37,7 @@ pub struct Enrollment {
     /// The bootstrap token that the device deposited.
     pub bootstrap_token: Option<Secret<Vec<u8>>>,
     /// The serial number of `Authenticate`; a user enrolment tells none.
-    pub serial_number: Option<String>,
+    pub serial_number: Option<SerialNumber>,
     /// The short name of a user.
     pub user_short_name: Option<String>,
     /// The last `Authenticate` as it came.
@@ -125,15 +125,16 @@ impl Fingerprint {
     }
 
     /// The fingerprint of `certificate`.
-    pub fn of(certificate: &Certificate) -> Self {
+    ///
+    /// # Errors
+    /// [`mdm_pki::Error`] if the digest cannot be computed.
+    pub fn of(certificate: &Certificate) -> Result<Self, mdm_pki::Error> {
+        let digest = certificate.fingerprint(DigestAlgorithm::Sha256)?;
         let mut bytes = [0; 32];
-        for (to, from) in bytes
-            .iter_mut()
-            .zip(certificate.fingerprint(DigestAlgorithm::Sha256))
-        {
+        for (to, from) in bytes.iter_mut().zip(digest) {
             *to = from;
         }
-        Self(bytes)
+        Ok(Self(bytes))
     }
 
     /// The digest's bytes.

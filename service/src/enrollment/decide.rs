@@ -9,7 +9,7 @@
 //! messages of one device never overwrite each other.
 
 use chrono::{DateTime, Utc};
-use mdm_core::Secret;
+use mdm_core::{Secret, SerialNumber};
 use mdm_protocol::EnrollmentId;
 
 use super::{Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
@@ -99,7 +99,7 @@ pub enum Message {
     #[non_exhaustive]
     Authenticate {
         /// The serial number, if the message tells it.
-        serial_number: Option<String>,
+        serial_number: Option<SerialNumber>,
         /// The message as it came.
         raw: Body,
     },
@@ -127,7 +127,7 @@ pub enum Message {
 
 impl Message {
     /// `Authenticate`.
-    pub fn authenticate(serial_number: Option<String>, raw: impl Into<Body>) -> Self {
+    pub fn authenticate(serial_number: Option<SerialNumber>, raw: impl Into<Body>) -> Self {
         Self::Authenticate {
             serial_number,
             raw: raw.into(),
@@ -145,9 +145,9 @@ impl Message {
     }
 
     /// `SetBootstrapToken`; an empty token counts as none.
-    pub fn set_bootstrap_token(token: Option<Vec<u8>>) -> Self {
+    pub fn set_bootstrap_token(token: Option<Secret<Vec<u8>>>) -> Self {
         Self::SetBootstrapToken {
-            token: token.filter(|token| !token.is_empty()).map(Secret::new),
+            token: token.filter(|token| !token.expose().is_empty()),
         }
     }
 }
@@ -248,7 +248,7 @@ pub fn authorize<'a>(loaded: &'a Loaded, sender: &Sender) -> Result<&'a Enrollme
 fn authenticate(
     loaded: &Loaded,
     sender: &Sender,
-    serial_number: Option<String>,
+    serial_number: Option<SerialNumber>,
     raw: Body,
 ) -> Result<Step, Refusal> {
     if sender.id.channel().is_user() {

@@ -1,0 +1,85 @@
+//! How a device proves which certificate it holds.
+
+use std::{error, fmt};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::Request;
+use mdm_pki::Certificate;
+use mdm_protocol::signature::{self, MessageVerifier};
+
+/// Finds the certificate behind a request.
+///
+/// Whether it is the right one for the enrolment is not decided here: the service pins it at
+/// `Authenticate` and compares from then on (Q4).
+#[async_trait]
+pub trait IdentitySource: fmt::Debug + Send + Sync {
+    /// The certificate whose key the sender proved to hold, issued by somebody who is trusted with
+    /// that.
+    ///
+    /// # Errors
+    /// [`IdentityError`] if there is no such proof; the device is answered 400.
+    async fn identify(
+        &self,
+        request: &Request<Bytes>,
+        now: DateTime<Utc>,
+    ) -> Result<Certificate, IdentityError>;
+}
+
+/// The `Mdm-Signature` header: a detached CMS signature over the body, made with the identity of the
+/// enrolment profile. Needs `SignMessage` in the profile.
+#[derive(Debug)]
+pub struct MdmSignature {
+    verifier: MessageVerifier,
+}
+
+impl MdmSignature {
+    /// Takes signatures of certificates that one of `issuers` issued, and nobody else's.
+    pub fn new(issuers: Vec<Certificate>) -> Self {
+        Self {
+            verifier: MessageVerifier::new(issuers),
+        }
+    }
+}
+
+#[async_trait]
+impl IdentitySource for MdmSignature {
+    async fn identify(
+        &self,
+        request: &Request<Bytes>,
+        now: DateTime<Utc>,
+    ) -> Result<Certificate, IdentityError> {
+        let header = request
+            .headers()
+            .get(signature::HEADER)
+            .ok_or(IdentityError::Missing)?;
+        let header = header.to_str().map_err(IdentityError::invalid)?;
+        self.verifier
+            .verify(header, request.body(), now)
+            .map_err(IdentityError::invalid)
+    }
+}
+
+/// Why nobody can be made out behind a request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// The request carries no proof.
+    #[error("the request carries no proof of identity")]
+    Missing,
+    /// The proof does not hold.
+    #[error("the proof of identity does not hold")]
+    Invalid(#[source] Box<dyn error::Error + Send + Sync>),
+}
+
+impl IdentityError {
+    /// The proof does not hold, and why: that goes to the log.
+    pub fn invalid(cause: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+        Self::Invalid(cause.into())
+    }
+
+    pub(crate) fn unusable(cause: mdm_pki::Error) -> Self {
+        Self::invalid(cause)
+    }
+}

@@ -1,0 +1,294 @@
+//! The two endpoints that a device speaks to: an HTTP request in, an HTTP response out.
+//!
+//! No framework inside: a vendor calls [`Service::handle`] from whatever serves HTTP.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use mdm_core::Clock;
+use mdm_protocol::{Command, EnrollmentId, checkin};
+
+use crate::{
+    CheckInExtension, IdentitySource, PushOutcome, Pusher, Store, StoreError,
+    queue::{CommandRecord, Enqueued, NewCommand, Sequence},
+};
+
+mod answer;
+mod check_in;
+mod report;
+mod salvage;
+
+use answer::Refused;
+
+/// Answers devices and queues commands for them. Clones share everything.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    identity: Arc<dyn IdentitySource>,
+    extension: Option<Arc<dyn CheckInExtension>>,
+    pusher: Option<Arc<dyn Pusher>>,
+    limits: Limits,
+    retry_after: Duration,
+}
+
+/// Bounds on what a device sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of a check-in message. Default 4 MiB: a declarative status report is the largest.
+    pub check_in_bytes: usize,
+    /// Bytes of a command report. Default 16 MiB: lists of applications grow large.
+    pub report_bytes: usize,
+    /// Depth and items of either; its own number of bytes does not count.
+    pub plist: mdm_plist::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            check_in_bytes: 4 << 20,
+            report_bytes: 16 << 20,
+            plist: mdm_plist::Limits::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// The limits after `edit`.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+/// Puts a [`Service`] together.
+#[must_use]
+pub struct Builder(Inner);
+
+impl Builder {
+    /// Answers the check-in messages that the service has no answer of its own to.
+    pub fn extension(mut self, extension: impl CheckInExtension + 'static) -> Self {
+        self.0.extension = Some(Arc::new(extension));
+        self
+    }
+
+    /// Sends the pushes of [`Service::push`]. Without one they are all `NotPushable`.
+    pub fn pusher(mut self, pusher: impl Pusher + 'static) -> Self {
+        self.0.pusher = Some(Arc::new(pusher));
+        self
+    }
+
+    /// Bounds on what a device sends.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.0.limits = limits;
+        self
+    }
+
+    /// What `Retry-After` says while the store fails, in whole seconds. Default 60 seconds.
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry_after = delay;
+        self
+    }
+
+    /// The service.
+    pub fn build(self) -> Service {
+        Service(Arc::new(self.0))
+    }
+}
+
+impl Service {
+    /// Begins a service on a store, with the clock that it lives by and the way in which devices
+    /// prove who they are.
+    pub fn builder(
+        store: impl Store + 'static,
+        clock: impl Clock + 'static,
+        identity: impl IdentitySource + 'static,
+    ) -> Builder {
+        Builder(Inner {
+            store: Arc::new(store),
+            clock: Arc::new(clock),
+            identity: Arc::new(identity),
+            extension: None,
+            pusher: None,
+            limits: Limits::default(),
+            retry_after: Duration::from_secs(60),
+        })
+    }
+
+    /// Answers a device, where one URL takes check-in messages and command reports: the content
+    /// type tells them apart (Q10).
+    ///
+    /// Never fails: whatever is wrong becomes a status. Neither 401 nor
+    /// `com.apple.unrecognized.device` is ever sent, since both make a device unenrol.
+    ///
+    /// | Status | When |
+    /// |---|---|
+    /// | 200 | taken; the body is the answer or the next command, or empty |
+    /// | 400 | malformed, of an unknown type, or without a valid signature |
+    /// | 403 | the certificate is not the one pinned to this enrolment |
+    /// | 405 | not `PUT` |
+    /// | 410 | `UserAuthenticate`: this user is not managed (Q15) |
+    /// | 413 | over the [`Limits`] |
+    /// | 503 | the store failed: nothing is recorded, `Retry-After` is set |
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        if is_check_in(&request) {
+            self.handle_check_in(request).await
+        } else {
+            self.handle_report(request).await
+        }
+    }
+
+    /// Answers at the `CheckInURL`.
+    #[tracing::instrument(name = "mdm.check_in", skip_all)]
+    pub async fn handle_check_in(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let answered = check_in::answer(&self.0, &request).await;
+        self.finish(answered)
+    }
+
+    /// Answers at the `ServerURL`.
+    #[tracing::instrument(name = "mdm.report", skip_all)]
+    pub async fn handle_report(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let answered = report::answer(&self.0, &request).await;
+        self.finish(answered)
+    }
+
+    /// Queues a command. The device fetches it with its next report; [`push`](Self::push) makes it
+    /// call.
+    ///
+    /// # Errors
+    /// [`EnqueueError`] if the command cannot be written as a property list or the store failed:
+    /// then nothing is queued.
+    pub async fn enqueue(
+        &self,
+        id: &EnrollmentId,
+        command: &Command,
+    ) -> Result<Enqueued, EnqueueError> {
+        let command = NewCommand::new(
+            id.clone(),
+            command.command_uuid(),
+            command.request_type(),
+            command.to_xml()?,
+            self.0.clock.now(),
+        );
+        let mut answers = self.0.store.enqueue(vec![command]).await?;
+        Ok(answers.pop().unwrap_or(Enqueued::NotEnrolled))
+    }
+
+    /// A command with what became of it: [`mdm_protocol::response::Envelope`] reads its result.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot answer.
+    pub async fn command(
+        &self,
+        id: &EnrollmentId,
+        command_uuid: &str,
+    ) -> Result<Option<CommandRecord>, StoreError> {
+        self.0.store.command(id, command_uuid).await
+    }
+
+    /// The enrolment's commands after `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot answer.
+    pub async fn commands(
+        &self,
+        id: &EnrollmentId,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<CommandRecord>, StoreError> {
+        self.0.store.commands(id, after, limit).await
+    }
+
+    /// Tells each enrolment to call; answers for each, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the addresses cannot be loaded: then nothing is sent.
+    pub async fn push(&self, ids: &[EnrollmentId]) -> Result<Vec<PushOutcome>, StoreError> {
+        let targets = self.0.store.push_targets(ids).await?;
+        let mut batch = Vec::new();
+        let mut places = Vec::new();
+        for (place, target) in targets.into_iter().enumerate() {
+            if let Some(target) = target {
+                batch.push(target);
+                places.push(place);
+            }
+        }
+        let mut outcomes = vec![PushOutcome::NotPushable; ids.len()];
+        if let (Some(pusher), false) = (&self.0.pusher, batch.is_empty()) {
+            for (place, outcome) in places.into_iter().zip(pusher.push(&batch).await) {
+                if let Some(slot) = outcomes.get_mut(place) {
+                    *slot = outcome;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// The store underneath.
+    pub fn store(&self) -> &dyn Store {
+        &*self.0.store
+    }
+
+    fn finish(&self, answered: Result<Response<Bytes>, Refused>) -> Response<Bytes> {
+        let response = answered.unwrap_or_else(|refused| refused.respond(self.0.retry_after));
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        response
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("store", &self.0.store)
+            .field("identity", &self.0.identity)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("store", &self.0.store)
+            .field("identity", &self.0.identity)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a command was not queued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// It holds what a property list cannot.
+    #[error("the command cannot be written")]
+    Command(#[from] mdm_protocol::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn is_check_in(request: &Request<Bytes>) -> bool {
+    request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .map(|value| value.as_bytes().trim_ascii_start())
+        .and_then(|value| value.get(..checkin::CONTENT_TYPE.len()))
+        .is_some_and(|start| start.eq_ignore_ascii_case(checkin::CONTENT_TYPE.as_bytes()))
+}
+
+/// What both endpoints ask of a request before they look into it.
+fn admit(request: &Request<Bytes>, limit: usize) -> Result<(), Refused> {
+    if request.method() != http::Method::PUT {
+        return Err(Refused::Status(StatusCode::METHOD_NOT_ALLOWED));
+    }
+    if request.body().len() > limit {
+        return Err(Refused::Status(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+    Ok(())
+}

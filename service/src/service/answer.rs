@@ -1,0 +1,91 @@
+//! Responses, and what becomes of a request that is not taken.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::{IdentityError, StoreError, enrollment::decide::Refusal};
+
+/// Why a request is not taken. Its text goes to the log and never to the device.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("refused with {0}")]
+    Status(StatusCode),
+    #[error("malformed: {0}")]
+    Malformed(#[from] mdm_protocol::Error),
+    #[error("malformed: {0}")]
+    Unusable(&'static str),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    #[error("this message is not answered here")]
+    Unanswered,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the enrolment kept changing")]
+    Contention,
+}
+
+impl From<mdm_protocol::id::IdError> for Refused {
+    fn from(error: mdm_protocol::id::IdError) -> Self {
+        Self::Malformed(error.into())
+    }
+}
+
+impl Refused {
+    /// The response. Its body is empty: a device reads none, and a stranger shall learn nothing.
+    pub(super) fn respond(&self, retry_after: Duration) -> Response<Bytes> {
+        let status = match self {
+            Self::Status(status) => *status,
+            Self::Malformed(_) | Self::Unusable(_) | Self::Identity(_) | Self::Unanswered => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Refusal(Refusal::WrongChannel) => StatusCode::BAD_REQUEST,
+            Self::Refusal(_) => StatusCode::FORBIDDEN,
+            Self::Store(_) | Self::Contention => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut response = empty(status);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::error!(error = %Chain(self), "not taken");
+            let seconds = HeaderValue::from(retry_after.as_secs());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        } else {
+            tracing::warn!(error = %Chain(self), status = status.as_u16(), "not taken");
+        }
+        response
+    }
+}
+
+/// An error with its causes, in one line.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// A response without a body.
+pub(super) fn empty(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+/// 200 with a property list.
+pub(super) fn plist(body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml; charset=UTF-8"),
+    );
+    response
+}

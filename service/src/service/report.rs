@@ -1,0 +1,95 @@
+//! The command endpoint: a report in, the next command out.
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use mdm_protocol::{
+    EnrollmentId,
+    id::HasIds,
+    response::{Envelope, Status},
+};
+
+use super::{
+    Inner, admit,
+    answer::{self, Refused},
+    salvage,
+};
+use crate::{
+    Event, EventKind, Fingerprint,
+    enrollment::decide::Refusal,
+    queue::{Polled, Report, ReportKind},
+};
+
+/// What a report says to the queue.
+pub(super) struct Heading {
+    pub(super) enrollment: EnrollmentId,
+    pub(super) status: Status,
+    pub(super) command_uuid: Option<String>,
+}
+
+pub(super) async fn answer(
+    service: &Inner,
+    request: &Request<Bytes>,
+) -> Result<Response<Bytes>, Refused> {
+    admit(request, service.limits.report_bytes)?;
+    let now = service.clock.now();
+    let certificate = service.identity.identify(request, now).await?;
+    let certificate = Fingerprint::of(&certificate).map_err(crate::IdentityError::unusable)?;
+    let body = request.body();
+    let Heading {
+        enrollment,
+        status,
+        command_uuid,
+    } = read(service, body)?;
+
+    let kind = match (status, command_uuid) {
+        (Status::Idle, _) => ReportKind::Idle,
+        // Taken for an `Idle` it would be offered the same command again and again.
+        (_, None) => return Err(Refused::Unusable("a report without CommandUUID")),
+        (Status::NotNow, Some(uuid)) => ReportKind::not_now(uuid),
+        (status, Some(uuid)) => {
+            let settled = EventKind::CommandSettled {
+                command_uuid: uuid.clone(),
+                status: status.to_string(),
+            };
+            let event = Event::new(enrollment.clone(), now, settled);
+            ReportKind::settles(uuid, status.as_str(), body.clone(), event)
+        }
+    };
+    let report = Report::new(enrollment.clone(), certificate, now, kind);
+    match service.store.record_report_and_next(report).await? {
+        Polled::NotPinned => Err(Refusal::NotPinned.into()),
+        Polled::Taken { settlement, next } => {
+            tracing::info!(
+                enrollment = %enrollment,
+                ?settlement,
+                next = next.as_ref().map(|next| next.command_uuid.as_str()),
+                "report"
+            );
+            Ok(next.map_or_else(
+                || answer::empty(StatusCode::OK),
+                |next| answer::plist(next.body.into_bytes()),
+            ))
+        }
+    }
+}
+
+/// Reads the heading; from a report that is no property list, by its visible keys: the command that
+/// it answers must not stay in the queue for that.
+fn read(service: &Inner, body: &Bytes) -> Result<Heading, Refused> {
+    let mut limits = service.limits.plist;
+    limits.bytes = service.limits.report_bytes;
+    match Envelope::decode_with(body, &limits) {
+        Ok(envelope) => Ok(Heading {
+            enrollment: envelope.enrollment_id()?,
+            status: envelope.status,
+            command_uuid: envelope.command_uuid,
+        }),
+        Err(error) => match salvage::heading(body) {
+            Some(heading) => {
+                tracing::warn!(error = %error, "an undecodable report is settled by its CommandUUID");
+                Ok(heading)
+            }
+            None => Err(error.into()),
+        },
+    }
+}

@@ -1,0 +1,108 @@
+//! One SQLite file: write-ahead log, one writer thread with group commit, several readers.
+//!
+//! Every write is durable before it is answered (`synchronous=FULL`). Writes that arrive while
+//! another is on its way to the disk share the next transaction, so a busy store needs fewer disk
+//! flushes than writes. Each write has a savepoint of its own: one that fails leaves no trace and
+//! does not touch its neighbours.
+
+use std::{num::NonZeroUsize, path::Path, time::Duration};
+
+use mdm_service::StoreError;
+
+mod commands;
+mod connection;
+mod engine;
+mod enrollments;
+mod error;
+mod migrations;
+mod outbox;
+mod rows;
+
+pub use migrations::SCHEMA_VERSION;
+
+/// The stores of `mdm-service` in one SQLite file.
+///
+/// Clones share the file, the threads and the limits. Once the last one is dropped the threads
+/// finish what is queued and end; [`close`](Self::close) waits for that.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    engine: engine::Engine,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it (readable by its owner alone) and bringing its schema up to
+    /// date.
+    ///
+    /// # Errors
+    /// [`StoreError`] whose kind is `SchemaTooNew` if a newer program wrote the file, `Corrupt` if
+    /// it is damaged or another program's, `Locked`, `ReadOnly`, `Full` or `Unreachable` as the file
+    /// system has it. The file is then as it was.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, Options::default()).await
+    }
+
+    /// [`open`](Self::open) with other options.
+    ///
+    /// # Errors
+    /// See [`open`](Self::open).
+    pub async fn open_with(path: impl AsRef<Path>, options: Options) -> Result<Self, StoreError> {
+        let engine = engine::Engine::start(connection::Target {
+            path: path.as_ref().to_owned(),
+            options,
+        })
+        .await?;
+        Ok(Self { engine })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        self.engine.path()
+    }
+
+    /// Finishes what is queued and closes the file. Every clone answers `Closed` from now on.
+    pub async fn close(self) {
+        self.engine.close().await;
+    }
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Connections that only read, each with a thread. Default 2.
+    pub readers: NonZeroUsize,
+    /// Steps that may wait for the writer; a caller beyond that waits to get in line. Default 1024.
+    pub queue: NonZeroUsize,
+    /// Most steps in one transaction. Default 256.
+    pub batch: NonZeroUsize,
+    /// How long to wait for another program's lock. Default 5 seconds.
+    pub busy_timeout: Duration,
+    /// Most bytes that the file may grow to, rounded down to pages; beyond, writes answer `Full`.
+    /// Default: the disk.
+    pub max_bytes: Option<u64>,
+    /// Opens an existing file without ever writing to it. Default no.
+    pub read_only: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let number = |n| NonZeroUsize::new(n).unwrap_or(NonZeroUsize::MIN);
+        Self {
+            readers: number(2),
+            queue: number(1024),
+            batch: number(256),
+            busy_timeout: Duration::from_secs(5),
+            max_bytes: None,
+            read_only: false,
+        }
+    }
+}
+
+impl Options {
+    /// The options after `edit`: sets several fields in one expression.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
