@@ -40,6 +40,10 @@ fn find() -> Result<(), String> {
         env::var_os("OPENSSL_DIR"),
     );
     let flags = match folder {
+        // The compiler would go on to its own folders, which is not what was asked for.
+        Some(folder) if !folder.join("openssl/opensslv.h").exists() => {
+            return Err(format!("no openssl/opensslv.h in {}", folder.display()));
+        }
         Some(folder) => vec![format!("-I{}", folder.display())],
         None => known_flags().ok_or("pkg-config does not know it and OPENSSL_DIR is not set")?,
     };
