@@ -1,0 +1,151 @@
+//! The ciphers of enveloped content: AES to write and read, DES only to read.
+
+use std::sync::OnceLock;
+
+use openssl::{
+    cipher::{Cipher, CipherRef},
+    cipher_ctx::CipherCtx,
+    lib_ctx::LibCtx,
+    provider::Provider,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    asn1::RawOid,
+    error::Error,
+    oid::{Oid, algorithm},
+};
+
+/// How content is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ContentCipher {
+    /// AES-128 in CBC mode: what Apple's server tokens and SCEP clients use.
+    Aes128Cbc,
+    /// AES-192 in CBC mode.
+    Aes192Cbc,
+    /// AES-256 in CBC mode.
+    Aes256Cbc,
+    /// Triple DES in CBC mode: read, never written.
+    TripleDesCbc,
+    /// Single DES in CBC mode: read where the policy allows it and OpenSSL still can; never written.
+    DesCbc,
+}
+
+impl ContentCipher {
+    const ALL: [Self; 5] = [
+        Self::Aes128Cbc,
+        Self::Aes192Cbc,
+        Self::Aes256Cbc,
+        Self::TripleDesCbc,
+        Self::DesCbc,
+    ];
+
+    /// The cipher's object identifier.
+    pub fn oid(self) -> Oid {
+        match self {
+            Self::Aes128Cbc => algorithm::AES128_CBC,
+            Self::Aes192Cbc => algorithm::AES192_CBC,
+            Self::Aes256Cbc => algorithm::AES256_CBC,
+            Self::TripleDesCbc => algorithm::DES_EDE3_CBC,
+            Self::DesCbc => algorithm::DES_CBC,
+        }
+    }
+
+    /// The length of its key in bytes.
+    pub fn key_len(self) -> usize {
+        match self {
+            Self::Aes128Cbc => 16,
+            Self::Aes192Cbc | Self::TripleDesCbc => 24,
+            Self::Aes256Cbc => 32,
+            Self::DesCbc => 8,
+        }
+    }
+
+    /// The length of a block and of the initialisation vector in bytes.
+    pub fn block_len(self) -> usize {
+        match self {
+            Self::TripleDesCbc | Self::DesCbc => 8,
+            _ => 16,
+        }
+    }
+
+    pub(super) fn from_oid(oid: RawOid<'_>) -> Option<Self> {
+        Self::ALL.into_iter().find(|cipher| oid.is(cipher.oid()))
+    }
+
+    fn is_written(self) -> bool {
+        !matches!(self, Self::TripleDesCbc | Self::DesCbc)
+    }
+
+    fn openssl(self) -> Result<&'static CipherRef, Error> {
+        Ok(match self {
+            Self::Aes128Cbc => Cipher::aes_128_cbc(),
+            Self::Aes192Cbc => Cipher::aes_192_cbc(),
+            Self::Aes256Cbc => Cipher::aes_256_cbc(),
+            Self::TripleDesCbc => Cipher::des_ede3_cbc(),
+            Self::DesCbc => single_des()?,
+        })
+    }
+
+    pub(super) fn encrypt(self, key: &[u8], iv: &[u8], content: &[u8]) -> Result<Vec<u8>, Error> {
+        if !self.is_written() {
+            return Err(Error::NotAllowed("DES for writing"));
+        }
+        let mut context = CipherCtx::new()?;
+        context.encrypt_init(Some(self.openssl()?), Some(key), Some(iv))?;
+        let mut out = Vec::with_capacity(content.len() + self.block_len());
+        context.cipher_update_vec(content, &mut out)?;
+        context.cipher_final_vec(&mut out)?;
+        Ok(out)
+    }
+
+    /// Every failure, be it of length or of padding, is the same [`Error::Decrypt`].
+    pub(super) fn decrypt(
+        self,
+        key: &[u8],
+        iv: &[u8],
+        encrypted: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let cipher = self.openssl()?;
+        let whole = !encrypted.is_empty() && encrypted.len() % self.block_len() == 0;
+        if key.len() != self.key_len() || iv.len() != self.block_len() || !whole {
+            return Err(Error::Decrypt);
+        }
+        let mut context = CipherCtx::new()?;
+        context.decrypt_init(Some(cipher), Some(key), Some(iv))?;
+        // Room for a block more, as OpenSSL asks for; nothing is reallocated, so no copy of the content stays behind.
+        let mut out = Zeroizing::new(vec![0; encrypted.len() + self.block_len()]);
+        let length = context.cipher_update(encrypted, Some(&mut out))?;
+        let rest = out.get_mut(length..).unwrap_or(&mut []);
+        let last = context.cipher_final(rest).map_err(|_| Error::Decrypt)?;
+        out.truncate(length + last);
+        Ok(out)
+    }
+}
+
+/// A library context of its own, so that the process's default context keeps to what it allows.
+struct Legacy {
+    des: Cipher,
+    // What the cipher was fetched from must outlive it.
+    _provider: Provider,
+    _context: LibCtx,
+}
+
+fn single_des() -> Result<&'static CipherRef, Error> {
+    static LEGACY: OnceLock<Option<Legacy>> = OnceLock::new();
+    LEGACY
+        .get_or_init(|| {
+            let context = LibCtx::new().ok()?;
+            let provider = Provider::load(Some(&context), "legacy").ok()?;
+            let des = Cipher::fetch(Some(&context), "DES-CBC", None).ok()?;
+            Some(Legacy {
+                des,
+                _provider: provider,
+                _context: context,
+            })
+        })
+        .as_ref()
+        .map(|legacy| &*legacy.des)
+        .ok_or(Error::LegacyProviderMissing("single DES"))
+}

@@ -1,0 +1,262 @@
+//! Reading signed data (RFC 5652, section 5). Verifying it is in `verify`.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    attributes,
+    ber::{Limits, normalize},
+    structures::{IssuerAndSerial, KEY_ID, SEQUENCE, SignedDataBody, SignerInfoBody, body},
+};
+use crate::{
+    asn1::{Tlv, elements, read, time},
+    certificate::Certificate,
+    digest::{DigestAlgorithm, digest},
+    error::Error,
+    oid::{self, Oid, algorithm},
+    pem,
+    signer::SignatureAlgorithm,
+};
+
+const WHAT: &str = "signed data";
+
+/// A signed message that has been read. That says nothing yet about its signatures: [`SignedData::verify`] does.
+#[derive(Debug, Clone)]
+pub struct SignedData {
+    content_type: Oid,
+    content: Option<Vec<u8>>,
+    certificates: Vec<Certificate>,
+    crls: Vec<Vec<u8>>,
+    signers: Vec<SignerInfo>,
+}
+
+impl SignedData {
+    /// Reads a message in DER, BER, PEM or base64.
+    ///
+    /// # Errors
+    /// [`Error::Ber`] for broken encoding and for input over the limits; [`Error::Malformed`].
+    pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        let bytes = pem::unwrap(WHAT, bytes)?;
+        let der = normalize(&bytes, limits)?;
+        let body: SignedDataBody<'_> = body(WHAT, oid::SIGNED_DATA, &der)?;
+        let certificates = certificates(&body)
+            .map(|der| Certificate::from_der(der?))
+            .collect::<Result<Vec<_>, _>>()?;
+        let crls = elements(body.crls.map_or(&[], |crls| crls.0))
+            .map(|crl| crl.map(|crl| crl.0.to_vec()))
+            .collect::<Result<_, _>>()?;
+        let content_type = body.content_info.content_type.oid()?;
+        let signers = elements(body.signers.0)
+            .map(|signer| SignerInfo::read(signer?, content_type, &certificates))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            content_type,
+            content: body.content_info.content.map(|content| content.0.to_vec()),
+            certificates,
+            crls,
+            signers,
+        })
+    }
+
+    /// The type of the content, mostly [`oid::DATA`].
+    pub fn content_type(&self) -> Oid {
+        self.content_type
+    }
+
+    /// The content; `None` when it is detached or omitted.
+    pub fn content(&self) -> Option<&[u8]> {
+        self.content.as_deref()
+    }
+
+    /// The content, taken out.
+    pub fn into_content(self) -> Option<Vec<u8>> {
+        self.content
+    }
+
+    /// The certificates that came along, in their order. Nothing vouches for them.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// The revocation lists that came along, in DER.
+    pub fn crls(&self) -> &[Vec<u8>] {
+        &self.crls
+    }
+
+    /// The signers.
+    pub fn signers(&self) -> &[SignerInfo] {
+        &self.signers
+    }
+}
+
+/// One signer of a message.
+#[derive(Debug, Clone)]
+pub struct SignerInfo {
+    pub(super) certificate: Option<Certificate>,
+    pub(super) digest: Option<DigestAlgorithm>,
+    pub(super) algorithm: Option<SignatureAlgorithm>,
+    pub(super) attributes: Option<Vec<u8>>,
+    pub(super) signature: Vec<u8>,
+    pub(super) content_type: Oid,
+    unsigned: Vec<u8>,
+}
+
+impl SignerInfo {
+    fn read(
+        element: Tlv<'_>,
+        content_type: Oid,
+        certificates: &[Certificate],
+    ) -> Result<Self, Error> {
+        let body: SignerInfoBody<'_> = read("signer", element.0)?;
+        let id = SignerId::read(body.signer)?;
+        Ok(Self {
+            certificate: certificates
+                .iter()
+                .find(|certificate| id.matches(certificate))
+                .cloned(),
+            digest: DigestAlgorithm::from_oid(body.digest_algorithm.oid),
+            algorithm: signature_algorithm(&body),
+            attributes: body
+                .signed_attributes
+                .map(|attributes| attributes.0.to_vec()),
+            signature: body.signature.0.to_vec(),
+            content_type,
+            unsigned: body
+                .unsigned_attributes
+                .map_or(Vec::new(), |set| set.0.to_vec()),
+        })
+    }
+
+    /// The signer's certificate, if it came along.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
+    }
+
+    /// The digest over the content; `None` for one unknown here.
+    pub fn digest_algorithm(&self) -> Option<DigestAlgorithm> {
+        self.digest
+    }
+
+    /// How the signature is made; `None` for an algorithm unknown here.
+    pub fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
+        self.algorithm
+    }
+
+    /// Whether there are signed attributes at all.
+    pub fn has_signed_attributes(&self) -> bool {
+        self.attributes.is_some()
+    }
+
+    /// The value of a signed attribute in DER; `None` too for one that does not stand exactly once.
+    pub fn signed_attribute(&self, kind: Oid) -> Option<&[u8]> {
+        attributes::single(self.attributes.as_deref()?, kind).ok()?
+    }
+
+    /// The value of an unsigned attribute in DER; `None` too for one that does not stand exactly once.
+    pub fn unsigned_attribute(&self, kind: Oid) -> Option<&[u8]> {
+        attributes::single(&self.unsigned, kind).ok()?
+    }
+
+    /// When the signer claims to have signed. It is never judged here: device clocks are wrong too often.
+    pub fn signing_time(&self) -> Option<DateTime<Utc>> {
+        time::read(Tlv(self.signed_attribute(oid::SIGNING_TIME)?)).ok()
+    }
+
+    /// The signature value.
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+}
+
+/// The DER of each X.509 certificate; other forms of certificate are passed over.
+pub(crate) fn certificates<'a>(
+    body: &SignedDataBody<'a>,
+) -> impl Iterator<Item = Result<&'a [u8], Error>> + use<'a> {
+    elements(body.certificates.map_or(&[], |certificates| certificates.0))
+        .filter(|element| {
+            element
+                .as_ref()
+                .map_or(true, |element| element.tag() == SEQUENCE)
+        })
+        .map(|element| element.map(|element| element.0))
+}
+
+/// How a signer is named.
+pub(crate) enum SignerId<'a> {
+    IssuerAndSerial(IssuerAndSerial<'a>),
+    KeyId(&'a [u8]),
+}
+
+impl<'a> SignerId<'a> {
+    pub(crate) fn read(element: Tlv<'a>) -> Result<Self, Error> {
+        match element.tag() {
+            SEQUENCE => read("signer identifier", element.0).map(Self::IssuerAndSerial),
+            KEY_ID => Ok(Self::KeyId(element.value())),
+            _ => Err(Error::malformed("signer identifier", "unknown form")),
+        }
+    }
+
+    pub(crate) fn matches(&self, certificate: &Certificate) -> bool {
+        match self {
+            Self::IssuerAndSerial(id) => {
+                id.serial.0 == certificate.serial() && id.issuer.0 == certificate.issuer_der()
+            }
+            Self::KeyId(id) => certificate.subject_key_id() == Some(id),
+        }
+    }
+}
+
+/// The certificate that a signer names, the only one to be read in full.
+pub(crate) fn find_signer(
+    body: &SignedDataBody<'_>,
+    signer: &SignerInfoBody<'_>,
+) -> Result<Option<Certificate>, Error> {
+    let id = SignerId::read(signer.signer)?;
+    for der in certificates(body) {
+        let certificate = Certificate::from_der(der?)?;
+        if id.matches(&certificate) {
+            return Ok(Some(certificate));
+        }
+    }
+    Ok(None)
+}
+
+/// The algorithm of a signature: named outright, or by the kind of key with the digest beside it, as
+/// `rsaEncryption` (RFC 3370, section 3.2).
+pub(crate) fn signature_algorithm(signer: &SignerInfoBody<'_>) -> Option<SignatureAlgorithm> {
+    let digest = DigestAlgorithm::from_oid(signer.digest_algorithm.oid)?;
+    let named = signer.signature_algorithm.oid;
+    if let Some(found) = SignatureAlgorithm::from_oid(named) {
+        // Two digests in one signer would leave it open which of them counts.
+        return (found.digest() == digest).then_some(found);
+    }
+    let rsa = named.is(algorithm::RSA);
+    let ec = named.is(algorithm::EC);
+    SignatureAlgorithm::with_digest(digest, rsa).filter(|_| rsa || ec)
+}
+
+/// What the signature is over: the digest of the signed attributes as they were sent but for the tag (RFC 5652,
+/// section 5.4), once their messageDigest has been compared with the content; or of the content itself.
+///
+/// `Ok(None)` says that the content was altered.
+pub(crate) fn signed_digest(
+    algorithm: DigestAlgorithm,
+    attributes: Option<&[u8]>,
+    content_type: Oid,
+    content: &[u8],
+) -> Result<Option<Vec<u8>>, Error> {
+    let of_content = digest(algorithm, content)?;
+    let Some(attributes) = attributes else {
+        return Ok(Some(of_content));
+    };
+    if attributes::content_type(attributes)?.is_some_and(|claimed| !claimed.is(content_type)) {
+        return Err(Error::malformed(
+            "signed attributes",
+            "they speak of another content type",
+        ));
+    }
+    if attributes::message_digest(attributes)? != of_content {
+        return Ok(None);
+    }
+    let set = crate::asn1::tlv(0x31, attributes);
+    Ok(Some(digest(algorithm, &set)?))
+}

@@ -1,0 +1,195 @@
+//! Digests, HMAC and randomness.
+
+use openssl::{hash::MessageDigest, pkey::PKey, sha, sign::Signer};
+
+use crate::{
+    asn1::{Algorithm, NULL, RawOid},
+    error::Error,
+    oid::{Oid, algorithm},
+};
+
+/// A hash function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DigestAlgorithm {
+    /// MD5, for fingerprints that a protocol prescribes; never signed with, never accepted in a signature.
+    Md5,
+    /// SHA-1, which old devices still sign with.
+    Sha1,
+    /// SHA-224.
+    Sha224,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+impl DigestAlgorithm {
+    /// How many bytes a digest has.
+    pub fn output_len(self) -> usize {
+        match self {
+            Self::Md5 => 16,
+            Self::Sha1 => 20,
+            Self::Sha224 => 28,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
+    /// The algorithm's object identifier.
+    pub fn oid(self) -> Oid {
+        match self {
+            Self::Md5 => algorithm::MD5,
+            Self::Sha1 => algorithm::SHA1,
+            Self::Sha224 => algorithm::SHA224,
+            Self::Sha256 => algorithm::SHA256,
+            Self::Sha384 => algorithm::SHA384,
+            Self::Sha512 => algorithm::SHA512,
+        }
+    }
+
+    pub(crate) fn from_oid(oid: RawOid<'_>) -> Option<Self> {
+        [
+            Self::Sha256,
+            Self::Sha1,
+            Self::Sha384,
+            Self::Sha512,
+            Self::Sha224,
+            Self::Md5,
+        ]
+        .into_iter()
+        .find(|digest| oid.is(digest.oid()))
+    }
+
+    pub(crate) fn message_digest(self) -> MessageDigest {
+        match self {
+            Self::Md5 => MessageDigest::md5(),
+            Self::Sha1 => MessageDigest::sha1(),
+            Self::Sha224 => MessageDigest::sha224(),
+            Self::Sha256 => MessageDigest::sha256(),
+            Self::Sha384 => MessageDigest::sha384(),
+            Self::Sha512 => MessageDigest::sha512(),
+        }
+    }
+
+    /// What precedes the digest in the DigestInfo of RFC 8017, section 9.2.
+    pub(crate) fn digest_info_prefix(self) -> &'static [u8] {
+        match self {
+            Self::Md5 => {
+                b"\x30\x20\x30\x0c\x06\x08\x2a\x86\x48\x86\xf7\x0d\x02\x05\x05\x00\x04\x10"
+            }
+            Self::Sha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+            Self::Sha224 => {
+                b"\x30\x2d\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x04\x05\x00\x04\x1c"
+            }
+            Self::Sha256 => {
+                b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+            }
+            Self::Sha384 => {
+                b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"
+            }
+            Self::Sha512 => {
+                b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
+            }
+        }
+    }
+}
+
+/// Calls `then` with the AlgorithmIdentifier of a digest; its parameters are absent (RFC 5754, section 2), but for
+/// SHA-1 and MD5, where old readers expect NULL.
+pub(crate) fn with_identifier<T>(
+    digest: DigestAlgorithm,
+    then: impl FnOnce(Algorithm<'_>) -> T,
+) -> T {
+    let oid = digest.oid();
+    let old = matches!(digest, DigestAlgorithm::Sha1 | DigestAlgorithm::Md5);
+    then(Algorithm {
+        oid: RawOid(oid.as_bytes()),
+        parameters: old.then_some(NULL),
+    })
+}
+
+/// The digest of `data`.
+///
+/// # Errors
+/// [`Error::Crypto`] where OpenSSL does not offer the algorithm (MD5 in FIPS mode).
+pub fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Result<Vec<u8>, Error> {
+    Ok(match algorithm {
+        DigestAlgorithm::Md5 => openssl::hash::hash(MessageDigest::md5(), data)?.to_vec(),
+        DigestAlgorithm::Sha1 => sha::sha1(data).to_vec(),
+        DigestAlgorithm::Sha224 => sha::sha224(data).to_vec(),
+        DigestAlgorithm::Sha256 => sha::sha256(data).to_vec(),
+        DigestAlgorithm::Sha384 => sha::sha384(data).to_vec(),
+        DigestAlgorithm::Sha512 => sha::sha512(data).to_vec(),
+    })
+}
+
+/// The HMAC of `data` under `key` (RFC 2104).
+///
+/// # Errors
+/// [`Error::Crypto`] when OpenSSL fails.
+pub fn hmac(algorithm: DigestAlgorithm, key: &[u8], data: &[u8]) -> Result<Vec<u8>, Error> {
+    let key = PKey::hmac(key)?;
+    let mut signer = Signer::new(algorithm.message_digest(), &key)?;
+    Ok(signer.sign_oneshot_to_vec(data)?)
+}
+
+/// Random bytes from OpenSSL's generator.
+///
+/// # Errors
+/// [`Error::Crypto`] when the generator has no seed.
+pub fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    openssl::rand::rand_bytes(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whether two byte strings are equal, in a time that depends on their lengths alone.
+pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && openssl::memcmp::eq(a, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_have_their_stated_length_and_known_values() {
+        for algorithm in [
+            DigestAlgorithm::Md5,
+            DigestAlgorithm::Sha1,
+            DigestAlgorithm::Sha224,
+            DigestAlgorithm::Sha256,
+            DigestAlgorithm::Sha384,
+            DigestAlgorithm::Sha512,
+        ] {
+            let value = digest(algorithm, b"abc").unwrap();
+            assert_eq!(value.len(), algorithm.output_len());
+            let prefix = algorithm.digest_info_prefix();
+            assert_eq!(usize::from(prefix[1]) + 2, prefix.len() + value.len());
+        }
+        let sha1 = digest(DigestAlgorithm::Sha1, b"abc").unwrap();
+        assert_eq!(sha1[..4], [0xa9, 0x99, 0x3e, 0x36]);
+    }
+
+    #[test]
+    fn hmac_matches_rfc_4231_case_2() {
+        let mac = hmac(
+            DigestAlgorithm::Sha256,
+            b"Jefe",
+            b"what do ya want for nothing?",
+        )
+        .unwrap();
+        assert_eq!(mac[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+        assert!(constant_time_eq(&mac, &mac.clone()));
+        assert!(!constant_time_eq(&mac, &mac[1..]));
+    }
+
+    #[test]
+    fn random_bytes_differ() {
+        assert_ne!(random::<16>().unwrap(), random::<16>().unwrap());
+    }
+}

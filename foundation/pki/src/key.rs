@@ -1,0 +1,10 @@
+//! Public and private keys: RSA, and ECDSA on the NIST curves.
+
+mod private;
+mod public;
+mod rsa;
+
+pub(crate) use private::wrap_content_key;
+pub use private::{KeySpec, PrivateKey};
+pub(crate) use public::ReadyKey;
+pub use public::{Curve, KeyAlgorithm, PublicKey};

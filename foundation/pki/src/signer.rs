@@ -1,0 +1,282 @@
+//! What a key must do for the family, wherever it lives: in memory, in a KMS, in an HSM.
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+use crate::{
+    asn1::{Algorithm, NULL, RawOid},
+    digest::DigestAlgorithm,
+    error::Error,
+    key::{KeyAlgorithm, PublicKey},
+    oid::{Oid, algorithm},
+};
+
+/// Signs digests with a key that never leaves its place.
+#[async_trait]
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The public half.
+    fn public_key(&self) -> &PublicKey;
+
+    /// What the key can sign with, the preferred one first.
+    fn algorithms(&self) -> &[SignatureAlgorithm];
+
+    /// Signs a digest that was made with [`SignatureAlgorithm::digest`].
+    ///
+    /// An ECDSA signature is returned in its DER form (RFC 3279, section 2.2.3).
+    async fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8])
+    -> Result<Vec<u8>, KeyError>;
+}
+
+/// Unwraps content keys with a key that never leaves its place.
+#[async_trait]
+pub trait Decrypter: fmt::Debug + Send + Sync {
+    /// The public half.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Decrypts a content key.
+    ///
+    /// Ciphertext that the key refuses is [`KeyError::Rejected`]: the caller then goes on with a random key, so that
+    /// nobody learns of it (RFC 3218, section 2.3). A key that cannot be reached is [`KeyError::Unavailable`].
+    async fn unwrap_key(
+        &self,
+        algorithm: KeyTransport,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError>;
+}
+
+/// Why a key did not do its work.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key cannot be reached now; asking again later may help.
+    #[error("the key is not available")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The key refused the input.
+    #[error("the key refused the input")]
+    Rejected,
+    /// The key does not speak this algorithm.
+    #[error("the key does not speak this algorithm")]
+    UnsupportedAlgorithm,
+}
+
+impl KeyError {
+    /// [`KeyError::Unavailable`] with its reason.
+    pub fn unavailable(
+        reason: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    ) -> Self {
+        Self::Unavailable(Arc::from(reason.into()))
+    }
+}
+
+/// How a signature is made over a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SignatureAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-1: for old devices only.
+    RsaPkcs1Sha1,
+    /// RSASSA-PKCS1-v1_5 with SHA-224.
+    RsaPkcs1Sha224,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RsaPkcs1Sha256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RsaPkcs1Sha384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RsaPkcs1Sha512,
+    /// ECDSA with SHA-1: for old devices only.
+    EcdsaSha1,
+    /// ECDSA with SHA-224.
+    EcdsaSha224,
+    /// ECDSA with SHA-256.
+    EcdsaSha256,
+    /// ECDSA with SHA-384.
+    EcdsaSha384,
+    /// ECDSA with SHA-512.
+    EcdsaSha512,
+}
+
+impl SignatureAlgorithm {
+    /// Each algorithm with its digest and its object identifier.
+    const TABLE: [(Self, DigestAlgorithm, Oid); 10] = [
+        (
+            Self::RsaPkcs1Sha256,
+            DigestAlgorithm::Sha256,
+            algorithm::RSA_SHA256,
+        ),
+        (
+            Self::EcdsaSha256,
+            DigestAlgorithm::Sha256,
+            algorithm::ECDSA_SHA256,
+        ),
+        (
+            Self::RsaPkcs1Sha1,
+            DigestAlgorithm::Sha1,
+            algorithm::RSA_SHA1,
+        ),
+        (
+            Self::RsaPkcs1Sha224,
+            DigestAlgorithm::Sha224,
+            algorithm::RSA_SHA224,
+        ),
+        (
+            Self::RsaPkcs1Sha384,
+            DigestAlgorithm::Sha384,
+            algorithm::RSA_SHA384,
+        ),
+        (
+            Self::RsaPkcs1Sha512,
+            DigestAlgorithm::Sha512,
+            algorithm::RSA_SHA512,
+        ),
+        (
+            Self::EcdsaSha1,
+            DigestAlgorithm::Sha1,
+            algorithm::ECDSA_SHA1,
+        ),
+        (
+            Self::EcdsaSha224,
+            DigestAlgorithm::Sha224,
+            algorithm::ECDSA_SHA224,
+        ),
+        (
+            Self::EcdsaSha384,
+            DigestAlgorithm::Sha384,
+            algorithm::ECDSA_SHA384,
+        ),
+        (
+            Self::EcdsaSha512,
+            DigestAlgorithm::Sha512,
+            algorithm::ECDSA_SHA512,
+        ),
+    ];
+
+    /// The digest that is signed.
+    pub fn digest(self) -> DigestAlgorithm {
+        self.row().1
+    }
+
+    /// The algorithm's object identifier.
+    pub fn oid(self) -> Oid {
+        self.row().2
+    }
+
+    /// Whether this is an RSA algorithm.
+    pub fn is_rsa(self) -> bool {
+        matches!(
+            self,
+            Self::RsaPkcs1Sha1
+                | Self::RsaPkcs1Sha224
+                | Self::RsaPkcs1Sha256
+                | Self::RsaPkcs1Sha384
+                | Self::RsaPkcs1Sha512
+        )
+    }
+
+    /// The algorithm for a kind of key and a digest; `None` for keys that sign with neither RSA nor ECDSA, and for MD5.
+    pub fn for_key(key: KeyAlgorithm, digest: DigestAlgorithm) -> Option<Self> {
+        let rsa = match key {
+            KeyAlgorithm::Rsa { .. } => true,
+            KeyAlgorithm::Ec(_) => false,
+            KeyAlgorithm::Other(_) => return None,
+        };
+        Self::with_digest(digest, rsa)
+    }
+
+    pub(crate) fn with_digest(digest: DigestAlgorithm, rsa: bool) -> Option<Self> {
+        Self::TABLE
+            .into_iter()
+            .find(|(algorithm, of, _)| *of == digest && algorithm.is_rsa() == rsa)
+            .map(|(algorithm, ..)| algorithm)
+    }
+
+    /// Every algorithm of a kind of key, the one whose digest matches its strength first.
+    pub(crate) fn all_for(key: KeyAlgorithm) -> Vec<Self> {
+        use DigestAlgorithm::{Sha1, Sha224, Sha256, Sha384, Sha512};
+        let preferred = key.preferred_digest();
+        let others = [Sha256, Sha384, Sha512, Sha224, Sha1];
+        std::iter::once(preferred)
+            .chain(others.into_iter().filter(|digest| *digest != preferred))
+            .filter_map(|digest| Self::for_key(key, digest))
+            .collect()
+    }
+
+    pub(crate) fn from_oid(oid: RawOid<'_>) -> Option<Self> {
+        if oid.is(algorithm::RSA_SHA1_OIW) {
+            return Some(Self::RsaPkcs1Sha1);
+        }
+        Self::TABLE
+            .into_iter()
+            .find(|(_, _, known)| oid.is(*known))
+            .map(|(algorithm, ..)| algorithm)
+    }
+
+    /// Calls `then` with the AlgorithmIdentifier: parameters NULL for RSA (RFC 4055), absent for ECDSA (RFC 5758).
+    pub(crate) fn with_identifier<T>(self, then: impl FnOnce(Algorithm<'_>) -> T) -> T {
+        let oid = self.oid();
+        then(Algorithm {
+            oid: RawOid(oid.as_bytes()),
+            parameters: self.is_rsa().then_some(NULL),
+        })
+    }
+
+    fn row(self) -> (Self, DigestAlgorithm, Oid) {
+        let fallback = Self::TABLE[0];
+        Self::TABLE
+            .into_iter()
+            .find(|(algorithm, ..)| *algorithm == self)
+            .unwrap_or(fallback)
+    }
+}
+
+/// How a content key is wrapped for its recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyTransport {
+    /// RSAES-PKCS1-v1_5, which Apple's server tokens and every SCEP client use.
+    RsaPkcs1v15,
+    /// RSAES-OAEP with SHA-1 and MGF1 with SHA-1, the default of RFC 8017.
+    RsaOaepSha1,
+    /// RSAES-OAEP with SHA-256 and MGF1 with SHA-256.
+    RsaOaepSha256,
+    /// RSAES-OAEP with SHA-256 and MGF1 with SHA-1, which Java writes by default.
+    RsaOaepSha256Mgf1Sha1,
+    /// RSAES-OAEP with SHA-384 and MGF1 with SHA-384.
+    RsaOaepSha384,
+    /// RSAES-OAEP with SHA-512 and MGF1 with SHA-512.
+    RsaOaepSha512,
+}
+
+impl KeyTransport {
+    /// The digests of OAEP and of its mask; `None` for PKCS #1 v1.5.
+    pub fn oaep(self) -> Option<(DigestAlgorithm, DigestAlgorithm)> {
+        use DigestAlgorithm::{Sha1, Sha256, Sha384, Sha512};
+        match self {
+            Self::RsaPkcs1v15 => None,
+            Self::RsaOaepSha1 => Some((Sha1, Sha1)),
+            Self::RsaOaepSha256 => Some((Sha256, Sha256)),
+            Self::RsaOaepSha256Mgf1Sha1 => Some((Sha256, Sha1)),
+            Self::RsaOaepSha384 => Some((Sha384, Sha384)),
+            Self::RsaOaepSha512 => Some((Sha512, Sha512)),
+        }
+    }
+
+    pub(crate) fn from_oaep(hash: DigestAlgorithm, mask: DigestAlgorithm) -> Option<Self> {
+        [
+            Self::RsaOaepSha1,
+            Self::RsaOaepSha256,
+            Self::RsaOaepSha256Mgf1Sha1,
+            Self::RsaOaepSha384,
+            Self::RsaOaepSha512,
+        ]
+        .into_iter()
+        .find(|transport| transport.oaep() == Some((hash, mask)))
+    }
+}
+
+/// The signature algorithm that suits a public key best.
+pub(crate) fn preferred(key: &PublicKey) -> Result<SignatureAlgorithm, Error> {
+    let kind = key.algorithm();
+    SignatureAlgorithm::for_key(kind, kind.preferred_digest())
+        .ok_or_else(|| Error::unsupported("key type", format_args!("{kind:?}")))
+}
