@@ -47,3 +47,8 @@ pub mod report;
 
 pub use comparison::{Case, Comparison};
 pub use report::{Better, Line, Unit, Verdict};
+
+/// The README's examples, compiled as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

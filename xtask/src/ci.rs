@@ -119,7 +119,10 @@ fn outside(run: &mut Run) -> Outcome {
         if run.vendored {
             command.args(["--features", VENDORED]);
         }
-        run::succeed(command.args(["--", "--deny", "warnings"]))?;
+        run::succeed(command.args(["--", "--deny", "warnings"])).map_err(|failure| {
+            let mend = format!("cargo update --workspace --manifest-path {manifest}");
+            format!("{failure}; where its lock file is stale: {mend}")
+        })?;
     }
     Ok(())
 }
