@@ -1,6 +1,8 @@
 //! MDM check-in and command endpoints over store traits.
 
 mod body;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod enrollment;
 mod event;
 mod extension;

@@ -1,0 +1,266 @@
+//! The contract of [`EnrollmentStore`](crate::store::EnrollmentStore).
+
+use futures_util::future::join_all;
+use mdm_core::{Secret, SerialNumber};
+
+use super::{Make, fixture::*};
+use crate::{
+    Body, Enrollment, EnrollmentStatus, Event, EventKind, Store,
+    enrollment::decide::{Loaded, Message, Refusal, Step, Version, decide},
+    queue::Sequence,
+    store::CommitError,
+};
+
+/// A device that never spoke is not there.
+pub async fn an_unseen_device_has_version_zero_and_nothing_else<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    for id in [device(1), user(1, "U1")] {
+        let loaded = store.load(&id, &certificate(1)).await.unwrap();
+        assert_eq!(loaded, Loaded::new());
+        assert_eq!(loaded.version, Version::UNSEEN);
+        assert_eq!(store.enrollment(&id).await.unwrap(), None);
+    }
+}
+
+/// Every field survives, set or not.
+pub async fn an_enrollment_comes_back_as_it_was_committed<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = device(1);
+    let bare = Enrollment::new(id.clone()).with(|e| e.certificate = Some(certificate(1)));
+    let full = Enrollment {
+        id: id.clone(),
+        status: EnrollmentStatus::Enrolled,
+        certificate: Some(certificate(1)),
+        push: Some(address(1)),
+        token_update_tally: 7,
+        awaiting_configuration: Some(false),
+        unlock_token: Some(Secret::new(b"unlock\0token".to_vec())),
+        bootstrap_token: Some(Secret::new(b"bootstrap\xfftoken".to_vec())),
+        serial_number: Some(SerialNumber::new("C02CONTRACT").unwrap()),
+        user_short_name: Some("anna".to_owned()),
+        authenticate: Some(Body::from(b"<plist/>".to_vec())),
+        authenticated_at: Some(at(-1)),
+        enrolled_at: Some(at(2)),
+        disabled_at: Some(at(3)),
+    };
+    for (version, state) in [(0, bare.clone()), (1, full.clone()), (2, bare)] {
+        let mut step = Step::new(at(0));
+        step.device = Some(state.clone());
+        store
+            .commit(&id, Version::new(version), step)
+            .await
+            .unwrap();
+        let loaded = store.load(&id, &certificate(1)).await.unwrap();
+        assert_eq!(loaded.version, Version::new(version + 1));
+        assert_eq!(loaded.certificate_owner, Some(id.clone()));
+        assert_eq!(loaded.device, Some(state.clone()));
+        assert_eq!(loaded.user, None);
+        assert_eq!(store.enrollment(&id).await.unwrap(), Some(state));
+    }
+    let user = user(1, "U1");
+    let state = Enrollment {
+        id: user.clone(),
+        certificate: None,
+        ..full
+    };
+    let mut step = Step::new(at(0));
+    step.user = Some(state.clone());
+    store.commit(&user, Version::new(3), step).await.unwrap();
+    let loaded = store.load(&user, &certificate(1)).await.unwrap();
+    assert_eq!(loaded.user, Some(state));
+    assert_eq!(loaded.device.map(|device| device.id), Some(id));
+}
+
+/// A step that comes too late changes no state, cancels nothing and tells nobody.
+pub async fn a_step_decided_on_an_old_version_conflicts_and_leaves_no_trace<S: Store>(
+    make: impl Make<S>,
+) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    queue(&store, &id, &["c-1"]).await;
+    let before = store.load(&id, &certificate(1)).await.unwrap();
+    let events = store.events(Sequence::START, 100).await.unwrap();
+    let step = decide(&before, &sender(&id, 1), Message::CheckOut).unwrap();
+    for version in [0, before.version.number() - 1, before.version.number() + 1] {
+        let refused = store.commit(&id, Version::new(version), step.clone()).await;
+        assert!(matches!(refused, Err(CommitError::Conflict)), "{refused:?}");
+    }
+    assert_eq!(store.load(&id, &certificate(1)).await.unwrap(), before);
+    assert_eq!(store.events(Sequence::START, 100).await.unwrap(), events);
+    let (_, next) = poll(&store, &id, 1, crate::queue::ReportKind::Idle).await;
+    assert_eq!(next.as_deref(), Some("c-1"));
+}
+
+/// Eight steps on one version: one is committed, seven conflict, one event is written.
+pub async fn of_steps_decided_at_the_same_time_one_is_committed<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = device(1);
+    let steps = (1..=8).map(|n| {
+        let step = decide(&Loaded::new(), &sender(&id, n), authenticate()).unwrap();
+        store.commit(&id, Version::UNSEEN, step)
+    });
+    let outcomes = join_all(steps).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, Ok(()) | Err(CommitError::Conflict)))
+    );
+    assert_eq!(store.events(Sequence::START, 100).await.unwrap().len(), 1);
+}
+
+/// The unit of change is the device with its users.
+pub async fn a_user_moves_the_version_of_its_device<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    let before = store.load(&id, &certificate(1)).await.unwrap().version;
+    enroll_user(&store, 1, "U1").await;
+    let after = store.load(&id, &certificate(1)).await.unwrap().version;
+    assert_eq!(after, before.next());
+}
+
+/// Q4: a certificate that is pinned once is refused to every other device, even where both are
+/// decided at the same time.
+pub async fn a_certificate_never_serves_a_second_device<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let first = enroll(&store, 1).await;
+    let second = device(2);
+
+    let loaded = store.load(&second, &certificate(1)).await.unwrap();
+    assert_eq!(loaded.certificate_owner, Some(first));
+    let refused = decide(&loaded, &sender(&second, 1), authenticate());
+    assert_eq!(refused, Err(Refusal::CertificateReused));
+
+    let step = decide(&Loaded::new(), &sender(&second, 1), authenticate()).unwrap();
+    let refused = store.commit(&second, Version::UNSEEN, step).await;
+    assert!(matches!(refused, Err(CommitError::Conflict)), "{refused:?}");
+    assert_eq!(store.enrollment(&second).await.unwrap(), None);
+}
+
+/// Q4: the certificate that a device had before does not become free.
+pub async fn a_replaced_certificate_still_belongs_to_its_device<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    take(&store, &sender(&id, 9), authenticate()).await;
+    for n in [1, 9] {
+        let loaded = store.load(&device(2), &certificate(n)).await.unwrap();
+        assert_eq!(loaded.certificate_owner, Some(id.clone()));
+    }
+}
+
+/// A `UserID` means nothing without its device.
+pub async fn q09_the_same_user_on_two_devices_is_two_enrollments<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    for n in [1, 2] {
+        enroll(&store, n).await;
+        enroll_user(&store, n, "U1").await;
+    }
+    take(&store, &sender(&user(1, "U1"), 1), Message::CheckOut).await;
+    let status = async |n| {
+        store
+            .enrollment(&user(n, "U1"))
+            .await
+            .unwrap()
+            .unwrap()
+            .status
+    };
+    assert_eq!(status(1).await, EnrollmentStatus::Disabled);
+    assert_eq!(status(2).await, EnrollmentStatus::Enrolled);
+}
+
+/// The device's `CheckOut` disables its users, and no other device's.
+pub async fn q14_a_device_that_checks_out_takes_its_users_along<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    for n in [1, 2] {
+        enroll(&store, n).await;
+        enroll_user(&store, n, "U1").await;
+        enroll_user(&store, n, "U2").await;
+    }
+    take(&store, &sender(&device(1), 1), Message::CheckOut).await;
+    for (id, status) in [
+        (device(1), EnrollmentStatus::Disabled),
+        (user(1, "U1"), EnrollmentStatus::Disabled),
+        (user(1, "U2"), EnrollmentStatus::Disabled),
+        (device(2), EnrollmentStatus::Enrolled),
+        (user(2, "U1"), EnrollmentStatus::Enrolled),
+    ] {
+        let found = store.enrollment(&id).await.unwrap().unwrap();
+        assert_eq!(found.status, status, "{id}");
+        assert_eq!(
+            found.push.is_some(),
+            status == EnrollmentStatus::Enrolled,
+            "{id}"
+        );
+        assert_eq!(
+            found.disabled_at.is_some(),
+            status == EnrollmentStatus::Disabled,
+            "{id}"
+        );
+    }
+}
+
+/// A user's `CheckOut` is the user's alone.
+pub async fn q14_a_user_that_checks_out_leaves_the_device_enrolled<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    let [first, second] = [user(1, "U1"), user(1, "U2")];
+    enroll_user(&store, 1, "U1").await;
+    enroll_user(&store, 1, "U2").await;
+    for id in [&id, &first, &second] {
+        queue(&store, id, &["c-1"]).await;
+    }
+    take(&store, &sender(&first, 1), Message::CheckOut).await;
+    let targets = store
+        .push_targets(&[id.clone(), first.clone(), second.clone()])
+        .await
+        .unwrap();
+    let pushable: Vec<_> = targets.iter().map(Option::is_some).collect();
+    assert_eq!(pushable, [true, false, true]);
+    for (id, next) in [(&id, Some("c-1")), (&first, None), (&second, Some("c-1"))] {
+        let (_, offered) = poll(&store, id, 1, crate::queue::ReportKind::Idle).await;
+        assert_eq!(offered.as_deref(), next, "{id}");
+    }
+}
+
+/// `Authenticate` begins anew: tally, push address, users.
+pub async fn q14_authenticate_starts_the_tally_again<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    take(&store, &sender(&id, 1), Message::token_update(address(1))).await;
+    let tally = async || {
+        store
+            .enrollment(&id)
+            .await
+            .unwrap()
+            .unwrap()
+            .token_update_tally
+    };
+    assert_eq!(tally().await, 2);
+    take(&store, &sender(&id, 1), authenticate()).await;
+    assert_eq!(tally().await, 0);
+    take(&store, &sender(&id, 1), Message::token_update(address(1))).await;
+    assert_eq!(tally().await, 1);
+    let events = store.events(Sequence::START, 100).await.unwrap();
+    let enrolled =
+        |(_, event): &&(Sequence, Event)| matches!(event.kind, EventKind::Enrolled { .. });
+    assert_eq!(events.iter().filter(enrolled).count(), 2);
+}
+
+/// One answer for each, in order, also for strangers and repetitions.
+pub async fn push_targets_come_in_the_order_of_the_question<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let [one, two] = [enroll(&store, 1).await, enroll(&store, 2).await];
+    take(&store, &sender(&device(3), 3), authenticate()).await;
+    let asked = [two.clone(), device(9), one.clone(), device(3), two.clone()];
+    let targets = store.push_targets(&asked).await.unwrap();
+    let found: Vec<_> = targets
+        .iter()
+        .map(|target| target.as_ref().map(|target| target.enrollment.clone()))
+        .collect();
+    assert_eq!(found, [Some(two.clone()), None, Some(one), None, Some(two)]);
+    let target = targets.into_iter().next().flatten().unwrap();
+    assert_eq!(target.token, address(2).token);
+    assert_eq!(target.magic, address(2).magic);
+    assert_eq!(target.topic, address(2).topic);
+    assert!(store.push_targets(&[]).await.unwrap().is_empty());
+}

@@ -1,0 +1,133 @@
+//! Devices, certificates and commands for the contract.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use mdm_core::{PushMagic, PushToken, SerialNumber, Topic};
+use mdm_protocol::{EnrollmentId, id::Ids};
+
+use crate::{
+    Event, EventKind, Fingerprint, PushAddress, Store,
+    enrollment::decide::{Message, Sender, decide},
+    queue::{Enqueued, NewCommand, Polled, Report, ReportKind, Settlement},
+};
+
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
+    // Finer than microseconds no database need keep.
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds) + TimeDelta::microseconds(123_456)
+}
+
+pub(super) fn device(n: u8) -> EnrollmentId {
+    EnrollmentId::device(format!("00008101-00193861{n:08X}")).unwrap()
+}
+
+pub(super) fn user(n: u8, name: &str) -> EnrollmentId {
+    let device = device(n);
+    let mut ids = Ids::default();
+    ids.udid = Some(device.device_id());
+    ids.user_id = Some(name);
+    EnrollmentId::resolve(&ids).unwrap()
+}
+
+pub(super) fn certificate(n: u8) -> Fingerprint {
+    Fingerprint::new([n; 32])
+}
+
+pub(super) fn address(n: u8) -> PushAddress {
+    PushAddress::new(
+        Topic::new("com.apple.mgmt.External.contract").unwrap(),
+        PushToken::new([n; 32]),
+        PushMagic::new(format!("magic-{n}")),
+    )
+}
+
+pub(super) fn sender(id: &EnrollmentId, n: u8) -> Sender {
+    Sender::new(id.clone(), certificate(n), at(0))
+}
+
+pub(super) fn authenticate() -> Message {
+    Message::authenticate(
+        Some(SerialNumber::new("C02CONTRACT").unwrap()),
+        b"<plist/>".to_vec(),
+    )
+}
+
+/// Takes a message in as the service does.
+pub(super) async fn take(store: &impl Store, sender: &Sender, message: Message) {
+    let loaded = store.load(&sender.id, &sender.certificate).await.unwrap();
+    let step = decide(&loaded, sender, message).unwrap();
+    store
+        .commit(&sender.id, loaded.version, step)
+        .await
+        .unwrap();
+}
+
+/// Device `n`, enrolled with certificate `n`.
+pub(super) async fn enroll(store: &impl Store, n: u8) -> EnrollmentId {
+    let id = device(n);
+    take(store, &sender(&id, n), authenticate()).await;
+    take(store, &sender(&id, n), Message::token_update(address(n))).await;
+    id
+}
+
+/// A user of device `n`, enrolled.
+pub(super) async fn enroll_user(store: &impl Store, n: u8, name: &str) -> EnrollmentId {
+    let id = user(n, name);
+    take(store, &sender(&id, n), Message::token_update(address(n))).await;
+    id
+}
+
+pub(super) fn command(id: &EnrollmentId, uuid: &str) -> NewCommand {
+    NewCommand::new(id.clone(), uuid, "DeviceInformation", body(uuid), at(0))
+}
+
+pub(super) fn body(uuid: &str) -> Vec<u8> {
+    format!("<plist><string>{uuid}</string></plist>").into_bytes()
+}
+
+pub(super) async fn queue(store: &impl Store, id: &EnrollmentId, uuids: &[&str]) {
+    for uuid in uuids {
+        let answer = store.enqueue(vec![command(id, uuid)]).await.unwrap();
+        assert!(
+            matches!(answer.as_slice(), [Enqueued::Queued(_)]),
+            "{answer:?}"
+        );
+    }
+}
+
+pub(super) fn settled_event(id: &EnrollmentId, uuid: &str) -> Event {
+    let kind = EventKind::CommandSettled {
+        command_uuid: uuid.to_owned(),
+        status: "Acknowledged".to_owned(),
+    };
+    Event::new(id.clone(), at(0), kind)
+}
+
+pub(super) fn answered(id: &EnrollmentId, uuid: &str) -> ReportKind {
+    let event = settled_event(id, uuid);
+    ReportKind::settles(uuid, "Acknowledged", b"\xff not a plist".to_vec(), event)
+}
+
+/// Device `n` or a user of it reports with certificate `n`.
+pub(super) async fn report(
+    store: &impl Store,
+    id: &EnrollmentId,
+    n: u8,
+    kind: ReportKind,
+) -> Polled {
+    let report = Report::new(id.clone(), certificate(n), at(1), kind);
+    store.record_report_and_next(report).await.unwrap()
+}
+
+/// The same, reduced to what it did and what comes next.
+pub(super) async fn poll(
+    store: &impl Store,
+    id: &EnrollmentId,
+    n: u8,
+    kind: ReportKind,
+) -> (Settlement, Option<String>) {
+    let polled = report(store, id, n, kind).await;
+    let next = polled.next().map(|next| next.command_uuid.clone());
+    (
+        polled.settlement().expect("the certificate is pinned"),
+        next,
+    )
+}
