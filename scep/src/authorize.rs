@@ -1,0 +1,116 @@
+//! The one door to a signature: [`Authorized`] is made here and nowhere else, by asking the
+//! challenge verifier, and an authority signs nothing without it.
+//!
+//! Peers have issued certificates through paths that had forgotten to ask (CVE-2026-30836,
+//! CVE-2025-44005). Here such a path would not compile.
+
+use chrono::{DateTime, Utc};
+use mdm_core::Secret;
+use mdm_pki::{Certificate, CertificateRequest};
+
+use crate::{
+    attributes::TransactionId,
+    challenge::{ChallengeRefusal, ChallengeVerifier, Verdict},
+    store::{Grant, RequestId, StoreError},
+};
+
+/// A proven request that asks for permission.
+///
+/// Its CSR's signature holds, and the message was signed by the CSR's own key.
+#[derive(Debug)]
+pub struct EnrolmentRequest {
+    id: RequestId,
+    transaction_id: TransactionId,
+    csr: CertificateRequest,
+    challenge: Option<Secret<String>>,
+    now: DateTime<Utc>,
+}
+
+impl EnrolmentRequest {
+    pub(crate) fn new(
+        transaction_id: TransactionId,
+        csr: CertificateRequest,
+        now: DateTime<Utc>,
+    ) -> Result<Self, mdm_pki::Error> {
+        Ok(Self {
+            id: RequestId::of(&transaction_id, csr.to_der())?,
+            challenge: csr.challenge_password(),
+            transaction_id,
+            csr,
+            now,
+        })
+    }
+
+    /// The request's name, the same for a retry.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The exchange's name, chosen by the client.
+    pub fn transaction_id(&self) -> &TransactionId {
+        &self.transaction_id
+    }
+
+    /// What is asked for.
+    pub fn csr(&self) -> &CertificateRequest {
+        &self.csr
+    }
+
+    /// The challenge, if the request has one.
+    pub fn challenge(&self) -> Option<&Secret<String>> {
+        self.challenge.as_ref()
+    }
+
+    /// When it came.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+}
+
+/// Permission for one certificate. It cannot be made, copied or kept by anybody else.
+#[derive(Debug)]
+#[must_use = "an authorisation is spent by handing it to the authority"]
+pub struct Authorized {
+    request: EnrolmentRequest,
+    grant: Grant,
+}
+
+impl Authorized {
+    /// What was asked for.
+    pub fn csr(&self) -> &CertificateRequest {
+        &self.request.csr
+    }
+
+    /// The request's name, for an authority that must not serve one twice.
+    pub fn request_id(&self) -> RequestId {
+        self.request.id
+    }
+
+    /// What allows it.
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// When it was allowed.
+    pub fn at(&self) -> DateTime<Utc> {
+        self.request.now
+    }
+}
+
+pub(crate) enum Decision {
+    Authorized(Authorized),
+    Repeated { certificate: Certificate, label: String },
+    Refused(ChallengeRefusal),
+}
+
+/// The authorisation step.
+pub(crate) async fn authorize(
+    verifier: &dyn ChallengeVerifier,
+    request: EnrolmentRequest,
+) -> Result<Decision, StoreError> {
+    Ok(match verifier.verify(&request).await? {
+        Verdict::Granted(grant) => Decision::Authorized(Authorized { request, grant }),
+        Verdict::Repeated { certificate, label } => Decision::Repeated { certificate, label },
+        Verdict::Refused(refusal) => Decision::Refused(refusal),
+    })
+}

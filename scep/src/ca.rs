@@ -1,0 +1,62 @@
+//! Who signs: the authority behind a server, and an embedded one.
+
+mod embedded;
+mod setup;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use mdm_pki::Certificate;
+
+pub use self::{
+    embedded::{CertificateProfile, EmbeddedCa, SanRule},
+    setup::{RootUse, registration_authority, root},
+};
+use crate::{authorize::Authorized, store::StoreError};
+
+/// Issues certificates.
+///
+/// The only way to a signature is an [`Authorized`], which only the authorisation step of a server
+/// makes. An authority stores what it issues before it returns it.
+#[async_trait]
+pub trait CertificateAuthority: fmt::Debug + Send + Sync {
+    /// The issuing certificate, then those above it that clients should have.
+    fn chain(&self) -> &[Certificate];
+
+    /// Issues and stores one certificate.
+    ///
+    /// # Errors
+    /// [`IssueError`]; only [`IssueError::Refused`] and [`IssueError::Conflict`] are final.
+    async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError>;
+}
+
+/// A certificate that is stored and may leave.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Issued {
+    /// A new one.
+    New(Certificate),
+    /// The one that the same request got earlier, found when the new one was to be stored.
+    Earlier(Certificate),
+}
+
+/// Why there is no certificate.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssueError {
+    /// The authority does not sign this request.
+    #[error("{0}")]
+    Refused(String),
+    /// Another request used up the permission meanwhile.
+    #[error("another request used up the permission meanwhile")]
+    Conflict,
+    /// The authority's own certificate is not valid now.
+    #[error("the authority's certificate is not valid now")]
+    Expired,
+    /// The certificate could not be stored.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The certificate could not be made.
+    #[error(transparent)]
+    Pki(#[from] mdm_pki::Error),
+}

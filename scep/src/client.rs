@@ -1,0 +1,290 @@
+//! The client: Apple's order of operations over any transport, and every check that Apple's leaves out.
+
+mod ca_certificates;
+mod enrolment;
+pub mod requests;
+mod url;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use http::Request;
+use mdm_core::Clock;
+use mdm_pki::{
+    Certificate, CertificateBuilder, DigestAlgorithm, KeyUsage,
+    cms::{ContentCipher, DecryptPolicy, EnvelopedDataBuilder, SignedData},
+};
+use mdm_transport::{HttpTransport, TransportErrorKind};
+
+pub use self::{
+    ca_certificates::{CaCertificates, CaTrust},
+    enrolment::{Enrolled, Enrolment},
+    requests::{CaCaps, CaCert, PkiOperation},
+    url::ScepUrl,
+};
+use crate::{
+    attributes::{FailInfo, MessageType, Nonce, PkiStatus},
+    capability::{Capabilities, Capability},
+    error::Error,
+    message::{PkiMessage, cms_limits},
+    policy::Policy,
+};
+
+/// A SCEP client for one server.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use mdm_core::{Secret, SystemClock};
+/// # use mdm_pki::{KeySpec, Name, PrivateKey};
+/// # use mdm_scep::client::{CaTrust, Client, Enrolment};
+/// # async fn example(transport: impl mdm_transport::HttpTransport, challenge: Secret<String>)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// let trust = CaTrust::sha256("0d5a...".parse::<String>()?.as_bytes().to_vec());
+/// let client = Client::new(transport, "https://ca.example.com/scep".parse()?, trust, Arc::new(SystemClock));
+/// let key = PrivateKey::generate(KeySpec::Rsa2048)?;
+/// let enrolment = Enrolment::new(key, Name::from_common_name("device 7"), Some(challenge))?;
+/// let enrolled = client.enrol(&enrolment).await?;
+/// println!("{}", enrolled.certificate.to_pem());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Client<T> {
+    transport: T,
+    url: ScepUrl,
+    trust: CaTrust,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    ca: Option<String>,
+}
+
+impl<T: HttpTransport> Client<T> {
+    /// A client of the server at `url`, which is believed as far as `trust` says.
+    pub fn new(transport: T, url: ScepUrl, trust: CaTrust, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            transport,
+            url,
+            trust,
+            clock,
+            policy: Policy::default(),
+            ca: None,
+        }
+    }
+
+    /// Which algorithms are taken from the server.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Which of the server's CAs is meant: the `Name` of a SCEP payload.
+    #[must_use]
+    pub fn ca(mut self, name: impl Into<String>) -> Self {
+        self.ca = Some(name.into());
+        self
+    }
+
+    /// Asks for the server's certificates and checks that they are the trusted ones.
+    ///
+    /// # Errors
+    /// [`Error::Untrusted`], or that of the exchange.
+    pub async fn ca_cert(&self) -> Result<CaCertificates, Error> {
+        let request = CaCert.to_http(&self.url, self.ca.as_deref())?;
+        let response = self.send(request, requests::MAX_CA_CERT).await?;
+        CaCertificates::new(CaCert.from_http(response)?, &self.trust)
+    }
+
+    /// Asks what the server can do.
+    ///
+    /// # Errors
+    /// That of the exchange.
+    pub async fn ca_caps(&self) -> Result<Capabilities, Error> {
+        let request = CaCaps.to_http(&self.url, self.ca.as_deref())?;
+        let response = self.send(request, CaCaps::META.body_limit).await?;
+        CaCaps.from_http(response)
+    }
+
+    /// Gets a certificate: GetCACert, GetCACaps, then PKIOperation with PKCSReq, in Apple's order.
+    ///
+    /// The answer counts only if the server of GetCACert signed it, it repeats transaction and nonce,
+    /// and the certificate in it has the enrolment's key and the trusted issuer. After an error
+    /// that is [temporary](Error::is_temporary) the same `enrolment` may be tried again: it is the
+    /// same request to the server.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason, [`Error::Pending`], or what went wrong.
+    pub async fn enrol(&self, enrolment: &Enrolment) -> Result<Enrolled, Error> {
+        let ca = self.ca_cert().await?;
+        let capabilities = self.ca_caps().await?;
+        let choice = Choice::new(&capabilities, &self.policy)?;
+        let nonce = Nonce::random()?;
+        let signer = self.temporary_signer(enrolment)?;
+        let envelope = EnvelopedDataBuilder::new(enrolment.csr().to_der())
+            .cipher(choice.cipher)
+            .recipient(ca.recipient())
+            .encrypt()?;
+        let message = PkiMessage::build(
+            MessageType::PkcsReq,
+            enrolment.transaction_id().clone(),
+            nonce.clone(),
+        )
+        .envelope(envelope)
+        .sign(&signer, choice.digest, enrolment.key())?;
+        let operation = PkiOperation::new(message, choice.post);
+        let response = self
+            .send(operation.to_http(&self.url)?, requests::MAX_PKI_MESSAGE)
+            .await?;
+        let reply = operation.from_http(response)?;
+        self.read_reply(&reply, enrolment, &nonce, &ca)
+    }
+
+    /// The self-signed certificate that signs the request and that the answer is encrypted to: the
+    /// subject and key of the CSR (RFC 8894 section 2.3), good for a day.
+    fn temporary_signer(&self, enrolment: &Enrolment) -> Result<Certificate, Error> {
+        let now = self.clock.now();
+        let shift = |days| now.checked_add_signed(TimeDelta::days(days)).unwrap_or(now);
+        let subject = enrolment.signer_subject().clone();
+        Ok(
+            CertificateBuilder::new(subject, enrolment.key().public_key())
+                .validity(shift(-1), shift(1))
+                .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
+                .self_signed(enrolment.key())?,
+        )
+    }
+
+    fn read_reply(
+        &self,
+        bytes: &[u8],
+        enrolment: &Enrolment,
+        nonce: &Nonce,
+        ca: &CaCertificates,
+    ) -> Result<Enrolled, Error> {
+        let reply = PkiMessage::parse(bytes, requests::MAX_PKI_MESSAGE)?;
+        let digest = reply.digest();
+        if !digest.is_some_and(|digest| self.policy.allows_digest(digest)) {
+            let name = digest.map_or("an unknown digest".to_owned(), |name| format!("{name:?}"));
+            return Err(Error::Algorithm(name));
+        }
+        if !ca.may_answer(reply.signer()?) {
+            return Err(Error::Signer);
+        }
+        reply.verify()?;
+        let attributes = &reply.attributes;
+        if attributes.message_type != Some(MessageType::CertRep) {
+            return Err(Error::Mismatch("messageType"));
+        }
+        if attributes.transaction_id.as_ref() != Some(enrolment.transaction_id()) {
+            return Err(Error::Mismatch("transactionID"));
+        }
+        if attributes.recipient_nonce.as_ref() != Some(nonce) {
+            return Err(Error::Mismatch("recipientNonce"));
+        }
+        match attributes.status.ok_or(Error::Attribute("pkiStatus"))? {
+            PkiStatus::Success => {}
+            PkiStatus::Failure => {
+                return Err(Error::Refused {
+                    // RFC 8894 section 3.2.1.4 demands a reason; one that forgets it has refused all the same.
+                    fail_info: attributes.fail_info.unwrap_or(FailInfo::BadRequest),
+                    text: attributes.fail_info_text.clone(),
+                });
+            }
+            PkiStatus::Pending => {
+                return Err(Error::Pending {
+                    transaction_id: enrolment.transaction_id().clone(),
+                });
+            }
+        }
+        self.open(&reply, enrolment, ca)
+    }
+
+    fn open(
+        &self,
+        reply: &PkiMessage,
+        enrolment: &Enrolment,
+        ca: &CaCertificates,
+    ) -> Result<Enrolled, Error> {
+        let policy = DecryptPolicy::with(|policy| policy.triple_des = self.policy.triple_des);
+        let content = reply.open_envelope()?.decrypt(enrolment.key(), &policy)?;
+        let issued = SignedData::parse(&content, &cms_limits(requests::MAX_PKI_MESSAGE))?;
+        let key = enrolment.key().public_key();
+        let certificate = issued
+            .certificates()
+            .iter()
+            .find(|certificate| certificate.public_key().is_ok_and(|of| of.same_key(key)))
+            .ok_or(Error::Certificate("is of another key"))?;
+        let issuer = ca
+            .issuer_of(certificate)
+            .ok_or(Error::Certificate("is of another issuer"))?;
+        Ok(Enrolled::new(certificate.clone(), issuer.clone()))
+    }
+
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> Result<http::Response<Bytes>, Error> {
+        self.transport
+            .send(request)
+            .await
+            .map_err(|error| match error.kind() {
+                TransportErrorKind::TooLarge => Error::TooLarge { limit },
+                _ => Error::Transport(error),
+            })
+    }
+}
+
+/// The best that the server can do and the policy allows.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    digest: DigestAlgorithm,
+    cipher: ContentCipher,
+    post: bool,
+}
+
+impl Choice {
+    fn new(capabilities: &Capabilities, policy: &Policy) -> Result<Self, Error> {
+        if !capabilities.can(&Capability::Aes) {
+            return Err(Error::Capability(Capability::Aes));
+        }
+        let digest = if capabilities.can(&Capability::Sha512) {
+            DigestAlgorithm::Sha512
+        } else if capabilities.can(&Capability::Sha256) {
+            DigestAlgorithm::Sha256
+        } else if policy.sha1 {
+            DigestAlgorithm::Sha1
+        } else {
+            return Err(Error::Capability(Capability::Sha256));
+        };
+        Ok(Self {
+            digest,
+            // The keyword AES stands for AES-128-CBC (RFC 8894 section 3.5.2).
+            cipher: ContentCipher::Aes128Cbc,
+            post: capabilities.can(&Capability::PostPkiOperation),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_offer_is_chosen_and_weak_servers_are_named() {
+        let choose = |text: &str, policy: &Policy| {
+            Choice::new(&Capabilities::parse(text.as_bytes()).unwrap(), policy)
+        };
+        let strict = Policy::default();
+        let best = choose("AES\nSHA-1\nSHA-256\nSHA-512\nPOSTPKIOperation", &strict).unwrap();
+        assert_eq!((best.digest, best.post), (DigestAlgorithm::Sha512, true));
+        let standard = choose("SCEPStandard", &strict).unwrap();
+        assert_eq!((standard.digest, standard.post), (DigestAlgorithm::Sha256, true));
+        assert!(!choose("AES\nSHA-256", &strict).unwrap().post);
+        assert!(matches!(choose("", &strict), Err(Error::Capability(Capability::Aes))));
+        assert!(matches!(choose("DES3\nSHA-256", &strict), Err(Error::Capability(Capability::Aes))));
+        assert!(matches!(choose("AES\nSHA-1", &strict), Err(Error::Capability(Capability::Sha256))));
+        let lenient = Policy::default().with(|policy| policy.sha1 = true);
+        assert_eq!(choose("AES", &lenient).unwrap().digest, DigestAlgorithm::Sha1);
+    }
+}

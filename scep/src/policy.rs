@@ -1,0 +1,64 @@
+//! Which algorithms and keys are taken. MD5 and single DES are not among the choices: they are
+//! neither read nor written.
+
+use mdm_pki::DigestAlgorithm;
+
+/// What a client or a server takes from its peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// Whether SHA-1 may sign messages. Off unless changed.
+    pub sha1: bool,
+    /// Whether Triple DES may be read in envelopes. Off unless changed; it is never written.
+    pub triple_des: bool,
+    /// The smallest RSA key that gets a certificate, in bits: 2048 unless changed. A SCEP payload
+    /// without `Keysize` makes 1024-bit keys, which needs a lower bound here or `Keysize` there.
+    pub min_rsa_bits: usize,
+    /// The largest RSA key that gets a certificate, in bits: 8192 unless changed.
+    pub max_rsa_bits: usize,
+}
+
+impl Policy {
+    /// The policy with changes.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// Whether this digest may be used in a message's signature.
+    pub fn allows_digest(&self, digest: DigestAlgorithm) -> bool {
+        match digest {
+            DigestAlgorithm::Sha256 | DigestAlgorithm::Sha384 | DigestAlgorithm::Sha512 => true,
+            DigestAlgorithm::Sha1 => self.sha1,
+            _ => false,
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            sha1: false,
+            triple_des: false,
+            min_rsa_bits: 2048,
+            max_rsa_bits: 8192,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_digests_are_off_and_md5_stays_off() {
+        let policy = Policy::default();
+        assert!(policy.allows_digest(DigestAlgorithm::Sha256));
+        assert!(policy.allows_digest(DigestAlgorithm::Sha512));
+        assert!(!policy.allows_digest(DigestAlgorithm::Sha1));
+        let lenient = policy.with(|policy| policy.sha1 = true);
+        assert!(lenient.allows_digest(DigestAlgorithm::Sha1));
+        assert!(!lenient.allows_digest(DigestAlgorithm::Md5));
+    }
+}

@@ -1,0 +1,189 @@
+//! The server: an HTTP request in, an HTTP response out. It holds no socket and no task.
+
+mod gate;
+mod pki_operation;
+mod responder;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use mdm_core::Clock;
+use mdm_pki::{Certificate, cms};
+
+pub use self::responder::Responder;
+use self::{gate::Gates, pki_operation::Answer};
+use crate::{
+    ca::CertificateAuthority,
+    capability::{Capabilities, Capability},
+    challenge::ChallengeVerifier,
+    error::Error,
+    event::{Event, Observer, Trace},
+    http::{self as wire, HttpLimits, Operation},
+    message::is_issued_by,
+    policy::Policy,
+};
+
+/// A SCEP server over an authority, a responder and a challenge verifier.
+///
+/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq; every other message is refused
+/// with `badRequest`. It may be shared and called in parallel.
+#[derive(Debug)]
+pub struct Server {
+    authority: Arc<dyn CertificateAuthority>,
+    responder: Responder,
+    verifier: Arc<dyn ChallengeVerifier>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    limits: HttpLimits,
+    observer: Arc<dyn Observer>,
+    gates: Gates,
+    ca_cert: (HeaderValue, Bytes),
+}
+
+impl Server {
+    /// Starts a server of these parts, with the default policy and limits, and events to `tracing`.
+    pub fn builder(
+        authority: Arc<dyn CertificateAuthority>,
+        responder: Responder,
+        verifier: Arc<dyn ChallengeVerifier>,
+        clock: Arc<dyn Clock>,
+    ) -> ServerBuilder {
+        ServerBuilder {
+            authority,
+            responder,
+            verifier,
+            clock,
+            policy: Policy::default(),
+            limits: HttpLimits::default(),
+            observer: Arc::new(Trace),
+        }
+    }
+
+    /// What GetCACaps lists: every keyword by itself, since Apple's client does not know that
+    /// `SCEPStandard` implies others.
+    pub fn capabilities(&self) -> Capabilities {
+        let mut capabilities: Capabilities = [
+            Capability::Aes,
+            Capability::PostPkiOperation,
+            Capability::Sha256,
+            Capability::Sha512,
+            Capability::ScepStandard,
+        ]
+        .into_iter()
+        .collect();
+        if self.policy.sha1 {
+            capabilities.insert(Capability::Sha1);
+        }
+        capabilities
+    }
+
+    /// Answers one request, whatever its path.
+    ///
+    /// A message that can be answered in kind is, refusals included. Otherwise the status tells:
+    /// 400, 405, 413 and 414 for what is no SCEP request, 503 where nothing could be decided, after
+    /// which the client may come again with the same message.
+    pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let message = match Operation::parse(&request, &self.limits) {
+            Err(error) => return wire::refuse(&error),
+            Ok(Operation::GetCaCaps) => {
+                return wire::answer(StatusCode::OK, wire::TEXT, self.capabilities().to_text());
+            }
+            Ok(Operation::GetCaCert) => {
+                let (content_type, body) = self.ca_cert.clone();
+                return wire::answer(StatusCode::OK, content_type, body);
+            }
+            Ok(Operation::PkiOperation(message)) => message,
+        };
+        match self.pki_operation(&message).await {
+            Ok(Answer::Message(message)) => {
+                wire::answer(StatusCode::OK, wire::PKI_MESSAGE, message)
+            }
+            Ok(Answer::Unavailable) => {
+                let text = "the request cannot be decided now\n";
+                let mut response = wire::answer(StatusCode::SERVICE_UNAVAILABLE, wire::TEXT, text);
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+                response
+            }
+            Err(error) => {
+                self.observer.observe(&Event::Unreadable { error: &error });
+                wire::answer(StatusCode::BAD_REQUEST, wire::TEXT, "no SCEP message\n")
+            }
+        }
+    }
+}
+
+/// A server about to be built.
+#[derive(Debug)]
+#[must_use]
+pub struct ServerBuilder {
+    authority: Arc<dyn CertificateAuthority>,
+    responder: Responder,
+    verifier: Arc<dyn ChallengeVerifier>,
+    clock: Arc<dyn Clock>,
+    policy: Policy,
+    limits: HttpLimits,
+    observer: Arc<dyn Observer>,
+}
+
+impl ServerBuilder {
+    /// Which algorithms and keys are taken.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Which sizes are taken.
+    pub fn limits(mut self, limits: HttpLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Who hears of events, in place of `tracing`.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] if the authority has no certificate, or the responder's was issued by
+    /// somebody else.
+    pub fn build(self) -> Result<Server, Error> {
+        let ca_cert = ca_cert(self.authority.chain(), self.responder.certificate())?;
+        Ok(Server {
+            authority: self.authority,
+            responder: self.responder,
+            verifier: self.verifier,
+            clock: self.clock,
+            policy: self.policy,
+            limits: self.limits,
+            observer: self.observer,
+            gates: Gates::default(),
+            ca_cert,
+        })
+    }
+}
+
+/// The answer to GetCACert: the CA alone, or the RA first and then the CA's chain.
+fn ca_cert(chain: &[Certificate], responder: &Certificate) -> Result<(HeaderValue, Bytes), Error> {
+    let Some(issuer) = chain.first() else {
+        return Err(Error::Configuration("the authority has no certificate"));
+    };
+    if responder == issuer && chain.len() == 1 {
+        return Ok((wire::CA_CERT, Bytes::copy_from_slice(issuer.to_der())));
+    }
+    let mut certificates = chain.to_vec();
+    if responder != issuer {
+        if !is_issued_by(responder, issuer) {
+            return Err(Error::Configuration(
+                "the responder's certificate was not issued by the authority",
+            ));
+        }
+        certificates.insert(0, responder.clone());
+    }
+    Ok((wire::CA_RA_CERT, cms::certs_only(&certificates)?.into()))
+}

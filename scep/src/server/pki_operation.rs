@@ -1,0 +1,279 @@
+//! From the bytes of a message to the bytes of its answer.
+//!
+//! Until a request is proven, every failure of its envelope is one and the same refusal: whether a key
+//! transport, a padding, a CSR or its signature was bad must not be told apart, or the server becomes
+//! an oracle for the envelopes of others.
+
+use mdm_pki::{
+    Certificate, CertificateRequest, DigestAlgorithm, KeyAlgorithm, KeyError, PublicKey,
+    cms::{self, ContentCipher, DecryptPolicy, EnvelopedDataBuilder},
+};
+
+use super::Server;
+use crate::{
+    attributes::{MessageType, Nonce, PkiStatus, TransactionId},
+    authorize::{Decision, EnrolmentRequest, authorize},
+    ca::{IssueError, Issued},
+    challenge::ChallengeRefusal,
+    error::Error,
+    event::{Event, Refusal},
+    message::{PkiMessage, is_issued_by},
+    store::{ChallengeId, StoreError},
+};
+
+/// What goes back.
+pub(super) enum Answer {
+    /// A CertRep.
+    Message(Vec<u8>),
+    /// Nothing could be decided.
+    Unavailable,
+}
+
+/// Why a request did not end in a certificate.
+enum Stop {
+    Refused(Refusal),
+    Unavailable(Error),
+}
+
+/// A request whose signature, key and proof of possession hold.
+struct Proven {
+    csr: CertificateRequest,
+    cipher: ContentCipher,
+}
+
+impl Server {
+    /// Answers a message. An error is one that no CertRep can answer, for want of a transaction.
+    pub(super) async fn pki_operation(&self, bytes: &[u8]) -> Result<Answer, Error> {
+        let message = PkiMessage::parse(bytes, self.limits.message)?;
+        let transaction_id = message
+            .attributes
+            .transaction_id
+            .clone()
+            .ok_or(Error::Attribute("transactionID"))?;
+        let reply = match self.decide(&message, &transaction_id).await {
+            Ok(envelope) => self.reply(&message, &transaction_id, Ok(envelope)).await,
+            Err(Stop::Refused(refusal)) => {
+                self.observer.observe(&Event::Refused {
+                    transaction_id: &transaction_id,
+                    refusal: &refusal,
+                });
+                self.reply(&message, &transaction_id, Err(&refusal)).await
+            }
+            Err(Stop::Unavailable(error)) => Err(error),
+        };
+        Ok(match reply {
+            Ok(message) => Answer::Message(message),
+            Err(error) => {
+                self.observer.observe(&Event::Unavailable {
+                    transaction_id: &transaction_id,
+                    error: &error,
+                });
+                Answer::Unavailable
+            }
+        })
+    }
+
+    /// The envelope with the certificate, or why there is none.
+    async fn decide(
+        &self,
+        message: &PkiMessage,
+        transaction_id: &TransactionId,
+    ) -> Result<Vec<u8>, Stop> {
+        let attributes = &message.attributes;
+        match attributes.message_type {
+            None => return Err(Refusal::Attribute("messageType").into()),
+            Some(MessageType::PkcsReq) => {}
+            Some(other) => return Err(Refusal::MessageType(other).into()),
+        }
+        if attributes.sender_nonce.is_none() {
+            return Err(Refusal::Attribute("senderNonce").into());
+        }
+        let signer = message.signer().map_err(|_| Refusal::Signature)?.clone();
+        let proven = self.prove(message, &signer).await?;
+        let certificate = self.certify(proven.csr, transaction_id, &signer).await?;
+        // The certificate is stored: what fails from here on is made good by the client's retry.
+        let certificates = cms::certs_only(&[certificate])?;
+        let envelope = EnvelopedDataBuilder::new(&certificates)
+            .cipher(proven.cipher)
+            .recipient(&signer)
+            .encrypt()?;
+        Ok(envelope)
+    }
+
+    /// Everything that can be known of a request without asking anybody.
+    async fn prove(&self, message: &PkiMessage, signer: &Certificate) -> Result<Proven, Stop> {
+        let digest = message.digest();
+        if !digest.is_some_and(|digest| self.policy.allows_digest(digest)) {
+            let name = digest.map_or("an unknown digest".to_owned(), |name| format!("{name:?}"));
+            return Err(Refusal::Algorithm(name).into());
+        }
+        let key = signer.public_key().map_err(|_| Refusal::Signature)?;
+        self.check_key(&key)?;
+        message.verify().map_err(|_| Refusal::Signature)?;
+        if !is_issued_by(signer, signer) {
+            return Err(Refusal::Signature.into());
+        }
+        let envelope = message.open_envelope().map_err(|_| Refusal::Envelope)?;
+        let cipher = self.check_cipher(envelope.cipher().ok())?;
+        let policy = DecryptPolicy::with(|policy| policy.triple_des = self.policy.triple_des);
+        let csr = match envelope
+            .decrypt_with(self.responder.decrypter(), &policy)
+            .await
+        {
+            Ok(csr) => csr,
+            Err(error @ mdm_pki::Error::Key(KeyError::Unavailable(_))) => {
+                return Err(Stop::Unavailable(error.into()));
+            }
+            Err(_) => return Err(Refusal::Envelope.into()),
+        };
+        let csr = CertificateRequest::from_der(&csr).map_err(|_| Refusal::Envelope)?;
+        let same_key = csr.public_key().is_ok_and(|of| of.same_key(&key));
+        if !same_key || csr.verify().is_err() {
+            return Err(Refusal::Envelope.into());
+        }
+        Ok(Proven { csr, cipher })
+    }
+
+    /// The certificate for a proven request, stored.
+    async fn certify(
+        &self,
+        csr: CertificateRequest,
+        transaction_id: &TransactionId,
+        signer: &Certificate,
+    ) -> Result<Certificate, Stop> {
+        let request = EnrolmentRequest::new(transaction_id.clone(), csr, self.clock.now())?;
+        let _turn = match request.challenge() {
+            Some(challenge) => Some(self.gates.pass(ChallengeId::of(challenge.expose())?).await),
+            None => None,
+        };
+        let authorized = match authorize(&*self.verifier, request).await? {
+            Decision::Refused(refusal) => return Err(Refusal::Challenge(refusal).into()),
+            Decision::Repeated { certificate, label } => {
+                check_issued(&certificate, signer)?;
+                self.observer.observe(&Event::Repeated {
+                    transaction_id,
+                    label: &label,
+                    certificate: &certificate,
+                });
+                return Ok(certificate);
+            }
+            Decision::Authorized(authorized) => authorized,
+        };
+        let label = authorized.grant().label().to_owned();
+        match self.authority.issue(authorized).await {
+            Ok(Issued::New(certificate)) => {
+                check_issued(&certificate, signer)?;
+                self.observer.observe(&Event::Issued {
+                    transaction_id,
+                    label: &label,
+                    certificate: &certificate,
+                });
+                Ok(certificate)
+            }
+            Ok(Issued::Earlier(certificate)) => {
+                check_issued(&certificate, signer)?;
+                self.observer.observe(&Event::Repeated {
+                    transaction_id,
+                    label: &label,
+                    certificate: &certificate,
+                });
+                Ok(certificate)
+            }
+            Err(IssueError::Refused(reason)) => Err(Refusal::Authority(reason).into()),
+            Err(IssueError::Conflict) => {
+                Err(Refusal::Challenge(ChallengeRefusal::Overtaken { label }).into())
+            }
+            Err(other) => Err(Stop::Unavailable(other.into())),
+        }
+    }
+
+    fn check_key(&self, key: &PublicKey) -> Result<(), Stop> {
+        let bits = match key.algorithm() {
+            KeyAlgorithm::Rsa { bits } => bits,
+            other => return Err(Refusal::Algorithm(format!("{other:?} keys")).into()),
+        };
+        if !(self.policy.min_rsa_bits..=self.policy.max_rsa_bits).contains(&bits) {
+            return Err(Refusal::Key(format!("RSA with {bits} bits")).into());
+        }
+        let ours = self
+            .authority
+            .chain()
+            .iter()
+            .chain([self.responder.certificate()])
+            .any(|certificate| certificate.public_key().is_ok_and(|ours| ours.same_key(key)));
+        if ours {
+            return Err(Refusal::Key("it is the server's own".to_owned()).into());
+        }
+        Ok(())
+    }
+
+    /// The cipher of the answer: that of the request where it may be written.
+    fn check_cipher(&self, cipher: Option<ContentCipher>) -> Result<ContentCipher, Stop> {
+        match cipher {
+            Some(
+                cipher @ (ContentCipher::Aes128Cbc
+                | ContentCipher::Aes192Cbc
+                | ContentCipher::Aes256Cbc),
+            ) => Ok(cipher),
+            Some(ContentCipher::TripleDesCbc) if self.policy.triple_des => {
+                Ok(ContentCipher::Aes128Cbc)
+            }
+            Some(other) => Err(Refusal::Algorithm(format!("{other:?}")).into()),
+            None => Err(Refusal::Algorithm("an unknown cipher".to_owned()).into()),
+        }
+    }
+
+    async fn reply(
+        &self,
+        message: &PkiMessage,
+        transaction_id: &TransactionId,
+        outcome: Result<Vec<u8>, &Refusal>,
+    ) -> Result<Vec<u8>, Error> {
+        let digest = message
+            .digest()
+            .filter(|digest| self.policy.allows_digest(*digest))
+            .unwrap_or(DigestAlgorithm::Sha256);
+        let mut reply = PkiMessage::build(
+            MessageType::CertRep,
+            transaction_id.clone(),
+            Nonce::random()?,
+        );
+        if let Some(nonce) = &message.attributes.sender_nonce {
+            reply = reply.recipient_nonce(nonce.clone());
+        }
+        reply = match outcome {
+            Ok(envelope) => reply.status(PkiStatus::Success).envelope(envelope),
+            Err(refusal) => reply.failure(refusal.fail_info(), Some(refusal.text())),
+        };
+        reply
+            .sign_with(self.responder.certificate(), digest, self.responder.signer())
+            .await
+    }
+}
+
+/// An authority or verifier of the embedder that mixes up its certificates must not be believed.
+fn check_issued(certificate: &Certificate, signer: &Certificate) -> Result<(), Stop> {
+    if certificate.public_key()?.same_key(&signer.public_key()?) {
+        Ok(())
+    } else {
+        Err(Stop::Unavailable(Error::Certificate("is of another key")))
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<mdm_pki::Error> for Stop {
+    fn from(error: mdm_pki::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}

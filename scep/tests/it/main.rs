@@ -1,0 +1,18 @@
+//! Client and server together and apart, over memory: no test opens a socket or waits.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+mod authority;
+mod challenges;
+mod client;
+mod enrol;
+mod http;
+mod mutation;
+mod peers;
+mod requests;
+mod world;
