@@ -167,6 +167,8 @@ fn expiration(expiration: Expiration, now: DateTime<Utc>) -> Result<i64, BuildEr
 mod tests {
     use std::time::Duration;
 
+    use mdm_transport::{HttpTransport, transport_fn};
+
     use super::*;
     use crate::push::Priority;
 
@@ -263,6 +265,22 @@ mod tests {
         ] {
             assert_eq!(field(&push("M").expiration(never)), "expiration");
         }
+    }
+
+    #[tokio::test]
+    async fn a_push_travels_over_any_transport() {
+        let gone = transport_fn(|request: http::Request<Bytes>| async move {
+            assert_eq!(request.uri().path(), "/3/device/ab01ff");
+            let answer = http::Response::builder().status(410);
+            Ok(answer
+                .body(Bytes::from_static(br#"{"reason":"ExpiredToken"}"#))
+                .unwrap())
+        });
+        let push = built(&push("M")).unwrap();
+        let relay = "https://relay.example.com/".parse().unwrap();
+        let answer = gone.send(push.to_http(&relay).unwrap()).await.unwrap();
+        let Ok(outcome) = push.from_http(answer);
+        assert!(outcome.retires(now()), "{outcome:?}");
     }
 
     #[test]

@@ -1,0 +1,10 @@
+//! Pushes over real sockets: against the fake push service, and against servers that behave badly.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod certificates;
+mod delivery;
+mod goodbyes;
+mod hostile;
+mod house;
+mod privacy;
+mod raw;
