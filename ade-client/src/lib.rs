@@ -1,1 +1,55 @@
 //! Apple Automated Device Enrollment (ADE, formerly DEP): token, session, devices, profiles.
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | [`token`] | [`TokenKeyPair`]: key and certificate for upload; [`ServerToken`], read from any form of Apple's file |
+//! | [`oauth`] | OAuth 1.0a signatures (RFC 5849) |
+//! | [`session`] | [`Session`]: authorizes requests and watches answers, without I/O |
+//! | [`endpoint`] | one file per endpoint: what is sent, what comes back |
+//! | [`model`] | [`Device`](model::Device), [`Profile`](model::Profile), [`Account`](model::Account) and their kin |
+//! | [`client`] | [`Client`]: session and endpoints over any [`HttpTransport`](mdm_transport::HttpTransport) |
+//! | [`error`] | [`Error`], [`ErrorCode`]: what went wrong, as something to ask questions of |
+//!
+//! The endpoints, the session and the token know no I/O; a vendor may send them over a client of
+//! their own. [`Client`] adds the loop: it opens a session when there is none, keeps the token that
+//! any answer may bring, and after a 401 opens one new session and sends the request once more.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use ade_client::{Client, ServerToken, endpoint::FetchDevices};
+//! use bytes::Bytes;
+//! use mdm_core::SystemClock;
+//! use mdm_transport::transport_fn;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Stands for Apple, so that this runs without it.
+//! let apple = transport_fn(|request: http::Request<Bytes>| async move {
+//!     Ok(http::Response::new(Bytes::from_static(match request.uri().path() {
+//!         "/session" => br#"{"auth_session_token":"s1"}"#,
+//!         _ => br#"{"devices":[{"serial_number":"C02AAAAAAAAA"}],"cursor":"c1","more_to_follow":false}"#,
+//!     })))
+//! });
+//!
+//! let token = ServerToken::new("CK_1", "CS_1", "AT_1", "AS_1");
+//! let client = Client::builder(apple, Arc::new(SystemClock), token, "example-mdm/1.0").build()?;
+//! let page = client.send(&FetchDevices::first()).await?;
+//! assert_eq!(page.devices[0].serial_number.as_ref().map(|s| s.as_str()), Some("C02AAAAAAAAA"));
+//! assert!(!page.more_to_follow);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod client;
+pub mod endpoint;
+pub mod error;
+pub mod model;
+pub mod oauth;
+pub mod session;
+pub mod token;
+
+pub use client::{AssignReport, Client, ClientBuilder};
+pub use error::{ApiError, Error, ErrorCode};
+pub use session::{Exchange, Next, Session, UserAgent};
+pub use token::{ServerToken, TokenError, TokenKeyPair};

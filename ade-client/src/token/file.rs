@@ -1,0 +1,104 @@
+//! The token file: from whatever was uploaded to the CMS, and from the decrypted message to its JSON.
+//!
+//! Apple's file is S/MIME around BER of indefinite length (Q1); administrators open, mail, rename
+//! and cut it before it arrives here.
+
+use std::borrow::Cow;
+
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use mdm_pki::{
+    PrivateKey,
+    cms::{DecryptPolicy, EnvelopedData, Limits},
+};
+use zeroize::Zeroizing;
+
+use super::{MAX_TOKEN_BYTES, TokenError};
+
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// Finds the CMS in the file.
+pub(super) fn envelope(file: &[u8]) -> Result<Cow<'_, [u8]>, TokenError> {
+    if file.len() > MAX_TOKEN_BYTES {
+        return Err(TokenError::TooLarge);
+    }
+    let file = file.strip_prefix(BOM).unwrap_or(file);
+    // A SEQUENCE. In base64 it would begin with `M`, in a header with a letter.
+    if file.first() == Some(&0x30) && file.get(1).is_some_and(|length| *length >= 0x80) {
+        return Ok(Cow::Borrowed(file));
+    }
+    let text = std::str::from_utf8(file).map_err(|_| TokenError::NotAToken("not text, not CMS"))?;
+    let base64: String = body_lines(text).flat_map(str::split_whitespace).collect();
+    if base64.is_empty() {
+        return Err(TokenError::NotAToken("it holds no base64"));
+    }
+    match LENIENT.decode(base64) {
+        Ok(bytes) => Ok(Cow::Owned(bytes)),
+        Err(_) => Err(TokenError::NotAToken("its base64 cannot be read")),
+    }
+}
+
+/// The lines of base64: behind the blank line that ends a header where there is one, and without
+/// header lines that lost it and PEM's first and last lines.
+fn body_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut lines = text.lines().peekable();
+    while lines.peek().is_some_and(|line| line.trim().is_empty()) {
+        lines.next();
+    }
+    if lines.peek().is_some_and(|line| line.contains(':')) {
+        while lines.peek().is_some_and(|line| !is_body(line)) {
+            let blank = lines.next().is_some_and(|line| line.trim().is_empty());
+            if blank {
+                break;
+            }
+        }
+    }
+    lines.filter(|line| !line.starts_with("-----"))
+}
+
+/// Nothing but base64, and no word of a folded header, which is shorter than any line of a body.
+fn is_body(line: &str) -> bool {
+    let line = line.trim_end();
+    line.len() >= 40
+        && line
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
+}
+
+/// Decrypts for the lone recipient, whoever it says it is for: Apple's own sample has a negative
+/// serial number. Triple DES is read, as older tokens are encrypted with it.
+pub(super) fn decrypt(envelope: &[u8], key: &PrivateKey) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    let damaged = |error: mdm_pki::Error| TokenError::Damaged(error.to_string());
+    let parsed = EnvelopedData::parse(envelope, &Limits::default()).map_err(damaged)?;
+    parsed
+        .decrypt(key, &DecryptPolicy::default())
+        .map_err(|error| match error {
+            mdm_pki::Error::Decrypt | mdm_pki::Error::NoRecipient => TokenError::WrongKey,
+            other => damaged(other),
+        })
+}
+
+/// Finds the JSON between header and markers, either of which may be missing, and joins its lines:
+/// some messages are wrapped inside of strings.
+pub(super) fn json(message: &[u8]) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    // A wrong key now and then decrypts to noise with valid padding.
+    let text = std::str::from_utf8(message).map_err(|_| TokenError::WrongKey)?;
+    let (Some(start), Some(end)) = (text.find('{'), text.rfind('}')) else {
+        return Err(TokenError::Json);
+    };
+    let json = text.get(start..=end).ok_or(TokenError::Json)?;
+    Ok(Zeroizing::new(
+        json.bytes()
+            .filter(|byte| !matches!(byte, b'\r' | b'\n'))
+            .collect(),
+    ))
+}
