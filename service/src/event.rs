@@ -68,6 +68,16 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// A command got its final answer.
+    pub fn command_settled(command_uuid: impl Into<String>, status: impl Into<String>) -> Self {
+        Self::CommandSettled {
+            command_uuid: command_uuid.into(),
+            status: status.into(),
+        }
+    }
+}
+
 /// Why an `Authenticate` was taken as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -16,6 +16,8 @@ mod enrollments;
 mod error;
 mod migrations;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod rows;
 
 pub use migrations::SCHEMA_VERSION;

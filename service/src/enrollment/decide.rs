@@ -104,17 +104,7 @@ pub enum Message {
         raw: Body,
     },
     /// `TokenUpdate`.
-    #[non_exhaustive]
-    TokenUpdate {
-        /// Where to push from now on.
-        push: PushAddress,
-        /// `UnlockToken`, if the message has it.
-        unlock_token: Option<Secret<Vec<u8>>>,
-        /// `AwaitingConfiguration`, if the message has it.
-        awaiting_configuration: Option<bool>,
-        /// `UserShortName`, if the message has it.
-        user_short_name: Option<String>,
-    },
+    TokenUpdate(TokenUpdated),
     /// `CheckOut`.
     CheckOut,
     /// `SetBootstrapToken`; without a token the stored one is removed.
@@ -134,14 +124,9 @@ impl Message {
         }
     }
 
-    /// `TokenUpdate` with nothing but the address; see [`Message::TokenUpdate`] for the rest.
+    /// `TokenUpdate` with nothing but the address; [`TokenUpdated`] takes the rest.
     pub fn token_update(push: PushAddress) -> Self {
-        Self::TokenUpdate {
-            push,
-            unlock_token: None,
-            awaiting_configuration: None,
-            user_short_name: None,
-        }
+        Self::TokenUpdate(TokenUpdated::new(push))
     }
 
     /// `SetBootstrapToken`; an empty token counts as none.
@@ -149,6 +134,46 @@ impl Message {
         Self::SetBootstrapToken {
             token: token.filter(|token| !token.expose().is_empty()),
         }
+    }
+}
+
+/// What a `TokenUpdate` tells. Each field but the address may be missing, and then says nothing
+/// (Q12).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenUpdated {
+    /// Where to push from now on.
+    pub push: PushAddress,
+    /// `UnlockToken`.
+    pub unlock_token: Option<Secret<Vec<u8>>>,
+    /// `AwaitingConfiguration`.
+    pub awaiting_configuration: Option<bool>,
+    /// `UserShortName`.
+    pub user_short_name: Option<String>,
+}
+
+impl TokenUpdated {
+    /// Nothing but the address.
+    pub fn new(push: PushAddress) -> Self {
+        Self {
+            push,
+            unlock_token: None,
+            awaiting_configuration: None,
+            user_short_name: None,
+        }
+    }
+
+    /// The message after `edit`: sets several fields in one expression.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+impl From<TokenUpdated> for Message {
+    fn from(update: TokenUpdated) -> Self {
+        Self::TokenUpdate(update)
     }
 }
 
@@ -227,7 +252,7 @@ pub fn decide(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step
         Message::Authenticate { serial_number, raw } => {
             authenticate(loaded, sender, serial_number, raw)
         }
-        Message::TokenUpdate { .. } => token_update(loaded, sender, message),
+        Message::TokenUpdate(update) => token_update(loaded, sender, update),
         Message::CheckOut => check_out(loaded, sender),
         Message::SetBootstrapToken { token } => set_bootstrap_token(loaded, sender, token),
     }
@@ -291,17 +316,8 @@ fn authenticate(
     Ok(step)
 }
 
-fn token_update(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step, Refusal> {
+fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Result<Step, Refusal> {
     let device = authorize(loaded, sender)?;
-    let Message::TokenUpdate {
-        push,
-        unlock_token,
-        awaiting_configuration,
-        user_short_name,
-    } = message
-    else {
-        return Ok(Step::new(sender.at));
-    };
     let is_user = sender.id != device.id;
     let mut state = if is_user {
         loaded
@@ -316,19 +332,21 @@ fn token_update(loaded: &Loaded, sender: &Sender, message: Message) -> Result<St
         state.token_update_tally = 0;
     }
     let first = state.token_update_tally == 0;
-    if first && awaiting_configuration == Some(true) {
+    if first && update.awaiting_configuration == Some(true) {
         // Setup Assistant is running, so the device was erased: what was escrowed opens nothing now.
         state.unlock_token = None;
         state.bootstrap_token = None;
     }
     state.status = EnrollmentStatus::Enrolled;
     state.disabled_at = None;
-    state.push = Some(push);
+    state.push = Some(update.push);
     state.token_update_tally = state.token_update_tally.saturating_add(1);
     // Q12: what the message leaves out stays as it was.
-    state.unlock_token = unlock_token.or(state.unlock_token);
-    state.awaiting_configuration = awaiting_configuration.or(state.awaiting_configuration);
-    state.user_short_name = user_short_name.or(state.user_short_name);
+    state.unlock_token = update.unlock_token.or(state.unlock_token);
+    state.awaiting_configuration = update
+        .awaiting_configuration
+        .or(state.awaiting_configuration);
+    state.user_short_name = update.user_short_name.or(state.user_short_name);
     if first {
         state.enrolled_at = Some(sender.at);
     }

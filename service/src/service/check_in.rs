@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Fingerprint, PushAddress,
-    enrollment::decide::{self, Message, Sender},
+    enrollment::decide::{self, Message, Sender, TokenUpdated},
     store::CommitError,
 };
 
@@ -52,16 +52,20 @@ fn change(message: &CheckIn, raw: &Bytes) -> Option<Message> {
         CheckIn::Authenticate(authenticate) => {
             Message::authenticate(authenticate.serial_number.clone(), raw.clone())
         }
-        CheckIn::TokenUpdate(update) => Message::TokenUpdate {
-            push: PushAddress::new(
+        CheckIn::TokenUpdate(update) => {
+            let push = PushAddress::new(
                 update.topic.clone(),
                 update.token.clone(),
                 update.push_magic.clone(),
-            ),
-            unlock_token: update.unlock_token.clone(),
-            awaiting_configuration: update.awaiting_configuration,
-            user_short_name: update.user_short_name.clone(),
-        },
+            );
+            TokenUpdated::new(push)
+                .with(|told| {
+                    told.unlock_token = update.unlock_token.clone();
+                    told.awaiting_configuration = update.awaiting_configuration;
+                    told.user_short_name = update.user_short_name.clone();
+                })
+                .into()
+        }
         CheckIn::CheckOut(_) => Message::CheckOut,
         CheckIn::SetBootstrapToken(set) => {
             Message::set_bootstrap_token(set.bootstrap_token.clone())

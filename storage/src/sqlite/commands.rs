@@ -57,9 +57,8 @@ macro_rules! record {
             "SELECT c.seq, c.uuid, c.request_type, c.at, c.body, r.seq, r.at, r.status, r.body,
                  EXISTS (SELECT 1 FROM queue q
                      WHERE q.enrollment = c.enrollment AND q.phase IN (1, 2) AND q.seq = c.seq)
-             FROM enrollments e JOIN commands c ON c.enrollment = e.key
-                 LEFT JOIN results r ON r.seq = c.seq
-             WHERE e.id = ?1 AND ",
+             FROM commands c LEFT JOIN results r ON r.seq = c.seq
+             WHERE c.enrollment = (SELECT key FROM enrollments WHERE id = ?1) AND ",
             $condition
         )
     };

@@ -2,5 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod concurrency;
 mod contract;
+mod faults;
+mod fixture;
+mod kill;
+mod opening;
 mod scratch;

@@ -44,6 +44,9 @@ CREATE TABLE commands (
     UNIQUE (enrollment, uuid)
 ) STRICT;
 
+-- For listings: within one enrolment its entries are in the order of seq.
+CREATE INDEX commands_in_order ON commands (enrollment);
+
 -- What waits, and nothing else. A settled command leaves it for good.
 CREATE TABLE queue (
     enrollment INTEGER NOT NULL,
