@@ -1,0 +1,458 @@
+//! One device: out of its box, through Setup Assistant, managed, and let go.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use mdm_core::{Clock, PushMagic, PushToken};
+use mdm_pki::{Certificate, DigestAlgorithm, Identity, KeySpec, Name, PrivateKey, cms, random};
+use mdm_plist::{Dictionary, Value};
+use mdm_scep::client::{CaTrust, Client, Enrolment};
+use mdm_transport::HttpTransport;
+
+use crate::{
+    Activation, Answer, Error, Hardware, Responder,
+    checkin::{self, put},
+    command,
+    settings::{EnrollmentSettings, text},
+    trust::{self, SignedProfile},
+};
+
+const CHECK_IN: &str = "application/x-apple-aspen-mdm-checkin";
+const COMMAND: &str = "application/x-apple-aspen-mdm";
+const PROFILE: &str = "application/x-apple-aspen-config";
+
+/// A simulated device with a key of its own.
+///
+/// The methods are the steps of its life, in the order of a real one; [`Device::enroll`] takes
+/// those of an enrolment together. A step that fails leaves the device as it was.
+#[derive(Debug)]
+pub struct Device {
+    hardware: Hardware,
+    built_in: Identity,
+    transport: Arc<dyn HttpTransport>,
+    clock: Arc<dyn Clock>,
+    responder: Option<Arc<dyn Responder>>,
+    settings: Option<EnrollmentSettings>,
+    anchors: Vec<Certificate>,
+    identity: Option<Identity>,
+    push: Option<(PushToken, PushMagic)>,
+    profiles: BTreeMap<String, Dictionary>,
+}
+
+impl Device {
+    /// A device as it leaves the factory; it speaks HTTP through `transport`, whose TLS roots are
+    /// the device's.
+    pub fn new(
+        hardware: Hardware,
+        built_in: Identity,
+        transport: Arc<dyn HttpTransport>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            hardware,
+            built_in,
+            transport,
+            clock,
+            responder: None,
+            settings: None,
+            anchors: Vec::new(),
+            identity: None,
+            push: None,
+            profiles: BTreeMap::new(),
+        }
+    }
+
+    /// Lets `responder` answer commands first.
+    pub fn set_responder(&mut self, responder: Arc<dyn Responder>) {
+        self.responder = Some(responder);
+    }
+
+    /// What the device is.
+    pub fn hardware(&self) -> &Hardware {
+        &self.hardware
+    }
+
+    /// Where the device can be pushed, once it has said so to the server.
+    pub fn push_token(&self) -> Option<&PushToken> {
+        self.push.as_ref().map(|(token, _)| token)
+    }
+
+    /// The identifiers of the profiles that the server installed, the enrolment profile included.
+    pub fn profile_identifiers(&self) -> impl Iterator<Item = &str> {
+        self.profiles.keys().map(String::as_str)
+    }
+
+    /// The identity that the SCEP server gave.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Takes another identity than the SCEP server gave, as a thief of nothing but a name would.
+    pub fn set_identity(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+    }
+
+    /// Asks the server for the enrolment profile with a signed `MachineInfo`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server answers anything but 200, [`Error::NotAProfile`] when
+    /// it answers with another content type.
+    pub async fn ask_for_profile(&self, activation: &Activation) -> Result<Bytes, Error> {
+        let info = mdm_plist::to_xml(&checkin::machine_info(&self.hardware))?;
+        let signed = cms::SignedDataBuilder::new(&info)
+            .signer(&self.built_in.certificate, DigestAlgorithm::Sha256)
+            .chain(&self.built_in.chain)
+            .sign(&self.built_in.key)?;
+        let request = request(
+            "POST",
+            &activation.url,
+            "application/pkcs7-signature",
+            "url",
+        )?
+        .body(signed.into())
+        .map_err(|_| Error::Url("url"))?;
+        let response = self.send("MachineInfo", request).await?;
+        let content_type = response
+            .headers()
+            .get(http::header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        if content_type != PROFILE {
+            return Err(Error::NotAProfile(content_type.to_owned()));
+        }
+        Ok(response.into_body())
+    }
+
+    /// Verifies an enrolment profile against what Apple said the device should trust, and takes it in.
+    ///
+    /// # Errors
+    /// [`Error::Unsigned`], [`Error::ForeignSigner`], or [`Error::Profile`] naming the key.
+    pub fn install_enrollment_profile(
+        &mut self,
+        profile: &[u8],
+        activation: &Activation,
+    ) -> Result<&EnrollmentSettings, Error> {
+        if self.settings.is_some() {
+            return Err(Error::Profile("com.apple.mdm"));
+        }
+        let signed = SignedProfile::verify(profile, &activation.anchors, self.clock.now())?;
+        let settings = EnrollmentSettings::read(&signed.profile)?;
+        self.anchors = activation
+            .anchors
+            .iter()
+            .chain(&settings.roots)
+            .cloned()
+            .collect();
+        self.profiles
+            .insert(settings.identifier.clone(), signed.profile);
+        Ok(self.settings.insert(settings))
+    }
+
+    /// Makes a key and lets the SCEP server of the profile certify it.
+    ///
+    /// # Errors
+    /// [`Error::Scep`] when it refuses.
+    pub async fn obtain_identity(&mut self) -> Result<&Identity, Error> {
+        let settings = &self.settings()?.scep;
+        let key = PrivateKey::generate(key_spec(settings.key_size)?)?;
+        let subject = settings
+            .subject
+            .iter()
+            .try_fold(Name::builder(), |name, (kind, value)| {
+                name.named(kind, value)
+            })?;
+        let trust = match &settings.ca_fingerprint {
+            Some(fingerprint) => CaTrust::fingerprint(fingerprint.clone())?,
+            None => CaTrust::Any,
+        };
+        let mut client = Client::new(
+            &self.transport,
+            settings.url.parse()?,
+            trust,
+            Arc::clone(&self.clock),
+        );
+        if let Some(name) = &settings.name {
+            client = client.ca(name);
+        }
+        let enrolment = Enrolment::new(key.clone(), subject.build(), settings.challenge.clone())?;
+        let certificate = client.enrol(&enrolment).await?.certificate;
+        Ok(self
+            .identity
+            .insert(Identity::new(certificate, Vec::new(), key)?))
+    }
+
+    /// Sends `Authenticate`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server does not take the device.
+    pub async fn authenticate(&self) -> Result<(), Error> {
+        let message = checkin::authenticate(&self.hardware, &self.settings()?.mdm.topic);
+        self.check_in("Authenticate", &message).await
+    }
+
+    /// Makes a push token and magic and sends them with `TokenUpdate`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server does not take them.
+    pub async fn update_token(&mut self) -> Result<(), Error> {
+        let token = PushToken::new(random::<32>()?);
+        let magic = PushMagic::new(uuid(random()?));
+        let topic = &self.settings()?.mdm.topic;
+        let message = checkin::token_update(&self.hardware, topic, &token, &magic, false);
+        self.check_in("TokenUpdate", &message).await?;
+        self.push = Some((token, magic));
+        Ok(())
+    }
+
+    /// Takes a push: only one with this enrolment's magic wakes the device.
+    ///
+    /// # Errors
+    /// [`Error::WrongMagic`] for any other, [`Error::NotReady`] before the first `TokenUpdate`.
+    pub fn wake(&self, magic: &str) -> Result<(), Error> {
+        let (_, expected) = self.push.as_ref().ok_or(Error::NotReady("push token"))?;
+        if expected.expose() == magic {
+            Ok(())
+        } else {
+            Err(Error::WrongMagic)
+        }
+    }
+
+    /// Says `Idle`, answers each command that the server has, and returns their request types in
+    /// order; ends when the server has no more.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server does not take a message, [`Error::Plist`] when a
+    /// command cannot be read.
+    pub async fn poll(&mut self) -> Result<Vec<String>, Error> {
+        let mut answered = Vec::new();
+        let udid = self.hardware.udid.as_str().to_owned();
+        let mut message = command::idle(&udid);
+        loop {
+            let url = self.settings()?.mdm.server_url.clone();
+            let body = self
+                .send_message("command report", "PUT", &url, COMMAND, &message)
+                .await?;
+            if body.is_empty() {
+                return Ok(answered);
+            }
+            let envelope: Dictionary = mdm_plist::from_slice(&body)?;
+            let uuid = text(&envelope, "CommandUUID")
+                .unwrap_or_default()
+                .to_owned();
+            let request = envelope.get("Command").and_then(Value::as_dictionary);
+            let answer =
+                match request.and_then(|request| Some((request, text(request, "RequestType")?))) {
+                    Some((request, kind)) => {
+                        answered.push(kind.to_owned());
+                        self.answer(kind, request)
+                    }
+                    None => Answer::CommandFormatError,
+                };
+            message = answer.into_message(&udid, &uuid);
+        }
+    }
+
+    /// Tells the server that management is removed, and removes it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the server does not take the message; management is removed all the same,
+    /// as on a real device.
+    pub async fn check_out(&mut self) -> Result<(), Error> {
+        let settings = self.settings()?;
+        let told = if settings.mdm.check_out_when_removed {
+            let message = checkin::check_out(&self.hardware, &settings.mdm.topic);
+            self.check_in("CheckOut", &message).await
+        } else {
+            Ok(())
+        };
+        self.settings = None;
+        self.identity = None;
+        self.push = None;
+        self.anchors.clear();
+        self.profiles.clear();
+        told
+    }
+
+    /// From the activation record to a managed device: profile, identity, `Authenticate`, `TokenUpdate`.
+    ///
+    /// # Errors
+    /// Those of the steps.
+    pub async fn enroll(&mut self, activation: &Activation) -> Result<(), Error> {
+        let profile = self.ask_for_profile(activation).await?;
+        self.install_enrollment_profile(&profile, activation)?;
+        self.obtain_identity().await?;
+        self.authenticate().await?;
+        self.update_token().await
+    }
+
+    fn settings(&self) -> Result<&EnrollmentSettings, Error> {
+        self.settings
+            .as_ref()
+            .ok_or(Error::NotReady("enrolment profile"))
+    }
+
+    fn answer(&mut self, kind: &str, request: &Dictionary) -> Answer {
+        if let Some(answer) = self
+            .responder
+            .as_ref()
+            .and_then(|own| own.answer(kind, request))
+        {
+            return answer;
+        }
+        match kind {
+            "DeviceInformation" => command::device_information(&self.hardware, request),
+            "InstallProfile" => self.install_profile(request),
+            "ProfileList" => self.profile_list(),
+            "RemoveProfile" => self.remove_profile(request),
+            _ => Answer::Error(
+                "MCMDMErrorDomain",
+                12021,
+                format!("“{kind}” is not a valid request type."),
+            ),
+        }
+    }
+
+    /// A profile that comes by MDM may be unsigned; one that is signed must be signed by a signer
+    /// that the device trusts.
+    fn install_profile(&mut self, request: &Dictionary) -> Answer {
+        let Some(payload) = request.get("Payload").and_then(Value::as_data) else {
+            return Answer::CommandFormatError;
+        };
+        match trust::read_managed_profile(payload, &self.anchors, self.clock.now()) {
+            Ok((identifier, profile)) => {
+                self.profiles.insert(identifier, profile);
+                Answer::Acknowledged(Dictionary::new())
+            }
+            Err(error) => Answer::Error("MCInstallationErrorDomain", 4001, error.to_string()),
+        }
+    }
+
+    fn remove_profile(&mut self, request: &Dictionary) -> Answer {
+        let identifier = text(request, "Identifier").unwrap_or_default();
+        match self.profiles.remove(identifier) {
+            Some(_) => Answer::Acknowledged(Dictionary::new()),
+            None => Answer::Error(
+                "MCMDMErrorDomain",
+                12075,
+                format!("The profile “{identifier}” is not installed."),
+            ),
+        }
+    }
+
+    fn profile_list(&self) -> Answer {
+        let list = self
+            .profiles
+            .values()
+            .map(|profile| {
+                let mut entry = Dictionary::new();
+                for key in [
+                    "PayloadDisplayName",
+                    "PayloadIdentifier",
+                    "PayloadUUID",
+                    "PayloadVersion",
+                ] {
+                    if let Some(value) = profile.get(key) {
+                        put(&mut entry, key, value.clone());
+                    }
+                }
+                put(&mut entry, "IsManaged", true);
+                Value::Dictionary(entry)
+            })
+            .collect::<Vec<_>>();
+        let mut keys = Dictionary::new();
+        put(&mut keys, "ProfileList", list);
+        Answer::Acknowledged(keys)
+    }
+
+    async fn check_in(&self, name: &'static str, message: &Dictionary) -> Result<(), Error> {
+        let url = self.settings()?.mdm.check_in_url.clone();
+        self.send_message(name, "PUT", &url, CHECK_IN, message)
+            .await
+            .map(drop)
+    }
+
+    async fn send_message(
+        &self,
+        name: &'static str,
+        method: &str,
+        url: &str,
+        content_type: &str,
+        message: &Dictionary,
+    ) -> Result<Bytes, Error> {
+        let body = mdm_plist::to_xml(message)?;
+        let mut request = request(method, url, content_type, "ServerURL")?;
+        if self.settings()?.mdm.sign_message {
+            request = request.header("Mdm-Signature", self.sign(&body)?);
+        }
+        let request = request
+            .body(body.into())
+            .map_err(|_| Error::Url("ServerURL"))?;
+        Ok(self.send(name, request).await?.into_body())
+    }
+
+    fn sign(&self, body: &[u8]) -> Result<String, Error> {
+        let identity = self.identity.as_ref().ok_or(Error::NotReady("identity"))?;
+        let signature = cms::SignedDataBuilder::new(body)
+            .detached()
+            .signer(&identity.certificate, DigestAlgorithm::Sha256)
+            .signing_time(self.clock.now())
+            .sign(&identity.key)?;
+        Ok(STANDARD.encode(signature))
+    }
+
+    async fn send(
+        &self,
+        message: &'static str,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, Error> {
+        let response = self.transport.send(request).await?;
+        if response.status() == http::StatusCode::OK {
+            Ok(response)
+        } else {
+            Err(Error::Refused {
+                message,
+                status: response.status().as_u16(),
+            })
+        }
+    }
+}
+
+fn request(
+    method: &str,
+    url: &str,
+    content_type: &str,
+    key: &'static str,
+) -> Result<http::request::Builder, Error> {
+    let url = url::Url::parse(url).map_err(|_| Error::Url(key))?;
+    Ok(http::Request::builder()
+        .method(method)
+        .uri(url.as_str())
+        .header(http::header::CONTENT_TYPE, content_type)
+        .header(http::header::USER_AGENT, "MDM/1.0"))
+}
+
+fn key_spec(bits: u64) -> Result<KeySpec, Error> {
+    match bits {
+        1024 => Ok(KeySpec::Rsa1024),
+        2048 => Ok(KeySpec::Rsa2048),
+        3072 => Ok(KeySpec::Rsa3072),
+        4096 => Ok(KeySpec::Rsa4096),
+        _ => Err(Error::Profile("Keysize")),
+    }
+}
+
+/// A random UUID in the upper-case form that devices use.
+fn uuid(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!(
+        "{}-{}-{}-{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..],
+    )
+}

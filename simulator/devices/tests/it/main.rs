@@ -1,0 +1,6 @@
+//! A device against servers that a test writes by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod commands;
+mod enrollment;
+mod server;
