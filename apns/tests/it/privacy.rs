@@ -46,7 +46,8 @@ impl Subscriber for Listener {
 #[tokio::test]
 async fn nothing_that_is_traced_holds_token_or_magic() {
     let listener = Listener::default();
-    let _guard = tracing::subscriber::set_default(listener.clone());
+    // For all threads: a subscriber of one thread misses what another thread traces first.
+    tracing::subscriber::set_global_default(listener.clone()).unwrap();
     let house = House::new().await;
     let (client, _running) = house.client().await;
     client.push(&push("hunter2-magic")).await.unwrap();

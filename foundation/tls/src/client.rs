@@ -17,9 +17,7 @@ use crate::{
     stream::TlsStream,
 };
 
-/// How a client connects; cheap to clone.
-///
-/// Building one reads the roots, so build it once and keep it.
+/// How a client connects; cheap to clone. Build it once and keep it.
 #[derive(Clone)]
 pub struct ClientConfig {
     context: SslContext,

@@ -1,5 +1,7 @@
 //! Whom a client trusts: the system's roots, given ones, or both.
 
+use std::sync::OnceLock;
+
 use mdm_pki::Certificate;
 use openssl::{
     ssl::SslFiletype,
@@ -22,7 +24,8 @@ pub enum Roots {
     /// The roots of the operating system.
     ///
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured; otherwise they are looked for where the
-    /// known systems keep them, since an OpenSSL built from source does not know the place.
+    /// known systems keep them, since an OpenSSL built from source does not know the place. They are
+    /// read once a process: a root installed later counts after a restart.
     #[default]
     System,
     /// These and no others.
@@ -65,24 +68,35 @@ fn add_given(store: &mut X509StoreBuilder, given: &[Certificate]) -> Result<(), 
 }
 
 fn add_system(store: &mut X509StoreBuilder) -> Result<(), Error> {
-    let found = openssl_probe::probe();
-    // One bundle is enough; a directory is read certificate by certificate when asked.
-    let mut known = false;
-    if let Some(pem) = found.cert_file.and_then(|path| std::fs::read(path).ok()) {
-        for certificate in X509::stack_from_pem(&pem)? {
-            store.add_cert(certificate)?;
-            known = true;
-        }
+    let bundle = system_bundle();
+    for certificate in bundle {
+        store.add_cert(certificate.clone())?;
     }
-    if !known {
-        let lookup = store.add_lookup(X509Lookup::hash_dir())?;
-        for directory in found.cert_dir.iter().filter_map(|path| path.to_str()) {
-            lookup.add_dir(directory, SslFiletype::PEM)?;
-            known = true;
-        }
+    if !bundle.is_empty() {
+        return Ok(());
     }
-    if !known {
+    // Without a bundle: directories, read certificate by certificate when asked.
+    let directories = openssl_probe::probe().cert_dir;
+    if directories.is_empty() {
         store.set_default_paths()?;
+        return Ok(());
+    }
+    let lookup = store.add_lookup(X509Lookup::hash_dir())?;
+    for directory in directories.iter().filter_map(|path| path.to_str()) {
+        lookup.add_dir(directory, SslFiletype::PEM)?;
     }
     Ok(())
+}
+
+/// The certificates of the system's one file of them. To parse it takes some 50 ms, too long for
+/// every new connection, so it is done once a process.
+fn system_bundle() -> &'static [X509] {
+    static BUNDLE: OnceLock<Vec<X509>> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        openssl_probe::probe()
+            .cert_file
+            .and_then(|path| std::fs::read(path).ok())
+            .and_then(|pem| X509::stack_from_pem(&pem).ok())
+            .unwrap_or_default()
+    })
 }
