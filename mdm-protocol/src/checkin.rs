@@ -11,7 +11,7 @@ mod return_to_service;
 mod token_update;
 mod user_authenticate;
 
-use mdm_plist::{Dictionary, Limits, Value};
+use mdm_plist::{Dictionary, Kept, KeyPath, Limits, Value};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -135,27 +135,35 @@ impl CheckIn {
         ))
     }
 
-    /// Decodes a message that has been read into a tree already.
+    /// Decodes a message that has been read into a tree already, and names the keys that its type
+    /// does not have.
+    ///
+    /// To change a message and write it back with those keys in their places, decode it as
+    /// [`Kept`](mdm_plist::Kept) of its type.
     ///
     /// # Errors
     /// See [`decode`](Self::decode).
-    pub fn from_dictionary(body: Dictionary) -> Result<Self, Error> {
-        let message_type = body
-            .get("MessageType")
-            .ok_or(Error::Missing("MessageType"))?
-            .as_string()
-            .ok_or(Error::Invalid {
-                key: "MessageType",
-                problem: "no string",
-            })?
-            .to_owned();
+    pub fn from_dictionary(mut body: Dictionary) -> Result<(Self, Vec<KeyPath>), Error> {
+        let message_type = match body.remove("MessageType") {
+            Some(Value::String(message_type)) => message_type,
+            Some(_) => {
+                return Err(Error::Invalid {
+                    key: "MessageType",
+                    problem: "no string",
+                });
+            }
+            None => return Err(Error::Missing("MessageType")),
+        };
         macro_rules! by_type {
             ($($variant:ident),+) => {
                 match message_type.as_str() {
                     $(stringify!($variant) => {
-                        mdm_plist::from_value(Value::Dictionary(body)).map(Self::$variant)?
+                        let kept = Kept::<$variant>::from_dictionary(body)?;
+                        let unknown = kept.unknown().to_vec();
+                        (Self::$variant(kept.value), unknown)
                     })+
                     _ => {
+                        body.insert("MessageType".to_owned(), message_type.as_str().into());
                         let unknown = UnknownMessage::new(message_type, body);
                         return Err(Error::UnknownMessageType(Box::new(unknown)));
                     }

@@ -7,7 +7,7 @@ mod install_profile;
 
 use std::fmt;
 
-use mdm_plist::{Dictionary, Limits, Value};
+use mdm_plist::{Dictionary, Kept, KeyPath, Limits, Value};
 use mdm_schema::{Finding, Rule, Severity};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -210,15 +210,25 @@ impl Command {
     /// [`Error::OtherType`] when `RequestType` names another one; [`Error::Plist`] when a key is
     /// missing or of the wrong type.
     pub fn request<R: Request>(&self) -> Result<R, Error> {
+        self.request_and_unknown().map(|(request, _)| request)
+    }
+
+    /// The command as its own type, and the keys that the type does not have.
+    ///
+    /// # Errors
+    /// See [`request`](Self::request).
+    pub fn request_and_unknown<R: Request>(&self) -> Result<(R, Vec<KeyPath>), Error> {
         if self.request_type() != R::REQUEST_TYPE {
             return Err(Error::OtherType {
                 wanted: R::REQUEST_TYPE,
                 found: self.request_type().to_owned(),
             });
         }
-        Ok(mdm_plist::from_value(Value::Dictionary(
-            self.request.clone(),
-        ))?)
+        let mut keys = self.request.clone();
+        keys.remove("RequestType");
+        let kept = Kept::<R>::from_dictionary(keys)?;
+        let unknown = kept.unknown().to_vec();
+        Ok((kept.value, unknown))
     }
 
     /// What is noteworthy about the command's values, where the type is one this version knows.

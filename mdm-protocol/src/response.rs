@@ -10,7 +10,7 @@ mod infer;
 use std::fmt;
 
 use mdm_core::{Udid, open_enum};
-use mdm_plist::{Dictionary, Limits, Value};
+use mdm_plist::{Dictionary, Kept, KeyPath, Limits, Value};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 pub use self::{
@@ -94,6 +94,21 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// The keys of every report.
+    pub const KEYS: &[&str] = &[
+        "Status",
+        "CommandUUID",
+        "UDID",
+        "UserID",
+        "UserShortName",
+        "UserLongName",
+        "EnrollmentID",
+        "EnrollmentUserID",
+        "RequestType",
+        "NotOnConsole",
+        "ErrorChain",
+    ];
+
     /// Reads a report, XML or binary, within the default [`Limits`].
     ///
     /// # Errors
@@ -126,6 +141,26 @@ impl Envelope {
     /// # Errors
     /// See [`body`](Self::body).
     pub fn body_with<T: Body>(&self, limits: &Limits) -> Result<T, Error> {
+        self.check_type::<T>()?;
+        Ok(mdm_plist::from_slice_with(&self.raw, limits)?)
+    }
+
+    /// The result, and the keys that neither it nor the envelope has.
+    ///
+    /// # Errors
+    /// See [`body`](Self::body).
+    pub fn body_and_unknown<T: Body>(&self) -> Result<(T, Vec<KeyPath>), Error> {
+        self.check_type::<T>()?;
+        let mut keys = self.dictionary()?;
+        for key in Self::KEYS {
+            keys.remove(key);
+        }
+        let kept = Kept::<T>::from_dictionary(keys)?;
+        let unknown = kept.unknown().to_vec();
+        Ok((kept.value, unknown))
+    }
+
+    fn check_type<T: Body>(&self) -> Result<(), Error> {
         match &self.request_type {
             Some(found) if !T::REQUEST_TYPE.is_empty() && found != T::REQUEST_TYPE => {
                 Err(Error::OtherType {
@@ -133,7 +168,7 @@ impl Envelope {
                     found: found.clone(),
                 })
             }
-            _ => Ok(mdm_plist::from_slice_with(&self.raw, limits)?),
+            _ => Ok(()),
         }
     }
 

@@ -37,10 +37,12 @@ pub struct MessageVerifier {
 
 impl MessageVerifier {
     /// Takes the issuers whose certificates count; nobody else's do.
-    pub fn new(issuers: Vec<Certificate>) -> Self {
-        Self {
-            verifier: SignatureVerifier::new(issuers),
-        }
+    ///
+    /// # Errors
+    /// [`mdm_pki::Error`] for an issuer that cannot be read.
+    pub fn new(issuers: Vec<Certificate>) -> Result<Self, mdm_pki::Error> {
+        let verifier = SignatureVerifier::new(issuers)?;
+        Ok(Self { verifier })
     }
 
     /// The certificate that signed `body`.

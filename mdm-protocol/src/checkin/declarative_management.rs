@@ -1,15 +1,21 @@
 //! `DeclarativeManagement`: the tunnel of the declarative protocol.
 
+use std::fmt;
+
 use mdm_core::Udid;
 use mdm_plist::data;
 use serde::{Deserialize, Serialize};
 
-use crate::{ddm::Endpoint, error::Error, id::has_ids};
+use crate::{
+    ddm::Endpoint,
+    error::Error,
+    id::{HasIds, has_ids},
+};
 
 /// A request of the declarative protocol; the answer's body is JSON.
 ///
 /// Apple: "DeclarativeManagement".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct DeclarativeManagement {
@@ -78,6 +84,17 @@ impl DeclarativeManagement {
     /// [`Error::Invalid`] for a text that names no endpoint.
     pub fn endpoint(&self) -> Result<Endpoint, Error> {
         self.endpoint.parse()
+    }
+}
+
+impl fmt::Debug for DeclarativeManagement {
+    /// Shows the length of the data only: a status report may hold the push magic.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeclarativeManagement")
+            .field("endpoint", &self.endpoint)
+            .field("data_bytes", &self.data.as_ref().map(Vec::len))
+            .field("ids", &self.ids())
+            .finish_non_exhaustive()
     }
 }
 

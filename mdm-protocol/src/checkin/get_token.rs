@@ -1,10 +1,15 @@
 //! `GetToken`: the device asks the server for a token of some service.
 
+use std::fmt;
+
 use mdm_core::{Secret, Udid, open_enum};
 use mdm_plist::Dictionary;
 use serde::{Deserialize, Serialize};
 
-use crate::{id::has_ids, secret};
+use crate::{
+    id::{HasIds, has_ids},
+    secret,
+};
 
 open_enum! {
     /// Whose token is asked for (Q13: an unknown one is answered 400).
@@ -20,7 +25,7 @@ open_enum! {
 /// server's capabilities.
 ///
 /// Apple: "GetToken".
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct GetToken {
@@ -77,6 +82,21 @@ impl GetToken {
     pub fn with(mut self, set: impl FnOnce(&mut Self)) -> Self {
         set(&mut self);
         self
+    }
+}
+
+impl fmt::Debug for GetToken {
+    /// Shows the names of the parameters only: one is a security token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters = self.token_parameters.as_ref();
+        f.debug_struct("GetToken")
+            .field("token_service_type", &self.token_service_type)
+            .field(
+                "token_parameters",
+                &parameters.map(|p| p.keys().collect::<Vec<_>>()),
+            )
+            .field("ids", &self.ids())
+            .finish_non_exhaustive()
     }
 }
 

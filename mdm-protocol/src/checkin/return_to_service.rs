@@ -1,5 +1,7 @@
 //! `ReturnToService`: an erased device asks how to come back by itself.
 
+use std::fmt;
+
 use mdm_core::{Secret, Udid};
 use mdm_plist::data;
 use serde::{Deserialize, Serialize};
@@ -60,7 +62,7 @@ impl ReturnToServiceResponse {
 }
 
 /// How an erased device sets itself up again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ReturnToServiceSettings {
@@ -92,6 +94,25 @@ pub struct ReturnToServiceSettings {
     /// `ShouldRetryEnrollment`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub should_retry_enrollment: Option<bool>,
+}
+
+impl fmt::Debug for ReturnToServiceSettings {
+    /// Shows the length of the profiles only: they may hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReturnToServiceSettings")
+            .field("enabled", &self.enabled)
+            .field(
+                "wifi_profile_bytes",
+                &self.wifi_profile_data.as_ref().map(Vec::len),
+            )
+            .field(
+                "mdm_profile_bytes",
+                &self.mdm_profile_data.as_ref().map(Vec::len),
+            )
+            .field("bootstrap_token", &self.bootstrap_token)
+            .field("should_retry_enrollment", &self.should_retry_enrollment)
+            .finish()
+    }
 }
 
 impl ReturnToServiceSettings {

@@ -1,5 +1,7 @@
 //! `InstallProfile`: puts a configuration profile on the device.
 
+use std::fmt;
+
 use mdm_plist::data;
 use mdm_schema::{Finding, Rule, Severity};
 use serde::{Deserialize, Serialize};
@@ -10,7 +12,7 @@ use crate::{command::Request, response};
 ///
 /// The device installs a profile of an identifier that it has in place of the old one. Needs the
 /// access right to install profiles. Apple: "InstallProfile".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct InstallProfile {
@@ -26,6 +28,15 @@ impl InstallProfile {
         Self {
             payload: payload.into(),
         }
+    }
+}
+
+impl fmt::Debug for InstallProfile {
+    /// Shows the length only: profiles hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InstallProfile")
+            .field("payload_bytes", &self.payload.len())
+            .finish()
     }
 }
 

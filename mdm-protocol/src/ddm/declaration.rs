@@ -1,5 +1,7 @@
 //! One declaration.
 
+use std::fmt;
+
 use mdm_schema::{Finding, Rule, Severity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{DeclarationKind, MAX_IDENTIFIER_BYTES, MAX_SERVER_TOKEN_BYTES};
 
 /// A declaration of any type, its payload kept as it is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Declaration {
@@ -25,6 +27,18 @@ pub struct Declaration {
     /// Keys that no declaration is known to have; written back.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+impl fmt::Debug for Declaration {
+    /// Shows the names of the payload's keys only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Declaration")
+            .field("declaration_type", &self.declaration_type)
+            .field("identifier", &self.identifier)
+            .field("server_token", &self.server_token)
+            .field("payload", &self.payload.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Declaration {

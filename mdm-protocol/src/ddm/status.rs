@@ -1,5 +1,7 @@
 //! What a device reports about itself.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -7,7 +9,7 @@ use serde_json::{Map, Value};
 ///
 /// Read as leniently as reports are found: a missing `Errors` counts as empty, and `FullReport` is
 /// taken from inside `StatusItems` too, where devices have been seen to put it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", from = "Wire")]
 #[non_exhaustive]
 pub struct StatusReport {
@@ -21,6 +23,20 @@ pub struct StatusReport {
     /// Keys that no report is known to have; written back.
     #[serde(flatten)]
     pub unknown: Map<String, Value>,
+}
+
+impl fmt::Debug for StatusReport {
+    /// Shows the names of the items only: one of them is the push magic.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatusReport")
+            .field(
+                "status_items",
+                &self.status_items.keys().collect::<Vec<_>>(),
+            )
+            .field("errors", &self.errors)
+            .field("full_report", &self.full_report)
+            .finish_non_exhaustive()
+    }
 }
 
 impl StatusReport {

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use mdm_pki::{
     Certificate,
-    cms::{Limits, SignedData, Verify},
+    cms::{Limits, SignedData, Verify, VerifyError},
 };
 
 use super::MachineInfo;
@@ -59,15 +59,12 @@ impl DeviceAuthorities {
         signed: &SignedData,
         now: DateTime<Utc>,
     ) -> Result<Certificate, MachineInfoError> {
-        let [_] = signed.signers() else {
-            return Err(MachineInfoError::Signers(signed.signers().len()));
+        let layers = signed.verify(&Verify::new(&self.pinned, now))?;
+        let [layer] = &layers[..] else {
+            return Err(MachineInfoError::Signers(layers.len()));
         };
-        let layers = signed.verify(&Verify::new(&self.pinned, now));
-        let [layer] =
-            <[_; 1]>::try_from(layers).map_err(|layers| MachineInfoError::Signers(layers.len()))?;
-        layer.signature.map_err(MachineInfoError::Signature)?;
-        layer.chain.map_err(MachineInfoError::Untrusted)?;
-        Ok(layer.signer)
+        let signer = layer.validity_does_not_matter()?;
+        Ok(signer.clone())
     }
 }
 
@@ -97,12 +94,9 @@ pub enum MachineInfoError {
     /// Not exactly one signer.
     #[error("the MachineInfo has {0} signers, not one")]
     Signers(usize),
-    /// The signature is not over this content by this certificate.
-    #[error("the signature of the MachineInfo is not valid")]
-    Signature(#[source] mdm_pki::Error),
-    /// No pinned authority issued the signer's certificate.
-    #[error("no pinned authority issued the signer's certificate")]
-    Untrusted(#[source] mdm_pki::Error),
+    /// The signature does not hold, or no pinned authority issued the signer's certificate.
+    #[error("the signature of the MachineInfo does not count")]
+    Signature(#[from] VerifyError),
     /// The content is no MachineInfo.
     #[error(transparent)]
     Document(#[from] Error),

@@ -1,0 +1,248 @@
+use mdm_plist::{Dictionary, Value};
+use mdm_protocol::{
+    Error,
+    id::{Channel, HasIds},
+    response::{
+        DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, Status, infer_request_type,
+    },
+};
+
+use crate::{UDID, plist};
+
+fn envelope(keys: &str) -> Envelope {
+    Envelope::decode(&plist(keys)).unwrap()
+}
+
+#[test]
+fn an_idle_device_has_no_command_to_report_on() {
+    let idle = envelope(&format!(
+        "<key>Status</key><string>Idle</string><key>UDID</key><string>{UDID}</string>"
+    ));
+    assert_eq!((&idle.status, &idle.command_uuid), (&Status::Idle, &None));
+    assert_eq!(idle.enrollment_id().unwrap().channel(), Channel::Device);
+    assert!(idle.error_chain.is_empty());
+}
+
+#[test]
+fn only_idle_and_not_now_leave_a_command_open() {
+    for (status, is_final) in [
+        ("Acknowledged", true),
+        ("Error", true),
+        ("CommandFormatError", true),
+        ("Idle", false),
+        ("NotNow", false),
+        ("Exploded", true),
+    ] {
+        assert_eq!(Status::from(status).is_final(), is_final, "{status}");
+    }
+}
+
+#[test]
+fn q17_a_format_error_needs_no_error_chain() {
+    let report = envelope(
+        "<key>CommandUUID</key><string>C</string><key>Status</key><string>CommandFormatError</string>",
+    );
+    assert_eq!(report.status, Status::CommandFormatError);
+    assert!(report.error_chain.is_empty());
+}
+
+#[test]
+fn q17_error_chains_are_read_with_whatever_parts_they_have() {
+    let report = envelope(
+        "<key>CommandUUID</key><string>C</string><key>Status</key><string>Error</string>
+         <key>ErrorChain</key><array>
+           <dict><key>ErrorCode</key><integer>4001</integer>
+             <key>ErrorDomain</key><string>MCInstallationErrorDomain</string>
+             <key>LocalizedDescription</key><string>Profil</string>
+             <key>USEnglishDescription</key><string>Profile</string></dict>
+           <dict><key>ErrorCode</key><string>no number</string>
+             <key>ErrorDomain</key><string>MCProfileErrorDomain</string></dict>
+           <string>no dictionary</string>
+           <dict/>
+         </array>",
+    );
+    let full = ErrorChainItem::default().with(|item| {
+        item.error_code = Some(4001);
+        item.error_domain = Some("MCInstallationErrorDomain".into());
+        item.localized_description = Some("Profil".into());
+        item.us_english_description = Some("Profile".into());
+    });
+    let partial = ErrorChainItem::default()
+        .with(|item| item.error_domain = Some("MCProfileErrorDomain".into()));
+    assert_eq!(
+        report.error_chain,
+        [full, partial, ErrorChainItem::default()]
+    );
+    let single = envelope(
+        "<key>Status</key><string>Error</string>
+         <key>ErrorChain</key><dict><key>ErrorCode</key><integer>1</integer></dict>",
+    );
+    assert_eq!(single.error_chain[0].error_code, Some(1));
+    let text = envelope(
+        "<key>Status</key><string>Error</string><key>ErrorChain</key><string>bad</string>",
+    );
+    assert!(text.error_chain.is_empty());
+}
+
+#[test]
+fn q17_request_type_may_be_there_or_not() {
+    let keys =
+        "<key>CommandUUID</key><string>C</string><key>Status</key><string>Acknowledged</string>";
+    assert_eq!(envelope(keys).request_type, None);
+    let named = envelope(&format!(
+        "{keys}<key>RequestType</key><string>DeviceLock</string>
+         <key>MessageResult</key><string>NoPasscodeSet</string>"
+    ));
+    assert_eq!(named.request_type.as_deref(), Some("DeviceLock"));
+    assert!(named.body::<NoBody>().is_ok());
+    assert!(matches!(
+        named.body::<DeviceInformationResponse>(),
+        Err(Error::OtherType {
+            wanted: "DeviceInformation",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_body_that_cannot_be_decoded_leaves_the_envelope_whole() {
+    let report = envelope(
+        "<key>CommandUUID</key><string>C-7</string>
+         <key>QueryResponses</key><dict><key>DeviceCapacity</key><string>lots</string></dict>
+         <key>Status</key><string>Acknowledged</string>",
+    );
+    assert_eq!(report.command_uuid.as_deref(), Some("C-7"));
+    assert!(matches!(
+        report.body::<DeviceInformationResponse>(),
+        Err(Error::Plist(_))
+    ));
+    assert!(report.dictionary().unwrap().contains_key("QueryResponses"));
+}
+
+#[test]
+fn a_forbidden_character_in_a_body_leaves_the_envelope_whole() {
+    let mut bytes = plist(
+        "<key>CommandUUID</key><string>C-7</string>
+         <key>QueryResponses</key><dict><key>ServiceSubscriptions</key><array><dict>
+           <key>Label</key><string>a#b</string></dict></array></dict>
+         <key>Status</key><string>Acknowledged</string>",
+    );
+    let at = bytes.iter().position(|b| *b == b'#').unwrap();
+    bytes[at] = 0;
+    let report = Envelope::decode(&bytes).unwrap();
+    assert_eq!(report.command_uuid.as_deref(), Some("C-7"));
+    assert!(report.body::<DeviceInformationResponse>().is_ok());
+}
+
+#[test]
+fn keys_of_the_envelope_with_unusable_values_count_as_absent() {
+    let report = envelope(
+        "<key>Status</key><string>Acknowledged</string><key>CommandUUID</key><integer>1</integer>
+         <key>UDID</key><string></string><key>NotOnConsole</key><string>yes</string>
+         <key>EnrollmentID</key><string>E</string>",
+    );
+    assert_eq!((&report.command_uuid, &report.udid), (&None, &None));
+    assert_eq!(report.not_on_console, None);
+    assert_eq!(
+        report.enrollment_id().unwrap().channel(),
+        Channel::UserEnrollmentDevice
+    );
+}
+
+#[test]
+fn a_report_without_a_status_is_none() {
+    for bytes in [
+        plist("<key>UDID</key><string>x</string>"),
+        b"<plist/>".to_vec(),
+        vec![],
+    ] {
+        assert!(matches!(Envelope::decode(&bytes), Err(Error::Plist(_))));
+    }
+}
+
+#[test]
+fn answers_of_device_information_have_their_types() {
+    let report = envelope(
+        "<key>CommandUUID</key><string>C</string><key>Status</key><string>Acknowledged</string>
+         <key>QueryResponses</key><dict>
+           <key>BatteryLevel</key><real>-1.0</real>
+           <key>DeviceCapacity</key><integer>256</integer>
+           <key>DevicePropertiesAttestation</key><array><data>AQI=</data></array>
+           <key>IsSupervised</key><true/>
+           <key>LastCloudBackupDate</key><date>2026-11-05T09:00:00Z</date>
+           <key>OrganizationInfo</key><dict><key>OrganizationName</key><string>O</string></dict>
+           <key>OSUpdateSettings</key><dict>
+             <key>AutomaticOSInstallationEnabled</key><true/></dict>
+           <key>PushToken</key><data>AQID</data>
+           <key>ServiceSubscriptions</key><array>
+             <dict><key>IMEI</key><string>1</string><key>Novel</key><true/></dict></array>
+           <key>TimeZoneOffset</key><integer>60</integer>
+           <key>WiFiMAC</key><string>00:11:22:33:44:55</string>
+         </dict>",
+    );
+    let (body, unknown) = report
+        .body_and_unknown::<DeviceInformationResponse>()
+        .unwrap();
+    let answers = body.query_responses;
+    assert_eq!(answers.battery_level, Some(-1.0));
+    assert_eq!(answers.device_capacity, Some(256.0));
+    assert_eq!(answers.is_supervised, Some(true));
+    assert_eq!(answers.push_token.as_ref().unwrap().expose(), [1, 2, 3]);
+    let backup = answers.last_cloud_backup_date.unwrap();
+    assert_eq!(backup.to_rfc3339(), "2026-11-05T09:00:00+00:00");
+    let certificate: &[u8] = answers.device_properties_attestation.as_ref().unwrap()[0].as_ref();
+    assert_eq!(certificate, [1, 2]);
+    assert_eq!(answers.wifi_mac.as_deref(), Some("00:11:22:33:44:55"));
+    let settings = answers.os_update_settings.unwrap();
+    assert_eq!(settings.automatic_os_installation_enabled, Some(true));
+    assert_eq!(
+        answers.service_subscriptions.unwrap()[0].imei.as_deref(),
+        Some("1")
+    );
+    let unknown: Vec<_> = unknown.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        unknown,
+        [
+            "QueryResponses.ServiceSubscriptions[0].Novel",
+            "QueryResponses.TimeZoneOffset"
+        ]
+    );
+}
+
+#[test]
+fn what_a_report_carries_never_reaches_debug_output() {
+    let report = envelope(
+        "<key>Status</key><string>Acknowledged</string><key>UnlockToken</key><string>hunter2</string>",
+    );
+    assert!(!format!("{report:?}").contains("hunter2"));
+}
+
+#[test]
+fn the_command_is_guessed_from_keys_that_only_one_answer_has() {
+    let guess = |keys: &[&str]| {
+        let report: Dictionary = keys
+            .iter()
+            .map(|key| ((*key).to_owned(), Value::from("x")))
+            .collect();
+        infer_request_type(&report)
+    };
+    for (keys, expected) in [
+        (&["Status", "QueryResponses"][..], Some("DeviceInformation")),
+        (&["SecurityInfo"], Some("SecurityInfo")),
+        (
+            &["InstalledApplicationList"],
+            Some("InstalledApplicationList"),
+        ),
+        (&["Identifier", "State"], Some("InstallApplication")),
+        (
+            &["MediaType", "State", "RejectionReason"],
+            Some("InstallMedia"),
+        ),
+        (&["ResponseData"], Some("LOMDeviceRequest")),
+        (&["Latitude"], None),
+        (&["Extensions"], None),
+        (&["Status", "UDID", "CommandUUID"], None),
+    ] {
+        assert_eq!(guess(keys), expected, "{keys:?}");
+    }
+}

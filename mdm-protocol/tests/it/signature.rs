@@ -1,0 +1,219 @@
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use mdm_pki::{
+    Certificate, CertificateBuilder, DigestAlgorithm, KeySpec, Name, PrivateKey,
+    cms::SignedDataBuilder,
+};
+use mdm_protocol::{
+    Error,
+    enroll::{DeviceAuthorities, MachineInfo, MachineInfoError, device_info},
+    signature::{HeaderError, MAX_HEADER_BYTES, MessageVerifier, decode_header, encode_header},
+};
+
+fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 11, 5, 9, 0, 0).unwrap()
+}
+
+/// An authority and a device that it certified, valid for a year from `start`.
+struct Issued {
+    ca: Certificate,
+    device: Certificate,
+    key: PrivateKey,
+}
+
+fn issue(spec: KeySpec, digest: DigestAlgorithm, start: DateTime<Utc>) -> Issued {
+    let validity = (start, start + TimeDelta::days(365));
+    let ca_key = PrivateKey::generate(spec).unwrap();
+    let key = PrivateKey::generate(spec).unwrap();
+    let algorithm = |key: &PrivateKey| {
+        *key.algorithms()
+            .iter()
+            .find(|a| a.digest() == digest)
+            .unwrap()
+    };
+    let ca = CertificateBuilder::new(Name::from_common_name("Device CA"), ca_key.public_key())
+        .validity(validity.0, validity.1)
+        .ca(Some(0))
+        .signature_algorithm(algorithm(&ca_key))
+        .self_signed(&ca_key)
+        .unwrap();
+    let device = CertificateBuilder::new(Name::from_common_name("device"), key.public_key())
+        .validity(validity.0, validity.1)
+        .signature_algorithm(algorithm(&ca_key))
+        .sign(&ca, &ca_key)
+        .unwrap();
+    Issued { ca, device, key }
+}
+
+impl Issued {
+    fn today() -> Self {
+        issue(
+            KeySpec::P256,
+            DigestAlgorithm::Sha256,
+            now() - TimeDelta::days(1),
+        )
+    }
+
+    fn header(&self, body: &[u8]) -> String {
+        let cms = SignedDataBuilder::new(body)
+            .detached()
+            .signer(&self.device, DigestAlgorithm::Sha256)
+            .sign(&self.key)
+            .unwrap();
+        encode_header(&cms)
+    }
+
+    fn machine_info(&self, digest: DigestAlgorithm, attributes: bool) -> Vec<u8> {
+        let info = MachineInfo::default().with(|i| i.product = Some("iPhone4,1".into()));
+        let xml = info.to_xml().unwrap();
+        let builder = SignedDataBuilder::new(&xml).signer(&self.device, digest);
+        let builder = if attributes {
+            builder
+        } else {
+            builder.without_signed_attributes()
+        };
+        builder.sign(&self.key).unwrap()
+    }
+}
+
+#[test]
+fn a_signed_message_names_its_signer() {
+    let issued = Issued::today();
+    let verifier = MessageVerifier::new(vec![issued.ca.clone()]).unwrap();
+    let header = issued.header(b"body");
+    assert_eq!(
+        verifier.verify(&header, b"body", now()).unwrap(),
+        issued.device
+    );
+    let folded = header.replace('A', "\r\n A");
+    assert_eq!(
+        verifier.verify(&folded, b"body", now()).unwrap(),
+        issued.device
+    );
+}
+
+#[test]
+fn q04_a_foreign_signer_with_a_plausible_subject_is_refused() {
+    let (ours, foreign) = (Issued::today(), Issued::today());
+    assert_eq!(ours.device.subject(), foreign.device.subject());
+    let verifier = MessageVerifier::new(vec![ours.ca.clone()]).unwrap();
+    let error = verifier.verify(&foreign.header(b"body"), b"body", now());
+    assert!(matches!(error, Err(HeaderError::Signature(_))), "{error:?}");
+}
+
+#[test]
+fn a_changed_body_and_an_expired_signer_are_refused() {
+    let issued = Issued::today();
+    let verifier = MessageVerifier::new(vec![issued.ca.clone()]).unwrap();
+    let header = issued.header(b"body");
+    for (body, at) in [
+        (&b"other"[..], now()),
+        (b"body", now() + TimeDelta::days(400)),
+    ] {
+        let error = verifier.verify(&header, body, at);
+        assert!(matches!(error, Err(HeaderError::Signature(_))), "{error:?}");
+    }
+}
+
+#[test]
+fn a_header_that_is_none_is_refused() {
+    let verifier = MessageVerifier::new(vec![Issued::today().ca]).unwrap();
+    let header = |text: &str| verifier.verify(text, b"body", now()).unwrap_err();
+    assert!(matches!(header(""), HeaderError::Header(Error::Base64(_))));
+    assert!(matches!(header("*"), HeaderError::Header(Error::Base64(_))));
+    assert!(matches!(header("AAAA"), HeaderError::Signature(_)));
+    let long = "A".repeat(MAX_HEADER_BYTES + 1);
+    assert!(matches!(
+        header(&long),
+        HeaderError::Header(Error::TooLarge { .. })
+    ));
+    assert_eq!(decode_header(&encode_header(b"x")).unwrap(), b"x");
+}
+
+#[test]
+fn q02_machine_info_of_an_expired_weak_chain_counts_where_its_authority_is_pinned() {
+    let long_ago = now() - TimeDelta::days(5000);
+    let cases = [
+        (KeySpec::Rsa1024, DigestAlgorithm::Sha1),
+        (KeySpec::Rsa2048, DigestAlgorithm::Sha256),
+        (KeySpec::P256, DigestAlgorithm::Sha256),
+    ];
+    for (spec, digest) in cases {
+        let issued = issue(spec, digest, long_ago);
+        let pinned = DeviceAuthorities::new(vec![issued.ca.clone()]).unwrap();
+        for attributes in [true, false] {
+            let cms = issued.machine_info(digest, attributes);
+            let verified = pinned.verify(&cms, now()).unwrap();
+            assert_eq!(verified.info.product.as_deref(), Some("iPhone4,1"));
+            assert_eq!(verified.signer, issued.device);
+        }
+    }
+}
+
+#[test]
+fn q02_machine_info_of_a_foreign_chain_is_refused() {
+    let (ours, foreign) = (Issued::today(), Issued::today());
+    let pinned = DeviceAuthorities::new(vec![ours.ca.clone()]).unwrap();
+    let cms = foreign.machine_info(DigestAlgorithm::Sha256, true);
+    assert!(matches!(
+        pinned.verify(&cms, now()),
+        Err(MachineInfoError::Signature(_))
+    ));
+}
+
+#[test]
+fn q02_machine_info_has_exactly_one_signer() {
+    let (one, two) = (Issued::today(), Issued::today());
+    let pinned = DeviceAuthorities::new(vec![one.ca.clone(), two.ca.clone()]).unwrap();
+    let none = mdm_pki::cms::certs_only(std::slice::from_ref(&one.device)).unwrap();
+    let error = pinned.verify(&none, now()).unwrap_err();
+    assert!(matches!(
+        error,
+        MachineInfoError::NoContent | MachineInfoError::Signers(0)
+    ));
+}
+
+#[test]
+fn q02_only_an_authority_can_be_pinned() {
+    let issued = Issued::today();
+    let error = DeviceAuthorities::new(vec![issued.device]).unwrap_err();
+    assert!(matches!(error, MachineInfoError::NotAnAuthority));
+}
+
+#[test]
+fn q05_machine_info_comes_through_a_header_as_well() {
+    let issued = Issued::today();
+    let pinned = DeviceAuthorities::new(vec![issued.ca.clone()]).unwrap();
+    let cms = issued.machine_info(DigestAlgorithm::Sha256, true);
+    let header = encode_header(&cms)
+        .replace('+', "-")
+        .replace('/', "_")
+        .replace('=', "");
+    assert!(pinned.verify(&device_info(&header).unwrap(), now()).is_ok());
+}
+
+#[test]
+fn what_is_no_signed_machine_info_is_refused() {
+    let issued = Issued::today();
+    let pinned = DeviceAuthorities::new(vec![issued.ca.clone()]).unwrap();
+    assert!(matches!(
+        pinned.verify(b"x", now()),
+        Err(MachineInfoError::Cms(_))
+    ));
+    let other = SignedDataBuilder::new(b"<plist><dict/></plist>")
+        .signer(&issued.device, DigestAlgorithm::Sha256)
+        .sign(&issued.key)
+        .unwrap();
+    assert!(matches!(
+        pinned.verify(&other, now()),
+        Err(MachineInfoError::Document(_))
+    ));
+    let detached = SignedDataBuilder::new(b"x")
+        .detached()
+        .signer(&issued.device, DigestAlgorithm::Sha256)
+        .sign(&issued.key)
+        .unwrap();
+    assert!(matches!(
+        pinned.verify(&detached, now()),
+        Err(MachineInfoError::NoContent)
+    ));
+}
