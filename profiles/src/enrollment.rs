@@ -28,7 +28,7 @@ use crate::{
 /// let mdm = MdmSettings::new("https://mdm.example.com/mdm", "com.apple.mgmt.External.a1".parse()?)
 ///     .with(|mdm| mdm.check_in_url = Some("https://mdm.example.com/checkin".into()));
 /// let scep = ScepContent::new("https://mdm.example.com/scep").common_name("%SerialNumber%");
-/// let profile = EnrollmentProfile::new("com.example.mdm", Namespace::new("mdm.example.com"), mdm, scep)
+/// let profile = EnrollmentProfile::new("com.example.mdm", Namespace::new("mdm.example.com")?, mdm, scep)
 ///     .with(|profile| profile.display_name = Some("Example Enrolment".into()))
 ///     .build()?;
 ///
@@ -123,7 +123,7 @@ impl EnrollmentProfile {
         let mut payloads = Vec::new();
         let mut roots = Vec::new();
         for root in &self.roots {
-            let print = root.fingerprint(DigestAlgorithm::Sha256);
+            let print = root.fingerprint(DigestAlgorithm::Sha256)?;
             let name: String = print
                 .iter()
                 .take(8)
@@ -190,7 +190,7 @@ impl EnrollmentProfile {
         keys.insert("PayloadType".to_owned(), payload_type.into());
         keys.insert("PayloadVersion".to_owned(), 1.into());
         keys.sort_keys();
-        let uuid: Uuid = self.namespace.uuid(&mdm_plist::to_xml(keys)?);
+        let uuid: Uuid = self.namespace.uuid(&mdm_plist::to_xml(keys)?)?;
         let uuid = uuid.to_string().to_uppercase();
         keys.insert("PayloadUUID".to_owned(), uuid.as_str().into());
         keys.sort_keys();

@@ -28,8 +28,8 @@ pub fn sign_bytes(
     identity: &Identity,
     now: DateTime<Utc>,
 ) -> Result<Vec<u8>, Error> {
-    let (certificate, chain) = (identity.certificate(), identity.chain());
-    Ok(builder(profile, certificate, chain, now).sign(identity.key())?)
+    let builder = builder(profile, &identity.certificate, &identity.chain, now);
+    Ok(builder.sign(&identity.key)?)
 }
 
 /// Signs a profile with a key that lies elsewhere, such as in a KMS.

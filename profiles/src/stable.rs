@@ -11,17 +11,21 @@ use uuid::Uuid;
 /// ```
 /// use mdm_profiles::Namespace;
 ///
-/// let namespace = Namespace::new("mdm.example.com");
-/// assert_eq!(namespace.uuid(b"wifi"), Namespace::new("mdm.example.com").uuid(b"wifi"));
-/// assert_ne!(namespace.uuid(b"wifi"), Namespace::new("mdm.example.org").uuid(b"wifi"));
+/// let namespace = Namespace::new("mdm.example.com")?;
+/// assert_eq!(namespace.uuid(b"wifi")?, Namespace::new("mdm.example.com")?.uuid(b"wifi")?);
+/// assert_ne!(namespace.uuid(b"wifi")?, Namespace::new("mdm.example.org")?.uuid(b"wifi")?);
+/// # Ok::<(), mdm_pki::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Namespace(Uuid);
 
 impl Namespace {
     /// A namespace named by text, such as the server's host name.
-    pub fn new(name: &str) -> Self {
-        Self(version_5(&Uuid::NAMESPACE_DNS, name.as_bytes()))
+    ///
+    /// # Errors
+    /// [`mdm_pki::Error`] where OpenSSL refuses SHA-1 altogether.
+    pub fn new(name: &str) -> Result<Self, mdm_pki::Error> {
+        version_5(&Uuid::NAMESPACE_DNS, name.as_bytes()).map(Self)
     }
 
     /// A namespace that is a UUID already.
@@ -35,20 +39,23 @@ impl Namespace {
     }
 
     /// The UUID of `content` in this namespace.
-    pub fn uuid(&self, content: &[u8]) -> Uuid {
+    ///
+    /// # Errors
+    /// [`mdm_pki::Error`] where OpenSSL refuses SHA-1 altogether.
+    pub fn uuid(&self, content: &[u8]) -> Result<Uuid, mdm_pki::Error> {
         version_5(&self.0, content)
     }
 }
 
 /// RFC 9562, 5.5. The `uuid` crate's own version 5 would bring a second SHA-1 into the program.
-fn version_5(namespace: &Uuid, name: &[u8]) -> Uuid {
+fn version_5(namespace: &Uuid, name: &[u8]) -> Result<Uuid, mdm_pki::Error> {
     let input = [namespace.as_bytes(), name].concat();
-    let hash = digest(DigestAlgorithm::Sha1, &input);
+    let hash = digest(DigestAlgorithm::Sha1, &input)?;
     let mut bytes = [0; 16];
     for (byte, hashed) in bytes.iter_mut().zip(hash) {
         *byte = hashed;
     }
-    uuid::Builder::from_sha1_bytes(bytes).into_uuid()
+    Ok(uuid::Builder::from_sha1_bytes(bytes).into_uuid())
 }
 
 #[cfg(test)]
@@ -57,7 +64,7 @@ mod tests {
 
     #[test]
     fn version_5_agrees_with_the_example_of_rfc_9562() {
-        let uuid = version_5(&Uuid::NAMESPACE_DNS, b"www.example.com");
+        let uuid = version_5(&Uuid::NAMESPACE_DNS, b"www.example.com").unwrap();
         assert_eq!(uuid.to_string(), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
     }
 }

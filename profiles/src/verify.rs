@@ -9,7 +9,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use mdm_pki::{
     Certificate,
-    cms::{Limits, SignedData, Verify},
+    cms::{Limits, SignedData, Verify, VerifyError},
 };
 
 use crate::{
@@ -77,16 +77,16 @@ pub struct Opened {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Layers {
-    /// Whose signature it claims to be.
-    pub signer: Certificate,
+    /// Whose signature it is, if the certificate came along.
+    pub signer: Option<Certificate>,
     /// Whether the signature is over these bytes by that certificate's key.
-    pub signature: Result<(), mdm_pki::Error>,
-    /// Whether the certificate chains to a root, its validity left aside.
-    pub chain: Result<(), mdm_pki::Error>,
+    pub signature: Result<(), VerifyError>,
+    /// Whether the certificate chains to a root, its validity left aside; the chain, signer first.
+    pub chain: Result<Vec<Certificate>, VerifyError>,
     /// Whether the signer may sign.
     pub allowed: bool,
     /// Whether every certificate of the chain was valid at the time.
-    pub validity: Result<(), mdm_pki::Error>,
+    pub validity: Result<(), VerifyError>,
 }
 
 /// Which layers must hold.
@@ -140,10 +140,10 @@ pub fn open(bytes: &[u8], trust: &Trust<'_>) -> Result<Opened, Error> {
     let mut policy = Verify::new(trust.roots, trust.at);
     policy.intermediates = trust.intermediates;
     let signers = signed
-        .verify(&policy)
+        .verify(&policy)?
         .into_iter()
         .map(|found| Layers {
-            allowed: (trust.allowed)(&found.signer),
+            allowed: found.signer.as_ref().is_some_and(trust.allowed),
             signer: found.signer,
             signature: found.signature,
             chain: found.chain,

@@ -1,0 +1,8 @@
+//! Profiles read, checked, built, signed and verified.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[cfg(feature = "crypto")]
+mod enrollment;
+mod profile;
+#[cfg(feature = "crypto")]
+mod signed;
