@@ -29,6 +29,17 @@ async fn an_orderly_goodbye_answers_what_was_sent_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn the_connection_ends_in_order_once_nobody_pushes_any_more() {
+    let house = House::new().await;
+    let (client, running) = house.client().await;
+    let other = client.clone();
+    drop(client);
+    assert!(is_delivered(&other.push(&push("last")).await));
+    drop(other);
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn an_abrupt_goodbye_fails_what_was_sent_and_may_be_sent_again() {
     let house = House::new().await;
     let (client, running) = house.client().await;

@@ -75,7 +75,10 @@ impl ClientConfig {
         let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();
         let mut ssl = Ssl::new(&self.context)?;
         let check = ssl.param_mut();
-        check.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+        // A name counts as subjectAltName only (RFC 9525 §2), a wildcard as a whole label only.
+        check.set_hostflags(
+            X509CheckFlags::NO_PARTIAL_WILDCARDS | X509CheckFlags::NEVER_CHECK_SUBJECT,
+        );
         match address {
             Some(address) => check.set_ip(address)?,
             None => {

@@ -73,6 +73,15 @@ async fn a_server_of_another_name_is_refused() {
 }
 
 #[tokio::test]
+async fn a_name_in_the_subject_alone_does_not_count() {
+    let authority = Authority::new("root");
+    let identity = authority.issue("a.example", &[], &[], TODAY);
+    let server = ServerConfig::builder(identity).build().unwrap();
+    let (near, _) = handshake(&trusting(&authority), &server, "a.example").await;
+    assert_eq!(near.unwrap_err().kind(), ErrorKind::HostMismatch);
+}
+
+#[tokio::test]
 async fn a_server_under_an_unknown_root_is_refused() {
     let names = [dns("push.example.com")];
     let identity = Authority::new("root").server(&names);
