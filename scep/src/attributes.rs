@@ -6,7 +6,10 @@ use std::fmt;
 
 use mdm_pki::{DigestAlgorithm, PublicKey, digest, oid::Oid, random};
 
-use crate::error::Error;
+use crate::{
+    der::{split, tlv},
+    error::Error,
+};
 
 /// `messageType`, a PrintableString.
 pub const MESSAGE_TYPE: Oid = Oid::constant("2.16.840.1.113733.1.9.2");
@@ -214,7 +217,7 @@ impl TransactionId {
     /// # Errors
     /// [`Error::Pki`] where OpenSSL fails.
     pub fn for_key(key: &PublicKey) -> Result<Self, Error> {
-        let hash = digest(DigestAlgorithm::Sha256, &key.to_spki_der())?;
+        let hash = digest(DigestAlgorithm::Sha256, key.to_spki_der())?;
         Ok(Self(hex::encode_upper(hash)))
     }
 
@@ -345,43 +348,6 @@ fn octets(value: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Tag, content and what follows of the first element, with a definite length below 64 KiB.
-fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = bytes.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 => {
-            let (&length, rest) = rest.split_first()?;
-            (usize::from(length), rest)
-        }
-        0x82 => {
-            let (length, rest) = rest.split_first_chunk::<2>()?;
-            (usize::from(u16::from_be_bytes(*length)), rest)
-        }
-        _ => return None,
-    };
-    (rest.len() >= length).then(|| {
-        let (content, after) = rest.split_at(length);
-        (tag, content, after)
-    })
-}
-
-/// One DER element. Everything written here is far below 64 KiB.
-fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let mut der = vec![tag];
-    match content.len() {
-        length @ 0..=0x7f => der.push(length as u8),
-        length @ 0x80..=0xff => der.extend([0x81, length as u8]),
-        length => {
-            der.push(0x82);
-            der.extend((length as u16).to_be_bytes());
-        }
-    }
-    der.extend_from_slice(content);
-    der
-}
-
 const TAG_OCTETS: u8 = 0x04;
 const TAG_OCTETS_CONSTRUCTED: u8 = 0x24;
 const TAG_UTF8: u8 = 0x0c;
@@ -404,13 +370,34 @@ mod tests {
 
     #[test]
     fn numbers_that_are_not_plain_decimal_text_are_no_numbers() {
-        for text in ["", "019", "+19", "-1", "1 9", "0x13", "1234567890", "nineteen"] {
-            assert_eq!(MessageType::read(&tlv(TAG_PRINTABLE, text.as_bytes())), None, "{text}");
+        for text in [
+            "",
+            "019",
+            "+19",
+            "-1",
+            "1 9",
+            "0x13",
+            "1234567890",
+            "nineteen",
+        ] {
+            assert_eq!(
+                MessageType::read(&tlv(TAG_PRINTABLE, text.as_bytes())),
+                None,
+                "{text}"
+            );
         }
-        assert_eq!(MessageType::read(&[0x02, 1, 19]), None, "an INTEGER is not text");
+        assert_eq!(
+            MessageType::read(&[0x02, 1, 19]),
+            None,
+            "an INTEGER is not text"
+        );
         assert_eq!(MessageType::read(&[]), None);
         assert_eq!(MessageType::read(&[0x13, 0x05, b'1']), None, "cut short");
-        assert_eq!(MessageType::read(&[0x13, 0x01, b'3', 0]), None, "something follows");
+        assert_eq!(
+            MessageType::read(&[0x13, 0x01, b'3', 0]),
+            None,
+            "something follows"
+        );
     }
 
     #[test]
@@ -444,7 +431,10 @@ mod tests {
             assert_eq!(id.as_str(), "1f9A=_");
             assert_eq!(id.to_der()[0], TAG_UTF8, "the underscore is not printable");
         }
-        assert_eq!(TransactionId::new("AB12").unwrap().to_der(), b"\x13\x04AB12");
+        assert_eq!(
+            TransactionId::new("AB12").unwrap().to_der(),
+            b"\x13\x04AB12"
+        );
     }
 
     #[test]

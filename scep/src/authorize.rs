@@ -99,7 +99,10 @@ impl Authorized {
 
 pub(crate) enum Decision {
     Authorized(Authorized),
-    Repeated { certificate: Certificate, label: String },
+    Repeated {
+        certificate: Certificate,
+        label: String,
+    },
     Refused(ChallengeRefusal),
 }
 

@@ -115,7 +115,11 @@ mod tests {
 
     #[test]
     fn lines_end_as_they_like_and_unknown_keywords_stay() {
-        for body in ["AES\nSHA-256\nFancy\n", "AES\r\nSHA-256\r\nFancy", "\u{feff}AES \rSHA-256\r\n\r\nFancy\nAES"] {
+        for body in [
+            "AES\nSHA-256\nFancy\n",
+            "AES\r\nSHA-256\r\nFancy",
+            "\u{feff}AES \rSHA-256\r\n\r\nFancy\nAES",
+        ] {
             let capabilities = Capabilities::parse(body.as_bytes()).unwrap();
             assert_eq!(capabilities.to_text(), "AES\nSHA-256\nFancy\n");
             assert!(capabilities.can(&Capability::Aes));
@@ -131,20 +135,43 @@ mod tests {
     #[test]
     fn scep_standard_implies_the_mandatory_set_and_no_more() {
         let capabilities = Capabilities::parse(b"SCEPStandard").unwrap();
-        for capability in [Capability::Aes, Capability::PostPkiOperation, Capability::Sha256] {
+        for capability in [
+            Capability::Aes,
+            Capability::PostPkiOperation,
+            Capability::Sha256,
+        ] {
             assert!(capabilities.can(&capability) && !capabilities.lists(&capability));
         }
-        for capability in [Capability::Sha512, Capability::Renewal, Capability::Sha1, Capability::Des3] {
+        for capability in [
+            Capability::Sha512,
+            Capability::Renewal,
+            Capability::Sha1,
+            Capability::Des3,
+        ] {
             assert!(!capabilities.can(&capability));
         }
     }
 
     #[test]
     fn a_web_page_binary_and_an_endless_list_are_refused() {
-        assert!(matches!(Capabilities::parse(b" <!DOCTYPE html>"), Err(Error::Content { .. })));
-        assert!(matches!(Capabilities::parse(&[0xff, 0xfe]), Err(Error::Content { .. })));
+        assert!(matches!(
+            Capabilities::parse(b" <!DOCTYPE html>"),
+            Err(Error::Content { .. })
+        ));
+        assert!(matches!(
+            Capabilities::parse(&[0xff, 0xfe]),
+            Err(Error::Content { .. })
+        ));
         let endless = vec![b'\n'; MAX_BYTES + 1];
-        assert!(matches!(Capabilities::parse(&endless), Err(Error::TooLarge { .. })));
-        assert!(Capabilities::parse(&endless[1..]).unwrap().to_text().is_empty());
+        assert!(matches!(
+            Capabilities::parse(&endless),
+            Err(Error::TooLarge { .. })
+        ));
+        assert!(
+            Capabilities::parse(&endless[1..])
+                .unwrap()
+                .to_text()
+                .is_empty()
+        );
     }
 }

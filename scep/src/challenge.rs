@@ -229,7 +229,9 @@ impl ChallengeVerifier for OneTime {
 /// The rule, apart from any store.
 fn decide(id: ChallengeId, record: ChallengeRecord, request: &EnrolmentRequest) -> Verdict {
     let label = record.label;
-    let age = (request.now() - record.issued_at).to_std().unwrap_or_default();
+    let age = (request.now() - record.issued_at)
+        .to_std()
+        .unwrap_or_default();
     if request.now() >= record.expires_at {
         return Verdict::Refused(ChallengeRefusal::Expired { label, age });
     }

@@ -31,24 +31,7 @@ use crate::{
     policy::Policy,
 };
 
-/// A SCEP client for one server.
-///
-/// ```no_run
-/// # use std::sync::Arc;
-/// # use mdm_core::{Secret, SystemClock};
-/// # use mdm_pki::{KeySpec, Name, PrivateKey};
-/// # use mdm_scep::client::{CaTrust, Client, Enrolment};
-/// # async fn example(transport: impl mdm_transport::HttpTransport, challenge: Secret<String>)
-/// # -> Result<(), Box<dyn std::error::Error>> {
-/// let trust = CaTrust::sha256("0d5a...".parse::<String>()?.as_bytes().to_vec());
-/// let client = Client::new(transport, "https://ca.example.com/scep".parse()?, trust, Arc::new(SystemClock));
-/// let key = PrivateKey::generate(KeySpec::Rsa2048)?;
-/// let enrolment = Enrolment::new(key, Name::from_common_name("device 7"), Some(challenge))?;
-/// let enrolled = client.enrol(&enrolment).await?;
-/// println!("{}", enrolled.certificate.to_pem());
-/// # Ok(())
-/// # }
-/// ```
+/// A SCEP client for one server. It keeps no state: an [`Enrolment`] has all that a retry needs.
 #[derive(Debug)]
 pub struct Client<T> {
     transport: T,
@@ -279,12 +262,27 @@ mod tests {
         let best = choose("AES\nSHA-1\nSHA-256\nSHA-512\nPOSTPKIOperation", &strict).unwrap();
         assert_eq!((best.digest, best.post), (DigestAlgorithm::Sha512, true));
         let standard = choose("SCEPStandard", &strict).unwrap();
-        assert_eq!((standard.digest, standard.post), (DigestAlgorithm::Sha256, true));
+        assert_eq!(
+            (standard.digest, standard.post),
+            (DigestAlgorithm::Sha256, true)
+        );
         assert!(!choose("AES\nSHA-256", &strict).unwrap().post);
-        assert!(matches!(choose("", &strict), Err(Error::Capability(Capability::Aes))));
-        assert!(matches!(choose("DES3\nSHA-256", &strict), Err(Error::Capability(Capability::Aes))));
-        assert!(matches!(choose("AES\nSHA-1", &strict), Err(Error::Capability(Capability::Sha256))));
+        assert!(matches!(
+            choose("", &strict),
+            Err(Error::Capability(Capability::Aes))
+        ));
+        assert!(matches!(
+            choose("DES3\nSHA-256", &strict),
+            Err(Error::Capability(Capability::Aes))
+        ));
+        assert!(matches!(
+            choose("AES\nSHA-1", &strict),
+            Err(Error::Capability(Capability::Sha256))
+        ));
         let lenient = Policy::default().with(|policy| policy.sha1 = true);
-        assert_eq!(choose("AES", &lenient).unwrap().digest, DigestAlgorithm::Sha1);
+        assert_eq!(
+            choose("AES", &lenient).unwrap().digest,
+            DigestAlgorithm::Sha1
+        );
     }
 }

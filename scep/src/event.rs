@@ -183,8 +183,15 @@ mod tests {
             Refusal::Challenge(ChallengeRefusal::Unknown).text(),
             Refusal::Challenge(ChallengeRefusal::Missing).text(),
         ];
-        assert!(told.iter().all(|text| text == "the challenge is not accepted"));
+        assert!(
+            told.iter()
+                .all(|text| text == "the challenge is not accepted")
+        );
         assert_eq!(refusal.fail_info(), FailInfo::BadRequest);
-        assert!(!Refusal::Authority("HSM 7".to_owned()).text().contains("HSM"));
+        assert!(
+            !Refusal::Authority("HSM 7".to_owned())
+                .text()
+                .contains("HSM")
+        );
     }
 }

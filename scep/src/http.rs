@@ -223,23 +223,45 @@ mod tests {
             "/scep/x/pkiclient.exe?message=Example%20CA&operation=GetCACaps",
             "/?tenant=7&operation=GetCACaps",
         ] {
-            assert_eq!(parse(Method::GET, uri, b""), Ok(Operation::GetCaCaps), "{uri}");
+            assert_eq!(
+                parse(Method::GET, uri, b""),
+                Ok(Operation::GetCaCaps),
+                "{uri}"
+            );
         }
-        assert_eq!(parse(Method::GET, "/?operation=GetCACert", b""), Ok(Operation::GetCaCert));
+        assert_eq!(
+            parse(Method::GET, "/?operation=GetCACert", b""),
+            Ok(Operation::GetCaCert)
+        );
     }
 
     #[test]
     fn a_message_in_a_query_is_read_with_raw_and_escaped_plus_and_slash() {
-        let message = Ok(Operation::PkiOperation(Bytes::from_static(&[0xfb, 0xef, 0xbe, 0xff, 0xff])));
-        for text in ["++++//8=", "%2B%2B%2b%2B%2F%2F8%3D", "++++//8", "++%20%20//8=", "+++%0D%0A+//8%3D"] {
+        let message = Ok(Operation::PkiOperation(Bytes::from_static(&[
+            0xfb, 0xef, 0xbe, 0xff, 0xff,
+        ])));
+        for text in [
+            "++++//8=",
+            "%2B%2B%2b%2B%2F%2F8%3D",
+            "++++//8",
+            "++%20%20//8=",
+            "+++%0D%0A+//8%3D",
+        ] {
             let uri = format!("/?operation=PKIOperation&message={text}");
             assert_eq!(parse(Method::GET, &uri, b""), message, "{text}");
         }
         for text in ["", "%%%", "a", "-_-_"] {
             let uri = format!("/?operation=PKIOperation&message={text}");
-            assert_eq!(parse(Method::GET, &uri, b""), Err(OperationError::Base64), "{text}");
+            assert_eq!(
+                parse(Method::GET, &uri, b""),
+                Err(OperationError::Base64),
+                "{text}"
+            );
         }
-        assert_eq!(parse(Method::GET, "/?operation=PKIOperation", b""), Err(OperationError::Base64));
+        assert_eq!(
+            parse(Method::GET, "/?operation=PKIOperation", b""),
+            Err(OperationError::Base64)
+        );
     }
 
     #[test]
@@ -262,7 +284,10 @@ mod tests {
             let error = parse(method, uri, b"").unwrap_err();
             assert_eq!(refuse(&error).status(), status, "{uri}");
         }
-        assert_eq!(refuse(&OperationError::Method).headers()[header::ALLOW], "GET, POST");
+        assert_eq!(
+            refuse(&OperationError::Method).headers()[header::ALLOW],
+            "GET, POST"
+        );
     }
 
     #[test]
@@ -278,9 +303,17 @@ mod tests {
             Operation::parse(&request, &limits)
         };
         assert!(get("AAAAAA==").is_ok());
-        assert_eq!(get("AAAAAAA="), Err(OperationError::MessageTooLong { limit: 4 }));
-        assert_eq!(get(&"A".repeat(40)), Err(OperationError::QueryTooLong { limit: 60 }));
-        let post = Request::post("/?operation=PKIOperation").body(Bytes::from_static(b"12345")).unwrap();
+        assert_eq!(
+            get("AAAAAAA="),
+            Err(OperationError::MessageTooLong { limit: 4 })
+        );
+        assert_eq!(
+            get(&"A".repeat(40)),
+            Err(OperationError::QueryTooLong { limit: 60 })
+        );
+        let post = Request::post("/?operation=PKIOperation")
+            .body(Bytes::from_static(b"12345"))
+            .unwrap();
         assert_eq!(Operation::parse(&post, &limits).unwrap_err().status(), 413);
     }
 }

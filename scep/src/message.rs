@@ -119,7 +119,11 @@ impl PkiMessage {
     /// [`Error::Missing`] without one, [`Error::Pki`] for anything else in its place.
     pub fn open_envelope(&self) -> Result<EnvelopedData, Error> {
         let bytes = self.envelope().ok_or(Error::Missing("envelope"))?;
-        Ok(EnvelopedData::parse(bytes, &cms_limits(bytes.len()))?)
+        let envelope = EnvelopedData::parse(bytes, &cms_limits(bytes.len()))?;
+        if envelope.content_type() != oid::DATA {
+            return Err(Error::Missing("encrypted content of type data"));
+        }
+        Ok(envelope)
     }
 }
 
@@ -241,7 +245,10 @@ impl MessageBuilder {
 
     fn cms(&self, certificate: &Certificate, digest: DigestAlgorithm) -> SignedDataBuilder<'_> {
         let mut values = vec![
-            (attributes::MESSAGE_TYPE, number_der(self.message_type.number())),
+            (
+                attributes::MESSAGE_TYPE,
+                number_der(self.message_type.number()),
+            ),
             (attributes::TRANSACTION_ID, self.transaction_id.to_der()),
             (attributes::SENDER_NONCE, self.sender_nonce.to_der()),
         ];
@@ -261,11 +268,10 @@ impl MessageBuilder {
             Some(envelope) => SignedDataBuilder::new(envelope),
             None => SignedDataBuilder::without_content(),
         };
-        values
-            .into_iter()
-            .fold(builder.signer(certificate, digest), |builder, (oid, value)| {
-                builder.signed_attribute(oid, &value)
-            })
+        values.into_iter().fold(
+            builder.signer(certificate, digest),
+            |builder, (oid, value)| builder.signed_attribute(oid, &value),
+        )
     }
 }
 

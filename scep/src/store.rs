@@ -324,6 +324,9 @@ mod tests {
             RequestId::of(&TransactionId::new(transaction).unwrap(), csr).unwrap()
         };
         assert_ne!(id("ab", b"c"), id("a", b"bc"));
-        assert_eq!(id("ab", b"c"), RequestId::from_bytes(*id("ab", b"c").as_bytes()));
+        assert_eq!(
+            id("ab", b"c"),
+            RequestId::from_bytes(*id("ab", b"c").as_bytes())
+        );
     }
 }

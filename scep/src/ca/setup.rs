@@ -34,7 +34,9 @@ pub fn root(
     let mut usage = KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN;
     if use_for == RootUse::Alone {
         if !matches!(key.public_key().algorithm(), KeyAlgorithm::Rsa { .. }) {
-            return Err(Error::Configuration("a root that stands alone needs an RSA key"));
+            return Err(Error::Configuration(
+                "a root that stands alone needs an RSA key",
+            ));
         }
         usage = usage | KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT;
     }
@@ -59,7 +61,9 @@ pub fn registration_authority(
     now: DateTime<Utc>,
 ) -> Result<Certificate, Error> {
     if !matches!(key.algorithm(), KeyAlgorithm::Rsa { .. }) {
-        return Err(Error::Configuration("a registration authority needs an RSA key"));
+        return Err(Error::Configuration(
+            "a registration authority needs an RSA key",
+        ));
     }
     let (not_before, not_after) = window(now, validity, issuer.not_after());
     Ok(CertificateBuilder::new(subject, key)

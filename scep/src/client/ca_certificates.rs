@@ -90,7 +90,10 @@ impl CaCertificates {
         let anchor = anchor(&certificates, trust)?;
         let issuers = issuers(&certificates, anchor)?;
         let trusted = |certificate: &Certificate| {
-            certificate == anchor || issuers.iter().any(|issuer| is_issued_by(certificate, issuer))
+            certificate == anchor
+                || issuers
+                    .iter()
+                    .any(|issuer| is_issued_by(certificate, issuer))
         };
         // Registration authorities before CAs: where there is one, requests are meant for it.
         let (last, first): (Vec<_>, Vec<_>) = certificates
@@ -160,10 +163,7 @@ fn anchor<'c>(certificates: &'c [Certificate], trust: &CaTrust) -> Result<&'c Ce
 
 /// The anchor if it issues, and every CA of the list below it. An anchor that does not issue, a pinned
 /// registration authority, vouches for the CA that issued it.
-fn issuers(
-    certificates: &[Certificate],
-    anchor: &Certificate,
-) -> Result<Vec<Certificate>, Error> {
+fn issuers(certificates: &[Certificate], anchor: &Certificate) -> Result<Vec<Certificate>, Error> {
     let mut issuers = vec![anchor.clone()];
     if !anchor.is_ca() {
         issuers.extend(
@@ -180,7 +180,9 @@ fn issuers(
     loop {
         let before = issuers.len();
         rest.retain(|certificate| {
-            let trusted = issuers.iter().any(|issuer| is_issued_by(certificate, issuer));
+            let trusted = issuers
+                .iter()
+                .any(|issuer| is_issued_by(certificate, issuer));
             if trusted {
                 issuers.push((*certificate).clone());
             }

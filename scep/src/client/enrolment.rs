@@ -40,7 +40,9 @@ impl Enrolment {
     /// [`Error::Configuration`] for a key that is not RSA or not the request's.
     pub fn from_csr(key: PrivateKey, csr: CertificateRequest) -> Result<Self, Error> {
         if !matches!(key.public_key().algorithm(), KeyAlgorithm::Rsa { .. }) {
-            return Err(Error::Configuration("SCEP with this client needs an RSA key"));
+            return Err(Error::Configuration(
+                "SCEP with this client needs an RSA key",
+            ));
         }
         if !csr.public_key()?.same_key(key.public_key()) {
             return Err(Error::Configuration("the request is of another key"));

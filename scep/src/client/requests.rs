@@ -10,7 +10,12 @@ use mdm_pki::{Certificate, cms};
 use mdm_transport::{Replay, RequestMeta};
 
 use super::ScepUrl;
-use crate::{capability::{self, Capabilities}, error::Error, http::PKI_MESSAGE, message};
+use crate::{
+    capability::{self, Capabilities},
+    error::Error,
+    http::PKI_MESSAGE,
+    message,
+};
 
 /// The largest GetCACert answer read, in bytes.
 pub const MAX_CA_CERT: usize = 256 * 1024;
@@ -197,18 +202,31 @@ mod tests {
     #[test]
     fn messages_travel_by_post_or_in_the_query() {
         let url = ScepUrl::new("https://ca.example.com/scep").unwrap();
-        let posted = PkiOperation::new(vec![0x30, 0xfb], true).to_http(&url).unwrap();
+        let posted = PkiOperation::new(vec![0x30, 0xfb], true)
+            .to_http(&url)
+            .unwrap();
         assert_eq!(posted.method(), http::Method::POST);
-        assert_eq!(posted.uri(), "https://ca.example.com/scep?operation=PKIOperation");
-        assert_eq!(posted.headers()[header::CONTENT_TYPE], "application/x-pki-message");
+        assert_eq!(
+            posted.uri(),
+            "https://ca.example.com/scep?operation=PKIOperation"
+        );
+        assert_eq!(
+            posted.headers()[header::CONTENT_TYPE],
+            "application/x-pki-message"
+        );
         assert_eq!(posted.body().as_ref(), [0x30, 0xfb]);
-        let got = PkiOperation::new(vec![0x30, 0xfb], false).to_http(&url).unwrap();
+        let got = PkiOperation::new(vec![0x30, 0xfb], false)
+            .to_http(&url)
+            .unwrap();
         assert_eq!(got.method(), http::Method::GET);
         assert_eq!(
             got.uri(),
             "https://ca.example.com/scep?operation=PKIOperation&message=MPs%3D"
         );
-        assert_eq!(got.extensions().get::<RequestMeta>(), Some(&PkiOperation::META));
+        assert_eq!(
+            got.extensions().get::<RequestMeta>(),
+            Some(&PkiOperation::META)
+        );
     }
 
     #[test]
@@ -218,7 +236,9 @@ mod tests {
         assert!(matches!(page, Err(Error::Content { .. })));
         let text = operation.from_http(answer(200, "application/x-pki-message", b"oops"));
         assert!(matches!(text, Err(Error::Content { .. })));
-        let failed = operation.from_http(answer(503, "text/plain", b"busy")).unwrap_err();
+        let failed = operation
+            .from_http(answer(503, "text/plain", b"busy"))
+            .unwrap_err();
         assert!(failed.is_temporary(), "{failed}");
         assert!(matches!(failed, Error::Status { body, .. } if body == "busy"));
         assert!(matches!(
@@ -237,13 +257,17 @@ mod tests {
         let operation = PkiOperation::new(vec![0x30], true);
         assert!(matches!(
             operation.from_http(Response::new(body)),
-            Err(Error::TooLarge { limit: MAX_PKI_MESSAGE })
+            Err(Error::TooLarge {
+                limit: MAX_PKI_MESSAGE
+            })
         ));
     }
 
     #[test]
     fn a_server_without_get_ca_caps_has_no_capabilities() {
-        let none = CaCaps.from_http(answer(404, "text/html", b"<html>")).unwrap();
+        let none = CaCaps
+            .from_http(answer(404, "text/html", b"<html>"))
+            .unwrap();
         assert_eq!(none, Capabilities::new());
         assert!(CaCaps.from_http(answer(500, "text/plain", b"")).is_err());
     }

@@ -79,21 +79,39 @@ mod tests {
     #[test]
     fn a_query_stays_and_the_message_is_escaped() {
         for (url, expected) in [
-            ("https://ca.example.com/scep", "https://ca.example.com/scep?operation=O&message=a%2B%2F%3D"),
-            ("http://ca.example.com", "http://ca.example.com/?operation=O&message=a%2B%2F%3D"),
-            ("https://h:8443/x?tenant=7", "https://h:8443/x?tenant=7&operation=O&message=a%2B%2F%3D"),
+            (
+                "https://ca.example.com/scep",
+                "https://ca.example.com/scep?operation=O&message=a%2B%2F%3D",
+            ),
+            (
+                "http://ca.example.com",
+                "http://ca.example.com/?operation=O&message=a%2B%2F%3D",
+            ),
+            (
+                "https://h:8443/x?tenant=7",
+                "https://h:8443/x?tenant=7&operation=O&message=a%2B%2F%3D",
+            ),
         ] {
             let url = ScepUrl::new(url).unwrap();
             assert_eq!(url.operation("O", Some("a+/=")).unwrap(), expected);
         }
         let url = ScepUrl::new("https://h/x").unwrap();
-        assert_eq!(url.operation("GetCACaps", None).unwrap(), "https://h/x?operation=GetCACaps");
+        assert_eq!(
+            url.operation("GetCACaps", None).unwrap(),
+            "https://h/x?operation=GetCACaps"
+        );
         assert!(url.operation("O", Some(&"A".repeat(70_000))).is_err());
     }
 
     #[test]
     fn what_is_no_absolute_http_url_is_refused() {
-        for url in ["", "/scep", "ca.example.com", "ftp://ca.example.com/", "https:///scep"] {
+        for url in [
+            "",
+            "/scep",
+            "ca.example.com",
+            "ftp://ca.example.com/",
+            "https:///scep",
+        ] {
             assert!(matches!(ScepUrl::new(url), Err(Error::Url(_))), "{url}");
         }
     }

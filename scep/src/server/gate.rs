@@ -60,7 +60,10 @@ mod tests {
         for number in 0..10_000_u32 {
             let mut bytes = [0; 32];
             bytes[..4].copy_from_slice(&number.to_be_bytes());
-            gates.pass(ChallengeId::from_bytes(bytes)).now_or_never().unwrap();
+            gates
+                .pass(ChallengeId::from_bytes(bytes))
+                .now_or_never()
+                .unwrap();
         }
         assert!(gates.open.lock().unwrap().len() < 100);
     }

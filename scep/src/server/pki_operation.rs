@@ -15,6 +15,7 @@ use crate::{
     authorize::{Decision, EnrolmentRequest, authorize},
     ca::{IssueError, Issued},
     challenge::ChallengeRefusal,
+    der::has_plain_algorithm,
     error::Error,
     event::{Event, Refusal},
     message::{PkiMessage, is_issued_by},
@@ -128,7 +129,7 @@ impl Server {
         };
         let csr = CertificateRequest::from_der(&csr).map_err(|_| Refusal::Envelope)?;
         let same_key = csr.public_key().is_ok_and(|of| of.same_key(&key));
-        if !same_key || csr.verify().is_err() {
+        if !same_key || !has_plain_algorithm(csr.to_der()) || csr.verify().is_err() {
             return Err(Refusal::Envelope.into());
         }
         Ok(Proven { csr, cipher })
@@ -200,7 +201,11 @@ impl Server {
             .chain()
             .iter()
             .chain([self.responder.certificate()])
-            .any(|certificate| certificate.public_key().is_ok_and(|ours| ours.same_key(key)));
+            .any(|certificate| {
+                certificate
+                    .public_key()
+                    .is_ok_and(|ours| ours.same_key(key))
+            });
         if ours {
             return Err(Refusal::Key("it is the server's own".to_owned()).into());
         }
@@ -246,7 +251,11 @@ impl Server {
             Err(refusal) => reply.failure(refusal.fail_info(), Some(refusal.text())),
         };
         reply
-            .sign_with(self.responder.certificate(), digest, self.responder.signer())
+            .sign_with(
+                self.responder.certificate(),
+                digest,
+                self.responder.signer(),
+            )
             .await
     }
 }

@@ -9,9 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_pki::Certificate;
 
-use super::{
-    ChallengeId, ChallengeRecord, Committed, Grant, Issuance, Spent, Store, StoreError,
-};
+use super::{ChallengeId, ChallengeRecord, Committed, Grant, Issuance, Spent, Store, StoreError};
 
 /// Keeps everything in memory, up to a bound of challenges; certificates are never forgotten.
 #[derive(Debug)]

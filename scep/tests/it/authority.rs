@@ -43,7 +43,11 @@ async fn serial_numbers_are_long_and_all_different() {
         let challenge = world.challenge().await;
         let reply = world.ask(world.request(&challenge).build()).await;
         let certificate = reply.certificates(&rsa_key(DEVICE_KEY)).remove(0);
-        assert!(certificate.serial().len() >= 15, "{:?}", certificate.serial());
+        assert!(
+            certificate.serial().len() >= 15,
+            "{:?}",
+            certificate.serial()
+        );
         serials.insert(certificate.serial().to_vec());
     }
     assert_eq!(serials.len(), 50);
@@ -58,7 +62,9 @@ async fn a_request_without_a_subject_is_refused() {
         .challenge_password(challenge.expose())
         .sign(&key)
         .unwrap();
-    let raw = world.request(&challenge).with(|raw| raw.content = csr.to_der().to_vec());
+    let raw = world
+        .request(&challenge)
+        .with(|raw| raw.content = csr.to_der().to_vec());
     world.refused(&raw, FailInfo::BadRequest).await;
     assert!(world.events.last().contains("subject is empty"));
 }
@@ -81,7 +87,9 @@ async fn alternative_names_are_left_out_unless_the_profile_copies_them() {
             .san(principal.clone())
             .sign(&key)
             .unwrap();
-        let raw = world.request(&challenge).with(|raw| raw.content = csr.to_der().to_vec());
+        let raw = world
+            .request(&challenge)
+            .with(|raw| raw.content = csr.to_der().to_vec());
         let issued = world.ask(raw.build()).await.certificates(&key).remove(0);
         assert_eq!(issued.subject_alt_names(), expected);
     }
@@ -117,9 +125,13 @@ fn a_responder_needs_an_rsa_key_and_its_own_certificate() {
         registration_authority(name(), ec.public_key(), &ca, &ec, YEAR, start()),
         Err(Error::Configuration(_))
     ));
-    assert!(matches!(Responder::local(ca.clone(), ec.clone()), Err(Error::Configuration(_))));
+    assert!(matches!(
+        Responder::local(ca.clone(), ec.clone()),
+        Err(Error::Configuration(_))
+    ));
     let ra_key = rsa_key(RA_KEY);
-    let ra = registration_authority(name(), ra_key.public_key(), &ca, &ec, YEAR * 99, start()).unwrap();
+    let ra =
+        registration_authority(name(), ra_key.public_key(), &ca, &ec, YEAR * 99, start()).unwrap();
     assert_eq!(ra.not_after(), ca.not_after());
     assert!(matches!(
         Responder::local(ra, rsa_key(OTHER_KEY)),
@@ -131,7 +143,14 @@ fn a_responder_needs_an_rsa_key_and_its_own_certificate() {
 fn a_server_needs_a_responder_of_its_authority() {
     let store = Arc::new(MemoryStore::new());
     let key = Arc::new(rsa_key(CA_KEY));
-    let ca = root(Name::from_common_name("CA"), &key, RootUse::Alone, YEAR, start()).unwrap();
+    let ca = root(
+        Name::from_common_name("CA"),
+        &key,
+        RootUse::Alone,
+        YEAR,
+        start(),
+    )
+    .unwrap();
     let authority = EmbeddedCa::new(vec![ca], key, store.clone()).unwrap();
     let stranger = rsa_key(OTHER_KEY);
     let responder = Responder::local(self_signed(&stranger, "stranger"), stranger).unwrap();
@@ -159,7 +178,10 @@ impl Signer for Away {
     }
 
     fn algorithms(&self) -> &[SignatureAlgorithm] {
-        &[SignatureAlgorithm::RsaPkcs1Sha1, SignatureAlgorithm::RsaPkcs1Sha256]
+        &[
+            SignatureAlgorithm::RsaPkcs1Sha1,
+            SignatureAlgorithm::RsaPkcs1Sha256,
+        ]
     }
 
     async fn sign(
@@ -179,8 +201,14 @@ async fn a_signer_that_is_away_costs_no_challenge() {
     let clock = Arc::new(ManualClock::new(start()));
     let store = Arc::new(MemoryStore::new());
     let key = rsa_key(CA_KEY);
-    let ca = root(Name::from_common_name("Example CA"), &key, RootUse::Alone, YEAR, clock.now())
-        .unwrap();
+    let ca = root(
+        Name::from_common_name("Example CA"),
+        &key,
+        RootUse::Alone,
+        YEAR,
+        clock.now(),
+    )
+    .unwrap();
     let kms = Arc::new(Away {
         key: key.clone(),
         away: Mutex::new(true),

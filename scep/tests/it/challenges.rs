@@ -2,17 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use mdm_core::{Clock as _, Secret};
 use mdm_pki::Name;
 use mdm_scep::{
-    Bound, ChallengeVerifier, EnrolmentRequest, Error, FailInfo, MemoryStore, Nonce, OneTime,
-    PkiStatus, Store as _, TransactionId,
+    Bound, Error, FailInfo, MemoryStore, Nonce, OneTime, PkiStatus, Store as _, TransactionId,
     challenge::{ChallengeRefusal, Verdict},
     store::{ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId, StoreError},
 };
 
-use crate::world::{OTHER_KEY, Setup, World, csr, rsa_key, self_signed, start};
+use crate::world::{Fixed, OTHER_KEY, Setup, World, csr, rsa_key, self_signed, start};
 
 #[tokio::test]
 async fn the_same_message_again_gets_the_same_certificate() {
@@ -30,7 +28,11 @@ async fn the_same_message_again_gets_the_same_certificate() {
     assert_eq!(world.store.issued(), 1);
     assert_eq!(
         world.events.lines(),
-        ["issued: device 7", "repeated: device 7", "repeated: device 7"]
+        [
+            "issued: device 7",
+            "repeated: device 7",
+            "repeated: device 7"
+        ]
     );
 }
 
@@ -54,11 +56,15 @@ async fn a_spent_challenge_gives_another_request_nothing_and_the_operator_learns
     let other = rsa_key(OTHER_KEY);
     let key = raw.clone().with(|raw| {
         raw.signer = self_signed(&other, "temporary signer");
-        raw.content = csr(&other, "device 7", Some(challenge.expose())).to_der().to_vec();
+        raw.content = csr(&other, "device 7", Some(challenge.expose()))
+            .to_der()
+            .to_vec();
         raw.key = other.clone();
     });
     let name = raw.clone().with(|raw| {
-        raw.content = csr(&raw.key, "device 8", Some(challenge.expose())).to_der().to_vec();
+        raw.content = csr(&raw.key, "device 8", Some(challenge.expose()))
+            .to_der()
+            .to_vec();
     });
     let transaction = raw.with(|raw| raw.transaction_id = TransactionId::new("T2").unwrap());
     for raw in [key, name, transaction] {
@@ -78,10 +84,14 @@ async fn a_challenge_lives_a_quarter_of_an_hour_and_not_a_second_longer() {
     let challenge = world.challenge().await;
     let late = world.challenge().await;
     let raw = world.request(&challenge);
-    world.clock.advance(OneTime::LIFETIME - Duration::from_secs(1));
+    world
+        .clock
+        .advance(OneTime::LIFETIME - Duration::from_secs(1));
     world.ask(raw.build()).await.certificates(&raw.key);
     world.clock.advance(Duration::from_secs(1));
-    world.refused(&world.request(&late), FailInfo::BadRequest).await;
+    world
+        .refused(&world.request(&late), FailInfo::BadRequest)
+        .await;
     assert_eq!(
         world.events.last(),
         "refused: the challenge for device 7 expired: it was issued 900 s ago"
@@ -99,7 +109,9 @@ async fn the_lifetime_can_be_changed() {
         .await
         .unwrap();
     world.clock.advance(Duration::from_secs(5));
-    world.refused(&world.request(&challenge), FailInfo::BadRequest).await;
+    world
+        .refused(&world.request(&challenge), FailInfo::BadRequest)
+        .await;
     assert!(world.events.last().contains("device 9 expired"));
 }
 
@@ -131,10 +143,17 @@ async fn a_challenge_for_one_device_is_worthless_to_another() {
         let challenge = world.challenge_bound(bound).await;
         let raw = world.request(&challenge);
         let other = raw.clone().with(|raw| {
-            raw.content = csr(&raw.key, "device 8", Some(challenge.expose())).to_der().to_vec();
+            raw.content = csr(&raw.key, "device 8", Some(challenge.expose()))
+                .to_der()
+                .to_vec();
         });
         world.refused(&other, FailInfo::BadRequest).await;
-        assert!(world.events.last().starts_with("refused: the challenge for device 7 does not allow"));
+        assert!(
+            world
+                .events
+                .last()
+                .starts_with("refused: the challenge for device 7 does not allow")
+        );
         // The attempt has not cost the right device its certificate.
         world.ask(raw.build()).await.certificates(&raw.key);
     }
@@ -159,13 +178,19 @@ async fn fifty_parallel_requests_for_one_challenge_end_in_one_certificate() {
     let other = rsa_key(OTHER_KEY);
     let rival = raw.clone().with(|raw| {
         raw.signer = self_signed(&other, "temporary signer");
-        raw.content = csr(&other, "device 7", Some(challenge.expose())).to_der().to_vec();
+        raw.content = csr(&other, "device 7", Some(challenge.expose()))
+            .to_der()
+            .to_vec();
         raw.key = other.clone();
     });
     let tasks: Vec<_> = (0..50)
         .map(|number| {
             let world = world.clone();
-            let raw = if number % 2 == 0 { raw.clone() } else { rival.clone() };
+            let raw = if number % 2 == 0 {
+                raw.clone()
+            } else {
+                rival.clone()
+            };
             tokio::spawn(async move {
                 let reply = world.ask(raw.build()).await;
                 match reply.message.attributes.status {
@@ -179,10 +204,19 @@ async fn fifty_parallel_requests_for_one_challenge_end_in_one_certificate() {
     for task in tasks {
         winners.extend(task.await.unwrap());
     }
-    assert_eq!(winners.len(), 25, "every retry of the first request is served");
+    assert_eq!(
+        winners.len(),
+        25,
+        "every retry of the first request is served"
+    );
     assert!(winners.iter().all(|certificate| *certificate == winners[0]));
     assert_eq!(world.store.issued(), 1);
-    let issued = world.events.lines().iter().filter(|line| line.starts_with("issued")).count();
+    let issued = world
+        .events
+        .lines()
+        .iter()
+        .filter(|line| line.starts_with("issued"))
+        .count();
     assert_eq!(issued, 1);
 }
 
@@ -192,19 +226,32 @@ async fn the_store_settles_a_race_between_nodes() {
     let certificate = |number| self_signed(&rsa_key(number), "leaf");
     let id = ChallengeId::of("c").unwrap();
     let grant = Grant::challenge(id, "device 7");
-    let record = ChallengeRecord::new("device 7", start(), start() + chrono::TimeDelta::minutes(15));
+    let record = ChallengeRecord::new(
+        "device 7",
+        start(),
+        start() + chrono::TimeDelta::minutes(15),
+    );
     world.store.insert_challenge(id, record).await.unwrap();
     let request = |text| RequestId::of(&TransactionId::new(text).unwrap(), b"csr").unwrap();
     let commit = |certificate, text| {
-        world
-            .store
-            .commit(Issuance::new(certificate, grant.clone(), request(text), start()))
+        world.store.commit(Issuance::new(
+            certificate,
+            grant.clone(),
+            request(text),
+            start(),
+        ))
     };
     let first = certificate(OTHER_KEY);
-    assert!(matches!(commit(first.clone(), "a").await, Ok(Committed::Stored)));
+    assert!(matches!(
+        commit(first.clone(), "a").await,
+        Ok(Committed::Stored)
+    ));
     let again = commit(certificate(OTHER_KEY), "a").await.unwrap();
     assert!(matches!(again, Committed::Repeated(earlier) if earlier == first));
-    assert!(matches!(commit(certificate(OTHER_KEY), "b").await, Ok(Committed::Conflict)));
+    assert!(matches!(
+        commit(certificate(OTHER_KEY), "b").await,
+        Ok(Committed::Conflict)
+    ));
     assert_eq!(world.store.issued(), 1);
     assert_eq!(
         world.store.certificate(first.serial()).await.unwrap(),
@@ -217,9 +264,15 @@ async fn the_store_settles_a_race_between_nodes() {
         request("a"),
         start(),
     );
-    assert!(matches!(world.store.commit(foreign).await, Ok(Committed::Conflict)));
+    assert!(matches!(
+        world.store.commit(foreign).await,
+        Ok(Committed::Conflict)
+    ));
     let same_serial = Issuance::new(first, Grant::elsewhere("x"), request("z"), start());
-    assert!(matches!(world.store.commit(same_serial).await, Err(StoreError::Exists)));
+    assert!(matches!(
+        world.store.commit(same_serial).await,
+        Err(StoreError::Exists)
+    ));
 }
 
 #[tokio::test]
@@ -241,17 +294,6 @@ async fn a_full_store_makes_room_by_forgetting_what_expired() {
     assert_eq!(challenges.forget_expired(days).await.unwrap(), 2);
 }
 
-/// A verifier of an embedder's.
-#[derive(Debug)]
-struct Fixed(Result<Verdict, StoreError>);
-
-#[async_trait]
-impl ChallengeVerifier for Fixed {
-    async fn verify(&self, _: &EnrolmentRequest) -> Result<Verdict, StoreError> {
-        self.0.clone()
-    }
-}
-
 fn world_with(verdict: Result<Verdict, StoreError>) -> World {
     World::with(Setup {
         verifier: Some(Arc::new(Fixed(verdict))),
@@ -270,8 +312,21 @@ async fn a_verifier_of_ones_own_decides() {
         reason: "ticket 5 is closed".to_owned(),
     };
     let world = world_with(Ok(Verdict::Refused(refusal)));
-    let reply = world.refused(&raw.clone().with(|raw| raw.recipient = world.responder.clone()), FailInfo::BadRequest).await;
-    assert!(!reply.message.attributes.fail_info_text.unwrap().contains("ticket"));
+    let reply = world
+        .refused(
+            &raw.clone()
+                .with(|raw| raw.recipient = world.responder.clone()),
+            FailInfo::BadRequest,
+        )
+        .await;
+    assert!(
+        !reply
+            .message
+            .attributes
+            .fail_info_text
+            .unwrap()
+            .contains("ticket")
+    );
     assert_eq!(world.events.last(), "refused: ticket 5 is closed");
 }
 

@@ -51,7 +51,9 @@ fn reply_to(request: &PkiMessage) -> MessageBuilder {
 }
 
 fn signed(reply: &MessageBuilder, certificate: &Certificate, key: usize) -> Response<Bytes> {
-    let bytes = reply.sign(certificate, DigestAlgorithm::Sha256, &rsa_key(key)).unwrap();
+    let bytes = reply
+        .sign(certificate, DigestAlgorithm::Sha256, &rsa_key(key))
+        .unwrap();
     Response::new(bytes.into())
 }
 
@@ -62,14 +64,19 @@ fn success(request: &PkiMessage, certificates: &[Certificate]) -> MessageBuilder
         .recipient(request.signer().unwrap())
         .encrypt()
         .unwrap();
-    reply_to(request).status(PkiStatus::Success).envelope(envelope)
+    reply_to(request)
+        .status(PkiStatus::Success)
+        .envelope(envelope)
 }
 
 fn leaf(key: usize, issuer: &Certificate, issuer_key: &PrivateKey) -> Certificate {
-    CertificateBuilder::new(Name::from_common_name("device 7"), rsa_key(key).public_key())
-        .validity(start(), issuer.not_after())
-        .sign(issuer, issuer_key)
-        .unwrap()
+    CertificateBuilder::new(
+        Name::from_common_name("device 7"),
+        rsa_key(key).public_key(),
+    )
+    .validity(start(), issuer.not_after())
+    .sign(issuer, issuer_key)
+    .unwrap()
 }
 
 async fn enrol<F>(answer: F) -> Result<Enrolled, Error>
@@ -94,19 +101,29 @@ async fn an_honest_answer_made_by_hand_is_taken() {
     })
     .await
     .unwrap();
-    assert_eq!(enrolled.certificate.subject(), Name::from_common_name("device 7"));
+    assert_eq!(
+        enrolled.certificate.subject(),
+        Name::from_common_name("device 7")
+    );
 }
 
 #[tokio::test]
 async fn a_refusal_carries_reason_and_text() {
     let error = enrol(|world, request| {
         let text = Some("not today".to_owned());
-        signed(&reply_to(&request).failure(FailInfo::BadTime, text), &world.root, CA_KEY)
+        signed(
+            &reply_to(&request).failure(FailInfo::BadTime, text),
+            &world.root,
+            CA_KEY,
+        )
     })
     .await
     .unwrap_err();
     assert!(error.is_refused() && !error.is_temporary());
-    assert_eq!(error.to_string(), "the server refused the request: badTime (not today)");
+    assert_eq!(
+        error.to_string(),
+        "the server refused the request: badTime (not today)"
+    );
 }
 
 #[tokio::test]
@@ -124,7 +141,11 @@ async fn the_servers_own_refusal_arrives_typed() {
 #[tokio::test]
 async fn a_pending_answer_names_its_transaction() {
     let error = enrol(|world, request| {
-        signed(&reply_to(&request).status(PkiStatus::Pending), &world.root, CA_KEY)
+        signed(
+            &reply_to(&request).status(PkiStatus::Pending),
+            &world.root,
+            CA_KEY,
+        )
     })
     .await
     .unwrap_err();
@@ -162,14 +183,20 @@ async fn an_answer_to_another_request_is_refused() {
         .failure(FailInfo::BadAlg, None);
         signed(&reply, &world.root, CA_KEY)
     });
-    assert!(matches!(transaction.await, Err(Error::Mismatch("transactionID"))));
+    assert!(matches!(
+        transaction.await,
+        Err(Error::Mismatch("transactionID"))
+    ));
     let nonce = enrol(|world, request| {
         let reply = reply_to(&request)
             .recipient_nonce(Nonce::random().unwrap())
             .failure(FailInfo::BadAlg, None);
         signed(&reply, &world.root, CA_KEY)
     });
-    assert!(matches!(nonce.await, Err(Error::Mismatch("recipientNonce"))));
+    assert!(matches!(
+        nonce.await,
+        Err(Error::Mismatch("recipientNonce"))
+    ));
     let kind = enrol(|world, request| {
         let attributes = request.attributes;
         let reply = PkiMessage::build(
@@ -190,17 +217,27 @@ async fn a_certificate_of_another_key_or_issuer_is_refused() {
         let chain = [leaf(OTHER_KEY, &world.root, &rsa_key(CA_KEY))];
         signed(&success(&request, &chain), &world.root, CA_KEY)
     });
-    assert!(matches!(key.await, Err(Error::Certificate("is of another key"))));
+    assert!(matches!(
+        key.await,
+        Err(Error::Certificate("is of another key"))
+    ));
     let issuer = enrol(|world, request| {
         let impostor = self_signed(&rsa_key(OTHER_KEY), "Example CA");
         let chain = [leaf(DEVICE_KEY, &impostor, &rsa_key(OTHER_KEY))];
         signed(&success(&request, &chain), &world.root, CA_KEY)
     });
-    assert!(matches!(issuer.await, Err(Error::Certificate("is of another issuer"))));
+    assert!(matches!(
+        issuer.await,
+        Err(Error::Certificate("is of another issuer"))
+    ));
     let nothing = enrol(|world, request| signed(&success(&request, &[]), &world.root, CA_KEY));
     assert!(matches!(nothing.await, Err(Error::Certificate(_))));
     let empty = enrol(|world, request| {
-        signed(&reply_to(&request).status(PkiStatus::Success), &world.root, CA_KEY)
+        signed(
+            &reply_to(&request).status(PkiStatus::Success),
+            &world.root,
+            CA_KEY,
+        )
     });
     assert!(matches!(empty.await, Err(Error::Missing("envelope"))));
 }
@@ -223,7 +260,10 @@ async fn a_weak_digest_is_refused_by_name() {
 async fn web_pages_failures_and_endless_bodies_are_typed() {
     let page = enrol(|_, _| {
         let page = Bytes::from_static(b"<!DOCTYPE html><title>Sign in</title>");
-        Response::builder().header("content-type", "text/html").body(page).unwrap()
+        Response::builder()
+            .header("content-type", "text/html")
+            .body(page)
+            .unwrap()
     });
     assert!(matches!(page.await, Err(Error::Content { body, .. }) if body.starts_with(b"<!")));
     let failure = enrol(|_, _| Response::builder().status(502).body(Bytes::new()).unwrap());
@@ -274,11 +314,19 @@ async fn a_server_that_is_not_the_pinned_one_learns_nothing() {
     let world = World::new();
     for (trust, trusted) in [
         (CaTrust::sha256(vec![0; 32]), false),
-        (CaTrust::Certificate(Box::new(self_signed(&rsa_key(OTHER_KEY), "Example CA"))), false),
+        (
+            CaTrust::Certificate(Box::new(self_signed(&rsa_key(OTHER_KEY), "Example CA"))),
+            false,
+        ),
         (CaTrust::Certificate(Box::new(world.root.clone())), true),
         (CaTrust::Any, true),
     ] {
-        let client = Client::new(world.transport(), URL.parse().unwrap(), trust, world.clock.clone());
+        let client = Client::new(
+            world.transport(),
+            URL.parse().unwrap(),
+            trust,
+            world.clock.clone(),
+        );
         let enrolment = world.enrolment(world.challenge().await);
         let events = world.events.lines().len();
         match client.enrol(&enrolment).await {
@@ -303,7 +351,10 @@ fn a_fingerprints_length_tells_its_digest() {
         DigestAlgorithm::Sha512,
     ] {
         let trust = CaTrust::fingerprint(world.root.fingerprint(digest).unwrap()).unwrap();
-        assert!(CaCertificates::new(vec![world.root.clone()], &trust).is_ok(), "{digest:?}");
+        assert!(
+            CaCertificates::new(vec![world.root.clone()], &trust).is_ok(),
+            "{digest:?}"
+        );
     }
     assert!(CaTrust::fingerprint(vec![0; 31]).is_err());
 }
@@ -315,7 +366,14 @@ fn an_enrolled_device_is_not_taken_for_a_registration_authority() {
         ..Setup::default()
     });
     let ec = PrivateKey::generate(KeySpec::P256).unwrap();
-    let ca = root(Name::from_common_name("CA"), &ec, RootUse::BehindRa, YEAR, start()).unwrap();
+    let ca = root(
+        Name::from_common_name("CA"),
+        &ec,
+        RootUse::BehindRa,
+        YEAR,
+        start(),
+    )
+    .unwrap();
     let device = CertificateBuilder::new(
         Name::from_common_name("device 7"),
         rsa_key(DEVICE_KEY).public_key(),
@@ -373,8 +431,13 @@ async fn a_signer_with_another_subject_enrols_as_apples_client_does() {
     let world = World::new();
     let enrolment = world
         .enrolment(world.challenge().await)
-        .with_signer_subject(Name::from_common_name("1F0C4B6E-7C0D-4F5B-9C71-4A1B8E0B2F11"))
+        .with_signer_subject(Name::from_common_name(
+            "1F0C4B6E-7C0D-4F5B-9C71-4A1B8E0B2F11",
+        ))
         .with_transaction_id(TransactionId::new("3F9A").unwrap());
     let enrolled = world.client().enrol(&enrolment).await.unwrap();
-    assert_eq!(enrolled.certificate.subject(), Name::from_common_name("device 7"));
+    assert_eq!(
+        enrolled.certificate.subject(),
+        Name::from_common_name("device 7")
+    );
 }

@@ -16,7 +16,12 @@ async fn a_device_enrols_with_its_challenge() {
     let enrolled = world.client().enrol(&enrolment).await.unwrap();
     let certificate = &enrolled.certificate;
     assert_eq!(certificate.subject(), Name::from_common_name("device 7"));
-    assert!(certificate.public_key().unwrap().same_key(enrolment.key().public_key()));
+    assert!(
+        certificate
+            .public_key()
+            .unwrap()
+            .same_key(enrolment.key().public_key())
+    );
     assert_eq!(enrolled.issuer, world.root);
     certificate
         .verify_signed_by(&world.root.public_key().unwrap())
@@ -51,7 +56,10 @@ async fn the_operations_come_in_apples_order_and_the_message_by_post() {
     let seen = std::sync::Mutex::new(Vec::new());
     let inner = world.transport();
     let transport = transport_fn(|request: Request<bytes::Bytes>| {
-        let line = (request.method().clone(), request.uri().query().unwrap().to_owned());
+        let line = (
+            request.method().clone(),
+            request.uri().query().unwrap().to_owned(),
+        );
         seen.lock().unwrap().push(line);
         inner.send(request)
     });
@@ -61,8 +69,14 @@ async fn the_operations_come_in_apples_order_and_the_message_by_post() {
     assert_eq!(
         *seen.lock().unwrap(),
         [
-            (Method::GET, "operation=GetCACert&message=Example%20CA".to_owned()),
-            (Method::GET, "operation=GetCACaps&message=Example%20CA".to_owned()),
+            (
+                Method::GET,
+                "operation=GetCACert&message=Example%20CA".to_owned()
+            ),
+            (
+                Method::GET,
+                "operation=GetCACaps&message=Example%20CA".to_owned()
+            ),
             (Method::POST, "operation=PKIOperation".to_owned()),
         ]
     );
@@ -86,7 +100,11 @@ async fn a_client_of_a_server_without_post_uses_get() {
         }
     });
     let enrolment = world.enrolment(world.challenge().await);
-    world.client_over(transport).enrol(&enrolment).await.unwrap();
+    world
+        .client_over(transport)
+        .enrol(&enrolment)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -99,7 +117,10 @@ async fn the_issued_certificate_comes_first_and_alone() {
     let reply = world.ask(world.request(&challenge).build()).await;
     let certificates = reply.certificates(&rsa_key(DEVICE_KEY));
     assert_eq!(certificates.len(), 1);
-    assert_eq!(certificates[0].subject().common_name().as_deref(), Some("device 7"));
+    assert_eq!(
+        certificates[0].subject().common_name().as_deref(),
+        Some("device 7")
+    );
 }
 
 #[tokio::test]
@@ -113,7 +134,10 @@ async fn an_answer_repeats_transaction_and_nonce_and_has_a_fresh_nonce_of_its_ow
         let attributes = &reply.message.attributes;
         assert_eq!(attributes.status, Some(PkiStatus::Success));
         assert_eq!(attributes.fail_info, None);
-        assert_eq!(attributes.transaction_id.as_ref(), Some(&raw.transaction_id));
+        assert_eq!(
+            attributes.transaction_id.as_ref(),
+            Some(&raw.transaction_id)
+        );
         assert_eq!(attributes.recipient_nonce.as_ref(), Some(&raw.nonce));
         let nonce = attributes.sender_nonce.clone().unwrap();
         assert_eq!(nonce.as_bytes().len(), 16);
@@ -127,7 +151,11 @@ async fn an_answer_repeats_transaction_and_nonce_and_has_a_fresh_nonce_of_its_ow
 async fn digest_and_cipher_of_the_request_are_mirrored() {
     use mdm_pki::cms::ContentCipher::{Aes128Cbc, Aes192Cbc, Aes256Cbc};
     let world = World::new();
-    for digest in [DigestAlgorithm::Sha256, DigestAlgorithm::Sha384, DigestAlgorithm::Sha512] {
+    for digest in [
+        DigestAlgorithm::Sha256,
+        DigestAlgorithm::Sha384,
+        DigestAlgorithm::Sha512,
+    ] {
         for cipher in [Aes128Cbc, Aes192Cbc, Aes256Cbc] {
             let challenge = world.challenge().await;
             let raw = world.request(&challenge).with(|raw| {
@@ -136,7 +164,10 @@ async fn digest_and_cipher_of_the_request_are_mirrored() {
             });
             let reply = world.ask(raw.build()).await;
             assert_eq!(reply.message.digest(), Some(digest));
-            assert_eq!(reply.message.open_envelope().unwrap().cipher().unwrap(), cipher);
+            assert_eq!(
+                reply.message.open_envelope().unwrap().cipher().unwrap(),
+                cipher
+            );
             reply.certificates(&raw.key);
         }
     }

@@ -4,12 +4,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Request, Response};
 use mdm_pki::{Certificate, cms::SignedData};
-use mdm_scep::{Policy, message::PkiMessage, PkiStatus};
+use mdm_scep::{PkiStatus, Policy, message::PkiMessage};
 
 use crate::world::{Setup, World};
 
 async fn get(world: &World, query: &str) -> Response<Bytes> {
-    let request = Request::get(format!("/scep?{query}")).body(Bytes::new()).unwrap();
+    let request = Request::get(format!("/scep?{query}"))
+        .body(Bytes::new())
+        .unwrap();
     world.server.handle(request).await
 }
 
@@ -35,7 +37,10 @@ async fn every_capability_is_listed_by_itself() {
 async fn a_lone_ca_is_raw_der_under_its_exact_content_type() {
     let world = World::new();
     let response = get(&world, "operation=GetCACert").await;
-    assert_eq!(response.headers()["content-type"], "application/x-x509-ca-cert");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/x-x509-ca-cert"
+    );
     assert_eq!(Certificate::from_der(response.body()).unwrap(), world.root);
 }
 
@@ -46,10 +51,16 @@ async fn an_ra_comes_first_in_a_certs_only_message_under_its_exact_content_type(
         ..Setup::default()
     });
     let response = get(&world, "operation=GetCACert").await;
-    assert_eq!(response.headers()["content-type"], "application/x-x509-ca-ra-cert");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/x-x509-ca-ra-cert"
+    );
     let signed = SignedData::parse(response.body(), &Default::default()).unwrap();
     assert!(signed.content().is_none() && signed.signers().is_empty());
-    assert_eq!(signed.certificates(), [world.responder.clone(), world.root.clone()]);
+    assert_eq!(
+        signed.certificates(),
+        [world.responder.clone(), world.root.clone()]
+    );
 }
 
 #[tokio::test]
@@ -59,10 +70,16 @@ async fn a_message_by_get_is_answered_with_raw_and_with_escaped_base64() {
     let raw = world.request(&challenge);
     let text = STANDARD.encode(raw.build());
     assert!(text.contains('+') && text.contains('/'));
-    let escaped = text.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+    let escaped = text
+        .replace('+', "%2B")
+        .replace('/', "%2F")
+        .replace('=', "%3D");
     for message in [text, escaped] {
         let response = get(&world, &format!("operation=PKIOperation&message={message}")).await;
-        assert_eq!(response.headers()["content-type"], "application/x-pki-message");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/x-pki-message"
+        );
         let reply = PkiMessage::parse(response.body(), 1 << 16).unwrap();
         assert_eq!(reply.attributes.status, Some(PkiStatus::Success));
     }
@@ -83,6 +100,8 @@ async fn wrong_requests_get_their_status_and_one_line_of_text() {
         assert_eq!(response.headers()["content-type"], "text/plain");
         assert!(response.body().ends_with(b"\n"));
     }
-    let request = Request::delete("/?operation=GetCACaps").body(Bytes::new()).unwrap();
+    let request = Request::delete("/?operation=GetCACaps")
+        .body(Bytes::new())
+        .unwrap();
     assert_eq!(world.server.handle(request).await.status(), 405);
 }

@@ -66,7 +66,9 @@ fn text(path: &Path) -> &str {
 
 #[test]
 fn openssl_reads_a_request_down_to_the_csr() {
-    let Some(openssl) = OpenSsl::find() else { return };
+    let Some(openssl) = OpenSsl::find() else {
+        return;
+    };
     let world = World::new();
     for cipher in [ContentCipher::Aes128Cbc, ContentCipher::Aes256Cbc] {
         let raw: Raw = world
@@ -75,23 +77,48 @@ fn openssl_reads_a_request_down_to_the_csr() {
         let message = openssl.file("message.der", &raw.build());
         let envelope = openssl.path("envelope.der");
         openssl.run(&[
-            "cms", "-verify", "-noverify", "-inform", "DER", "-binary", "-in", text(&message),
-            "-out", text(&envelope),
+            "cms",
+            "-verify",
+            "-noverify",
+            "-inform",
+            "DER",
+            "-binary",
+            "-in",
+            text(&message),
+            "-out",
+            text(&envelope),
         ]);
         let key = key_file(&openssl, "ca.pem", CA_KEY);
         let csr = openssl.run(&[
-            "cms", "-decrypt", "-inform", "DER", "-binary", "-in", text(&envelope), "-inkey",
+            "cms",
+            "-decrypt",
+            "-inform",
+            "DER",
+            "-binary",
+            "-in",
+            text(&envelope),
+            "-inkey",
             text(&key),
         ]);
         assert_eq!(csr, raw.content);
         let csr = openssl.file("csr.der", &csr);
-        openssl.run(&["req", "-inform", "DER", "-verify", "-noout", "-in", text(&csr)]);
+        openssl.run(&[
+            "req",
+            "-inform",
+            "DER",
+            "-verify",
+            "-noout",
+            "-in",
+            text(&csr),
+        ]);
     }
 }
 
 #[tokio::test]
 async fn openssl_reads_an_answer_down_to_the_certificate() {
-    let Some(openssl) = OpenSsl::find() else { return };
+    let Some(openssl) = OpenSsl::find() else {
+        return;
+    };
     let world = World::new();
     let challenge = world.challenge().await;
     let reply = world.ask(world.request(&challenge).build()).await;
@@ -99,26 +126,63 @@ async fn openssl_reads_an_answer_down_to_the_certificate() {
     let root = openssl.file("root.pem", world.root.to_pem().as_bytes());
     let envelope = openssl.path("envelope.der");
     openssl.run(&[
-        "cms", "-verify", "-inform", "DER", "-binary", "-in", text(&message), "-CAfile", text(&root),
-        "-purpose", "any", "-attime", "1772366400", "-out", text(&envelope),
+        "cms",
+        "-verify",
+        "-inform",
+        "DER",
+        "-binary",
+        "-in",
+        text(&message),
+        "-CAfile",
+        text(&root),
+        "-purpose",
+        "any",
+        "-attime",
+        "1772366400",
+        "-out",
+        text(&envelope),
     ]);
     let key = key_file(&openssl, "device.pem", DEVICE_KEY);
     let inner = openssl.path("inner.der");
     openssl.run(&[
-        "cms", "-decrypt", "-inform", "DER", "-binary", "-in", text(&envelope), "-inkey", text(&key),
-        "-out", text(&inner),
+        "cms",
+        "-decrypt",
+        "-inform",
+        "DER",
+        "-binary",
+        "-in",
+        text(&envelope),
+        "-inkey",
+        text(&key),
+        "-out",
+        text(&inner),
     ]);
-    let pem = openssl.run(&["pkcs7", "-inform", "DER", "-print_certs", "-in", text(&inner)]);
+    let pem = openssl.run(&[
+        "pkcs7",
+        "-inform",
+        "DER",
+        "-print_certs",
+        "-in",
+        text(&inner),
+    ]);
     let leaf = openssl.file("leaf.pem", &pem);
     openssl.run(&[
-        "verify", "-CAfile", text(&root), "-purpose", "sslclient", "-attime", "1772366400",
+        "verify",
+        "-CAfile",
+        text(&root),
+        "-purpose",
+        "sslclient",
+        "-attime",
+        "1772366400",
         text(&leaf),
     ]);
 }
 
 #[tokio::test]
 async fn openssl_finds_the_attributes_of_a_refusal_and_no_content() {
-    let Some(openssl) = OpenSsl::find() else { return };
+    let Some(openssl) = OpenSsl::find() else {
+        return;
+    };
     let world = World::new();
     let raw = world.request(&Secret::new("unknown".to_owned()));
     let reply = world.ask(raw.build()).await;
@@ -141,17 +205,28 @@ async fn openssl_finds_the_attributes_of_a_refusal_and_no_content() {
         assert!(dump.contains(&short), "{short} is missing in\n{dump}");
     }
     let printed = openssl.run(&[
-        "cms", "-cmsout", "-print", "-inform", "DER", "-in", text(&message),
+        "cms",
+        "-cmsout",
+        "-print",
+        "-inform",
+        "DER",
+        "-in",
+        text(&message),
     ]);
     let printed = String::from_utf8(printed).unwrap();
     assert!(printed.contains("eContent: <ABSENT>"), "{printed}");
-    assert!(printed.contains("the challenge is not accepted"), "{printed}");
+    assert!(
+        printed.contains("the challenge is not accepted"),
+        "{printed}"
+    );
 }
 
 /// A request as Apple's client sends it: BER of indefinite length, made by another program, too.
 #[tokio::test]
 async fn an_envelope_streamed_by_openssl_is_opened() {
-    let Some(openssl) = OpenSsl::find() else { return };
+    let Some(openssl) = OpenSsl::find() else {
+        return;
+    };
     for cipher in ["-aes-128-cbc", "-aes-256-cbc"] {
         let world = World::new();
         let challenge = world.challenge().await;
@@ -159,7 +234,15 @@ async fn an_envelope_streamed_by_openssl_is_opened() {
         let csr = openssl.file("csr.der", &raw.content);
         let root = openssl.file("root.pem", world.root.to_pem().as_bytes());
         let envelope = openssl.run(&[
-            "cms", "-encrypt", "-stream", "-binary", "-outform", "DER", cipher, "-in", text(&csr),
+            "cms",
+            "-encrypt",
+            "-stream",
+            "-binary",
+            "-outform",
+            "DER",
+            cipher,
+            "-in",
+            text(&csr),
             text(&root),
         ]);
         assert_eq!(envelope[..2], [0x30, 0x80], "indefinite length");
@@ -172,7 +255,9 @@ async fn an_envelope_streamed_by_openssl_is_opened() {
 #[tokio::test]
 async fn triple_des_is_read_by_policy_and_answered_in_aes() {
     use mdm_scep::{FailInfo, Policy};
-    let Some(openssl) = OpenSsl::find() else { return };
+    let Some(openssl) = OpenSsl::find() else {
+        return;
+    };
     for allowed in [false, true] {
         let world = World::with(crate::world::Setup {
             policy: Policy::default().with(|policy| policy.triple_des = allowed),
@@ -183,7 +268,15 @@ async fn triple_des_is_read_by_policy_and_answered_in_aes() {
         let csr = openssl.file("csr.der", &raw.content);
         let root = openssl.file("root.pem", world.root.to_pem().as_bytes());
         let envelope = openssl.run(&[
-            "cms", "-encrypt", "-binary", "-outform", "DER", "-des3", "-in", text(&csr), text(&root),
+            "cms",
+            "-encrypt",
+            "-binary",
+            "-outform",
+            "DER",
+            "-des3",
+            "-in",
+            text(&csr),
+            text(&root),
         ]);
         let raw = raw.with(|raw| raw.envelope = Some(envelope));
         if allowed {
@@ -201,15 +294,30 @@ async fn triple_des_is_read_by_policy_and_answered_in_aes() {
 /// The recorder's other direction: what our reader makes of what our writer made, after a detour.
 #[test]
 fn a_message_signed_by_us_survives_openssls_own_writer() {
-    let Some(openssl) = OpenSsl::find() else { return };
+    let Some(openssl) = OpenSsl::find() else {
+        return;
+    };
     let world = World::new();
     let raw = world.request(&Secret::new("c".to_owned()));
     let message = openssl.file("message.der", &raw.build());
     let again = openssl.run(&[
-        "cms", "-cmsout", "-inform", "DER", "-outform", "DER", "-in", text(&message),
+        "cms",
+        "-cmsout",
+        "-inform",
+        "DER",
+        "-outform",
+        "DER",
+        "-in",
+        text(&message),
     ]);
     let read = PkiMessage::parse(&again, 1 << 16).unwrap();
     read.verify().unwrap();
-    assert_eq!(read.attributes.transaction_id.as_ref(), Some(&raw.transaction_id));
-    CertificateRequest::from_der(&raw.content).unwrap().verify().unwrap();
+    assert_eq!(
+        read.attributes.transaction_id.as_ref(),
+        Some(&raw.transaction_id)
+    );
+    CertificateRequest::from_der(&raw.content)
+        .unwrap()
+        .verify()
+        .unwrap();
 }

@@ -17,7 +17,9 @@ async fn every_other_message_type_is_refused_with_bad_request_and_issues_nothing
     let challenge = world.challenge().await;
     let good = world.request(&challenge);
     for number in [0, 1, 2, 3, 4, 17, 18, 20, 21, 22, 99, 999_999_999] {
-        let raw = good.clone().with(|raw| raw.message_type = MessageType::from(number));
+        let raw = good
+            .clone()
+            .with(|raw| raw.message_type = MessageType::from(number));
         world.refused(&raw, FailInfo::BadRequest).await;
         assert!(world.events.last().contains("is not served"), "{number}");
     }
@@ -50,9 +52,15 @@ async fn a_request_without_type_nonce_or_transaction_is_refused() {
             .sign(&raw.key)
             .unwrap()
     };
-    for (oid, name) in [(at::MESSAGE_TYPE, "messageType"), (at::SENDER_NONCE, "senderNonce")] {
+    for (oid, name) in [
+        (at::MESSAGE_TYPE, "messageType"),
+        (at::SENDER_NONCE, "senderNonce"),
+    ] {
         let reply = world.ask(without(oid)).await;
-        assert_eq!(reply.message.attributes.fail_info, Some(FailInfo::BadRequest));
+        assert_eq!(
+            reply.message.attributes.fail_info,
+            Some(FailInfo::BadRequest)
+        );
         assert!(world.events.last().contains(name));
     }
     let response = world.post(without(at::TRANSACTION_ID)).await;
@@ -111,7 +119,10 @@ async fn a_message_whose_signature_does_not_hold_is_refused() {
     let place = bytes.len() - 10;
     bytes[place] ^= 1;
     let reply = world.ask(bytes).await;
-    assert_eq!(reply.message.attributes.fail_info, Some(FailInfo::BadMessageCheck));
+    assert_eq!(
+        reply.message.attributes.fail_info,
+        Some(FailInfo::BadMessageCheck)
+    );
     assert_eq!(world.store.issued(), 0);
     assert!(world.events.last().contains("signature"));
 }
@@ -120,7 +131,9 @@ async fn a_message_whose_signature_does_not_hold_is_refused() {
 async fn weak_digests_and_ciphers_are_refused_with_bad_alg() {
     let world = World::new();
     let challenge = world.challenge().await;
-    let sha1 = world.request(&challenge).with(|raw| raw.digest = DigestAlgorithm::Sha1);
+    let sha1 = world
+        .request(&challenge)
+        .with(|raw| raw.digest = DigestAlgorithm::Sha1);
     let reply = world.refused(&sha1, FailInfo::BadAlg).await;
     assert_eq!(reply.message.digest(), Some(DigestAlgorithm::Sha256));
 
@@ -129,9 +142,15 @@ async fn weak_digests_and_ciphers_are_refused_with_bad_alg() {
         ..Setup::default()
     });
     let challenge = lenient.challenge().await;
-    let sha1 = lenient.request(&challenge).with(|raw| raw.digest = DigestAlgorithm::Sha1);
+    let sha1 = lenient
+        .request(&challenge)
+        .with(|raw| raw.digest = DigestAlgorithm::Sha1);
     let reply = lenient.ask(sha1.build()).await;
-    assert_eq!(reply.message.digest(), Some(DigestAlgorithm::Sha1), "mirrored by policy");
+    assert_eq!(
+        reply.message.digest(),
+        Some(DigestAlgorithm::Sha1),
+        "mirrored by policy"
+    );
     reply.certificates(&sha1.key);
 }
 
@@ -157,7 +176,9 @@ async fn single_des_triple_des_and_unknown_ciphers_are_refused_by_name() {
         b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x06", // aes128-GCM
         b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x63", // nothing
     ] {
-        let raw = raw.clone().with(|raw| raw.envelope = Some(with_cipher(&raw.seal(), oid)));
+        let raw = raw
+            .clone()
+            .with(|raw| raw.envelope = Some(with_cipher(&raw.seal(), oid)));
         let reply = world.ask(raw.build()).await;
         assert_eq!(reply.message.attributes.fail_info, Some(FailInfo::BadAlg));
     }
@@ -173,7 +194,9 @@ async fn keys_outside_of_the_policy_are_refused() {
     let with_key = |key: &PrivateKey| {
         world.request(&challenge).with(|raw| {
             raw.signer = self_signed(key, "temporary signer");
-            raw.content = csr(key, "device 7", Some(challenge.expose())).to_der().to_vec();
+            raw.content = csr(key, "device 7", Some(challenge.expose()))
+                .to_der()
+                .to_vec();
             raw.key = key.clone();
         })
     };
@@ -188,7 +211,9 @@ async fn keys_outside_of_the_policy_are_refused() {
     let challenge = tolerant.challenge().await;
     let raw = tolerant.request(&challenge).with(|raw| {
         raw.signer = self_signed(&small, "temporary signer");
-        raw.content = csr(&small, "device 7", Some(challenge.expose())).to_der().to_vec();
+        raw.content = csr(&small, "device 7", Some(challenge.expose()))
+            .to_der()
+            .to_vec();
         raw.key = small.clone();
     });
     tolerant.ask(raw.build()).await.certificates(&small);
@@ -198,7 +223,9 @@ async fn keys_outside_of_the_policy_are_refused() {
         ..Setup::default()
     });
     let challenge = strict.challenge().await;
-    strict.refused(&strict.request(&challenge), FailInfo::BadRequest).await;
+    strict
+        .refused(&strict.request(&challenge), FailInfo::BadRequest)
+        .await;
 }
 
 #[tokio::test]
@@ -211,7 +238,9 @@ async fn the_authoritys_own_keys_get_no_certificate() {
     let key = rsa_key(RA_KEY);
     let raw = world.request(&challenge).with(|raw| {
         raw.signer = self_signed(&key, "impostor");
-        raw.content = csr(&key, "device 7", Some(challenge.expose())).to_der().to_vec();
+        raw.content = csr(&key, "device 7", Some(challenge.expose()))
+            .to_der()
+            .to_vec();
         raw.key = key.clone();
     });
     world.refused(&raw, FailInfo::BadRequest).await;
@@ -251,15 +280,30 @@ async fn whatever_is_wrong_inside_an_envelope_looks_the_same_from_outside() {
         ("random key", other_key(&[0x17; 256])),
         ("zero key", other_key(&[0; 256])),
         ("key over the modulus", other_key(&[0xff; 256])),
-        ("no CSR", raw.clone().with(|raw| raw.content = b"hello".to_vec())),
+        (
+            "no CSR",
+            raw.clone().with(|raw| raw.content = b"hello".to_vec()),
+        ),
         ("nothing", raw.clone().with(|raw| raw.content = Vec::new())),
-        ("trailing byte", raw.clone().with(|raw| raw.content = with_trailer)),
-        ("foreign CSR", raw.clone().with(|raw| raw.content = foreign_csr.to_der().to_vec())),
+        (
+            "trailing byte",
+            raw.clone().with(|raw| raw.content = with_trailer),
+        ),
+        (
+            "foreign CSR",
+            raw.clone()
+                .with(|raw| raw.content = foreign_csr.to_der().to_vec()),
+        ),
         (
             "other recipient",
-            raw.clone().with(|raw| raw.recipient = self_signed(&rsa_key(OTHER_KEY), "other")),
+            raw.clone()
+                .with(|raw| raw.recipient = self_signed(&rsa_key(OTHER_KEY), "other")),
         ),
-        ("no envelope", raw.clone().with(|raw| raw.envelope = Some(b"hello".to_vec()))),
+        (
+            "no envelope",
+            raw.clone()
+                .with(|raw| raw.envelope = Some(b"hello".to_vec())),
+        ),
     ];
     let mut sizes = Vec::new();
     for (name, raw) in cases {
@@ -277,7 +321,11 @@ async fn a_random_key_and_a_tampered_content_are_refused_alike_every_time() {
     let challenge = world.challenge().await;
     let raw = world.request(&challenge);
     let sealed = raw.seal();
-    let start = sealed.windows(4).position(|w| w == [4, 0x82, 1, 0]).unwrap() + 4;
+    let start = sealed
+        .windows(4)
+        .position(|w| w == [4, 0x82, 1, 0])
+        .unwrap()
+        + 4;
     let mut classes = std::collections::BTreeSet::new();
     for round in 0..64_u8 {
         let mut key = sealed.clone();
@@ -335,7 +383,9 @@ async fn the_subject_is_taken_over_byte_for_byte() {
         .challenge_password(challenge.expose())
         .sign(&key)
         .unwrap();
-    let raw = world.request(&challenge).with(|raw| raw.content = csr.to_der().to_vec());
+    let raw = world
+        .request(&challenge)
+        .with(|raw| raw.content = csr.to_der().to_vec());
     let issued = world.ask(raw.build()).await.certificates(&key);
     assert_eq!(issued[0].subject().to_der(), subject.to_der());
 }
@@ -367,7 +417,10 @@ async fn a_transaction_with_odd_characters_comes_back_as_it_was() {
             .request(&challenge)
             .with(|raw| raw.transaction_id = TransactionId::new(id).unwrap());
         let reply = world.ask(raw.build()).await;
-        assert_eq!(reply.message.attributes.transaction_id.unwrap().as_str(), id);
+        assert_eq!(
+            reply.message.attributes.transaction_id.unwrap().as_str(),
+            id
+        );
     }
 }
 
@@ -377,7 +430,13 @@ async fn what_is_no_scep_message_is_answered_with_status_400() {
     let challenge = world.challenge().await;
     let raw = world.request(&challenge);
     let certs_only = mdm_pki::cms::certs_only(&[raw.signer.clone()]).unwrap();
-    for bytes in [Vec::new(), vec![0x30], vec![0xff; 100], raw.seal(), certs_only] {
+    for bytes in [
+        Vec::new(),
+        vec![0x30],
+        vec![0xff; 100],
+        raw.seal(),
+        certs_only,
+    ] {
         let response = world.post(bytes).await;
         assert_eq!(response.status(), 400);
         assert_eq!(response.body(), "no SCEP message\n");
@@ -404,6 +463,9 @@ async fn a_pending_or_successful_answer_sent_as_a_request_is_refused() {
         .sign(&world.responder, DigestAlgorithm::Sha256, &key)
         .unwrap();
         let reply = world.ask(bytes).await;
-        assert_eq!(reply.message.attributes.fail_info, Some(FailInfo::BadRequest));
+        assert_eq!(
+            reply.message.attributes.fail_info,
+            Some(FailInfo::BadRequest)
+        );
     }
 }

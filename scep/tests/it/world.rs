@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response};
@@ -12,11 +13,12 @@ use mdm_pki::{
     cms::{ContentCipher, DecryptPolicy, EnvelopedDataBuilder, SignedData},
 };
 use mdm_scep::{
-    Bound, CaTrust, CertificateProfile, Client, EmbeddedCa, Enrolment, Event, FailInfo,
-    MemoryStore, MessageType, Nonce, Observer, OneTime, PkiMessage, PkiStatus, Policy, Responder,
-    Server, TransactionId,
+    Bound, CaTrust, CertificateProfile, Client, EmbeddedCa, Enrolment, EnrolmentRequest, Event,
+    FailInfo, MemoryStore, MessageType, Nonce, Observer, OneTime, PkiMessage, PkiStatus, Policy,
+    Responder, Server, TransactionId,
     ca::{RootUse, registration_authority, root},
-    challenge::ChallengeVerifier,
+    challenge::{ChallengeVerifier, Verdict},
+    store::StoreError,
 };
 use mdm_transport::{HttpTransport, transport_fn};
 
@@ -87,6 +89,17 @@ impl Default for Setup {
             root_validity: YEAR * 10,
             verifier: None,
         }
+    }
+}
+
+/// A verifier of an embedder's.
+#[derive(Debug)]
+pub(crate) struct Fixed(pub(crate) Result<Verdict, StoreError>);
+
+#[async_trait]
+impl ChallengeVerifier for Fixed {
+    async fn verify(&self, _: &EnrolmentRequest) -> Result<Verdict, StoreError> {
+        self.0.clone()
     }
 }
 
@@ -234,7 +247,10 @@ impl World {
     pub(crate) async fn ask(&self, message: impl Into<Bytes>) -> Reply {
         let response = self.post(message).await;
         assert_eq!(response.status(), 200, "{:?}", response.body());
-        assert_eq!(response.headers()["content-type"], "application/x-pki-message");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/x-pki-message"
+        );
         let message = PkiMessage::parse(response.body(), 1 << 20).unwrap();
         message.verify().unwrap();
         assert_eq!(message.signer().unwrap(), &self.responder);
@@ -252,9 +268,15 @@ impl World {
         let attributes = &reply.message.attributes;
         assert_eq!(attributes.status, Some(PkiStatus::Failure));
         assert_eq!(attributes.fail_info, Some(fail_info), "{attributes:?}");
-        assert_eq!(attributes.transaction_id.as_ref(), Some(&raw.transaction_id));
+        assert_eq!(
+            attributes.transaction_id.as_ref(),
+            Some(&raw.transaction_id)
+        );
         assert_eq!(attributes.recipient_nonce.as_ref(), Some(&raw.nonce));
-        assert!(reply.message.envelope().is_none(), "a refusal has no content");
+        assert!(
+            reply.message.envelope().is_none(),
+            "a refusal has no content"
+        );
         assert_eq!(self.store.issued(), issued, "nothing may be issued");
         reply
     }
