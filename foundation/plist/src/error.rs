@@ -236,6 +236,14 @@ impl Error {
         )
     }
 
+    /// A scalar does not say what its type promises; the document around it is sound.
+    pub(crate) fn is_scalar(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Malformed(_) | ErrorKind::IntegerRange
+        )
+    }
+
     /// The document is sound, but does not fit the type: another type may still decode it.
     pub fn is_data(&self) -> bool {
         matches!(

@@ -1,4 +1,83 @@
-//! Bounded XML and binary property lists for serde.
+//! Bounded XML and binary property lists for serde: the format of everything that MDM says.
+//!
+//! Built to read what strangers send. The readers are this crate's own, bounded in bytes, depth and
+//! items before anything is decoded, iterative where the input decides how deep it goes, and
+//! several times as fast as the `plist` crate; from that one come the value types and the writing of
+//! trees that are fit to be written.
+//!
+//! | Item | What it is |
+//! |---|---|
+//! | [`from_slice`], [`from_slice_with`], [`detect`] | reading, XML or binary by content |
+//! | [`to_xml`], [`to_binary`] | writing |
+//! | [`from_value`], [`to_value`], [`Value`], [`Dictionary`], [`Date`], [`Data`], [`Integer`], [`Uid`] | trees in memory |
+//! | [`Limits`] | how much is read before it is refused |
+//! | [`Kept`], [`Rest`], [`Any`] | types that lose nothing: unknown keys, catch-all, any value |
+//! | [`date`], [`data`] | `#[serde(with = "...")]` for chrono's `DateTime<Utc>` and for `Vec<u8>` |
+//! | [`Error`], [`ErrorKind`], [`KeyPath`] | what is wrong and where; no message quotes a value |
+//!
+//! ```
+//! use mdm_plist::{Data, Date, Kept};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Debug, Deserialize, Serialize)]
+//! #[serde(rename_all = "PascalCase")]
+//! struct TokenUpdate {
+//!     topic: String,
+//!     token: Data,
+//!     awaiting_configuration: Option<bool>,
+//!     last_seen: Option<Date>,
+//! }
+//!
+//! let xml = br#"<?xml version="1.0" encoding="UTF-8"?>
+//! <plist version="1.0"><dict>
+//!     <key>Topic</key><string>com.apple.mgmt.External.a1b2</string>
+//!     <key>New</key><true/>
+//!     <key>Token</key><data>AQID</data>
+//!     <key>LastSeen</key><date>2026-11-05T09:00:00Z</date>
+//! </dict></plist>"#;
+//!
+//! let mut update: Kept<TokenUpdate> = mdm_plist::from_slice(xml)?;
+//! assert_eq!(update.value.token.as_ref(), [1, 2, 3]);
+//! assert_eq!(update.value.awaiting_configuration, None);
+//!
+//! // What the type does not know is still there when it is written.
+//! update.value.awaiting_configuration = Some(true);
+//! let binary = mdm_plist::to_binary(&update)?;
+//! let all: mdm_plist::Dictionary = mdm_plist::from_slice(&binary)?;
+//! assert!(all.keys().eq(["Topic", "New", "Token", "LastSeen", "AwaitingConfiguration"]));
+//! # Ok::<(), mdm_plist::Error>(())
+//! ```
+//!
+//! # What is read
+//! XML is read as devices and people write it. A missing or misplaced declaration, document type or
+//! `<plist>` is no error, nor is anything after `</plist>`; attributes, comments and processing
+//! instructions mean nothing; CDATA sections are text; numbers and dates may be padded, integers
+//! hexadecimal (`0x`), base64 wrapped and unpadded; characters that XML forbids, U+0000 included,
+//! are kept. UTF-8 is read in place, UTF-16 and declared ISO 8859-1 through a copy, from which
+//! nothing can be borrowed. White space in text is kept as it is, line ends included.
+//!
+//! Where two readers could see two documents, this one is strict: elements must nest and be those of
+//! a property list, a dictionary alternates keys and values, and an entity other than the five of
+//! XML and numeric references is an error. Entities that a document declares are never expanded.
+//! All that holds, like the limits, in values that the type does not ask for too; only the number, date
+//! or base64 in such a value is not looked at.
+//!
+//! **Of equal keys in one dictionary the last one counts**, for typed structs and [`Value`] alike, as
+//! with Apple's and Python's readers.
+//!
+//! Types are not converted, but for an `<integer>` where a real is asked for: an `<integer>` is no
+//! boolean, a `<string>` no date. The text of a `<date>` can be read as a string.
+//!
+//! # What is written
+//! There is no null. `None` as a field or in a map leaves the key out; in an array it is an error.
+//! `Option`, `flatten`, maps of `Option` and every representation of enums come back as they went
+//! in. Units are written as empty strings, and not read back where serde buffers.
+//!
+//! # Dates where serde buffers
+//! `flatten`, `untagged` and internally tagged enums hold values back in a form that knows no
+//! dates. This crate hands dates over as newtypes, so [`Date`], [`date`](mod@date), [`Any`] and [`Rest`] find them
+//! there; a [`Value`] there gets the text. Self-describing types of other formats, such as
+//! `serde_json::Value`, take no newtypes: they read property lists without dates and UIDs only.
 
 pub use plist::{Data, Date, Dictionary, Integer, Uid, Value};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -77,19 +156,21 @@ pub fn from_slice_with<'de, T: Deserialize<'de>>(
     }
 }
 
-/// Of equal keys in a dictionary the last one counts. Maps do that by themselves; a derived struct
-/// stops at the second one, and then the document is read again without those that came before.
+/// Of equal keys in a dictionary the last one counts. Maps come to that by themselves; a derived
+/// struct stops at the second one, or at a first one that does not fit. Then the document is read
+/// again without those that came before.
 fn decode_last_wins<'de, T, R>(reader: impl Fn() -> Result<R, Error>) -> Result<T, Error>
 where
     T: Deserialize<'de>,
     R: Reader<'de>,
 {
-    let result = de::decode(&mut reader()?);
-    match result {
-        Err(error) if matches!(error.kind(), ErrorKind::DuplicateField(_)) => {
-            de::decode(&mut Tape::collect(&mut reader()?)?.reader())
-        }
-        result => result,
+    let error = match de::decode(&mut reader()?) {
+        Err(error) if error.is_data() || error.is_scalar() => error,
+        result => return result,
+    };
+    match Tape::collect(&mut reader()?) {
+        Ok(tape) if tape.repeats() => de::decode(&mut tape.reader()),
+        _ => Err(error),
     }
 }
 

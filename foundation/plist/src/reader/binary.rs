@@ -64,11 +64,7 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
                     .map(|text| Event::Date(Cow::Owned(text)))
                     .ok_or_else(|| self.error(ErrorKind::Malformed(ValueKind::Date)))
             }
-            (0x4, _) => {
-                let (at, len) = self.length(&object, 1)?;
-                self.expand(len)?;
-                Ok(Event::Data(Cow::Borrowed(self.slice(at, len)?)))
-            }
+            (0x4, _) => Ok(Event::Data(Cow::Borrowed(self.content(&object)?))),
             (0x5..=0x7, _) => self.string(&object).map(Event::String),
             (0x8, info) => {
                 let (size, at) = (usize::from(info) + 1, object.at);
@@ -86,17 +82,35 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
                 self.open(&object, 2)?;
                 Ok(Event::Dictionary)
             }
-            (0x0, 0x0) => Err(self.broken("a null, which XML has no form for")),
-            _ => Err(self.broken("an object of unknown type")),
+            _ => Err(self.unknown(&object)),
         }
     }
 
     fn skim(&mut self) -> Result<Opened, Error> {
-        Ok(match self.value()? {
-            Event::Array => Opened::Array,
-            Event::Dictionary => Opened::Dictionary,
-            _ => Opened::Scalar,
-        })
+        let object = self.object(self.next)?;
+        self.meter.item().map_err(|kind| self.error(kind))?;
+        match (object.kind, object.info) {
+            (0xA..=0xC, _) => {
+                self.open(&object, 1)?;
+                return Ok(Opened::Array);
+            }
+            (0xD, _) => {
+                self.open(&object, 2)?;
+                return Ok(Opened::Dictionary);
+            }
+            (0x4..=0x7, _) => {
+                self.content(&object)?;
+            }
+            (0x0, 0x8 | 0x9) => {}
+            (0x1, power @ 0..=4) | (0x2, power @ 2..=3) | (0x3, power @ 3) => {
+                self.slice(object.at, 1 << power)?;
+            }
+            (0x8, info) => {
+                self.slice(object.at, usize::from(info) + 1)?;
+            }
+            _ => return Err(self.unknown(&object)),
+        }
+        Ok(Opened::Scalar)
     }
 
     fn key(&mut self) -> Result<Option<Cow<'a, str>>, Error> {
@@ -256,13 +270,22 @@ impl<'a> BinaryReader<'a> {
         Ok((at, len))
     }
 
-    fn string(&mut self, object: &Object) -> Result<Cow<'a, str>, Error> {
-        let wide = object.kind == 0x6;
-        let width = if wide { 2 } else { 1 };
+    /// The bytes of text or data, counted as read out.
+    fn content(&mut self, object: &Object) -> Result<&'a [u8], Error> {
+        let width = if object.kind == UTF16 { 2 } else { 1 };
         let (at, len) = self.length(object, width)?;
-        self.expand(len * width)?;
         let bytes = self.slice(at, len * width)?;
-        let text = if wide {
+        self.expanded = self.expanded.saturating_add(bytes.len());
+        if self.expanded > self.max_expanded {
+            let limit = self.max_expanded;
+            return Err(self.error(ErrorKind::TooLong { limit }));
+        }
+        Ok(bytes)
+    }
+
+    fn string(&mut self, object: &Object) -> Result<Cow<'a, str>, Error> {
+        let bytes = self.content(object)?;
+        let text = if object.kind == UTF16 {
             let units = bytes.as_chunks::<2>().0;
             char::decode_utf16(units.iter().map(|unit| u16::from_be_bytes(*unit)))
                 .collect::<Result<String, _>>()
@@ -310,14 +333,12 @@ impl<'a> BinaryReader<'a> {
             .ok_or_else(|| self.broken("an object longer than the document"))
     }
 
-    /// Counts text and data as they come out of the document.
-    fn expand(&mut self, len: usize) -> Result<(), Error> {
-        self.expanded = self.expanded.saturating_add(len);
-        if self.expanded > self.max_expanded {
-            let limit = self.max_expanded;
-            return Err(self.error(ErrorKind::TooLong { limit }));
-        }
-        Ok(())
+    #[cold]
+    fn unknown(&self, object: &Object) -> Error {
+        self.broken(match (object.kind, object.info) {
+            (0x0, 0x0) => "a null, which is no value",
+            _ => "an object of unknown type",
+        })
     }
 
     #[cold]
@@ -339,3 +360,5 @@ fn be(bytes: &[u8]) -> u64 {
 
 /// The length of `bplist00`.
 const MAGIC: usize = 8;
+/// The kind of text in 16-bit units.
+const UTF16: u8 = 0x6;

@@ -12,11 +12,14 @@ use crate::{Error, ErrorKind, Limits, ValueKind};
 #[derive(Debug, Default)]
 pub(crate) struct Tape<'a> {
     steps: Vec<(Step<'a>, Option<usize>)>,
+    repeats: bool,
 }
 
 #[derive(Debug)]
 enum Step<'a> {
     Value(Event<'a>),
+    /// A scalar that says nothing valid, which only matters to who asks for it.
+    Broken(Error),
     Key(Cow<'a, str>),
     /// The end of a container.
     End,
@@ -39,13 +42,17 @@ impl<'a> Tape<'a> {
         let mut open: Vec<Option<Keys<'a>>> = Vec::new();
         loop {
             let position = reader.position();
-            let event = reader.value()?;
-            match event {
-                Event::Array => open.push(None),
-                Event::Dictionary => open.push(Some(Keys::default())),
+            let step = match reader.value() {
+                Ok(event) => Step::Value(event),
+                Err(error) if error.is_scalar() => Step::Broken(error),
+                Err(error) => return Err(error),
+            };
+            match step {
+                Step::Value(Event::Array) => open.push(None),
+                Step::Value(Event::Dictionary) => open.push(Some(Keys::default())),
                 _ => {}
             }
-            tape.steps.push((Step::Value(event), position));
+            tape.steps.push((step, position));
             loop {
                 let position = reader.position();
                 let more = match open.last_mut() {
@@ -79,6 +86,7 @@ impl<'a> Tape<'a> {
         }
         if let Some((start, end)) = keys.seen.insert(key.clone(), (here, here)) {
             self.steps[start].0 = Step::Superseded(end);
+            self.repeats = true;
         }
         keys.last = Some(key.clone());
         self.steps.push((Step::Key(key), position));
@@ -129,6 +137,7 @@ impl<'a> Tape<'a> {
         let steps = self.steps.into_iter().map(|(step, position)| {
             let step = match step {
                 Step::Value(event) => Step::Value(event.into_owned()),
+                Step::Broken(error) => Step::Broken(error),
                 Step::Key(key) => Step::Key(Cow::Owned(key.into_owned())),
                 Step::End => Step::End,
                 Step::Superseded(next) => Step::Superseded(next),
@@ -137,7 +146,13 @@ impl<'a> Tape<'a> {
         });
         Tape {
             steps: steps.collect(),
+            repeats: self.repeats,
         }
+    }
+
+    /// Whether some dictionary names a key twice.
+    pub(crate) fn repeats(&self) -> bool {
+        self.repeats
     }
 
     pub(crate) fn reader(&self) -> TapeReader<'a, '_> {
@@ -193,6 +208,7 @@ impl<'a> Reader<'a> for TapeReader<'a, '_> {
     fn value(&mut self) -> Result<Event<'a>, Error> {
         match self.step() {
             Some(Step::Value(event)) => Ok(event.clone()),
+            Some(Step::Broken(error)) => Err(error.clone()),
             _ => self.out_of_step(),
         }
     }
@@ -201,7 +217,7 @@ impl<'a> Reader<'a> for TapeReader<'a, '_> {
         match self.step() {
             Some(Step::Value(Event::Array)) => Ok(Opened::Array),
             Some(Step::Value(Event::Dictionary)) => Ok(Opened::Dictionary),
-            Some(Step::Value(_)) => Ok(Opened::Scalar),
+            Some(Step::Value(_) | Step::Broken(_)) => Ok(Opened::Scalar),
             _ => self.out_of_step(),
         }
     }
@@ -218,7 +234,7 @@ impl<'a> Reader<'a> for TapeReader<'a, '_> {
         let at = self.at;
         match self.step() {
             Some(Step::End) => Ok(false),
-            Some(Step::Value(_)) => {
+            Some(Step::Value(_) | Step::Broken(_)) => {
                 self.at = at;
                 Ok(true)
             }

@@ -202,13 +202,14 @@ impl<'a> XmlReader<'a> {
                 break;
             }
         }
-        if self.rest().starts_with(b"<plist") {
-            if let (Tag::Plist, empty) = self.open_any()? {
-                if empty {
-                    return Err(self.syntax("a value"));
-                }
-                self.wrapped = true;
+        if self.rest().starts_with(b"<plist")
+            && let (Tag::Plist, empty) = self.open_any()?
+        {
+            if empty {
+                let expected = "a value";
+                return Err(self.error(ErrorKind::Syntax { expected }));
             }
+            self.wrapped = true;
         }
         Ok(())
     }
@@ -312,12 +313,12 @@ impl<'a> XmlReader<'a> {
             return Ok(Cow::Borrowed(""));
         }
         let rest = self.rest();
-        if let Some(length) = memchr2(b'<', b'&', rest) {
-            if rest[length..].starts_with(closing.as_bytes()) {
-                let start = self.at;
-                self.at += length + closing.len();
-                return Ok(Cow::Borrowed(&self.text[start..start + length]));
-            }
+        if let Some(length) = memchr2(b'<', b'&', rest)
+            && rest[length..].starts_with(closing.as_bytes())
+        {
+            let start = self.at;
+            self.at += length + closing.len();
+            return Ok(Cow::Borrowed(&self.text[start..start + length]));
         }
         self.assembled_text(closing)
     }

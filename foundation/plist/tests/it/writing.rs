@@ -1,1 +1,99 @@
+//! What is written: clean text, whole seconds, Apple's layout.
 
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use mdm_plist::{Date, Dictionary, ErrorKind, Uid, Value, from_slice, to_binary, to_value, to_xml};
+
+fn xml(value: &Value) -> String {
+    String::from_utf8(to_xml(value).unwrap()).unwrap()
+}
+
+#[test]
+fn forbidden_characters_are_never_written() {
+    let all: String = ('\0'..=' ')
+        .chain(['\u{FFFE}', '\u{FFFF}', '\u{FFFD}', '\u{7F}'])
+        .collect();
+    let dictionary = Dictionary::from_iter([(format!("k{all}"), Value::from(all.clone()))]);
+    let expected: String = all
+        .chars()
+        .map(|c| match c {
+            '\t' | '\n' | '\r' | ' ' | '\u{7F}' => c,
+            _ => '\u{FFFD}',
+        })
+        .collect();
+    let xml = to_xml(&dictionary).unwrap();
+    assert!(
+        !xml.iter()
+            .any(|byte| matches!(byte, 0..=8 | 11 | 12 | 14..=31))
+    );
+    for bytes in [xml, to_binary(&dictionary).unwrap()] {
+        let read: Dictionary = from_slice(&bytes).unwrap();
+        assert_eq!(read[&format!("k{expected}")].as_string(), Some(&*expected));
+    }
+    // A value in memory is not changed.
+    assert_eq!(to_value(&dictionary).unwrap(), dictionary.into());
+}
+
+#[test]
+fn dates_are_written_in_whole_seconds_utc() {
+    for (offset, text) in [
+        (1_800_000_000_999, "2027-01-15T08:00:00Z"),
+        (-1, "1969-12-31T23:59:59Z"),
+    ] {
+        let offset: i64 = offset;
+        let by = Duration::from_millis(offset.unsigned_abs());
+        let time = if offset < 0 {
+            SystemTime::UNIX_EPOCH - by
+        } else {
+            SystemTime::UNIX_EPOCH + by
+        };
+        let value = Value::Date(Date::from(time));
+        assert!(
+            xml(&value).contains(&format!("<date>{text}</date>")),
+            "{}",
+            xml(&value)
+        );
+        let whole = Value::Date(Date::from_xml_format(text).unwrap());
+        assert_eq!(
+            from_slice::<Value>(&to_binary(&value).unwrap()).unwrap(),
+            whole
+        );
+    }
+}
+
+#[test]
+fn the_layout_is_apples() {
+    let value = Value::Dictionary(Dictionary::from_iter([
+        ("A&B", Value::from("<a> 'b' \"c\"\r\n")),
+        ("Data", Value::Data(vec![0; 60])),
+        ("Empty", Value::Array(Vec::new())),
+    ]));
+    assert_eq!(
+        xml(&value),
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
+         <plist version=\"1.0\">\n<dict>\n\t<key>A&amp;B</key>\n\t<string>&lt;a&gt; &apos;b&apos; &quot;c&quot;&#13;\n</string>\n\
+         \t<key>Data</key>\n\t<data>\n\tAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
+         \tAAAAAAAAAAAA\n\t</data>\n\t<key>Empty</key>\n\t<array/>\n</dict>\n</plist>"
+    );
+    assert_eq!(
+        from_slice::<Value>(&to_xml(&value).unwrap()).unwrap(),
+        value
+    );
+}
+
+#[test]
+fn a_uid_has_no_xml_form() {
+    let error = to_xml(&[Value::Uid(Uid::new(1))]).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::UidInXml);
+}
+
+#[test]
+fn an_error_on_writing_says_where() {
+    let error = to_xml(&BTreeMap::from([("a", BTreeMap::from([("b", u128::MAX)]))])).unwrap_err();
+    assert_eq!(error.to_string(), "the integer is out of range in `a.b`");
+    assert_eq!(error.position(), None);
+}
