@@ -86,7 +86,7 @@ impl Identity {
             .ca
             .iter()
             .flatten()
-            .map(|x509| Certificate::from_openssl(x509))
+            .map(Certificate::from_openssl)
             .collect::<Result<_, _>>()?;
         Self::new(
             Certificate::from_openssl(&certificate)?,

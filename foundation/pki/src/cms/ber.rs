@@ -297,9 +297,12 @@ impl Scan<'_> {
                 }
             }
         }
-        // A lone end-of-contents, or the reserved tag 0.
+        // End-of-contents where none belongs, or half of one, or the reserved tag 0.
         if first == 0 {
-            return Err(BerError::Broken { offset: at });
+            return Err(match self.input.len() {
+                length if length == next => BerError::Truncated { offset: at },
+                _ => BerError::Broken { offset: at },
+            });
         }
         Ok((next, first & 0x1f))
     }

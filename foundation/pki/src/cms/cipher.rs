@@ -108,7 +108,7 @@ impl ContentCipher {
         encrypted: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let cipher = self.openssl()?;
-        let whole = !encrypted.is_empty() && encrypted.len() % self.block_len() == 0;
+        let whole = !encrypted.is_empty() && encrypted.len().is_multiple_of(self.block_len());
         if key.len() != self.key_len() || iv.len() != self.block_len() || !whole {
             return Err(Error::Decrypt);
         }

@@ -174,7 +174,6 @@ impl EnvelopedData {
     /// [`Error::Unsupported`] for one unknown here.
     pub fn cipher(&self) -> Result<ContentCipher, Error> {
         self.cipher
-            .clone()
             .map_err(|oid| Error::unsupported("content cipher", oid))
     }
 

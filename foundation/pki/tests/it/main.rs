@@ -1,0 +1,17 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs
+)]
+
+mod ber;
+mod certificate;
+mod enveloped;
+mod key;
+mod mutation;
+mod request;
+mod signature;
+mod signed;
+mod support;
