@@ -121,17 +121,21 @@ impl Server {
             .decrypt_with(self.responder.decrypter(), &policy)
             .await
         {
-            Ok(csr) => csr,
+            Ok(content) => CertificateRequest::from_der(&content).ok(),
             Err(error @ mdm_pki::Error::Key(KeyError::Unavailable(_))) => {
                 return Err(Stop::Unavailable(error.into()));
             }
-            Err(_) => return Err(Refusal::Envelope.into()),
+            Err(_) => None,
         };
-        let csr = CertificateRequest::from_der(&csr).map_err(|_| Refusal::Envelope)?;
-        let same_key = csr.public_key().is_ok_and(|of| of.same_key(&key));
-        if !same_key || !has_plain_algorithm(csr.to_der()) || csr.verify().is_err() {
+        let csr = csr.filter(|csr| {
+            has_plain_algorithm(csr.to_der()) && csr.public_key().is_ok_and(|of| of.same_key(&key))
+        });
+        let Some(csr) = csr else {
+            // Takes the time of the verification below: a clock must not tell garbage from a CSR.
+            let _ = message.verify();
             return Err(Refusal::Envelope.into());
-        }
+        };
+        csr.verify().map_err(|_| Refusal::Envelope)?;
         Ok(Proven { csr, cipher })
     }
 

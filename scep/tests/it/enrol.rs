@@ -1,13 +1,15 @@
 //! The way through: what a device asks and gets.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use http::{Method, Request};
 use mdm_core::Clock as _;
-use mdm_pki::{DigestAlgorithm, KeyUsage, Name, oid};
-use mdm_scep::PkiStatus;
+use mdm_pki::{CertificateBuilder, DigestAlgorithm, KeyUsage, Name, oid};
+use mdm_scep::{CaTrust, Client, EmbeddedCa, PkiStatus, Responder, Server};
 use mdm_transport::{HttpTransport as _, transport_fn};
 
-use crate::world::{DEVICE_KEY, Setup, World, rsa_key};
+use crate::world::{CA_KEY, DEVICE_KEY, OTHER_KEY, Setup, URL, World, rsa_key, start};
 
 #[tokio::test]
 async fn a_device_enrols_with_its_challenge() {
@@ -208,4 +210,46 @@ async fn not_before_is_set_back_and_not_after_stays_inside_the_issuers() {
     let enrolment = short.enrolment(short.challenge().await);
     let certificate = short.client().enrol(&enrolment).await.unwrap().certificate;
     assert_eq!(certificate.not_after(), short.root.not_after());
+}
+
+#[tokio::test]
+async fn an_intermediate_authority_shows_its_chain_and_answers_itself() {
+    let root_key = rsa_key(OTHER_KEY);
+    let root_name = Name::from_common_name("Example Root");
+    let top = CertificateBuilder::new(root_name, root_key.public_key())
+        .validity(start(), start() + TimeDelta::days(3650))
+        .ca(None)
+        .self_signed(&root_key)
+        .unwrap();
+    let key = rsa_key(CA_KEY);
+    let name = Name::from_common_name("Example Issuing CA");
+    let issuing = CertificateBuilder::new(name, key.public_key())
+        .validity(start(), top.not_after())
+        .ca(Some(0))
+        .sign(&top, &root_key)
+        .unwrap();
+    let world = World::new();
+    let chain = vec![issuing.clone(), top.clone()];
+    let authority = EmbeddedCa::new(chain.clone(), Arc::new(key.clone()), world.store.clone());
+    let server = Server::builder(
+        Arc::new(authority.unwrap()),
+        Responder::local(issuing.clone(), key).unwrap(),
+        Arc::new(world.challenges.clone()),
+        world.clock.clone(),
+    )
+    .build()
+    .unwrap();
+    let server = Arc::new(server);
+    let transport = transport_fn(move |request| {
+        let server = server.clone();
+        async move { Ok(server.handle(request).await) }
+    });
+    // The pin is that of the root, which only vouches for the rest.
+    let trust = CaTrust::Certificate(Box::new(top));
+    let client = Client::new(transport, URL.parse().unwrap(), trust, world.clock.clone());
+    let ca = client.ca_cert().await.unwrap();
+    assert_eq!(ca.all(), chain);
+    let enrolment = world.enrolment(world.challenge().await);
+    let enrolled = client.enrol(&enrolment).await.unwrap();
+    assert_eq!(enrolled.issuer, issuing);
 }

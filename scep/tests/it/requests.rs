@@ -429,7 +429,7 @@ async fn what_is_no_scep_message_is_answered_with_status_400() {
     let world = World::new();
     let challenge = world.challenge().await;
     let raw = world.request(&challenge);
-    let certs_only = mdm_pki::cms::certs_only(&[raw.signer.clone()]).unwrap();
+    let certs_only = mdm_pki::cms::certs_only(std::slice::from_ref(&raw.signer)).unwrap();
     for bytes in [
         Vec::new(),
         vec![0x30],
@@ -468,4 +468,118 @@ async fn a_pending_or_successful_answer_sent_as_a_request_is_refused() {
             Some(FailInfo::BadRequest)
         );
     }
+}
+
+#[tokio::test]
+async fn the_clocks_of_devices_are_not_judged() {
+    use chrono::{DateTime, TimeDelta};
+    use mdm_pki::cms::SignedDataBuilder;
+    use mdm_scep::attributes as at;
+    for (from, signed_at) in [
+        (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH),
+        (
+            start() + TimeDelta::days(9000),
+            start() + TimeDelta::days(9000),
+        ),
+    ] {
+        let world = World::new();
+        let challenge = world.challenge().await;
+        let raw = world.request(&challenge);
+        let name = Name::from_common_name("temporary signer");
+        let signer = CertificateBuilder::new(name, raw.key.public_key())
+            .validity(from, from + TimeDelta::days(1))
+            .self_signed(&raw.key)
+            .unwrap();
+        let envelope = raw.seal();
+        let message = SignedDataBuilder::new(&envelope)
+            .signer(&signer, raw.digest)
+            .signing_time(signed_at)
+            .signed_attribute(at::MESSAGE_TYPE, b"\x13\x0219")
+            .signed_attribute(at::TRANSACTION_ID, b"\x13\x02T1")
+            .signed_attribute(at::SENDER_NONCE, &[&[4, 16][..], &[7; 16]].concat())
+            .sign(&raw.key)
+            .unwrap();
+        world.ask(message).await.certificates(&raw.key);
+    }
+}
+
+/// An element of BER with indefinite length.
+fn indefinite(tag: u8, content: &[u8]) -> Vec<u8> {
+    [&[tag, 0x80], content, &[0, 0]].concat()
+}
+
+/// The elements inside a DER element, tags and all.
+fn elements(der: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = &der[header(der)..];
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let (one, after) = rest.split_at(header(rest) + length(rest));
+        all.push(one.to_vec());
+        rest = after;
+    }
+    all
+}
+
+fn header(der: &[u8]) -> usize {
+    match der[1] {
+        0x81 => 3,
+        0x82 => 4,
+        _ => 2,
+    }
+}
+
+fn length(der: &[u8]) -> usize {
+    match der[1] {
+        0x81 => der[2].into(),
+        0x82 => u16::from_be_bytes([der[2], der[3]]).into(),
+        short => short.into(),
+    }
+}
+
+#[tokio::test]
+async fn a_message_in_ber_with_its_content_in_pieces_is_read() {
+    let world = World::new();
+    let challenge = world.challenge().await;
+    let raw = world.request(&challenge);
+    let message = raw.build();
+    // ContentInfo, [0], SignedData, encapContentInfo, [0], OCTET STRING: each is opened up.
+    let info = elements(&message);
+    let signed = elements(&elements(&info[1])[0]);
+    let encapsulated = elements(&signed[2]);
+    let content = &elements(&encapsulated[1])[0];
+    let pieces: Vec<u8> = content[header(content)..]
+        .chunks(100)
+        .flat_map(|chunk| [&[4, chunk.len() as u8], chunk].concat())
+        .collect();
+    let content = indefinite(0xa0, &indefinite(0x24, &pieces));
+    let encapsulated = indefinite(0x30, &[&encapsulated[0][..], &content].concat());
+    let parts = [
+        &signed[..2].concat()[..],
+        &encapsulated,
+        &signed[3..].concat(),
+    ]
+    .concat();
+    let ber = indefinite(
+        0x30,
+        &[&info[0][..], &indefinite(0xa0, &indefinite(0x30, &parts))].concat(),
+    );
+    assert_ne!(ber, message);
+    world.ask(ber).await.certificates(&raw.key);
+}
+
+#[tokio::test]
+async fn nothing_that_is_printed_shows_a_challenge() {
+    use mdm_core::Clock as _;
+    let world = World::new();
+    let challenge = world.challenge().await;
+    let enrolment = world.enrolment(challenge.clone());
+    world.client().enrol(&enrolment).await.unwrap();
+    let shown = format!(
+        "{enrolment:?} {:?} {:?} {:?} {:?}",
+        world.server,
+        world.store,
+        world.events,
+        world.clock.now()
+    );
+    assert!(!shown.contains(challenge.expose().as_str()));
 }
