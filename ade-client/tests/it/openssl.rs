@@ -1,0 +1,68 @@
+//! Both ways with OpenSSL on the command line: what it encrypts opens here, what the fake makes
+//! opens there.
+
+use std::process::Command;
+
+use super::*;
+
+const MESSAGE: &str = "-----BEGIN MESSAGE-----\n{\"consumer_key\":\"CK_1\",\"consumer_secret\":\"CS_1\",\"access_token\":\"AT_1\",\"access_secret\":\"AS_1\"}\n-----END MESSAGE-----\n";
+
+fn openssl(folder: &std::path::Path, arguments: &str) -> Vec<u8> {
+    let output = Command::new("openssl")
+        .args(arguments.split(' '))
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments}: {complaint}");
+    output.stdout
+}
+
+#[test]
+fn a_token_that_openssl_encrypts_opens_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = TokenKeyPair::generate("mdm.example.com", Utc::now()).unwrap();
+    std::fs::write(folder.path().join("cert.pem"), pair.certificate_pem()).unwrap();
+    std::fs::write(folder.path().join("message"), MESSAGE).unwrap();
+    for cipher in ["-aes128", "-aes192", "-aes256", "-des3"] {
+        for form in [
+            "-outform SMIME",
+            "-outform DER",
+            "-outform PEM",
+            "-stream -outform SMIME",
+            "-stream -outform DER",
+        ] {
+            let file = openssl(
+                folder.path(),
+                &format!("cms -encrypt {cipher} -binary -in message {form} cert.pem"),
+            );
+            let token = pair
+                .open(&file)
+                .unwrap_or_else(|e| panic!("{cipher} {form}: {e}"));
+            assert_eq!(token.consumer_key, "CK_1");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_the_fake_opens_with_openssl() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(Config::default()).await;
+    let key = scene.pair.private_key_pem().unwrap();
+    std::fs::write(folder.path().join("key.pem"), key.as_bytes()).unwrap();
+    let certificate = scene.pair.certificate_pem();
+    let file = scene
+        .apple
+        .new_server_token(certificate.as_bytes())
+        .unwrap();
+    std::fs::write(folder.path().join("token.p7m"), file).unwrap();
+    let message = openssl(
+        folder.path(),
+        "cms -decrypt -inform SMIME -in token.p7m -inkey key.pem",
+    );
+    let text = String::from_utf8(message).unwrap();
+    assert!(
+        text.contains("-----BEGIN MESSAGE-----") && text.contains("CK_"),
+        "{text}"
+    );
+}
