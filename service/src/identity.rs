@@ -36,10 +36,13 @@ pub struct MdmSignature {
 
 impl MdmSignature {
     /// Takes signatures of certificates that one of `issuers` issued, and nobody else's.
-    pub fn new(issuers: Vec<Certificate>) -> Self {
-        Self {
-            verifier: MessageVerifier::new(issuers),
-        }
+    ///
+    /// # Errors
+    /// [`mdm_pki::Error`] for an issuer that cannot be used.
+    pub fn new(issuers: Vec<Certificate>) -> Result<Self, mdm_pki::Error> {
+        Ok(Self {
+            verifier: MessageVerifier::new(issuers)?,
+        })
     }
 }
 

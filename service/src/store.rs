@@ -19,6 +19,7 @@ use crate::{
 
 mod error;
 mod memory;
+mod shared;
 
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;

@@ -1,0 +1,324 @@
+//! The check-in endpoint, message by message.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use mdm_protocol::{
+    EnrollmentId,
+    checkin::{CheckIn, GetBootstrapTokenResponse},
+};
+use mdm_service::{
+    AuthenticateReason, CheckInExtension, EnrollmentStatus, EventKind, Fingerprint,
+    enrollment::decide::Sender, queue::Sequence, store::Outbox,
+};
+
+use crate::device::*;
+
+#[tokio::test]
+async fn a_device_enrols_and_is_pinned_to_its_certificate() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    assert_eq!(
+        device.check_in(&service, &authenticate()).await.status(),
+        StatusCode::OK
+    );
+    let found = state(&store, &device.id()).await;
+    assert_eq!(found.status, EnrollmentStatus::Authenticated);
+    assert_eq!(
+        found.certificate,
+        Some(Fingerprint::of(&device.certificate).unwrap())
+    );
+    assert_eq!(found.serial_number.unwrap().as_str(), "C02SERVICE");
+    assert_eq!(
+        found.authenticate.unwrap().as_ref(),
+        device.plist(&authenticate()).as_bytes()
+    );
+    assert_eq!(found.authenticated_at, Some(now()));
+
+    assert_eq!(
+        device.check_in(&service, &token_update("")).await.status(),
+        StatusCode::OK
+    );
+    let found = state(&store, &device.id()).await;
+    assert_eq!(found.status, EnrollmentStatus::Enrolled);
+    assert_eq!(found.push.unwrap().magic.expose(), "hunter2");
+    assert_eq!(found.token_update_tally, 1);
+    let events = store.events(Sequence::START, 10).await.unwrap();
+    let kinds: Vec<_> = events.into_iter().map(|(_, event)| event.kind).collect();
+    let [
+        EventKind::Authenticated { reason, .. },
+        EventKind::Enrolled {
+            awaiting_configuration,
+            ..
+        },
+    ] = kinds.as_slice()
+    else {
+        panic!("{kinds:?}");
+    };
+    assert_eq!(*reason, AuthenticateReason::NewDevice);
+    assert!(!awaiting_configuration);
+}
+
+#[tokio::test]
+async fn q08_every_channel_is_enrolled_under_its_own_name() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    device.log_in(&service, "U1").await;
+    let shared = "<key>UserID</key><string>FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF</string>";
+    for name in ["anna", "ben"] {
+        let keys = format!("{shared}<key>UserShortName</key><string>{name}</string>");
+        let response = device.check_in(&service, &token_update(&keys)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    for id in [
+        "device:D1",
+        "user:D1:U1",
+        "shared-ipad-user:D1:anna",
+        "shared-ipad-user:D1:ben",
+    ] {
+        let found = state(&store, &id.parse().unwrap()).await;
+        assert_eq!(found.status, EnrollmentStatus::Enrolled, "{id}");
+    }
+
+    // User enrolment: neither UDID nor serial number.
+    let phone = Device::new("unused");
+    let ids = "<key>EnrollmentID</key><string>E1</string>";
+    for keys in [
+        format!("{ids}{}", authenticate()),
+        format!("{ids}{}", token_update("")),
+        format!(
+            "{ids}{}",
+            token_update("<key>EnrollmentUserID</key><string>EU1</string>")
+        ),
+    ] {
+        let body = format!("<plist version=\"1.0\"><dict>{keys}</dict></plist>");
+        let response = service.handle(phone.request(CHECK_IN, body)).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    for id in ["enrollment:E1", "enrollment-user:E1:EU1"] {
+        let found = state(&store, &id.parse().unwrap()).await;
+        assert_eq!(found.status, EnrollmentStatus::Enrolled, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn q10_the_content_type_tells_a_check_in_from_a_report() {
+    let (service, _) = service();
+    let device = Device::new("D1");
+    for content_type in [
+        "application/x-apple-aspen-mdm-checkin",
+        "application/x-apple-aspen-mdm-checkin; charset=UTF-8",
+        "Application/X-Apple-Aspen-MDM-CheckIn",
+    ] {
+        let request = device.request(content_type, device.plist(&authenticate()));
+        assert_eq!(
+            service.handle(request).await.status(),
+            StatusCode::OK,
+            "{content_type}"
+        );
+    }
+    // Everything else is a report, which a check-in message is not.
+    for content_type in [
+        "application/x-apple-aspen-mdm",
+        "application/xml",
+        "text/plain",
+    ] {
+        let request = device.request(content_type, device.plist(IDLE));
+        assert_eq!(
+            service.handle(request).await.status(),
+            StatusCode::OK,
+            "{content_type}"
+        );
+        let request = device.request(content_type, device.plist(&authenticate()));
+        let refused = service.handle(request).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{content_type}");
+    }
+    // With two URLs the content type does not matter.
+    let request = device.request("text/plain", device.plist(&token_update("")));
+    assert_eq!(
+        service.handle_check_in(request).await.status(),
+        StatusCode::OK
+    );
+    let request = device.request("text/plain", device.plist(IDLE));
+    assert_eq!(
+        service.handle_report(request).await.status(),
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn q11_getting_a_bootstrap_token_that_nobody_stored_is_no_error() {
+    let (service, _) = service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let get = message("GetBootstrapToken", "");
+    let response = device.check_in(&service, &get).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.body().is_empty());
+
+    let set = message(
+        "SetBootstrapToken",
+        "<key>BootstrapToken</key><data>aHVudGVyMg==</data>",
+    );
+    assert_eq!(
+        device.check_in(&service, &set).await.status(),
+        StatusCode::OK
+    );
+    let response = device.check_in(&service, &get).await;
+    let token: GetBootstrapTokenResponse = mdm_plist::from_slice(response.body()).unwrap();
+    assert_eq!(token.bootstrap_token.unwrap().expose(), b"hunter2");
+
+    // An empty or absent token takes it back.
+    for keys in ["<key>BootstrapToken</key><data></data>", ""] {
+        assert_eq!(
+            device.check_in(&service, &set).await.status(),
+            StatusCode::OK
+        );
+        let taken_back = message("SetBootstrapToken", keys);
+        assert_eq!(
+            device.check_in(&service, &taken_back).await.status(),
+            StatusCode::OK
+        );
+        assert!(device.check_in(&service, &get).await.body().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn q12_what_a_token_update_leaves_out_stays() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    device.check_in(&service, &authenticate()).await;
+    let full = "<key>UnlockToken</key><data>aHVudGVyMg==</data>\
+                <key>AwaitingConfiguration</key><true/>";
+    device.check_in(&service, &token_update(full)).await;
+    device.check_in(&service, &token_update("")).await;
+    let found = state(&store, &device.id()).await;
+    assert_eq!(found.unlock_token.unwrap().expose(), b"hunter2");
+    assert_eq!(found.awaiting_configuration, Some(true));
+    assert_eq!(found.token_update_tally, 2);
+    let done = "<key>AwaitingConfiguration</key><false/>";
+    device.check_in(&service, &token_update(done)).await;
+    let found = state(&store, &device.id()).await;
+    assert_eq!(found.awaiting_configuration, Some(false));
+    assert!(found.unlock_token.is_some());
+}
+
+#[tokio::test]
+async fn q13_a_message_of_an_unknown_type_is_refused_and_unenrols_nobody() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let watch = "<key>TokenServiceType</key><string>com.example.unknown</string>";
+    for keys in [
+        message("Levitate", ""),
+        message("GetToken", watch),
+        message(
+            "DeclarativeManagement",
+            "<key>Endpoint</key><string>tokens</string>",
+        ),
+        message("ReturnToService", ""),
+    ] {
+        let response = device.check_in(&service, &keys).await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{keys}");
+        assert!(response.body().is_empty());
+    }
+    assert_eq!(
+        state(&store, &device.id()).await.status,
+        EnrollmentStatus::Enrolled
+    );
+}
+
+#[tokio::test]
+async fn q14_a_user_checks_out_and_the_device_stays() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    device.log_in(&service, "U1").await;
+    device.log_in(&service, "U2").await;
+    let response = device.check_in(&service, &check_out(&user_id("U1"))).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let status = async |id: EnrollmentId| state(&store, &id).await.status;
+    assert_eq!(status(device.user("U1")).await, EnrollmentStatus::Disabled);
+    assert_eq!(status(device.user("U2")).await, EnrollmentStatus::Enrolled);
+    assert_eq!(status(device.id()).await, EnrollmentStatus::Enrolled);
+
+    // The device goes, and its users with it; twice is as once.
+    for _ in 0..2 {
+        let response = device.check_in(&service, &check_out("")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(status(device.id()).await, EnrollmentStatus::Disabled);
+        assert_eq!(status(device.user("U2")).await, EnrollmentStatus::Disabled);
+    }
+    let events = store.events(Sequence::START, 100).await.unwrap();
+    let gone = events
+        .iter()
+        .filter(|(_, event)| event.kind == EventKind::CheckedOut);
+    assert_eq!(gone.count(), 2);
+}
+
+#[tokio::test]
+async fn q14_a_device_comes_back_without_ever_having_checked_out() {
+    let (service, store) = service();
+    let before = Device::new("D1");
+    before.enroll(&service).await;
+    before.log_in(&service, "U1").await;
+    enqueue(&service, &before.id(), "c-1").await;
+
+    // Wiped: the same UDID with a new identity.
+    let after = Device::new("D1");
+    after.enroll(&service).await;
+    let found = state(&store, &after.id()).await;
+    assert_eq!(
+        found.certificate,
+        Some(Fingerprint::of(&after.certificate).unwrap())
+    );
+    assert_eq!(found.token_update_tally, 1);
+    assert_eq!(
+        state(&store, &after.user("U1")).await.status,
+        EnrollmentStatus::Disabled
+    );
+    assert_eq!(after.idle(&service).await, None);
+}
+
+#[tokio::test]
+async fn q15_a_user_who_logs_in_is_not_managed_this_time() {
+    let (service, _) = service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let response = device
+        .check_in(&service, &message("UserAuthenticate", &user_id("U1")))
+        .await;
+    assert_eq!(response.status(), StatusCode::GONE);
+    assert!(response.body().is_empty());
+}
+
+#[derive(Debug)]
+struct Challenge;
+
+#[async_trait]
+impl CheckInExtension for Challenge {
+    async fn answer(&self, sender: &Sender, message: &CheckIn) -> Option<Response<Bytes>> {
+        let CheckIn::UserAuthenticate(_) = message else {
+            return None;
+        };
+        Some(Response::new(Bytes::from(sender.id.to_string())))
+    }
+}
+
+#[tokio::test]
+async fn an_extension_answers_what_it_wants_to_and_only_the_enrolled() {
+    let store = Shared::default();
+    let service = builder(&store).extension(Challenge).build();
+    let device = Device::new("D1");
+    let authenticate_user = message("UserAuthenticate", &user_id("U1"));
+    let stranger = device.check_in(&service, &authenticate_user).await;
+    assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
+    device.enroll(&service).await;
+    let answered = device.check_in(&service, &authenticate_user).await;
+    assert_eq!(answered.body(), "user:D1:U1");
+    let left_alone = device
+        .check_in(&service, &message("GetBootstrapToken", ""))
+        .await;
+    assert_eq!(left_alone.status(), StatusCode::OK);
+}

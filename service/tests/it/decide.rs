@@ -1,0 +1,259 @@
+//! The rules of enrolment, by themselves: no store, no HTTP.
+
+use chrono::{DateTime, Utc};
+use mdm_core::{PushMagic, PushToken, Secret, Topic};
+use mdm_protocol::EnrollmentId;
+use mdm_service::{
+    AuthenticateReason, Enrollment, EnrollmentStatus, EventKind, Fingerprint, PushAddress,
+    enrollment::decide::{
+        Cascade, Loaded, Message, Refusal, Sender, Step, TokenUpdated, authorize, decide,
+    },
+};
+
+const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+const OWN: Fingerprint = Fingerprint::new([1; 32]);
+const OTHER: Fingerprint = Fingerprint::new([2; 32]);
+
+fn device() -> EnrollmentId {
+    EnrollmentId::device("D1").unwrap()
+}
+
+fn user() -> EnrollmentId {
+    "user:D1:U1".parse().unwrap()
+}
+
+fn by(id: EnrollmentId, certificate: Fingerprint) -> Sender {
+    Sender::new(id, certificate, NOW)
+}
+
+fn address() -> PushAddress {
+    let topic = Topic::new("com.apple.mgmt.External.acme").unwrap();
+    PushAddress::new(topic, PushToken::new(*b"token"), PushMagic::new("magic"))
+}
+
+fn known(status: EnrollmentStatus) -> Loaded {
+    let device = Enrollment::new(device()).with(|device| {
+        device.status = status;
+        device.certificate = Some(OWN);
+        device.token_update_tally = u64::from(status != EnrollmentStatus::Authenticated);
+        device.unlock_token = Some(Secret::new(b"unlock".to_vec()));
+        device.bootstrap_token = Some(Secret::new(b"bootstrap".to_vec()));
+    });
+    Loaded::new().with(|loaded| {
+        loaded.certificate_owner = Some(device.id.clone());
+        loaded.device = Some(device);
+    })
+}
+
+fn authenticate() -> Message {
+    Message::authenticate(None, b"raw".to_vec())
+}
+
+fn reason(step: &Step) -> AuthenticateReason {
+    match step.events.as_slice() {
+        [event] => match event.kind {
+            EventKind::Authenticated { reason, .. } => reason,
+            ref other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn authenticate_tells_a_new_device_from_one_that_comes_back() {
+    use AuthenticateReason::{NewCertificate, NewDevice, SameCertificate};
+
+    let mut free = known(EnrollmentStatus::Enrolled);
+    free.certificate_owner = None;
+    for (loaded, certificate, expected) in [
+        (Loaded::new(), OWN, NewDevice),
+        (known(EnrollmentStatus::Enrolled), OWN, SameCertificate),
+        (known(EnrollmentStatus::Disabled), OWN, SameCertificate),
+        (free.clone(), OTHER, NewCertificate),
+        (
+            free.with(|l| l.device.as_mut().unwrap().status = EnrollmentStatus::Authenticated),
+            OTHER,
+            NewCertificate,
+        ),
+    ] {
+        let step = decide(&loaded, &by(device(), certificate), authenticate()).unwrap();
+        assert_eq!(reason(&step), expected);
+        assert_eq!(step.cascade, Cascade::Device);
+        let state = step.device.unwrap();
+        assert_eq!(state.status, EnrollmentStatus::Authenticated);
+        assert_eq!(state.certificate, Some(certificate));
+        assert_eq!(state.token_update_tally, 0);
+        assert_eq!(state.push, None);
+    }
+}
+
+/// The answer to `Authenticate` was lost: what the vendor queued on hearing of it must not be lost.
+#[test]
+fn a_repeated_authenticate_changes_nothing() {
+    let loaded = known(EnrollmentStatus::Authenticated);
+    let step = decide(&loaded, &by(device(), OWN), authenticate()).unwrap();
+    assert!(step.is_empty());
+}
+
+#[test]
+fn q04_a_certificate_of_another_device_cannot_authenticate() {
+    for mut loaded in [Loaded::new(), known(EnrollmentStatus::Enrolled)] {
+        loaded.certificate_owner = Some(EnrollmentId::device("D2").unwrap());
+        let refused = decide(&loaded, &by(device(), OTHER), authenticate());
+        assert_eq!(refused, Err(Refusal::CertificateReused));
+    }
+}
+
+#[test]
+fn a_user_cannot_authenticate() {
+    let refused = decide(&Loaded::new(), &by(user(), OWN), authenticate());
+    assert_eq!(refused, Err(Refusal::WrongChannel));
+}
+
+#[test]
+fn every_other_message_needs_the_pinned_certificate() {
+    let strangers = [
+        (Loaded::new(), OWN),
+        (known(EnrollmentStatus::Enrolled), OTHER),
+    ];
+    for (loaded, certificate) in strangers {
+        for id in [device(), user()] {
+            let sender = by(id, certificate);
+            assert_eq!(authorize(&loaded, &sender), Err(Refusal::NotPinned));
+            for message in [
+                Message::token_update(address()),
+                Message::CheckOut,
+                Message::set_bootstrap_token(None),
+            ] {
+                assert_eq!(decide(&loaded, &sender, message), Err(Refusal::NotPinned));
+            }
+        }
+    }
+}
+
+/// A device that kept its data may still need what it deposited; one that was erased cannot use it.
+#[test]
+fn escrowed_tokens_outlive_authenticate_and_end_with_an_erased_device() {
+    let loaded = known(EnrollmentStatus::Enrolled);
+    let step = decide(&loaded, &by(device(), OWN), authenticate()).unwrap();
+    let authenticated = Loaded::new().with(|loaded| loaded.device = step.device);
+    let state = authenticated.device.as_ref().unwrap();
+    assert!(state.unlock_token.is_some() && state.bootstrap_token.is_some());
+
+    for (awaiting, kept) in [(None, true), (Some(false), true), (Some(true), false)] {
+        let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = awaiting);
+        let step = decide(&authenticated, &by(device(), OWN), update.into()).unwrap();
+        let state = step.device.unwrap();
+        assert_eq!(state.unlock_token.is_some(), kept, "{awaiting:?}");
+        assert_eq!(state.bootstrap_token.is_some(), kept, "{awaiting:?}");
+    }
+    // Only the first update after `Authenticate` says that it was erased.
+    let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = Some(true));
+    let step = decide(&loaded, &by(device(), OWN), update.into()).unwrap();
+    assert!(step.device.unwrap().unlock_token.is_some());
+}
+
+#[test]
+fn the_first_token_update_enrols_and_later_ones_count() {
+    let mut loaded = known(EnrollmentStatus::Authenticated);
+    for tally in 1..=3 {
+        let step = decide(
+            &loaded,
+            &by(device(), OWN),
+            Message::token_update(address()),
+        )
+        .unwrap();
+        let [event] = step.events.as_slice() else {
+            panic!("{step:?}");
+        };
+        match (&event.kind, tally) {
+            (EventKind::Enrolled { .. }, 1) => {}
+            (EventKind::TokenUpdated { tally: told, .. }, 2..) => assert_eq!(*told, tally),
+            other => panic!("{other:?}"),
+        }
+        loaded.device = step.device;
+        assert_eq!(loaded.device.as_ref().unwrap().token_update_tally, tally);
+    }
+}
+
+#[test]
+fn a_disabled_enrolment_comes_back_with_a_token_update() {
+    let step = decide(
+        &known(EnrollmentStatus::Disabled),
+        &by(device(), OWN),
+        Message::token_update(address()),
+    );
+    assert_eq!(
+        step.unwrap().device.unwrap().status,
+        EnrollmentStatus::Enrolled
+    );
+
+    let mut loaded = known(EnrollmentStatus::Enrolled);
+    loaded.user = Some(Enrollment::new(user()).with(|user| {
+        user.status = EnrollmentStatus::Disabled;
+        user.token_update_tally = 5;
+        user.disabled_at = Some(NOW);
+    }));
+    let step = decide(&loaded, &by(user(), OWN), Message::token_update(address())).unwrap();
+    assert_eq!(step.device, None);
+    let state = step.user.unwrap();
+    assert_eq!(
+        (state.status, state.token_update_tally),
+        (EnrollmentStatus::Enrolled, 1)
+    );
+    assert_eq!(state.disabled_at, None);
+    assert_eq!(state.certificate, None);
+}
+
+#[test]
+fn check_out_happens_once() {
+    for (loaded, id) in [
+        (known(EnrollmentStatus::Disabled), device()),
+        // A user that nobody knows.
+        (known(EnrollmentStatus::Enrolled), user()),
+    ] {
+        let step = decide(&loaded, &by(id, OWN), Message::CheckOut).unwrap();
+        assert!(step.is_empty());
+    }
+    let step = decide(
+        &known(EnrollmentStatus::Enrolled),
+        &by(device(), OWN),
+        Message::CheckOut,
+    );
+    let step = step.unwrap();
+    assert_eq!(step.cascade, Cascade::Device);
+    assert_eq!(step.events.len(), 1);
+    let state = step.device.unwrap();
+    // The certificate stays pinned, so that nobody else comes by it.
+    assert_eq!(
+        (state.status, state.certificate),
+        (EnrollmentStatus::Disabled, Some(OWN))
+    );
+    assert_eq!(state.push, None);
+}
+
+#[test]
+fn a_bootstrap_token_is_told_when_it_changes() {
+    let loaded = known(EnrollmentStatus::Enrolled);
+    let set = |token: Option<&[u8]>| {
+        let token = token.map(|token| Secret::new(token.to_vec()));
+        decide(
+            &loaded,
+            &by(device(), OWN),
+            Message::set_bootstrap_token(token),
+        )
+        .unwrap()
+    };
+    assert!(set(Some(b"bootstrap")).is_empty());
+    for (token, stored) in [
+        (Some(&b"new"[..]), true),
+        (Some(&b""[..]), false),
+        (None, false),
+    ] {
+        let step = set(token);
+        assert!(
+            matches!(step.events[0].kind, EventKind::BootstrapToken { stored: told, .. } if told == stored)
+        );
+        assert_eq!(step.device.unwrap().bootstrap_token.is_some(), stored);
+    }
+}
