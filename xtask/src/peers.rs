@@ -9,6 +9,13 @@ use crate::bench;
 use crate::openssl;
 use crate::run::{self, Outcome};
 
+/// The crates that comparisons run against, and what of ours is held against each.
+const CRATES: &[(&str, &str)] = &[
+    ("openssl", "checking Mdm-Signature"),
+    ("plist", "reading property lists"),
+    ("quick-xml", "the events under a property list"),
+];
+
 /// A program that somebody else wrote.
 struct Program {
     name: &'static str,
@@ -43,8 +50,11 @@ pub(crate) fn peers() -> Outcome {
     let vendored = openssl::vendored(false)?;
     run::succeed(&mut bench::cargo("build", vendored))?;
     println!("crates (built in .peers, pinned by benches/peers/Cargo.lock)");
-    for line in crates()? {
-        println!("  {line}");
+    let tree = tree()?;
+    for (name, held_against) in CRATES {
+        let version = version(&tree, name)
+            .ok_or_else(|| format!("benches/peers/Cargo.toml does not name {name}"))?;
+        println!("  {name}: {version} ({held_against})");
     }
     println!("programs");
     let mut missing = Vec::new();
@@ -66,8 +76,8 @@ pub(crate) fn peers() -> Outcome {
     Err(format!("missing: install the Debian packages {}", missing.join(" ")).into())
 }
 
-/// The crates that `benches/peers` names, with the versions of its lock file, and not our own.
-fn crates() -> Outcome<Vec<String>> {
+/// What `benches/peers` depends on directly, one `NAME vVERSION` a line.
+fn tree() -> Outcome<String> {
     let mut command = run::cargo(&["tree", "--locked", "--depth", "1", "--prefix", "none"]);
     command.args([
         "--manifest-path",
@@ -75,12 +85,14 @@ fn crates() -> Outcome<Vec<String>> {
         "--edges",
         "normal",
     ]);
-    let tree = run::output(&mut command)?;
-    Ok(tree
-        .lines()
-        .filter(|line| !line.contains('('))
-        .map(str::to_owned)
-        .collect())
+    run::output(&mut command)
+}
+
+fn version<'a>(tree: &'a str, name: &str) -> Option<&'a str> {
+    let words = tree.lines().map(|line| line.split_whitespace());
+    words
+        .filter_map(|mut words| Some((words.next()?, words.next()?)))
+        .find_map(|(known, version)| (known == name).then(|| version.trim_start_matches('v')))
 }
 
 /// The first line that the program says of its version; `None` where it cannot be started.
@@ -98,6 +110,13 @@ fn ask(program: &Program) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crates_version_is_the_one_in_the_tree() {
+        let tree = "mdm-bench-peers v0.1.0 (here)\nplist v1.10.3\nquick-xml v0.42.0\n";
+        assert_eq!(version(tree, "plist"), Some("1.10.3"));
+        assert_eq!(version(tree, "xml"), None);
+    }
 
     #[test]
     fn a_program_that_is_not_there_has_no_version() {
