@@ -1,5 +1,6 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use mdm_pki::cms::{ContentCipher, EnvelopedDataBuilder};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -244,4 +245,29 @@ fn a_token_survives_storing_and_never_shows_its_secrets() {
         "{shown}"
     );
     assert!(!shown.contains("PRIVATE"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_file_makes_the_reader_panic(
+        file in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..512),
+            "[A-Za-z0-9+/=:;\\- \r\n\t]{0,400}".prop_map(String::into_bytes),
+        ],
+        cut in 0..2048_usize,
+        flip in 0..2048_usize,
+    ) {
+        let key = PrivateKey::from_pem(include_bytes!("testdata/key.pem"), None).unwrap();
+        prop_assert!(ServerToken::open(&file, &key).is_err());
+        let mut damaged = include_bytes!("testdata/aes128-stream.p7m").to_vec();
+        if let Some(byte) = damaged.get_mut(flip) {
+            *byte ^= 0x41;
+        }
+        let cut = cut.min(damaged.len());
+        let _ = ServerToken::open(&damaged[..cut], &key);
+        let _ = ServerToken::open(&damaged, &key);
+        let _ = file::json(&file);
+    }
 }

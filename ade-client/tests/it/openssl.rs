@@ -18,8 +18,24 @@ fn openssl(folder: &std::path::Path, arguments: &str) -> Vec<u8> {
     output.stdout
 }
 
+/// Whether the program is there; where it is not, says so and fails if peers are required.
+fn missing() -> bool {
+    let missing = Command::new("openssl").arg("version").output().is_err();
+    if missing {
+        eprintln!("skipped: ade-client tokens: the openssl program is missing");
+        assert!(
+            std::env::var_os("REQUIRE_PEERS").is_none_or(|value| value != "1"),
+            "the openssl program is missing"
+        );
+    }
+    missing
+}
+
 #[test]
 fn a_token_that_openssl_encrypts_opens_here() {
+    if missing() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let pair = TokenKeyPair::generate("mdm.example.com", Utc::now()).unwrap();
     std::fs::write(folder.path().join("cert.pem"), pair.certificate_pem()).unwrap();
@@ -46,6 +62,9 @@ fn a_token_that_openssl_encrypts_opens_here() {
 
 #[tokio::test]
 async fn a_token_of_the_fake_opens_with_openssl() {
+    if missing() {
+        return;
+    }
     let folder = tempfile::tempdir().unwrap();
     let scene = Scene::new(Config::default()).await;
     let key = scene.pair.private_key_pem().unwrap();

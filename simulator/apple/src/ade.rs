@@ -13,6 +13,8 @@ mod routes;
 mod server_token;
 mod session;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt,

@@ -317,3 +317,6 @@ fn bare(status: StatusCode) -> Response<Full<Bytes>> {
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is closed on purpose")]
 struct ClosedOnPurpose;
+
+#[cfg(test)]
+mod tests;

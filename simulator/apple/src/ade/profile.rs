@@ -27,10 +27,9 @@ pub(super) fn check(profile: &Map<String, Value>) -> Result<(), &'static str> {
         ("support_email_address", 250, "SUPPORT_EMAIL_INVALID"),
         ("support_phone_number", 50, "SUPPORT_PHONE_INVALID"),
     ] {
-        if let Some(value) = profile.get(key) {
-            if value.as_str().is_none_or(|text| text.len() > longest) {
-                return Err(code);
-            }
+        let too_long = |value: &Value| value.as_str().is_none_or(|text| text.len() > longest);
+        if profile.get(key).is_some_and(too_long) {
+            return Err(code);
         }
     }
     locale(profile)?;

@@ -43,6 +43,19 @@ pub(super) struct Contents {
     token: Token,
 }
 
+#[cfg(test)]
+impl Contents {
+    /// Consumer key and secret, access token and secret.
+    pub(super) fn values(&self) -> [String; 4] {
+        [
+            self.consumer_key.clone(),
+            self.consumer_secret.clone(),
+            self.token.access_token.clone(),
+            self.token.access_secret.clone(),
+        ]
+    }
+}
+
 impl Credentials {
     pub(super) fn new() -> Result<Self, Error> {
         Ok(Self {
