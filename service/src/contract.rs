@@ -23,12 +23,14 @@ mod commands;
 mod enrollments;
 mod fixture;
 mod outbox;
+mod reports;
 
 use std::ops::AsyncFn;
 
 pub use commands::*;
 pub use enrollments::*;
 pub use outbox::*;
+pub use reports::*;
 
 /// Something that makes an empty store: any async function or closure without arguments.
 pub trait Make<S>: AsyncFn() -> S {}

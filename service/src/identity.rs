@@ -7,7 +7,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Request;
 use mdm_pki::Certificate;
-use mdm_protocol::signature::{self, MessageVerifier};
+use mdm_protocol::{
+    checkin::Authenticate,
+    signature::{self, MessageVerifier},
+};
 
 /// Finds the certificate behind a request.
 ///
@@ -25,6 +28,19 @@ pub trait IdentitySource: fmt::Debug + Send + Sync {
         request: &Request<Bytes>,
         now: DateTime<Utc>,
     ) -> Result<Certificate, IdentityError>;
+
+    /// Whether `certificate` may be pinned to the device that `message` names; the device is answered
+    /// 403 if not.
+    ///
+    /// By default any certificate of a trusted issuer that was never pinned may enrol any device, also
+    /// one that enrolled with another certificate before: a wiped device comes back like that and need
+    /// not have checked out (Q14). So the issuer decides who gets in. Where certificates are handed
+    /// out less carefully than enrolments shall be, compare the certificate's subject with the message
+    /// here.
+    fn may_pin(&self, certificate: &Certificate, message: &Authenticate) -> bool {
+        let _ = (certificate, message);
+        true
+    }
 }
 
 /// The `Mdm-Signature` header: a detached CMS signature over the body, made with the identity of the

@@ -1,4 +1,29 @@
-//! The stores of mdm-service on SQLite.
+//! The stores of `mdm-service` in a database.
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | [`sqlite`] | [`SqliteStore`]: one file, nothing to install or to run (feature `sqlite`, default) |
+//!
+//! ```
+//! use mdm_service::{EnrollmentId, store::EnrollmentStore};
+//! use mdm_storage::{SqliteStore, sqlite::Options};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("mdm.sqlite");
+//! // 10 GB at most; beyond that devices are asked to come back later.
+//! let options = Options::default().with(|options| options.max_bytes = Some(10_000_000_000));
+//! let store = SqliteStore::open_with(&path, options).await?;
+//!
+//! // Goes into `mdm_service::Service::builder(store.clone(), ..)`; here it is asked directly.
+//! let id = EnrollmentId::device("00008101-001938611EE9001E")?;
+//! assert!(store.enrollment(&id).await?.is_none());
+//!
+//! store.close().await;
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

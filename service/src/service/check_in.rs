@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Fingerprint, PushAddress,
-    enrollment::decide::{self, Message, Sender, TokenUpdated},
+    enrollment::decide::{self, Message, Refusal, Sender, TokenUpdated},
     store::CommitError,
 };
 
@@ -28,18 +28,23 @@ pub(super) async fn answer(
     admit(request, service.limits.check_in_bytes)?;
     let now = service.clock.now();
     let certificate = service.identity.identify(request, now).await?;
-    let certificate = Fingerprint::of(&certificate).map_err(crate::IdentityError::unusable)?;
+    let fingerprint = Fingerprint::of(&certificate).map_err(crate::IdentityError::unusable)?;
     let body = request.body();
     let mut limits = service.limits.plist;
     limits.bytes = service.limits.check_in_bytes;
     let message = CheckIn::decode_with(body, &limits)?;
-    let sender = Sender::new(message.enrollment_id()?, certificate, now);
+    let sender = Sender::new(message.enrollment_id()?, fingerprint, now);
     tracing::info!(
         enrollment = %sender.id,
         message_type = message.message_type(),
         "check-in"
     );
 
+    if let CheckIn::Authenticate(authenticate) = &message
+        && !service.identity.may_pin(&certificate, authenticate)
+    {
+        return Err(Refusal::NotPinned.into());
+    }
     match change(&message, body) {
         Some(change) => commit(service, &sender, change).await,
         None => answer_only(service, &sender, &message).await,

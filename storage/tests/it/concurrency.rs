@@ -1,12 +1,12 @@
 //! Many callers at once, on several threads and from two stores on one file.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use mdm_service::{
     queue::{CommandState, ReportKind, Settlement},
     store::CommandStore,
 };
-use mdm_storage::SqliteStore;
+use mdm_storage::{SqliteStore, sqlite::Options};
 
 use crate::{fixture::*, scratch};
 
@@ -72,8 +72,12 @@ async fn enqueues_and_reports_from_many_threads_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn two_stores_on_one_file_lose_nothing() {
     let path = scratch::path();
-    let first = SqliteStore::open(&path).await.unwrap();
-    let second = SqliteStore::open(&path).await.unwrap();
+    // A busy machine may make one wait long for the other.
+    let patient = Options::default().with(|o| o.busy_timeout = Duration::from_secs(120));
+    let first = SqliteStore::open_with(&path, patient.clone())
+        .await
+        .unwrap();
+    let second = SqliteStore::open_with(&path, patient).await.unwrap();
     run(first, second).await;
 }
 

@@ -196,7 +196,7 @@ async fn secrets_are_kept_and_never_shown() {
     .unwrap();
     enqueue(&store, &id, "c-1", 10).await.unwrap();
     let loaded = store.load(&id, &certificate(1)).await.unwrap();
-    let targets = store.push_targets(&[id.clone()]).await.unwrap();
+    let targets = store.push_targets(std::slice::from_ref(&id)).await.unwrap();
     let commands = all_commands(&store, &id).await;
     let events = store.events(Sequence::START, 100).await.unwrap();
     let shown = format!("{store:?} {loaded:?} {targets:?} {commands:?} {events:?}");
