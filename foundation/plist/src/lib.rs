@@ -124,7 +124,8 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
 /// Decodes a property list, XML or binary by its content, within the default [`Limits`].
 ///
 /// # Errors
-/// See [`ErrorKind`]. No input makes it panic or overflow the stack.
+/// See [`ErrorKind`]. No input makes the reader panic or overflow the stack; for the one panic that
+/// the type [`Date`] can have, see [`date`](mod@date).
 pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error> {
     from_slice_with(bytes, &Limits::default())
 }
@@ -132,7 +133,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error
 /// Decodes a property list within limits of the caller's choice.
 ///
 /// # Errors
-/// See [`ErrorKind`]. No input makes it panic or overflow the stack.
+/// As [`from_slice`].
 pub fn from_slice_with<'de, T: Deserialize<'de>>(
     bytes: &'de [u8],
     limits: &Limits,
