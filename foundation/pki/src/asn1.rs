@@ -7,7 +7,7 @@ pub(crate) mod text;
 pub(crate) mod time;
 
 use der::{
-    Decode, DecodeValue, Encode, EncodeValue, FixedTag, Header, Length, Reader, SliceReader, Tag,
+    Decode, DecodeValue, Encode, EncodeValue, ErrorKind, FixedTag, Header, Length, Reader, Tag,
     Writer,
 };
 
@@ -96,7 +96,10 @@ impl<'a> Decode<'a> for Tlv<'a> {
     type Error = der::Error;
 
     fn decode<R: Reader<'a>>(reader: &mut R) -> der::Result<Self> {
-        reader.tlv_bytes().map(Self)
+        // Not through `der::Tag`, which knows neither rare string types nor tag numbers above 30.
+        let rest = reader.clone().read_slice(reader.remaining_len())?;
+        let (_, end) = ends(rest).ok_or_else(|| reader.error(ErrorKind::Failed))?;
+        reader.read_slice(Length::try_from(end)?).map(Self)
     }
 }
 
@@ -118,7 +121,9 @@ impl<'a> Tlv<'a> {
 
     /// What is inside.
     pub(crate) fn value(&self) -> &'a [u8] {
-        header_length(self.0).map_or(&[], |header| self.0.get(header..).unwrap_or(&[]))
+        ends(self.0)
+            .and_then(|(header, end)| self.0.get(header..end))
+            .unwrap_or(&[])
     }
 }
 
@@ -183,21 +188,48 @@ pub(crate) fn write(what: &'static str, value: &impl Encode) -> Result<Vec<u8>, 
 
 /// The elements that follow one another in `bytes`; the first broken one ends the walk with an error.
 pub(crate) fn elements(bytes: &[u8]) -> impl Iterator<Item = Result<Tlv<'_>, Error>> {
-    let mut reader = SliceReader::new(bytes).ok();
+    let mut rest = bytes;
     std::iter::from_fn(move || {
-        let source = reader.as_mut()?;
-        if source.is_finished() {
+        if rest.is_empty() {
             return None;
         }
-        let next = source.tlv_bytes();
-        if next.is_err() {
-            reader = None;
-        }
-        Some(
-            next.map(Tlv)
-                .map_err(|error| Error::malformed("element", error)),
-        )
+        let split = ends(rest).and_then(|(_, end)| rest.split_at_checked(end));
+        let Some((element, after)) = split else {
+            rest = &[];
+            return Some(Err(Error::malformed("element", "broken or cut off")));
+        };
+        rest = after;
+        Some(Ok(Tlv(element)))
     })
+}
+
+/// Where the header of the DER element at the front of `bytes` ends, and where the element does.
+fn ends(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut at = 1;
+    if bytes.first()? & 0x1f == 0x1f {
+        while bytes.get(at)? & 0x80 != 0 {
+            at += 1;
+        }
+        at += 1;
+    }
+    let first = *bytes.get(at)?;
+    at += 1;
+    let length = match first {
+        0..=0x7f => usize::from(first),
+        // Longer ones exceed every limit of messages.
+        0x81..=0x84 => {
+            let digits = bytes.get(at..at + usize::from(first & 0x7f))?;
+            at += digits.len();
+            let length = digits.iter().try_fold(0_usize, |length, digit| {
+                Some(length.checked_mul(256)? + usize::from(*digit))
+            })?;
+            // The shortest form is the only one (X.690, section 10.1).
+            (length >= 0x80 && *digits.first()? != 0).then_some(length)?
+        }
+        _ => return None,
+    };
+    let end = at.checked_add(length)?;
+    (end <= bytes.len()).then_some((at, end))
 }
 
 /// One element with the identifier octet `tag` around `value`.
@@ -227,22 +259,45 @@ pub(crate) fn set_of(mut elements: Vec<Vec<u8>>) -> Vec<u8> {
     elements.concat()
 }
 
-/// How many bytes the identifier and length of a definite element take.
-pub(crate) fn header_length(element: &[u8]) -> Option<usize> {
-    let mut at = 1;
-    if element.first()? & 0x1f == 0x1f {
-        while element.get(at)? & 0x80 != 0 {
-            at += 1;
-        }
-        at += 1;
-    }
-    let first = *element.get(at)?;
-    let more = if first & 0x80 == 0 { 0 } else { first & 0x7f };
-    Some(at + 1 + usize::from(more))
-}
-
 /// Where `inner`, a part of `outer`, lies in it.
 pub(crate) fn span(outer: &[u8], inner: &[u8]) -> std::ops::Range<usize> {
     let start = (inner.as_ptr() as usize).saturating_sub(outer.as_ptr() as usize);
     start..start + inner.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_of_every_tag_are_walked() {
+        let bytes = [
+            0x1c, 1, 7, 0x24, 0, 0xbf, 0x81, 0x01, 1, 9, 0x30, 0x81, 0x80,
+        ];
+        let bytes = [&bytes[..], &[0; 128]].concat();
+        let values: Vec<_> = elements(&bytes)
+            .map(|element| element.map(|element| (element.tag(), element.value().len())))
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(values, [(0x1c, 1), (0x24, 0), (0xbf, 1), (0x30, 128)]);
+        assert_eq!(Tlv::from_der(&bytes[..3]).unwrap().value(), [7]);
+    }
+
+    #[test]
+    fn a_broken_element_ends_the_walk() {
+        for broken in [
+            &[0x30][..],
+            &[0x30, 1],
+            &[0x30, 0x80, 0, 0],
+            &[0x30, 0x81, 0x7f],
+            &[0x30, 0x82, 0, 0x80],
+            &[0x30, 0x85, 1, 0, 0, 0, 0],
+            &[0x1f, 0xff],
+        ] {
+            let mut walk = elements(broken);
+            assert!(walk.next().unwrap().is_err(), "{broken:02x?}");
+            assert!(walk.next().is_none());
+            assert!(Tlv::from_der(broken).is_err());
+        }
+    }
 }

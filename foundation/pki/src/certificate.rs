@@ -161,14 +161,14 @@ impl Certificate {
         pem::encode("CERTIFICATE", &self.der)
     }
 
-    /// Whom the certificate speaks of. A name that cannot be read counts as empty.
+    /// Whom the certificate speaks of. One that cannot be read keeps its DER and has no attributes.
     pub fn subject(&self) -> Name {
-        Name::from_der(self.subject_der()).unwrap_or_default()
+        Name::from_der_as_it_is(self.subject_der())
     }
 
-    /// Who issued it. A name that cannot be read counts as empty.
+    /// Who issued it. One that cannot be read keeps its DER and has no attributes.
     pub fn issuer(&self) -> Name {
-        Name::from_der(self.issuer_der()).unwrap_or_default()
+        Name::from_der_as_it_is(self.issuer_der())
     }
 
     /// The serial number: the bytes of the DER INTEGER, which may be negative or longer than RFC 5280 allows.

@@ -58,6 +58,7 @@ impl Identity {
         };
         let at = chain.iter().position(belongs).ok_or(Error::KeyMismatch)?;
         let certificate = chain.remove(at);
+        let chain = in_order(&certificate, chain);
         Self::new(certificate, chain, key)
     }
 
@@ -87,12 +88,10 @@ impl Identity {
             .iter()
             .flatten()
             .map(Certificate::from_openssl)
-            .collect::<Result<_, _>>()?;
-        Self::new(
-            Certificate::from_openssl(&certificate)?,
-            chain,
-            PrivateKey::new(key)?,
-        )
+            .collect::<Result<Vec<_>, _>>()?;
+        let certificate = Certificate::from_openssl(&certificate)?;
+        let chain = in_order(&certificate, chain);
+        Self::new(certificate, chain, PrivateKey::new(key)?)
     }
 
     /// Writes a PKCS #12 file, encrypted with AES-256.
@@ -124,6 +123,21 @@ impl Identity {
             .map(Certificate::to_pem)
             .collect()
     }
+}
+
+/// Each certificate after the one it issued, as far as names tell; those that issued none of them last.
+fn in_order(certificate: &Certificate, mut rest: Vec<Certificate>) -> Vec<Certificate> {
+    let mut ordered: Vec<Certificate> = Vec::with_capacity(rest.len());
+    loop {
+        let below = ordered.last().unwrap_or(certificate);
+        let issued = |above: &Certificate| above.subject_der() == below.issuer_der();
+        match rest.iter().position(issued) {
+            Some(at) => ordered.push(rest.remove(at)),
+            None => break,
+        }
+    }
+    ordered.append(&mut rest);
+    ordered
 }
 
 fn parse(file: &Pkcs12, password: &str) -> Result<openssl::pkcs12::ParsedPkcs12_2, Error> {

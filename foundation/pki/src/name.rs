@@ -39,6 +39,11 @@ impl Name {
         Ok(name)
     }
 
+    /// Keeps what stands in the place of a name, readable or not.
+    pub(crate) fn from_der_as_it_is(der: &[u8]) -> Self {
+        Self(der.into())
+    }
+
     /// The name in DER, byte for byte as it was given.
     pub fn to_der(&self) -> &[u8] {
         &self.0

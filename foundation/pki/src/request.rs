@@ -118,9 +118,9 @@ impl CertificateRequest {
             .verify(algorithm, self.part(&self.info), self.part(&self.signature))
     }
 
-    /// Whom the certificate is asked for. A name that cannot be read counts as empty.
+    /// Whom the certificate is asked for. One that cannot be read keeps its DER and has no attributes.
     pub fn subject(&self) -> Name {
-        Name::from_der(self.part(&self.subject)).unwrap_or_default()
+        Name::from_der_as_it_is(self.part(&self.subject))
     }
 
     /// The key that the certificate is asked for.

@@ -85,11 +85,13 @@ impl Bench {
                 move || self.verify_theirs(header, &BODY),
             )
         };
-        Comparison::new("signature", || self.agree().map_err(|error| error.to_string()))
-            .rounds(11)
-            .case(case("RSA-2048 with chain", rsa.leak(), Some(BAR)))
-            .case(case("P-256 under RSA-2048", ec.leak(), None))
-            .run()
+        Comparison::new("signature", || {
+            self.agree().map_err(|error| error.to_string())
+        })
+        .rounds(11)
+        .case(case("RSA-2048 with chain", rsa.leak(), Some(BAR)))
+        .case(case("P-256 under RSA-2048", ec.leak(), None))
+        .run()
     }
 
     fn verify_ours(&self, header: &str, body: &[u8]) -> Option<Vec<u8>> {

@@ -8,7 +8,7 @@ use super::{
     structures::{IssuerAndSerial, KEY_ID, SEQUENCE, SignedDataBody, SignerInfoBody, body},
 };
 use crate::{
-    asn1::{Tlv, elements, read, time},
+    asn1::{RawSet, Tlv, elements, read, time},
     certificate::Certificate,
     digest::{DigestAlgorithm, digest},
     error::Error,
@@ -246,7 +246,10 @@ pub(crate) fn signed_digest(
 ) -> Result<Option<Vec<u8>>, Error> {
     let of_content = digest(algorithm, content)?;
     let Some(attributes) = attributes else {
-        return Ok(Some(of_content));
+        return match looks_like_attributes(content) {
+            true => Err(Error::malformed(WHAT, "signed attributes given as content")),
+            false => Ok(Some(of_content)),
+        };
     };
     if attributes::content_type(attributes)?.is_some_and(|claimed| !claimed.is(content_type)) {
         return Err(Error::malformed(
@@ -259,4 +262,10 @@ pub(crate) fn signed_digest(
     }
     let set = crate::asn1::tlv(0x31, attributes);
     Ok(Some(digest(algorithm, &set)?))
+}
+
+/// Whether a content is a SET of signed attributes: a signature over attributes could then be passed off as one over
+/// that content, by leaving the attributes out.
+fn looks_like_attributes(content: &[u8]) -> bool {
+    read::<RawSet<'_>>(WHAT, content).is_ok_and(|set| attributes::message_digest(set.0).is_ok())
 }

@@ -112,7 +112,7 @@ fn broken_encodings_have_typed_errors() {
         // An end-of-contents that lies half outside of its parent.
         (
             &[0x30, 3, 0x30, 0x80, 0, 0, 0],
-            BerError::Broken { offset: 4 },
+            BerError::Broken { offset: 6 },
         ),
         // A string in parts of another kind.
         (&[0x24, 3, 2, 1, 5], BerError::Broken { offset: 2 }),

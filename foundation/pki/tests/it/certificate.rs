@@ -134,6 +134,25 @@ fn odd_certificates_of_old_authorities_are_read() {
 }
 
 #[test]
+fn an_issuer_with_a_name_in_a_rare_string_type_is_copied_byte_for_byte() {
+    // A UniversalString (28), and a name that is no name at all.
+    let attribute = b"\x31\x0d\x30\x0b\x06\x03\x55\x04\x03\x1c\x04\0\0\0a";
+    let universal = [&[0x30, attribute.len() as u8], &attribute[..]].concat();
+    let name = Name::from_der(&universal).unwrap();
+    assert_eq!(name.common_name().as_deref(), Some("a"));
+    let key = PrivateKey::generate(KeySpec::P256).unwrap();
+    let issuer = CertificateBuilder::new(name, key.public_key())
+        .validity(now(), now() + days(1))
+        .ca(None)
+        .self_signed(&key)
+        .unwrap();
+    let issued = builder("x", &key).sign(&issuer, &key).unwrap();
+    assert_eq!(issued.issuer().to_der(), universal);
+    let chain = Anchors::new(std::slice::from_ref(&issuer)).unwrap();
+    chain.verify(&issued, &[], now()).unwrap().trusted.unwrap();
+}
+
+#[test]
 fn what_is_no_certificate_is_a_typed_error() {
     let der = Pki::get().root.certificate.to_der();
     for cut in 0..der.len() {

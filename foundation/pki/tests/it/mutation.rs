@@ -29,14 +29,14 @@ fn no_flipped_byte_of_a_signed_message_verifies_with_other_content() {
     let roots = [pki.root.certificate.clone()];
     let bytes = signed();
     for at in 0..bytes.len() {
-        for flip in [0x01, 0x20, 0x80, 0xff] {
+        for flip in [0x01, 0xa0] {
             let mut altered = bytes.clone();
             altered[at] ^= flip;
             let Ok(message) = SignedData::parse(&altered, &Limits::default()) else {
                 continue;
             };
             let signer = message.signers().first();
-            if !signer.is_some_and(|signer| message.verify_signature(signer, None).is_ok()) {
+            if signer.is_none_or(|signer| message.verify_signature(signer, None).is_err()) {
                 continue;
             }
             let Ok(found) = message.verify_one(&Verify::new(&roots, now())) else {

@@ -212,6 +212,39 @@ fn unsorted_signed_attributes_are_verified_as_they_were_sent() {
         .unwrap();
 }
 
+/// Leaving out the signed attributes turns them into the content.
+#[test]
+fn a_signature_over_attributes_is_none_over_a_content_that_looks_like_them() {
+    let device = Pki::get().rsa_device();
+    let attributes = {
+        let attribute = |kind: Oid, value: &[u8]| {
+            let kind = kind.as_bytes();
+            let inside = [
+                &[6, kind.len() as u8],
+                kind,
+                &[0x31, value.len() as u8],
+                value,
+            ]
+            .concat();
+            [&[0x30, inside.len() as u8], &inside[..]].concat()
+        };
+        let digest = mdm_pki::digest(DigestAlgorithm::Sha256, CONTENT).unwrap();
+        attribute(oid::MESSAGE_DIGEST, &[&[4, 32], &digest[..]].concat())
+    };
+    let content = [&[0x31, attributes.len() as u8], &attributes[..]].concat();
+    let forged = SignedDataBuilder::new(&content)
+        .signer(&device.certificate, DigestAlgorithm::Sha256)
+        .without_signed_attributes()
+        .sign(&device.key)
+        .unwrap();
+    let message = parse(&forged);
+    assert!(
+        message
+            .verify_signature(&message.signers()[0], None)
+            .is_err()
+    );
+}
+
 #[test]
 fn the_key_must_be_the_signers() {
     let pki = Pki::get();

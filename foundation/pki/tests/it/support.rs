@@ -1,7 +1,7 @@
 //! A small authority and the `openssl` program as peer.
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::OnceLock,
 };
@@ -12,28 +12,28 @@ use mdm_pki::{
 };
 use tempfile::TempDir;
 
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     // The program checks validity against the machine's clock.
     static NOW: OnceLock<DateTime<Utc>> = OnceLock::new();
     *NOW.get_or_init(Utc::now)
 }
 
-pub fn days(count: i64) -> TimeDelta {
+pub(crate) fn days(count: i64) -> TimeDelta {
     TimeDelta::days(count)
 }
 
 /// A root, an authority below it, and who they issue to.
-pub struct Pki {
-    pub root: Identity,
-    pub issuing: Identity,
+pub(crate) struct Pki {
+    pub(crate) root: Identity,
+    pub(crate) issuing: Identity,
 }
 
-pub fn builder(name: &str, key: &PrivateKey) -> CertificateBuilder {
+pub(crate) fn builder(name: &str, key: &PrivateKey) -> CertificateBuilder {
     CertificateBuilder::new(Name::from_common_name(name), key.public_key())
         .validity(now() - days(1), now() + days(30))
 }
 
-pub fn authority(name: &str, spec: KeySpec, issuer: Option<&Identity>) -> Identity {
+pub(crate) fn authority(name: &str, spec: KeySpec, issuer: Option<&Identity>) -> Identity {
     let key = PrivateKey::generate(spec).unwrap();
     let builder = builder(name, &key)
         .ca(None)
@@ -45,7 +45,7 @@ pub fn authority(name: &str, spec: KeySpec, issuer: Option<&Identity>) -> Identi
     Identity::new(certificate.unwrap(), Vec::new(), key).unwrap()
 }
 
-pub fn device(name: &str, spec: KeySpec, issuer: &Identity) -> Identity {
+pub(crate) fn device(name: &str, spec: KeySpec, issuer: &Identity) -> Identity {
     let key = PrivateKey::generate(spec).unwrap();
     let certificate = builder(name, &key)
         .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
@@ -56,7 +56,7 @@ pub fn device(name: &str, spec: KeySpec, issuer: &Identity) -> Identity {
 }
 
 impl Pki {
-    pub fn get() -> &'static Self {
+    pub(crate) fn get() -> &'static Self {
         static PKI: OnceLock<Pki> = OnceLock::new();
         PKI.get_or_init(|| {
             let root = authority("Test Root", KeySpec::Rsa2048, None);
@@ -66,26 +66,26 @@ impl Pki {
     }
 
     /// A device with an RSA key directly under the root.
-    pub fn rsa_device(&self) -> &'static Identity {
+    pub(crate) fn rsa_device(&self) -> &'static Identity {
         static DEVICE: OnceLock<Identity> = OnceLock::new();
         DEVICE.get_or_init(|| device("rsa device", KeySpec::Rsa2048, &self.root))
     }
 
     /// A device with an EC key under the issuing authority.
-    pub fn ec_device(&self) -> &'static Identity {
+    pub(crate) fn ec_device(&self) -> &'static Identity {
         static DEVICE: OnceLock<Identity> = OnceLock::new();
         DEVICE.get_or_init(|| device("ec device", KeySpec::P256, &self.issuing))
     }
 }
 
 /// The `openssl` program in a folder of its own.
-pub struct Openssl {
+pub(crate) struct Openssl {
     folder: TempDir,
 }
 
 impl Openssl {
     /// `None`, said aloud, where the program is missing; a failure where peers are required.
-    pub fn find(test: &str) -> Option<Self> {
+    pub(crate) fn find(test: &str) -> Option<Self> {
         let found = Command::new("openssl")
             .arg("version")
             .stdout(Stdio::null())
@@ -99,22 +99,22 @@ impl Openssl {
         None
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
     }
 
     /// Runs with arguments split at spaces in the folder; standard output, or standard error.
-    pub fn run(&self, line: &str) -> Result<Vec<u8>, String> {
+    pub(crate) fn run(&self, line: &str) -> Result<Vec<u8>, String> {
         let output = Command::new("openssl")
             .args(line.split_whitespace())
             .current_dir(self.folder.path())
@@ -129,12 +129,12 @@ impl Openssl {
     }
 
     /// As [`Self::run`]; it must succeed.
-    pub fn ok(&self, line: &str) -> Vec<u8> {
+    pub(crate) fn ok(&self, line: &str) -> Vec<u8> {
         self.run(line)
             .unwrap_or_else(|error| panic!("openssl {line}: {error}"))
     }
 
-    pub fn write_identity(&self, name: &str, identity: &Identity) {
+    pub(crate) fn write_identity(&self, name: &str, identity: &Identity) {
         self.write(&format!("{name}.crt"), identity.certificate.to_pem());
         self.write(
             &format!("{name}.key"),
@@ -142,7 +142,7 @@ impl Openssl {
         );
     }
 
-    pub fn write_roots(&self, certificates: &[&Certificate]) {
+    pub(crate) fn write_roots(&self, certificates: &[&Certificate]) {
         let pem: String = certificates
             .iter()
             .map(|certificate| certificate.to_pem())
@@ -151,17 +151,13 @@ impl Openssl {
     }
 
     /// Whether the legacy provider can be loaded by the program.
-    pub fn has_legacy(&self) -> bool {
+    pub(crate) fn has_legacy(&self) -> bool {
         self.run("list -providers -provider legacy").is_ok()
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }
 
 /// Says that a test is skipped, and fails it where peers are required.
-pub fn skip(test: &str, reason: &str) {
+pub(crate) fn skip(test: &str, reason: &str) {
     eprintln!("skipped: {test}: {reason}");
     assert!(
         std::env::var_os("REQUIRE_PEERS").is_none_or(|value| value != "1"),
