@@ -3,8 +3,8 @@
 //! Both sides are plain values in, plain values out. The [`Server`] turns an HTTP request into an HTTP
 //! response and holds no socket; the [`Client`] works over any
 //! [`HttpTransport`](mdm_transport::HttpTransport), and its requests can be sent without it. Of the
-//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq, which is all that
-//! Apple's client sends, renewals included.
+//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq: all that Apple's client
+//! sends, renewals included, to a server that never lets it wait.
 //!
 //! | Module | What lives there |
 //! |---|---|

@@ -1,6 +1,7 @@
 //! What outlives a request: challenges and issued certificates, behind one trait, so that
 //! granting a certificate and spending its challenge can be one step.
 
+pub mod contract;
 mod memory;
 
 use std::{error, fmt, sync::Arc};
@@ -18,7 +19,8 @@ use crate::{attributes::TransactionId, challenge::Bound};
 /// Where challenges and certificates are kept.
 ///
 /// A store decides nothing: it keeps what it is given, and its [`commit`](Store::commit) is one
-/// atomic step. The rules live in [`challenge`](crate::challenge).
+/// atomic step. The rules live in [`challenge`](crate::challenge). [`contract::check`] tells whether a
+/// store of one's own does what it must.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
     /// Keeps a fresh challenge.

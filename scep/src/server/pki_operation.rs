@@ -116,7 +116,10 @@ impl Server {
         }
         let envelope = message.open_envelope().map_err(|_| Refusal::Envelope)?;
         let cipher = self.check_cipher(envelope.cipher().ok())?;
-        let policy = DecryptPolicy::with(|policy| policy.triple_des = self.policy.triple_des);
+        let policy = DecryptPolicy::with(|policy| {
+            policy.triple_des = self.policy.triple_des;
+            policy.recipient = Some(self.responder.certificate().clone());
+        });
         let csr = match envelope
             .decrypt_with(self.responder.decrypter(), &policy)
             .await

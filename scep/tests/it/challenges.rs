@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use mdm_core::{Clock as _, Secret};
-use mdm_pki::Name;
+use mdm_pki::{Certificate, Name};
 use mdm_scep::{
-    Bound, Error, FailInfo, MemoryStore, Nonce, OneTime, PkiStatus, Store as _, TransactionId,
+    Bound, Error, FailInfo, MemoryStore, Nonce, OneTime, PkiStatus, Store, TransactionId,
     challenge::{ChallengeRefusal, Verdict},
-    store::{ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId, StoreError},
+    store::{ChallengeId, ChallengeRecord, Committed, Grant, Issuance, StoreError, contract},
 };
 
 use crate::world::{Fixed, OTHER_KEY, Setup, World, csr, rsa_key, self_signed, start};
@@ -221,58 +223,70 @@ async fn fifty_parallel_requests_for_one_challenge_end_in_one_certificate() {
 }
 
 #[tokio::test]
-async fn the_store_settles_a_race_between_nodes() {
+async fn the_memory_store_holds_to_the_contract() {
+    contract::check(&MemoryStore::new()).await.unwrap();
+}
+
+/// Keeps two books that know nothing of each other.
+#[derive(Debug, Default)]
+struct TwoBooks(MemoryStore, MemoryStore);
+
+#[async_trait]
+impl Store for TwoBooks {
+    async fn insert_challenge(
+        &self,
+        id: ChallengeId,
+        record: ChallengeRecord,
+    ) -> Result<(), StoreError> {
+        self.0.insert_challenge(id, record).await
+    }
+
+    async fn challenge(&self, id: &ChallengeId) -> Result<Option<ChallengeRecord>, StoreError> {
+        self.0.challenge(id).await
+    }
+
+    async fn forget_challenges(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        self.0.forget_challenges(before).await
+    }
+
+    async fn commit(&self, mut issuance: Issuance) -> Result<Committed, StoreError> {
+        issuance.grant = Grant::elsewhere(issuance.grant.label());
+        self.1.commit(issuance).await
+    }
+
+    async fn certificate(&self, serial: &[u8]) -> Result<Option<Certificate>, StoreError> {
+        self.1.certificate(serial).await
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_spend_with_the_commit_breaks_the_contract() {
+    let broken = contract::check(&TwoBooks::default()).await.unwrap_err();
+    assert!(
+        broken.to_string().contains("spends the challenge"),
+        "{broken}"
+    );
+}
+
+#[tokio::test]
+async fn an_authority_with_another_store_than_its_challenges_issues_nothing() {
     let world = World::new();
-    let certificate = |number| self_signed(&rsa_key(number), "leaf");
-    let id = ChallengeId::of("c").unwrap();
-    let grant = Grant::challenge(id, "device 7");
-    let record = ChallengeRecord::new(
-        "device 7",
-        start(),
-        start() + chrono::TimeDelta::minutes(15),
-    );
-    world.store.insert_challenge(id, record).await.unwrap();
-    let request = |text| RequestId::of(&TransactionId::new(text).unwrap(), b"csr").unwrap();
-    let commit = |certificate, text| {
-        world.store.commit(Issuance::new(
-            certificate,
-            grant.clone(),
-            request(text),
-            start(),
-        ))
-    };
-    let first = certificate(OTHER_KEY);
-    assert!(matches!(
-        commit(first.clone(), "a").await,
-        Ok(Committed::Stored)
-    ));
-    let again = commit(certificate(OTHER_KEY), "a").await.unwrap();
-    assert!(matches!(again, Committed::Repeated(earlier) if earlier == first));
-    assert!(matches!(
-        commit(certificate(OTHER_KEY), "b").await,
-        Ok(Committed::Conflict)
-    ));
-    assert_eq!(world.store.issued(), 1);
-    assert_eq!(
-        world.store.certificate(first.serial()).await.unwrap(),
-        Some(first.clone())
-    );
-    // A challenge that this store never had spends nothing.
-    let foreign = Issuance::new(
-        certificate(OTHER_KEY),
-        Grant::challenge(ChallengeId::of("d").unwrap(), "x"),
-        request("a"),
-        start(),
-    );
-    assert!(matches!(
-        world.store.commit(foreign).await,
-        Ok(Committed::Conflict)
-    ));
-    let same_serial = Issuance::new(first, Grant::elsewhere("x"), request("z"), start());
-    assert!(matches!(
-        world.store.commit(same_serial).await,
-        Err(StoreError::Exists)
-    ));
+    let stranger = OneTime::new(Arc::new(MemoryStore::new()));
+    let challenge = stranger
+        .issue("device 7", Bound::default(), world.clock.now())
+        .await
+        .unwrap();
+    world
+        .refused(&world.request(&challenge), FailInfo::BadRequest)
+        .await;
+    let world = World::with(Setup {
+        verifier: Some(Arc::new(stranger)),
+        ..Setup::default()
+    });
+    world
+        .refused(&world.request(&challenge), FailInfo::BadRequest)
+        .await;
+    assert!(world.events.last().contains("at the same time"));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod certmonger;
 mod challenges;
 mod client;
 mod enrol;

@@ -8,10 +8,17 @@ use std::{
 
 use mdm_core::Secret;
 use mdm_pki::{CertificateRequest, cms::ContentCipher};
-use mdm_scep::{PkiMessage, attributes};
+use mdm_scep::{FailInfo, PkiMessage, Policy, attributes};
 use tempfile::TempDir;
 
 use crate::world::{CA_KEY, DEVICE_KEY, Raw, World, rsa_key};
+
+/// Says that a peer is missing, which is a failure where peers are required.
+pub(crate) fn missing(peer: &str) {
+    let required = std::env::var("REQUIRE_PEERS").as_deref() == Ok("1");
+    assert!(!required, "{peer} is missing");
+    eprintln!("skipped: {peer} is missing");
+}
 
 /// A folder with files for the `openssl` program.
 struct OpenSsl {
@@ -26,11 +33,7 @@ impl OpenSsl {
                 folder: tempfile::tempdir().unwrap(),
             });
         }
-        assert!(
-            std::env::var("REQUIRE_PEERS").as_deref() != Ok("1"),
-            "the openssl program is missing"
-        );
-        eprintln!("skipped: the openssl program is missing");
+        missing("the openssl program");
         None
     }
 
@@ -198,11 +201,8 @@ async fn openssl_finds_the_attributes_of_a_refusal_and_no_content() {
         attributes::RECIPIENT_NONCE,
         attributes::FAIL_INFO_TEXT,
     ] {
-        let short = match oid.to_string().as_str() {
-            "1.3.6.1.5.5.7.24.1" => "1.3.6.1.5.5.7.24.1".to_owned(),
-            dotted => dotted.to_owned(),
-        };
-        assert!(dump.contains(&short), "{short} is missing in\n{dump}");
+        let dotted = oid.to_string();
+        assert!(dump.contains(&dotted), "{dotted} is missing in\n{dump}");
     }
     let printed = openssl.run(&[
         "cms",
@@ -254,7 +254,6 @@ async fn an_envelope_streamed_by_openssl_is_opened() {
 /// Policy alone decides over Triple DES; the answer never has it.
 #[tokio::test]
 async fn triple_des_is_read_by_policy_and_answered_in_aes() {
-    use mdm_scep::{FailInfo, Policy};
     let Some(openssl) = OpenSsl::find() else {
         return;
     };
@@ -291,7 +290,50 @@ async fn triple_des_is_read_by_policy_and_answered_in_aes() {
     }
 }
 
-/// The recorder's other direction: what our reader makes of what our writer made, after a detour.
+/// What micromdm's client sends, whatever the server lists.
+#[tokio::test]
+async fn single_des_is_refused_by_name_whatever_the_policy() {
+    let Some(openssl) = OpenSsl::find() else {
+        return;
+    };
+    let legacy = Command::new("openssl")
+        .args(["list", "-providers", "-provider", "legacy"])
+        .output();
+    if !legacy.is_ok_and(|output| output.status.success()) {
+        return missing("openssl's legacy provider");
+    }
+    let world = World::with(crate::world::Setup {
+        policy: Policy::default().with(|policy| policy.triple_des = true),
+        ..Default::default()
+    });
+    let challenge = world.challenge().await;
+    let raw = world.request(&challenge);
+    let csr = openssl.file("csr.der", &raw.content);
+    let root = openssl.file("root.pem", world.root.to_pem().as_bytes());
+    let envelope = openssl.run(&[
+        "cms",
+        "-encrypt",
+        "-binary",
+        "-outform",
+        "DER",
+        "-des",
+        "-provider",
+        "legacy",
+        "-provider",
+        "default",
+        "-in",
+        text(&csr),
+        text(&root),
+    ]);
+    let raw = raw.with(|raw| raw.envelope = Some(envelope));
+    world.refused(&raw, FailInfo::BadAlg).await;
+    assert_eq!(
+        world.events.last(),
+        "refused: the algorithm is not allowed: DesCbc"
+    );
+}
+
+/// What our reader makes of our writer's message after a detour.
 #[test]
 fn a_message_signed_by_us_survives_openssls_own_writer() {
     let Some(openssl) = OpenSsl::find() else {

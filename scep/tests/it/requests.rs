@@ -167,7 +167,7 @@ fn with_cipher(envelope: &[u8], oid: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn single_des_triple_des_and_unknown_ciphers_are_refused_by_name() {
+async fn unknown_ciphers_are_refused_with_bad_alg() {
     let world = World::new();
     let challenge = world.challenge().await;
     let raw = world.request(&challenge);
@@ -401,6 +401,26 @@ async fn an_envelope_by_oaep_is_opened() {
             .cipher(ContentCipher::Aes256Cbc)
             .key_transport(transport)
             .recipient(&raw.recipient)
+            .encrypt()
+            .unwrap();
+        let raw = raw.with(|raw| raw.envelope = Some(envelope));
+        world.ask(raw.build()).await.certificates(&raw.key);
+    }
+}
+
+#[tokio::test]
+async fn the_responder_is_found_among_several_recipients() {
+    let world = World::new();
+    let other = self_signed(&rsa_key(OTHER_KEY), "other");
+    for recipients in [[&other, &world.responder], [&world.responder, &other]] {
+        let challenge = world.challenge().await;
+        let raw = world.request(&challenge);
+        let envelope = recipients
+            .into_iter()
+            .fold(
+                EnvelopedDataBuilder::new(&raw.content).cipher(ContentCipher::Aes128Cbc),
+                EnvelopedDataBuilder::recipient,
+            )
             .encrypt()
             .unwrap();
         let raw = raw.with(|raw| raw.envelope = Some(envelope));

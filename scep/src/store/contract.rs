@@ -1,0 +1,182 @@
+//! What every store must do, as a check that any of them can be put to.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use mdm_pki::{Certificate, CertificateBuilder, KeySpec, Name, PrivateKey};
+
+use super::{
+    ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId, Store, StoreError,
+};
+use crate::{attributes::TransactionId, challenge::Bound, error::Error};
+
+/// Puts an empty store through the rules of [`Store`].
+///
+/// # Errors
+/// [`Broken`] with the first rule that does not hold.
+pub async fn check(store: &dyn Store) -> Result<(), Broken> {
+    let now = DateTime::UNIX_EPOCH;
+    challenges_are_kept(store, now).await?;
+    one_commit_wins(store, now).await?;
+    other_grants_spend_nothing(store, now).await?;
+    expired_challenges_are_forgotten(store, now).await
+}
+
+/// A rule of [`Store`] that does not hold.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("a store must hold to this: {0}")]
+pub struct Broken(String);
+
+impl Broken {
+    fn new(rule: impl fmt::Display) -> Self {
+        Self(rule.to_string())
+    }
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<StoreError> for Broken {
+    fn from(error: StoreError) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<mdm_pki::Error> for Broken {
+    fn from(error: mdm_pki::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+fn rule(holds: bool, rule: &'static str) -> Result<(), Broken> {
+    holds.then_some(()).ok_or_else(|| Broken::new(rule))
+}
+
+fn record(now: DateTime<Utc>) -> ChallengeRecord {
+    let mut record = ChallengeRecord::new("device 7", now, now + TimeDelta::minutes(15));
+    record.bound = Bound::common_name("device 7");
+    record
+}
+
+fn leaf(now: DateTime<Utc>) -> Result<Certificate, Broken> {
+    let key = PrivateKey::generate(KeySpec::P256)?;
+    let certificate = CertificateBuilder::new(Name::from_common_name("leaf"), key.public_key())
+        .validity(now, now + TimeDelta::days(1))
+        .self_signed(&key)?;
+    Ok(certificate)
+}
+
+fn request(name: &str) -> Result<RequestId, Broken> {
+    Ok(RequestId::of(&TransactionId::new(name)?, b"csr")?)
+}
+
+async fn challenges_are_kept(store: &dyn Store, now: DateTime<Utc>) -> Result<(), Broken> {
+    let id = ChallengeId::of("kept")?;
+    let unknown = store.challenge(&id).await?.is_none();
+    rule(unknown, "an unknown challenge is none")?;
+    store.insert_challenge(id, record(now)).await?;
+    let kept = store.challenge(&id).await?.is_some_and(|found| {
+        let given = record(now);
+        found.label == given.label
+            && found.bound == given.bound
+            && found.issued_at == given.issued_at
+            && found.expires_at == given.expires_at
+            && found.spent.is_none()
+    });
+    rule(kept, "a challenge is kept with all that is known of it")?;
+    let again = store.insert_challenge(id, record(now)).await;
+    rule(
+        matches!(again, Err(StoreError::Exists)),
+        "a challenge is not overwritten",
+    )
+}
+
+async fn one_commit_wins(store: &dyn Store, now: DateTime<Utc>) -> Result<(), Broken> {
+    let id = ChallengeId::of("spent")?;
+    store.insert_challenge(id, record(now)).await?;
+    let grant = Grant::challenge(id, "device 7");
+    let commit = |certificate, request| {
+        store.commit(Issuance::new(certificate, grant.clone(), request, now))
+    };
+    let (first, late, rival) = (leaf(now)?, leaf(now)?, leaf(now)?);
+    let stored = commit(first.clone(), request("a")?).await?;
+    rule(
+        matches!(stored, Committed::Stored),
+        "the first commit is stored",
+    )?;
+    let found = store.certificate(first.serial()).await?;
+    rule(
+        found.as_ref() == Some(&first),
+        "a stored certificate is found by its serial number",
+    )?;
+    let spent = store.challenge(&id).await?.and_then(|record| record.spent);
+    let a = request("a")?;
+    rule(
+        spent.is_some_and(|spent| spent.request == a && spent.certificate == first),
+        "the commit spends the challenge for its request and certificate",
+    )?;
+    let repeated = commit(late.clone(), request("a")?).await?;
+    rule(
+        matches!(repeated, Committed::Repeated(earlier) if earlier == first),
+        "the same request gets the first certificate",
+    )?;
+    let conflict = commit(rival.clone(), request("b")?).await?;
+    rule(
+        matches!(conflict, Committed::Conflict),
+        "another request gets nothing",
+    )?;
+    let left_out = store.certificate(late.serial()).await?.is_none()
+        && store.certificate(rival.serial()).await?.is_none();
+    rule(left_out, "a certificate that lost is not kept")
+}
+
+async fn other_grants_spend_nothing(store: &dyn Store, now: DateTime<Utc>) -> Result<(), Broken> {
+    let foreign = Grant::challenge(ChallengeId::of("never issued")?, "x");
+    let commit = store
+        .commit(Issuance::new(leaf(now)?, foreign, request("a")?, now))
+        .await?;
+    rule(
+        matches!(commit, Committed::Conflict),
+        "a challenge that the store never had grants nothing",
+    )?;
+    let certificate = leaf(now)?;
+    let issuance = || {
+        Ok::<_, Broken>(Issuance::new(
+            certificate.clone(),
+            Grant::elsewhere("x"),
+            request("a")?,
+            now,
+        ))
+    };
+    let stored = store.commit(issuance()?).await?;
+    rule(
+        matches!(stored, Committed::Stored),
+        "a certificate granted elsewhere is stored",
+    )?;
+    let twice = store.commit(issuance()?).await;
+    rule(
+        matches!(twice, Err(StoreError::Exists)),
+        "a serial number is taken once",
+    )
+}
+
+async fn expired_challenges_are_forgotten(
+    store: &dyn Store,
+    now: DateTime<Utc>,
+) -> Result<(), Broken> {
+    let expiry = record(now).expires_at;
+    let none = store.forget_challenges(expiry).await?;
+    rule(
+        none == 0,
+        "a challenge that expires at the given time is kept",
+    )?;
+    let both = store
+        .forget_challenges(expiry + TimeDelta::seconds(1))
+        .await?;
+    rule(both == 2, "challenges that expired before are forgotten")?;
+    let gone = store.challenge(&ChallengeId::of("kept")?).await?.is_none();
+    rule(gone, "a forgotten challenge is unknown")
+}
