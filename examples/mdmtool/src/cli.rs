@@ -1,0 +1,124 @@
+//! The commands and their options.
+
+use std::path::PathBuf;
+
+use ade_client::{ServerToken, TokenKeyPair};
+use chrono::Utc;
+use clap::{Args, Parser, Subcommand};
+use mdmtool::{Error, Options, decode, input};
+
+/// Tells what an Apple-MDM document is and says.
+#[derive(Debug, Parser)]
+#[command(name = "mdmtool", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print what a file is, and what it says, as JSON.
+    Decode(Decode),
+    /// Mind the keys and tokens of automated device enrolment.
+    #[command(subcommand)]
+    Ade(Ade),
+}
+
+#[derive(Debug, Args)]
+struct Decode {
+    /// The file, or - for standard input.
+    file: PathBuf,
+    /// What the file is, where its content cannot tell: KIND or KIND/NAME, such as
+    /// response/RestartDevice.
+    #[arg(long = "as", value_name = "KIND/NAME")]
+    as_kind: Option<String>,
+    /// The private key, PEM or DER, to open what is encrypted.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The longest file that is read, in bytes.
+    #[arg(long, value_name = "N", default_value_t = Options::default().limit)]
+    max_bytes: usize,
+}
+
+#[derive(Debug, Subcommand)]
+enum Ade {
+    /// Make a key pair, whose certificate is uploaded to get a server token.
+    Keygen(Keygen),
+    /// Decrypt a server token and print it as JSON, secrets included.
+    Token(Token),
+}
+
+#[derive(Debug, Args)]
+struct Keygen {
+    /// The folder for ade-key.pem and ade-cert.pem.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// Where the private key goes instead.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Where the certificate goes instead.
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// The name in the certificate.
+    #[arg(long, value_name = "NAME", default_value = "mdm-server")]
+    name: String,
+}
+
+#[derive(Debug, Args)]
+struct Token {
+    /// The token as downloaded, or - for standard input.
+    file: PathBuf,
+    /// The private key whose certificate was uploaded.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+impl Cli {
+    /// Runs the command and returns what goes to standard output.
+    pub(crate) fn run(self) -> Result<String, Error> {
+        match self.command {
+            Command::Decode(decode) => decode.run(),
+            Command::Ade(Ade::Keygen(keygen)) => keygen.run(),
+            Command::Ade(Ade::Token(token)) => token.run(),
+        }
+    }
+}
+
+impl Decode {
+    fn run(self) -> Result<String, Error> {
+        let as_kind = self.as_kind.as_deref().map(str::parse).transpose()?;
+        let key = self.key.as_deref().map(input::read_key).transpose()?;
+        let bytes = input::read(&self.file, self.max_bytes)?;
+        let options = Options::default().with(|options| {
+            options.limit = self.max_bytes;
+            options.key = key;
+            options.as_kind = as_kind;
+        });
+        let document = decode(&bytes, &options)?;
+        Ok(serde_json::to_string_pretty(&document)?)
+    }
+}
+
+impl Keygen {
+    fn run(self) -> Result<String, Error> {
+        let pair = TokenKeyPair::generate(&self.name, Utc::now())?;
+        let key = self.key.unwrap_or_else(|| self.out.join("ade-key.pem"));
+        let cert = self.cert.unwrap_or_else(|| self.out.join("ade-cert.pem"));
+        input::write_new(&key, pair.private_key_pem()?.as_bytes())?;
+        input::write_new(&cert, pair.certificate_pem().as_bytes())?;
+        let made = serde_json::json!({
+            "key": key.display().to_string(),
+            "certificate": cert.display().to_string(),
+        });
+        Ok(serde_json::to_string_pretty(&made)?)
+    }
+}
+
+impl Token {
+    fn run(self) -> Result<String, Error> {
+        let key = input::read_key(&self.key)?;
+        let file = input::read(&self.file, ade_client::token::MAX_TOKEN_BYTES)?;
+        let token = ServerToken::open(&file, &key)?;
+        Ok(serde_json::to_string_pretty(&token)?)
+    }
+}

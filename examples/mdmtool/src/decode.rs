@@ -1,0 +1,178 @@
+//! Telling what a document is by its content, from the outside inwards.
+
+mod checkin;
+mod cms;
+mod command;
+mod container;
+mod ddm;
+mod profile;
+mod response;
+mod scep;
+mod token;
+
+use std::str::FromStr;
+
+use mdm_pki::PrivateKey;
+use mdm_plist::{Dictionary, Limits, Value};
+
+use self::container::Container;
+use crate::{
+    document::{Document, Kind},
+    error::Error,
+};
+
+/// What the caller knows about a document beforehand.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The longest document that is read, in bytes. Default: 64 MiB.
+    pub limit: usize,
+    /// The key to open what is encrypted.
+    pub key: Option<PrivateKey>,
+    /// What the document is, where its content does not tell.
+    pub as_kind: Option<As>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limit: 64 * 1024 * 1024,
+            key: None,
+            as_kind: None,
+        }
+    }
+}
+
+impl Options {
+    /// Changes some of them.
+    #[must_use]
+    pub fn with(mut self, set: impl FnOnce(&mut Self)) -> Self {
+        set(&mut self);
+        self
+    }
+
+    fn plist_limits(&self) -> Limits {
+        Limits::default().with(|limits| limits.bytes = self.limit)
+    }
+
+    fn cms_limits(&self) -> mdm_pki::cms::Limits {
+        mdm_pki::cms::Limits::with(|limits| limits.bytes = self.limit)
+    }
+
+    /// The type that the caller names for documents of this kind.
+    fn name_for(&self, kind: Kind) -> Option<&str> {
+        let named = self.as_kind.as_ref().filter(|named| named.kind == kind)?;
+        named.name.as_deref()
+    }
+}
+
+/// What a document is: `KIND` or `KIND/NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct As {
+    /// The kind.
+    pub kind: Kind,
+    /// The type within the kind.
+    pub name: Option<String>,
+}
+
+impl FromStr for As {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (kind, name) = match text.split_once('/') {
+            Some((kind, name)) => (kind, Some(name)),
+            None => (text, None),
+        };
+        Ok(Self {
+            kind: kind.parse()?,
+            name: name.filter(|name| !name.is_empty()).map(str::to_owned),
+        })
+    }
+}
+
+/// Tells what a document is, and what it says.
+///
+/// # Errors
+/// [`Error`] for what cannot be read, is over a limit, or is none of the documents of MDM.
+pub fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error> {
+    if bytes.len() > options.limit {
+        return Err(Error::TooLarge {
+            limit: options.limit,
+        });
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err(Error::Empty);
+    }
+    match container::open(bytes, options)? {
+        Container::Plist(document) => plist(document, options),
+        Container::Json(value) => json(value, options),
+        Container::Cms(message) => cms::decode(&message, options),
+    }
+}
+
+/// A property list: which document is it?
+fn plist(document: Dictionary, options: &Options) -> Result<Document, Error> {
+    let kind = match &options.as_kind {
+        Some(named) => named.kind,
+        None => kind_of(&document).ok_or_else(|| unknown(&document))?,
+    };
+    match kind {
+        Kind::Checkin => checkin::decode(document, options),
+        Kind::Profile => profile::decode(document),
+        Kind::Command => command::decode(document, options),
+        Kind::Response => response::decode(document, options),
+        other => Err(Error::NotAs {
+            kind: other.as_str(),
+            problem: "it is a property list".to_owned(),
+        }),
+    }
+}
+
+fn kind_of(document: &Dictionary) -> Option<Kind> {
+    let text = |key| document.get(key).and_then(Value::as_string);
+    let has = |key| document.contains_key(key);
+    if text("MessageType").is_some() {
+        Some(Kind::Checkin)
+    } else if profile::is_one(document) {
+        Some(Kind::Profile)
+    } else if document
+        .get("Command")
+        .is_some_and(|c| c.as_dictionary().is_some())
+        || (has("RequestType") && !has("Status"))
+    {
+        Some(Kind::Command)
+    } else if text("Status").is_some() {
+        Some(Kind::Response)
+    } else if checkin::is_machine_info(document) {
+        Some(Kind::Checkin)
+    } else if profile::is_bare_payload(document) {
+        Some(Kind::Profile)
+    } else {
+        None
+    }
+}
+
+fn unknown(document: &Dictionary) -> Error {
+    let keys: Vec<&str> = document.keys().map(String::as_str).take(8).collect();
+    Error::Unknown(format!(
+        "a property list, but no document of MDM; its keys begin with: {}",
+        keys.join(", ")
+    ))
+}
+
+/// JSON: which document is it?
+fn json(value: serde_json::Value, options: &Options) -> Result<Document, Error> {
+    match options.as_kind.as_ref().map(|named| named.kind) {
+        Some(Kind::AdeToken) => token::from_json(value),
+        Some(kind @ (Kind::Declaration | Kind::StatusReport)) => {
+            ddm::decode_as(value, kind, options.name_for(kind))
+        }
+        Some(other) => Err(Error::NotAs {
+            kind: other.as_str(),
+            problem: "it is JSON".to_owned(),
+        }),
+        None if token::is_one(&value) => token::from_json(value),
+        None => ddm::decode(value),
+    }
+}

@@ -1,0 +1,87 @@
+//! Configuration profiles.
+
+use mdm_pki::Certificate;
+use mdm_plist::{Dictionary, Value};
+use mdm_profiles::{Profile, payload::RawPayload};
+use mdm_schema::{Finding, Rule, Severity, path};
+
+use crate::{
+    document::{Document, Kind},
+    error::Error,
+    json,
+};
+
+/// Whether it is a profile, or a profile lies under its only key.
+pub(super) fn is_one(document: &Dictionary) -> bool {
+    Profile::from_dictionary(document.clone()).is_ok()
+}
+
+/// Whether it is a payload without a profile around it.
+pub(super) fn is_bare_payload(document: &Dictionary) -> bool {
+    let text = |key| document.get(key).and_then(Value::as_string).is_some();
+    text("PayloadType") || (text("PayloadIdentifier") && text("PayloadUUID"))
+}
+
+pub(super) fn decode(document: Dictionary) -> Result<Document, Error> {
+    let body = json::dictionary(&document);
+    match Profile::from_dictionary(document.clone()) {
+        Ok((profile, findings)) => {
+            let mut told = Document::new(Kind::Profile, profile.payload_type(), body);
+            told.findings = findings;
+            told.findings.extend(profile.findings());
+            let unknown = told.findings.iter().filter(|f| f.rule == Rule::UnknownKey);
+            told.unknown_keys = unknown.map(|finding| finding.path.clone()).collect();
+            certificates(&profile, &mut told.findings);
+            Ok(told)
+        }
+        Err(_) if is_bare_payload(&document) => {
+            let payload_type = RawPayload::new(&document).payload_type();
+            let mut told = Document::new(Kind::Profile, payload_type, body);
+            told.findings.push(Finding::new(
+                "",
+                Rule::Misplaced,
+                Severity::Error,
+                "is a payload; it belongs into the PayloadContent of a profile",
+            ));
+            Ok(told)
+        }
+        Err(error) => Err(Error::NotAs {
+            kind: Kind::Profile.as_str(),
+            problem: error.to_string(),
+        }),
+    }
+}
+
+/// Payloads whose content is one certificate, or several in PEM.
+const CERTIFICATES: &[&str] = &[
+    "com.apple.security.root",
+    "com.apple.security.pkcs1",
+    "com.apple.security.pem",
+];
+
+fn certificates(profile: &Profile, findings: &mut Vec<Finding>) {
+    for (index, payload) in profile.payloads().enumerate() {
+        let is_certificate = payload
+            .payload_type()
+            .is_some_and(|payload_type| CERTIFICATES.contains(&payload_type));
+        if let (true, Some(Value::Data(bytes))) =
+            (is_certificate, payload.keys().get("PayloadContent"))
+        {
+            let at = path::join(&path::index("PayloadContent", index), "PayloadContent");
+            findings.extend(certificate_finding(&at, bytes));
+        }
+    }
+}
+
+/// What is wrong with bytes that should be a certificate, DER or PEM.
+pub(super) fn certificate_finding(at: &str, bytes: &[u8]) -> Option<Finding> {
+    let readable = Certificate::from_der(bytes).is_ok()
+        || Certificate::stack_from_pem(bytes).is_ok_and(|stack| !stack.is_empty());
+    let finding = Finding::new(
+        at,
+        Rule::Unreadable,
+        Severity::Warning,
+        "is no certificate that can be read",
+    );
+    (!readable).then_some(finding)
+}

@@ -1,0 +1,25 @@
+//! What `mdmtool` knows, for other tools to use: [`decode`] tells what a document is by its content.
+//!
+//! ```
+//! use mdmtool::{Kind, Options, decode};
+//!
+//! let report = br#"<plist version="1.0"><dict>
+//!     <key>Status</key><string>Acknowledged</string>
+//!     <key>CommandUUID</key><string>1</string>
+//!     <key>SecurityInfo</key><dict/>
+//! </dict></plist>"#;
+//! let document = decode(report, &Options::default())?;
+//! assert_eq!(document.kind, Kind::Response);
+//! assert_eq!(document.name.as_deref(), Some("SecurityInfo"));
+//! # Ok::<(), mdmtool::Error>(())
+//! ```
+
+mod decode;
+mod document;
+mod error;
+pub mod input;
+pub mod json;
+
+pub use decode::{As, Options, decode};
+pub use document::{Document, Kind};
+pub use error::{Error, one_line};
