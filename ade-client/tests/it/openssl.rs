@@ -1,6 +1,8 @@
 //! Both ways with OpenSSL on the command line: what it encrypts opens here, what the fake makes
 //! opens there.
 
+#![allow(clippy::print_stderr)]
+
 use std::process::Command;
 
 use super::*;

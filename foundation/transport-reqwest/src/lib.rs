@@ -4,7 +4,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`builder`] | [`ReqwestTransport::builder`]: roots, client identity, protocol, proxy |
-//! | [`error`] | from reqwest's errors to [`TransportErrorKind`](mdm_transport::TransportErrorKind) |
+//! | [`error`] | from reqwest's errors to [`TransportErrorKind`] |
 //!
 //! What holds for every exchange: no redirect is followed, no cookie kept, nothing decompressed;
 //! the request's [`SendLimits`] bound the body as it is read, whatever
