@@ -15,7 +15,7 @@ use serde::{
 };
 
 use crate::{
-    Error, ErrorKind, Segment, ValueKind,
+    Error, ErrorKind, Segment,
     reader::{Event, Reader},
 };
 
@@ -134,19 +134,6 @@ fn locate(error: Error, position: Option<usize>) -> Error {
     }
 }
 
-/// Methods that take one kind of value and refuse the rest with the visitor's own words.
-macro_rules! only {
-    ($($method:ident: $pattern:pat => $visit:expr;)*) => {$(
-        #[inline]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            match self.0.value()? {
-                $pattern => $visit(self, visitor),
-                other => Err(mismatch(&other, &visitor)),
-            }
-        }
-    )*};
-}
-
 impl<'de, R: Reader<'de>> de::Deserializer<'de> for ValueDeserializer<'_, R> {
     type Error = Error;
 
@@ -158,9 +145,20 @@ impl<'de, R: Reader<'de>> de::Deserializer<'de> for ValueDeserializer<'_, R> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64
     }
 
-    only! {
-        deserialize_seq: Event::Array => Self::array;
-        deserialize_map: Event::Dictionary => Self::dictionary;
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0.value()? {
+            Event::Array => self.array(visitor),
+            other => Err(mismatch(&other, &visitor)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.0.value()? {
+            Event::Dictionary => self.dictionary(visitor),
+            other => Err(mismatch(&other, &visitor)),
+        }
     }
 
     #[inline]
@@ -448,11 +446,5 @@ impl<'de, R: Reader<'de>> VariantAccess<'de> for Variant<'_, R> {
         visitor: V,
     ) -> Result<V::Value, Error> {
         de::Deserializer::deserialize_map(ValueDeserializer(self.0), visitor)
-    }
-}
-
-impl de::Expected for ValueKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
     }
 }

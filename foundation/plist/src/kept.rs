@@ -76,11 +76,13 @@ pub struct Rest(pub Dictionary);
 ///
 /// On writing, what the program changed in [`value`](Self::value) is applied to the dictionary as
 /// it was read, at every level: a changed key is replaced where it stood, a cleared one is taken
-/// out, a new one is added at the end, and everything else stays byte for byte what it was,
-/// including values that `T` knows but writes in another way. Elements of an array are followed by
+/// out, a new one is added at the end, and everything else stays the value it was, including what `T`
+/// knows but writes in another way. Elements of an array are followed by
 /// their place, or by equality where elements were added or removed.
 ///
-/// `T` has to write what it reads (derive both). The order of keys survives.
+/// `T` has to write what it reads (derive both). Where `T` does not fit, serde carries the error out
+/// as [`ErrorKind::Custom`] with the whole message, but for a missing key of its own;
+/// [`Kept::from_dictionary`] keeps kind and path.
 ///
 /// ```
 /// use mdm_plist::Kept;
