@@ -72,9 +72,9 @@ fn hex_digits(text: &str) -> String {
     let mut digits = String::with_capacity(32);
     for half in 0..2_u8 {
         // FNV-1a: spread is all that is asked of it.
-        let hash = text
-            .bytes()
-            .chain([half])
+        let hash = [half]
+            .into_iter()
+            .chain(text.bytes())
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
             });
