@@ -300,8 +300,12 @@ impl Writer {
 
     /// What was queued behind a transaction that could not begin would wait for the same in vain.
     fn refuse_queued(&mut self, first: Box<dyn Job>, error: &StoreError) {
-        first.refuse(error.clone());
+        // All are taken before one is answered: what comes after an answer deserves a new attempt.
+        let mut refused = vec![first];
         while let Ok(job) = self.jobs.try_recv() {
+            refused.push(job);
+        }
+        for job in refused {
             job.refuse(error.clone());
         }
     }

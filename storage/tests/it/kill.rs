@@ -1,9 +1,10 @@
 //! A process that is killed outright: what was answered stays, what was not leaves no trace.
 //!
-//! The victim is this test program itself, run again with a folder to work in.
+//! The victim is the test itself, run again in a process of its own with a file to work on.
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
@@ -15,7 +16,7 @@ use rusqlite::Connection;
 
 use crate::{fixture::*, scratch};
 
-/// Names the file to the victim; without it the victims' tests do nothing.
+/// Names the file to the victim: a test that finds it set is one.
 const FILE: &str = "MDM_STORAGE_VICTIM_FILE";
 
 /// What a victim says when something was answered to it.
@@ -34,13 +35,7 @@ struct Victim(Child);
 impl Victim {
     fn start(test: &str, path: &Path) -> (Self, impl Iterator<Item = String>) {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                test,
-                "--ignored",
-                "--nocapture",
-                "--test-threads=1",
-            ])
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(FILE, path)
             .stdout(Stdio::piped())
             .spawn()
@@ -65,12 +60,7 @@ impl Drop for Victim {
     }
 }
 
-#[ignore = "run by the test that kills it"]
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn victim_that_enqueues() {
-    let Some(path) = env::var_os(FILE) else {
-        return;
-    };
+async fn enqueue_for_ever(path: OsString) {
     let store = SqliteStore::open(path).await.unwrap();
     let mut tasks = Vec::new();
     for n in 0..4 {
@@ -88,12 +78,7 @@ async fn victim_that_enqueues() {
     }
 }
 
-#[ignore = "run by the test that kills it"]
-#[tokio::test]
-async fn victim_in_a_transaction() {
-    let Some(path) = env::var_os(FILE) else {
-        return;
-    };
+async fn stay_in_a_transaction(path: OsString) {
     let store = SqliteStore::open(&path).await.unwrap();
     let id = enroll(&store, 1).await;
     enqueue(&store, &id, "c-1", 10).await.unwrap();
@@ -124,10 +109,14 @@ async fn whole(path: &Path) -> SqliteStore {
     store
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_was_answered_before_the_kill_is_there_after_it() {
+    if let Some(path) = env::var_os(FILE) {
+        return enqueue_for_ever(path).await;
+    }
     let path = scratch::path();
-    let (mut victim, mut said) = Victim::start("kill::victim_that_enqueues", &path);
+    let test = "kill::what_was_answered_before_the_kill_is_there_after_it";
+    let (mut victim, mut said) = Victim::start(test, &path);
     let mut answered: Vec<_> = said.by_ref().take(300).collect();
     assert_eq!(answered.len(), 300);
     victim.kill();
@@ -155,8 +144,12 @@ async fn what_was_answered_before_the_kill_is_there_after_it() {
 
 #[tokio::test]
 async fn a_transaction_that_was_open_at_the_kill_leaves_no_trace_and_no_lock() {
+    if let Some(path) = env::var_os(FILE) {
+        return stay_in_a_transaction(path).await;
+    }
     let path = scratch::path();
-    let (mut victim, mut said) = Victim::start("kill::victim_in_a_transaction", &path);
+    let test = "kill::a_transaction_that_was_open_at_the_kill_leaves_no_trace_and_no_lock";
+    let (mut victim, mut said) = Victim::start(test, &path);
     assert_eq!(said.next().as_deref(), Some("in a transaction"));
     victim.kill();
 
