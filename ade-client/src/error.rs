@@ -80,7 +80,7 @@ impl Error {
             )
     }
 
-    /// Apple does not accept who we are: no session, or none of the above.
+    /// Apple does not accept who we are: 401, or 403 with `FORBIDDEN`, from any endpoint.
     pub fn is_unauthorized(&self) -> bool {
         self.api()
             .is_some_and(|error| error.status == StatusCode::UNAUTHORIZED || error.is_forbidden())

@@ -186,4 +186,23 @@ mod tests {
             assert!(base.endpoint(path, &[]).is_err(), "{path}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_a_panic_and_what_is_taken_is_a_base(
+            text in "(https?://)?[a-z@:/?#.\\[\\]0-9%é ]{0,30}",
+            path in "/?[a-z/?#% é]{0,10}",
+            value in ".{0,10}",
+        ) {
+            if let Ok(base) = BaseUrl::new(&text) {
+                let again = BaseUrl::new(&base.to_string());
+                proptest::prop_assert_eq!(again.as_ref(), Ok(&base));
+                if let Ok(uri) = base.endpoint(&path, &[("q", &value)]) {
+                    proptest::prop_assert!(uri.host().is_some_and(|host| !host.is_empty()));
+                    let query = uri.query().unwrap_or_default();
+                    proptest::prop_assert_eq!(query.matches(['=', '&', '#']).count(), 1);
+                }
+            }
+        }
+    }
 }

@@ -54,7 +54,8 @@ impl MemoryTransport {
         self.answer_after(Duration::ZERO, response)
     }
 
-    /// The next request gets an empty answer with this status; no such status, no such line.
+    /// The next request gets an empty answer with this status; a number that is none is a
+    /// [`TransportErrorKind::Decode`].
     #[must_use]
     pub fn status(self, status: u16) -> Self {
         match http::StatusCode::from_u16(status) {

@@ -96,4 +96,18 @@ mod tests {
         }
         assert_eq!(retry_after(&HeaderMap::new(), Utc::now()), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_makes_a_panic(
+            noise in "[ -~]{0,40}",
+            year in proptest::num::i32::ANY,
+            day in 0..40_u8,
+        ) {
+            wait(&noise);
+            wait(&format!("Sun, {day:02} Nov {year} 08:49:37 GMT"));
+            wait(&format!("Sunday, {day:02}-Nov-{:02} 08:49:37 GMT", year % 100));
+            wait(&format!("Sun Nov {day:2} 08:49:60 {year}"));
+        }
+    }
 }
