@@ -15,8 +15,8 @@ use crate::{certificate::Certificate, cms::VerifyError, error::Error};
 /// The certificates that are trusted outright: roots, or pinned authorities below them.
 ///
 /// Every chain ends at the first of them that it reaches: an authority that is pinned need not lead to a root. All
-/// issuers must be authorities (`CA:true`), with one exception that OpenSSL makes: an anchor of version 1 that signed
-/// itself. Revocation is not looked at. Key sizes and digests are not judged, so that old device chains (Q2) can be
+/// issuers must be authorities (`CA:true`); of an anchor OpenSSL also takes version 1 with a signature of its own, and a
+/// key usage that allows to sign certificates without basic constraints. Revocation is not looked at. Key sizes and digests are not judged, so that old device chains (Q2) can be
 /// verified where their authority is pinned.
 #[derive(Debug, Clone)]
 pub struct Anchors {
@@ -58,19 +58,22 @@ impl Anchors {
         intermediates: &[Certificate],
         at: DateTime<Utc>,
     ) -> Result<Chain, Error> {
+        self.verify_through(certificate, &Untrusted::new(intermediates)?, at)
+    }
+
+    /// As [`Self::verify`], for several certificates with the same intermediates.
+    pub(crate) fn verify_through(
+        &self,
+        certificate: &Certificate,
+        Untrusted(untrusted): &Untrusted,
+        at: DateTime<Utc>,
+    ) -> Result<Chain, Error> {
         let leaf = certificate.openssl()?;
-        let mut untrusted = Stack::new()?;
-        for intermediate in intermediates {
-            // One that does not read cannot be part of the chain.
-            if let Ok(x509) = intermediate.openssl() {
-                untrusted.push(x509)?;
-            }
-        }
-        let outcome = self.run(&leaf, &untrusted, Some(at))?;
+        let outcome = self.run(&leaf, untrusted, Some(at))?;
         let validity = match &outcome {
             Ok(_) => Ok(()),
             Err(VerifyError::Expired { .. } | VerifyError::NotYetValid { .. }) => {
-                return self.verify_without_time(certificate, &leaf, &untrusted, at);
+                return self.verify_without_time(certificate, &leaf, untrusted, at);
             }
             Err(_) => validity(std::slice::from_ref(certificate), at),
         };
@@ -149,6 +152,22 @@ impl Anchors {
         }
         builder.set_param(&parameters)?;
         Ok(builder.build())
+    }
+}
+
+/// Certificates that may stand between, as OpenSSL reads them.
+pub(crate) struct Untrusted(Stack<X509>);
+
+impl Untrusted {
+    pub(crate) fn new(certificates: &[Certificate]) -> Result<Self, Error> {
+        let mut stack = Stack::new()?;
+        for certificate in certificates {
+            // One that does not read cannot be part of a chain.
+            if let Ok(x509) = certificate.openssl() {
+                stack.push(x509)?;
+            }
+        }
+        Ok(Self(stack))
     }
 }
 

@@ -24,7 +24,9 @@ pub use enveloped::{DecryptPolicy, EnvelopedData, EnvelopedDataBuilder, Recipien
 pub use signed::{SignedData, SignerInfo};
 pub use verify::{SignerPurpose, Verification, Verify, VerifyError};
 
-pub(crate) use signed::{certificates, find_signer, signature_algorithm, signed_digest};
+pub(crate) use signed::{
+    certificates, check_counts, find_signer, signature_algorithm, signed_digest,
+};
 pub(crate) use structures::{SignedDataBody, SignerInfoBody, body};
 
 use crate::{error::Error, oid::Oid, pem};

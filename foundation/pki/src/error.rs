@@ -21,6 +21,14 @@ pub enum Error {
     /// The encoding is broken or over a limit of [`crate::cms::Limits`].
     #[error(transparent)]
     Ber(#[from] BerError),
+    /// More of something than [`crate::cms::Limits`] allow.
+    #[error("more than {limit} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// An algorithm, key type or form that this crate does not speak.
     #[error("{what} is not supported: {detail}")]
     Unsupported {

@@ -14,8 +14,8 @@ use crate::{
     },
     chain::Anchors,
     cms::{
-        Limits, SignedDataBody, SignerInfoBody, VerifyError, body, find_signer, normalize,
-        signature_algorithm, signed_digest,
+        Limits, SignedDataBody, SignerInfoBody, VerifyError, body, check_counts, find_signer,
+        normalize, signature_algorithm, signed_digest,
     },
     digest::digest,
     error::Error,
@@ -93,11 +93,15 @@ impl SignatureVerifier {
         Ok(Self {
             issuers,
             anchors,
-            limits: Limits::with(|limits| limits.bytes = MAX_SIGNATURE_BYTES),
+            limits: Limits::with(|limits| {
+                limits.bytes = MAX_SIGNATURE_BYTES;
+                limits.certificates = MAX_CERTIFICATES;
+            }),
         })
     }
 
-    /// Sets the bounds of a signature: those of [`Limits::default`], but at most 1 MiB, unless told otherwise.
+    /// Sets the bounds of a signature: those of [`Limits::default`] unless told otherwise, but at most 64 KiB with 16
+    /// certificates, since strangers send them.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -117,6 +121,7 @@ impl SignatureVerifier {
         let signature = pem::unwrap(WHAT, signature)?;
         let der = normalize(&signature, &self.limits).map_err(Error::from)?;
         let message: SignedDataBody<'_> = body(WHAT, oid::SIGNED_DATA, &der)?;
+        check_counts(&message, &self.limits)?;
         if message
             .content_info
             .content
@@ -191,7 +196,8 @@ impl SignatureVerifier {
 }
 
 const WHAT: &str = "signature";
-const MAX_SIGNATURE_BYTES: usize = 1 << 20;
+const MAX_SIGNATURE_BYTES: usize = 64 << 10;
+const MAX_CERTIFICATES: usize = 16;
 
 fn only_signer<'a>(message: &SignedDataBody<'a>) -> Result<SignerInfoBody<'a>, VerifyError> {
     let mut signers = elements(message.signers.0);

@@ -18,6 +18,10 @@ pub struct Limits {
     /// The most elements outside of opaque strings: 262,144 by default, enough for 64 MiB streamed in chunks of 1 KiB.
     /// Each takes 64 bytes of memory while a message is rewritten.
     pub elements: usize,
+    /// The most certificates in signed data: 1,000 by default.
+    pub certificates: usize,
+    /// The most signers of signed data: 16 by default.
+    pub signers: usize,
 }
 
 impl Default for Limits {
@@ -26,6 +30,8 @@ impl Default for Limits {
             bytes: 64 << 20,
             depth: 64,
             elements: 1 << 18,
+            certificates: 1000,
+            signers: 16,
         }
     }
 }

@@ -38,6 +38,7 @@ impl SignedData {
         let bytes = pem::unwrap(WHAT, bytes)?;
         let der = normalize(&bytes, limits)?;
         let body: SignedDataBody<'_> = body(WHAT, oid::SIGNED_DATA, &der)?;
+        check_counts(&body, limits)?;
         let certificates = certificates(&body)
             .map(|der| Certificate::from_der(der?))
             .collect::<Result<Vec<_>, _>>()?;
@@ -165,6 +166,20 @@ impl SignerInfo {
     pub fn signature(&self) -> &[u8] {
         &self.signature
     }
+}
+
+/// Chains and signatures cost far more than the bytes they come in: their number is bounded before any is looked at.
+pub(crate) fn check_counts(body: &SignedDataBody<'_>, limits: &Limits) -> Result<(), Error> {
+    let certificates = body.certificates.map_or(&[][..], |set| set.0);
+    for (what, set, limit) in [
+        ("certificates", certificates, limits.certificates),
+        ("signers", body.signers.0, limits.signers),
+    ] {
+        if elements(set).nth(limit).is_some() {
+            return Err(Error::TooMany { what, limit });
+        }
+    }
+    Ok(())
 }
 
 /// The DER of each X.509 certificate; other forms of certificate are passed over.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::signed::{SignedData, SignerInfo, signed_digest};
 use crate::{
     certificate::{Certificate, KeyUsage},
-    chain::Anchors,
+    chain::{Anchors, Untrusted},
     error::Error,
     oid::{self, Oid},
 };
@@ -164,12 +164,8 @@ impl SignedData {
     /// [`Verification`].
     pub fn verify(&self, verify: &Verify<'_>) -> Result<Vec<Verification>, Error> {
         let anchors = Anchors::new(verify.roots)?;
-        let intermediates: Vec<Certificate> = self
-            .certificates()
-            .iter()
-            .chain(verify.intermediates)
-            .cloned()
-            .collect();
+        let intermediates = [self.certificates(), verify.intermediates].concat();
+        let intermediates = Untrusted::new(&intermediates)?;
         self.signers()
             .iter()
             .map(|signer| {
@@ -179,7 +175,8 @@ impl SignedData {
                         Err(VerifyError::CertificateMissing),
                     ),
                     Some(certificate) => {
-                        let chain = anchors.verify(certificate, &intermediates, verify.at)?;
+                        let chain =
+                            anchors.verify_through(certificate, &intermediates, verify.at)?;
                         (chain.trusted, chain.validity)
                     }
                 };

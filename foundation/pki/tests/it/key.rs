@@ -51,6 +51,37 @@ fn every_kind_of_key_signs_with_every_algorithm_of_its_kind() {
     }
 }
 
+/// The corner cases that Project Wycheproof tells of.
+#[test]
+fn an_ecdsa_signature_in_another_encoding_is_refused() {
+    let key = PrivateKey::generate(KeySpec::P256).unwrap();
+    let algorithm = SignatureAlgorithm::EcdsaSha256;
+    let good = key.sign_message(algorithm, b"x").unwrap();
+    let refused = |signature: &[u8]| {
+        matches!(
+            key.public_key().verify(algorithm, b"x", signature),
+            Err(Error::BadSignature)
+        )
+    };
+    assert!(!refused(&good));
+    assert!(refused(&[&good[..], &[0]].concat()));
+    // The length in its long form, and r with a padding zero.
+    assert!(refused(&[&[0x30, 0x81], &good[1..]].concat()));
+    let mut padded = good.clone();
+    padded[1] += 1;
+    padded[3] += 1;
+    padded.insert(4, 0);
+    assert!(refused(&padded));
+    for broken in [
+        &[0x30, 6, 2, 1, 0, 2, 1, 0][..],
+        &[0x30, 6, 2, 1, 1, 2, 1, 1],
+        &[0x30, 4, 2, 0, 2, 0],
+        &[0x30, 6, 2, 1, 0x81, 2, 1, 1],
+    ] {
+        assert!(refused(broken));
+    }
+}
+
 #[test]
 fn the_preferred_algorithm_suits_the_key() {
     let preferred = |spec| PrivateKey::generate(spec).unwrap().algorithms()[0];

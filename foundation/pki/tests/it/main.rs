@@ -11,6 +11,7 @@ mod ber;
 mod certificate;
 mod enveloped;
 mod key;
+mod legacy;
 mod mutation;
 mod request;
 mod signature;

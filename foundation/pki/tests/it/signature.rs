@@ -262,6 +262,11 @@ fn the_verdict_is_openssls_in_every_case() {
             ..case("", sign(rsa), false)
         },
         Case {
+            name: "an issuer that stands twice",
+            issuers: vec![pki.root.certificate.clone(), pki.root.certificate.clone()],
+            ..case("", sign(rsa), true)
+        },
+        Case {
             name: "one issuer of several",
             issuers: vec![
                 pki.issuing.certificate.clone(),
@@ -362,6 +367,19 @@ fn refusals_say_what_is_wrong() {
     assert!(matches!(
         verify(&certs, BODY, now()),
         Err(VerifyError::SignerCount { count: 0 })
+    ));
+    let crowd = SignedDataBuilder::new(BODY)
+        .detached()
+        .signer(&pki.rsa_device().certificate, DigestAlgorithm::Sha256)
+        .chain(&vec![pki.root.certificate.clone(); 16])
+        .sign(&pki.rsa_device().key)
+        .unwrap();
+    assert!(matches!(
+        verify(&crowd, BODY, now()),
+        Err(VerifyError::Unreadable(mdm_pki::Error::TooMany {
+            limit: 16,
+            ..
+        }))
     ));
     let tight = SignatureVerifier::new(vec![pki.root.certificate.clone()])
         .unwrap()

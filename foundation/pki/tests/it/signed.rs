@@ -323,6 +323,37 @@ fn certificates_alone_keep_their_order_and_omit_the_content() {
 }
 
 #[test]
+fn certificates_and_signers_are_counted_before_they_are_read() {
+    let pki = Pki::get();
+    let root = pki.root.certificate.clone();
+    let read = |bytes: &[u8], certificates, signers| {
+        let limits = Limits::with(|limits| {
+            limits.certificates = certificates;
+            limits.signers = signers;
+        });
+        SignedData::parse(bytes, &limits)
+    };
+    let certs = certs_only(&vec![root; 3]).unwrap();
+    assert!(read(&certs, 3, 0).is_ok());
+    assert!(matches!(
+        read(&certs, 2, 0),
+        Err(Error::TooMany {
+            what: "certificates",
+            limit: 2
+        })
+    ));
+    let signed = sign(pki.rsa_device());
+    assert!(read(&signed, 2, 1).is_ok());
+    assert!(matches!(
+        read(&signed, 2, 0),
+        Err(Error::TooMany {
+            what: "signers",
+            limit: 0
+        })
+    ));
+}
+
+#[test]
 fn a_message_is_read_from_pem_and_base64_too() {
     let der = sign(Pki::get().ec_device());
     let pem = mdm_pki::pem::encode("PKCS7", &der);
