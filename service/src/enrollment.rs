@@ -36,6 +36,9 @@ pub struct Enrollment {
     pub unlock_token: Option<Secret<Vec<u8>>>,
     /// The bootstrap token that the device deposited.
     pub bootstrap_token: Option<Secret<Vec<u8>>>,
+    /// Whether it did so before the last `Authenticate`, so that the token may be one of an erased
+    /// system.
+    pub bootstrap_token_is_former: bool,
     /// The serial number of `Authenticate`; a user enrolment tells none.
     pub serial_number: Option<SerialNumber>,
     /// The short name of a user.
@@ -62,6 +65,7 @@ impl Enrollment {
             awaiting_configuration: None,
             unlock_token: None,
             bootstrap_token: None,
+            bootstrap_token_is_former: false,
             serial_number: None,
             user_short_name: None,
             authenticate: None,

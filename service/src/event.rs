@@ -38,13 +38,14 @@ pub enum EventKind {
         /// Why it is taken for a new enrolment or a repeated one.
         reason: AuthenticateReason,
     },
-    /// The first `TokenUpdate` after `Authenticate`: the enrolment can be pushed to from now on.
+    /// A `TokenUpdate`, the first since `Authenticate` or since the enrolment was disabled: it can be
+    /// pushed to from now on.
     #[non_exhaustive]
     Enrolled {
         /// Whether the device waits in Setup Assistant for `DeviceConfigured`.
         awaiting_configuration: bool,
     },
-    /// A later `TokenUpdate`.
+    /// A `TokenUpdate` of an enrolment that was enrolled already.
     #[non_exhaustive]
     TokenUpdated {
         /// How many since `Authenticate`, this one included.

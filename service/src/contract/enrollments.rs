@@ -36,6 +36,7 @@ pub async fn an_enrollment_comes_back_as_it_was_committed<S: Store>(make: impl M
         awaiting_configuration: Some(false),
         unlock_token: Some(Secret::new(b"unlock\0token".to_vec())),
         bootstrap_token: Some(Secret::new(b"bootstrap\xfftoken".to_vec())),
+        bootstrap_token_is_former: true,
         serial_number: Some(SerialNumber::new("C02CONTRACT").unwrap()),
         user_short_name: Some("anna".to_owned()),
         authenticate: Some(Body::from(b"<plist/>".to_vec())),

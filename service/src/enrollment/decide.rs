@@ -305,6 +305,7 @@ fn authenticate(
         status: EnrollmentStatus::Authenticated,
         certificate: Some(sender.certificate),
         unlock_token,
+        bootstrap_token_is_former: bootstrap_token.is_some(),
         bootstrap_token,
         serial_number,
         authenticate: Some(raw),
@@ -327,16 +328,21 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
     } else {
         device.clone()
     };
-    // A user that was disabled comes back anew; so its tally starts again (Q14).
-    if is_user && state.status == EnrollmentStatus::Disabled {
-        state.token_update_tally = 0;
+    let before = state.status;
+    match before {
+        // Setup Assistant is running, so the device was erased: what was escrowed before opens
+        // nothing now.
+        EnrollmentStatus::Authenticated if update.awaiting_configuration == Some(true) => {
+            state.unlock_token = None;
+            if state.bootstrap_token_is_former {
+                state.bootstrap_token = None;
+            }
+        }
+        // A user never authenticates: being disabled is what its tally starts anew from (Q14).
+        EnrollmentStatus::Disabled if is_user => state.token_update_tally = 0,
+        _ => {}
     }
-    let first = state.token_update_tally == 0;
-    if first && update.awaiting_configuration == Some(true) {
-        // Setup Assistant is running, so the device was erased: what was escrowed opens nothing now.
-        state.unlock_token = None;
-        state.bootstrap_token = None;
-    }
+    state.bootstrap_token_is_former &= state.bootstrap_token.is_some();
     state.status = EnrollmentStatus::Enrolled;
     state.disabled_at = None;
     state.push = Some(update.push);
@@ -347,10 +353,8 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
         .awaiting_configuration
         .or(state.awaiting_configuration);
     state.user_short_name = update.user_short_name.or(state.user_short_name);
-    if first {
+    let kind = if before != EnrollmentStatus::Enrolled {
         state.enrolled_at = Some(sender.at);
-    }
-    let kind = if first {
         EventKind::Enrolled {
             awaiting_configuration: state.awaiting_configuration.unwrap_or(false),
         }
@@ -406,15 +410,19 @@ fn set_bootstrap_token(
 ) -> Result<Step, Refusal> {
     let device = authorize(loaded, sender)?;
     let mut step = Step::new(sender.at);
-    if device.bootstrap_token != token {
+    let changes = device.bootstrap_token != token;
+    if changes {
         step.events = vec![event(
             sender,
             EventKind::BootstrapToken {
                 stored: token.is_some(),
             },
         )];
+    }
+    if changes || device.bootstrap_token_is_former {
         step.device = Some(Enrollment {
             bootstrap_token: token,
+            bootstrap_token_is_former: false,
             ..device.clone()
         });
     }

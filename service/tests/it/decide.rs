@@ -147,6 +147,17 @@ fn escrowed_tokens_outlive_authenticate_and_end_with_an_erased_device() {
         assert_eq!(state.unlock_token.is_some(), kept, "{awaiting:?}");
         assert_eq!(state.bootstrap_token.is_some(), kept, "{awaiting:?}");
     }
+    // A token that was deposited since `Authenticate` is the new system's, also if it is the same.
+    for token in [&b"bootstrap"[..], b"new"] {
+        let set = Message::set_bootstrap_token(Some(Secret::new(token.to_vec())));
+        let step = decide(&authenticated, &by(device(), OWN), set).unwrap();
+        let mut deposited = authenticated.clone();
+        deposited.device = step.device;
+        let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = Some(true));
+        let step = decide(&deposited, &by(device(), OWN), update.into()).unwrap();
+        let kept = step.device.unwrap().bootstrap_token.unwrap();
+        assert_eq!(kept.expose(), token);
+    }
     // Only the first update after `Authenticate` says that it was erased.
     let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = Some(true));
     let step = decide(&loaded, &by(device(), OWN), update.into()).unwrap();
@@ -178,15 +189,13 @@ fn the_first_token_update_enrols_and_later_ones_count() {
 
 #[test]
 fn a_disabled_enrolment_comes_back_with_a_token_update() {
-    let step = decide(
-        &known(EnrollmentStatus::Disabled),
-        &by(device(), OWN),
-        Message::token_update(address()),
-    );
-    assert_eq!(
-        step.unwrap().device.unwrap().status,
-        EnrollmentStatus::Enrolled
-    );
+    let back = Message::token_update(address());
+    let step = decide(&known(EnrollmentStatus::Disabled), &by(device(), OWN), back).unwrap();
+    assert!(matches!(step.events[0].kind, EventKind::Enrolled { .. }));
+    let state = step.device.unwrap();
+    assert_eq!(state.status, EnrollmentStatus::Enrolled);
+    // Only `Authenticate` starts a device's tally again.
+    assert_eq!(state.token_update_tally, 2);
 
     let mut loaded = known(EnrollmentStatus::Enrolled);
     loaded.user = Some(Enrollment::new(user()).with(|user| {

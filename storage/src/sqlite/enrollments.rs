@@ -36,12 +36,13 @@ pub(super) const KEY: &str = "SELECT key FROM enrollments WHERE id = ?1";
 const SAVE: &str = "INSERT INTO enrollments (
          id, device, version, status, certificate, topic, push_token, push_magic,
          token_update_tally, awaiting_configuration, serial_number, user_short_name,
-         authenticated_at, enrolled_at, disabled_at, unlock_token, bootstrap_token, authenticate)
+         authenticated_at, enrolled_at, disabled_at, unlock_token, bootstrap_token, authenticate,
+         bootstrap_token_is_former)
      VALUES (
          :id, :device, 0, :status, :certificate, :topic, :push_token, :push_magic,
          :tally, :awaiting_configuration, :serial_number, :user_short_name,
          :authenticated_at, :enrolled_at, :disabled_at, :unlock_token, :bootstrap_token,
-         :authenticate)
+         :authenticate, :bootstrap_token_is_former)
      ON CONFLICT (id) DO UPDATE SET
          status = excluded.status, certificate = excluded.certificate, topic = excluded.topic,
          push_token = excluded.push_token, push_magic = excluded.push_magic,
@@ -50,7 +51,8 @@ const SAVE: &str = "INSERT INTO enrollments (
          serial_number = excluded.serial_number, user_short_name = excluded.user_short_name,
          authenticated_at = excluded.authenticated_at, enrolled_at = excluded.enrolled_at,
          disabled_at = excluded.disabled_at, unlock_token = excluded.unlock_token,
-         bootstrap_token = excluded.bootstrap_token, authenticate = excluded.authenticate";
+         bootstrap_token = excluded.bootstrap_token, authenticate = excluded.authenticate,
+         bootstrap_token_is_former = excluded.bootstrap_token_is_former";
 
 /// A device is inserted before its own key is known.
 const OWN_DEVICE: &str = "UPDATE enrollments SET device = key WHERE key = ?1";
@@ -247,6 +249,7 @@ fn save(connection: &Connection, state: &Enrollment, device: i64) -> rusqlite::R
         ":disabled_at": state.disabled_at.as_ref().map(micros),
         ":unlock_token": state.unlock_token.as_ref().map(Secret::expose),
         ":bootstrap_token": state.bootstrap_token.as_ref().map(Secret::expose),
+        ":bootstrap_token_is_former": state.bootstrap_token_is_former,
         ":authenticate": state.authenticate.as_ref().map(AsRef::<[u8]>::as_ref),
     })?;
     Ok(())

@@ -15,7 +15,7 @@ macro_rules! enrollment_columns {
     () => {
         "id, version, status, certificate, topic, push_token, push_magic, token_update_tally, \
          awaiting_configuration, serial_number, user_short_name, authenticated_at, enrolled_at, \
-         disabled_at, unlock_token, bootstrap_token, authenticate"
+         disabled_at, unlock_token, bootstrap_token, authenticate, bootstrap_token_is_former"
     };
 }
 pub(super) use enrollment_columns;
@@ -41,6 +41,7 @@ pub(super) fn enrollment(row: &Row<'_>) -> rusqlite::Result<(Enrollment, Version
     found.unlock_token = row.get::<_, Option<Vec<u8>>>(14)?.map(Secret::new);
     found.bootstrap_token = row.get::<_, Option<Vec<u8>>>(15)?.map(Secret::new);
     found.authenticate = row.get::<_, Option<Vec<u8>>>(16)?.map(Body::from);
+    found.bootstrap_token_is_former = row.get(17)?;
     Ok((found, version))
 }
 

@@ -16,6 +16,7 @@ CREATE TABLE enrollments (
     push_magic TEXT,
     token_update_tally INTEGER NOT NULL,
     awaiting_configuration INTEGER,
+    bootstrap_token_is_former INTEGER NOT NULL,
     serial_number TEXT,
     user_short_name TEXT,
     authenticated_at INTEGER,
