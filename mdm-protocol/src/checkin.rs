@@ -139,7 +139,7 @@ impl CheckIn {
     /// does not have.
     ///
     /// To change a message and write it back with those keys in their places, decode it as
-    /// [`Kept`](mdm_plist::Kept) of its type.
+    /// [`Kept`] of its type.
     ///
     /// # Errors
     /// See [`decode`](Self::decode).

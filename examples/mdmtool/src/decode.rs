@@ -104,10 +104,17 @@ pub fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error> {
     if bytes.trim_ascii().is_empty() {
         return Err(Error::Empty);
     }
-    match container::open(bytes, options)? {
-        Container::Plist(document) => plist(document, options),
-        Container::Json(value) => json(value, options),
-        Container::Cms(message) => cms::decode(&message, options),
+    let told = match container::open(bytes, options)? {
+        Container::Plist(document) => plist(document, options)?,
+        Container::Json(value) => json(value, options)?,
+        Container::Cms(message) => cms::decode(&message, options)?,
+    };
+    match &options.as_kind {
+        Some(named) if named.kind != told.kind => Err(Error::NotAs {
+            kind: named.kind.as_str(),
+            problem: format!("its content is that of a {}", told.kind),
+        }),
+        _ => Ok(told),
     }
 }
 

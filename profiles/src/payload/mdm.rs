@@ -8,8 +8,8 @@ use crate::mdm::{AccessRights, EnrollmentMode, ServerCapability};
 
 /// The payload as it stands in a profile.
 ///
-/// To write one, describe it with [`MdmSettings`](crate::enrollment::MdmSettings): the references to
-/// other payloads are then made from the payloads themselves.
+/// To write one, describe it with `enrollment::MdmSettings`: the references to other payloads are then
+/// made from the payloads themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]

@@ -52,7 +52,7 @@ fn decode_signed(signed: &SignedData, options: &Options) -> Result<Document, Err
     if let (Some(content), true) = (signed.content(), asked != Some(Kind::Cms)) {
         match inside(content, options) {
             Ok(mut told) => {
-                if told.kind == Kind::Checkin && told.name.as_deref() == Some("MachineInfo") {
+                if asked.is_none() && told.name.as_deref() == Some("MachineInfo") {
                     told.kind = Kind::Cms;
                 }
                 broken(signed, &mut told.findings);

@@ -27,10 +27,12 @@ pub(super) fn decode(document: Dictionary) -> Result<Document, Error> {
     match Profile::from_dictionary(document.clone()) {
         Ok((profile, findings)) => {
             let mut told = Document::new(Kind::Profile, profile.payload_type(), body);
+            // A key that holds the whole profile is one that no profile has.
+            told.unknown_keys = findings.iter().map(|f| f.path.clone()).collect();
             told.findings = findings;
             told.findings.extend(profile.findings());
             let unknown = told.findings.iter().filter(|f| f.rule == Rule::UnknownKey);
-            told.unknown_keys = unknown.map(|finding| finding.path.clone()).collect();
+            told.unknown_keys.extend(unknown.map(|f| f.path.clone()));
             certificates(&profile, &mut told.findings);
             Ok(told)
         }
