@@ -91,6 +91,8 @@ pub struct Envelope {
     /// The report as it came.
     #[serde(skip)]
     pub raw: Vec<u8>,
+    #[serde(skip)]
+    limits: Limits,
 }
 
 impl Envelope {
@@ -124,25 +126,19 @@ impl Envelope {
     pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         let mut envelope: Self = mdm_plist::from_slice_with(bytes, limits)?;
         envelope.raw = bytes.to_vec();
+        envelope.limits = *limits;
         Ok(envelope)
     }
 
-    /// The result as the type that the command asked for, from the kept bytes.
+    /// The result as the type that the command asked for, from the kept bytes, within the limits that
+    /// the envelope was read within.
     ///
     /// # Errors
     /// [`Error::OtherType`] when the report names another `RequestType`; [`Error::Plist`] when a key
     /// of the result is missing or of the wrong type.
     pub fn body<T: Body>(&self) -> Result<T, Error> {
-        self.body_with(&Limits::default())
-    }
-
-    /// The result, within limits of the caller's choice.
-    ///
-    /// # Errors
-    /// See [`body`](Self::body).
-    pub fn body_with<T: Body>(&self, limits: &Limits) -> Result<T, Error> {
         self.check_type::<T>()?;
-        Ok(mdm_plist::from_slice_with(&self.raw, limits)?)
+        Ok(mdm_plist::from_slice_with(&self.raw, &self.limits)?)
     }
 
     /// The result, and the keys that neither it nor the envelope has.
@@ -177,7 +173,7 @@ impl Envelope {
     /// # Errors
     /// [`Error::Plist`] only where the bytes were changed since they were decoded.
     pub fn dictionary(&self) -> Result<Dictionary, Error> {
-        Ok(mdm_plist::from_slice(&self.raw)?)
+        Ok(mdm_plist::from_slice_with(&self.raw, &self.limits)?)
     }
 }
 

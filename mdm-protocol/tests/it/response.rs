@@ -1,4 +1,4 @@
-use mdm_plist::{Dictionary, Value};
+use mdm_plist::{Dictionary, Limits, Value};
 use mdm_protocol::{
     Error,
     id::{Channel, HasIds},
@@ -158,6 +158,20 @@ fn a_report_without_a_status_is_none() {
     ] {
         assert!(matches!(Envelope::decode(&bytes), Err(Error::Plist(_))));
     }
+}
+
+#[test]
+fn the_body_is_read_within_the_limits_of_the_envelope() {
+    let keys = format!(
+        "<key>Status</key><string>Acknowledged</string>
+         <key>QueryResponses</key><dict><key>DeviceName</key><string>{}</string></dict>",
+        "x".repeat(Limits::default().bytes)
+    );
+    assert!(Envelope::decode(&plist(&keys)).is_err());
+    let limits = Limits::default().with(|l| l.bytes *= 2);
+    let report = Envelope::decode_with(&plist(&keys), &limits).unwrap();
+    assert!(report.body::<DeviceInformationResponse>().is_ok());
+    assert!(report.dictionary().is_ok());
 }
 
 #[test]

@@ -161,15 +161,69 @@ fn q02_machine_info_of_a_foreign_chain_is_refused() {
 }
 
 #[test]
-fn q02_machine_info_has_exactly_one_signer() {
-    let (one, two) = (Issued::today(), Issued::today());
-    let pinned = DeviceAuthorities::new(vec![one.ca.clone(), two.ca.clone()]).unwrap();
+fn q02_certificates_without_a_signer_are_no_machine_info() {
+    let one = Issued::today();
+    let pinned = DeviceAuthorities::new(vec![one.ca.clone()]).unwrap();
     let none = mdm_pki::cms::certs_only(std::slice::from_ref(&one.device)).unwrap();
     let error = pinned.verify(&none, now()).unwrap_err();
-    assert!(matches!(
-        error,
-        MachineInfoError::NoContent | MachineInfoError::Signers(0)
-    ));
+    assert!(matches!(error, MachineInfoError::NoContent));
+}
+
+/// The message in BER of indefinite length, with its signers that many times.
+fn streamed(der: &[u8], signers: usize) -> Vec<u8> {
+    let (_, info, _) = element(der);
+    let (_, _, after_oid) = element(info);
+    let (_, explicit, _) = element(after_oid);
+    let (_, signed, _) = element(explicit);
+    let mut rest = signed;
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let (whole, content, after) = element(rest);
+        parts.push((whole, content));
+        rest = after;
+    }
+    let (_, last) = parts.pop().unwrap();
+    let oid = &info[..info.len() - after_oid.len()];
+    let mut ber = [&[0x30, 0x80][..], oid, &[0xA0, 0x80, 0x30, 0x80]].concat();
+    for (whole, _) in parts {
+        ber.extend_from_slice(whole);
+    }
+    ber.extend([0x31, 0x80]);
+    for _ in 0..signers {
+        ber.extend_from_slice(last);
+    }
+    ber.extend([0; 8]);
+    ber
+}
+
+/// The first element, its content, and what follows it.
+fn element(der: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let (header, length) = match der[1] {
+        short @ 0..0x80 => (2, usize::from(short)),
+        long => {
+            let octets = usize::from(long & 0x7F);
+            let length = der[2..2 + octets].iter();
+            let length = length.fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
+            (2 + octets, length)
+        }
+    };
+    let (whole, after) = der.split_at(header + length);
+    (whole, &whole[header..], after)
+}
+
+#[test]
+fn q02_machine_info_is_read_in_ber_and_refused_with_two_signers() {
+    let issued = Issued::today();
+    let pinned = DeviceAuthorities::new(vec![issued.ca.clone()]).unwrap();
+    for attributes in [true, false] {
+        let cms = issued.machine_info(DigestAlgorithm::Sha256, attributes);
+        assert!(pinned.verify(&streamed(&cms, 1), now()).is_ok());
+        let twice = pinned.verify(&streamed(&cms, 2), now());
+        assert!(
+            matches!(twice, Err(MachineInfoError::Signers(2))),
+            "{twice:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Reports on commands.
 
-use mdm_plist::Dictionary;
+use mdm_plist::{Dictionary, Limits};
 use mdm_protocol::{
     id::HasIds,
     response::{DeviceInformationResponse, Envelope, Status, infer_request_type},
@@ -15,13 +15,13 @@ use crate::{
 };
 
 pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document, Error> {
-    let envelope =
-        Envelope::decode_with(&mdm_plist::to_binary(&document)?, &options.plist_limits()).map_err(
-            |error| Error::NotAs {
-                kind: Kind::Response.as_str(),
-                problem: crate::error::one_line(&error),
-            },
-        )?;
+    // The tree is within the caller's limits; written anew it may be longer than the file was.
+    let limits = Limits::default().with(|limits| limits.bytes = usize::MAX);
+    let written = mdm_plist::to_binary(&document)?;
+    let envelope = Envelope::decode_with(&written, &limits).map_err(|error| Error::NotAs {
+        kind: Kind::Response.as_str(),
+        problem: crate::error::one_line(&error),
+    })?;
     let name = options
         .name_for(Kind::Response)
         .or(envelope.request_type.as_deref())
