@@ -27,7 +27,7 @@ struct Program {
     held_against: &'static str,
 }
 
-/// The programs that the tests start. A test that finds none of them skips; `REQUIRE_PEERS=1`
+/// The programs that the tests start. A test that lacks its program skips; `REQUIRE_PEERS=1`
 /// makes that a failure.
 const PROGRAMS: &[Program] = &[
     Program {
@@ -41,6 +41,18 @@ const PROGRAMS: &[Program] = &[
         version: &["version"],
         package: "openssl",
         held_against: "openssl cms, req, x509 and pkcs12 read what we write and the other way round",
+    },
+    Program {
+        name: "certmonger",
+        version: &["--version"],
+        package: "certmonger",
+        held_against: "certmonger enrols at our SCEP server",
+    },
+    Program {
+        name: "dbus-run-session",
+        version: &["--version"],
+        package: "dbus-daemon",
+        held_against: "the bus that certmonger is reached by",
     },
 ];
 
