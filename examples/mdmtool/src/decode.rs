@@ -126,7 +126,7 @@ fn plist(document: Dictionary, options: &Options) -> Result<Document, Error> {
     };
     match kind {
         Kind::Checkin => checkin::decode(document, options),
-        Kind::Profile => profile::decode(document),
+        Kind::Profile => profile::decode(document, options),
         Kind::Command => command::decode(document, options),
         Kind::Response => response::decode(document, options),
         other => Err(Error::NotAs {
@@ -149,9 +149,9 @@ fn kind_of(document: &Dictionary) -> Option<Kind> {
         || (has("RequestType") && !has("Status"))
     {
         Some(Kind::Command)
-    } else if text("Status").is_some() {
+    } else if text("Status").is_some() || text("CommandUUID").is_some() {
         Some(Kind::Response)
-    } else if checkin::is_machine_info(document) {
+    } else if checkin::is_machine_info(document) || checkin::answer(document).is_some() {
         Some(Kind::Checkin)
     } else if profile::is_bare_payload(document) {
         Some(Kind::Profile)

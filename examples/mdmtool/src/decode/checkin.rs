@@ -3,7 +3,10 @@
 use mdm_plist::{Dictionary, Kept, Value};
 use mdm_protocol::{
     CheckIn, Error as ProtocolError,
-    checkin::{GetBootstrapTokenResponse, GetTokenResponse, ReturnToServiceResponse},
+    checkin::{
+        GetBootstrapTokenResponse, GetTokenResponse, ReturnToServiceResponse,
+        UserAuthenticateResponse,
+    },
     enroll::MachineInfo,
     id::HasIds,
 };
@@ -24,13 +27,28 @@ pub(super) fn is_machine_info(document: &Dictionary) -> bool {
             .any(|key| document.contains_key(key))
 }
 
+/// Which answer of the server it is, where a single key tells.
+pub(super) fn answer(document: &Dictionary) -> Option<&'static str> {
+    let mut keys = document.keys().filter(|key| *key != "PreserveDataPlan");
+    match (keys.next()?.as_str(), keys.next()) {
+        ("BootstrapToken", None) => Some("GetBootstrapTokenResponse"),
+        ("TokenData", None) => Some("GetTokenResponse"),
+        ("ReturnToService", None) => Some("ReturnToServiceResponse"),
+        ("DigestChallenge", None) => Some("UserAuthenticateResponse"),
+        _ => None,
+    }
+}
+
 pub(super) fn decode(mut document: Dictionary, options: &Options) -> Result<Document, Error> {
     let name = options.name_for(Kind::Checkin);
     let body = json::dictionary(&document);
     if name == Some("MachineInfo") || (name.is_none() && is_machine_info(&document)) {
         return typed::<MachineInfo>("MachineInfo", document);
     }
-    match name {
+    match name.or_else(|| answer(&document)) {
+        Some("UserAuthenticateResponse") => {
+            return typed::<UserAuthenticateResponse>("UserAuthenticateResponse", document);
+        }
         Some("GetBootstrapTokenResponse") => {
             return typed::<GetBootstrapTokenResponse>("GetBootstrapTokenResponse", document);
         }

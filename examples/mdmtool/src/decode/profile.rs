@@ -5,6 +5,7 @@ use mdm_plist::{Dictionary, Value};
 use mdm_profiles::{Profile, payload::RawPayload};
 use mdm_schema::{Finding, Rule, Severity, path};
 
+use super::Options;
 use crate::{
     document::{Document, Kind},
     error::Error,
@@ -22,7 +23,8 @@ pub(super) fn is_bare_payload(document: &Dictionary) -> bool {
     text("PayloadType") || (text("PayloadIdentifier") && text("PayloadUUID"))
 }
 
-pub(super) fn decode(document: Dictionary) -> Result<Document, Error> {
+pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document, Error> {
+    let named = options.name_for(Kind::Profile);
     let body = json::dictionary(&document);
     match Profile::from_dictionary(document.clone()) {
         Ok((profile, findings)) => {
@@ -36,8 +38,8 @@ pub(super) fn decode(document: Dictionary) -> Result<Document, Error> {
             certificates(&profile, &mut told.findings);
             Ok(told)
         }
-        Err(_) if is_bare_payload(&document) => {
-            let payload_type = RawPayload::new(&document).payload_type();
+        Err(_) if is_bare_payload(&document) || named.is_some() => {
+            let payload_type = RawPayload::new(&document).payload_type().or(named);
             let mut told = Document::new(Kind::Profile, payload_type, body);
             told.findings.push(Finding::new(
                 "",

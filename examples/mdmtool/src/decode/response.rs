@@ -15,6 +15,10 @@ use crate::{
 };
 
 pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document, Error> {
+    let named = options.name_for(Kind::Response).is_some();
+    if !document.contains_key("Status") && (named || document.contains_key("CommandUUID")) {
+        return Ok(without_status(&document, options));
+    }
     // The tree is within the caller's limits; written anew it may be longer than the file was.
     let limits = Limits::default().with(|limits| limits.bytes = usize::MAX);
     let written = mdm_plist::to_binary(&document)?;
@@ -56,6 +60,21 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
         _ => {}
     }
     Ok(told)
+}
+
+/// A result that says what came of a command, but not whether it did.
+fn without_status(document: &Dictionary, options: &Options) -> Document {
+    let name = options
+        .name_for(Kind::Response)
+        .or_else(|| infer_request_type(document));
+    let mut told = Document::new(Kind::Response, name, json::dictionary(document));
+    told.findings.push(Finding::new(
+        "Status",
+        Rule::Required,
+        Severity::Error,
+        "is missing: a server cannot tell what became of the command",
+    ));
+    told
 }
 
 fn check(envelope: &Envelope, findings: &mut Vec<Finding>) {

@@ -255,6 +255,42 @@ fn a_response_that_cannot_be_settled_or_decoded_is_told_with_its_faults() {
 }
 
 #[test]
+fn a_response_without_a_status_is_told_with_that_fault() {
+    let told = decode(
+        &[],
+        &plist("<key>CommandUUID</key><string>C</string><key>SecurityInfo</key><dict/>"),
+    );
+    assert_eq!(kind_and_type(&told), ("response", "SecurityInfo"));
+    assert_eq!(findings(&told), [found("Status", "required")]);
+}
+
+#[test]
+fn answers_to_check_in_messages_are_told_by_their_only_key() {
+    for (keys, name) in [
+        (
+            "<key>BootstrapToken</key><data>AQI=</data>",
+            "GetBootstrapTokenResponse",
+        ),
+        ("<key>TokenData</key><data>AQI=</data>", "GetTokenResponse"),
+        (
+            "<key>DigestChallenge</key><string></string>",
+            "UserAuthenticateResponse",
+        ),
+        (
+            "<key>ReturnToService</key><dict><key>Enabled</key><true/></dict>
+             <key>PreserveDataPlan</key><true/>",
+            "ReturnToServiceResponse",
+        ),
+    ] {
+        let told = decode(&[], &plist(keys));
+        assert_eq!(kind_and_type(&told), ("checkin", name));
+        assert_eq!(findings(&told), []);
+    }
+    let wrong = decode(&[], &plist("<key>TokenData</key><string>x</string>"));
+    assert_eq!(findings(&wrong), [found("", "type")]);
+}
+
+#[test]
 fn profiles_are_told_plain_wrapped_and_in_pieces() {
     let told = decode(&[], &plist(PROFILE));
     assert_eq!(kind_and_type(&told), ("profile", "Configuration"));
@@ -403,13 +439,17 @@ fn machine_info_by_itself_is_told() {
 
 #[test]
 fn what_the_content_cannot_tell_the_caller_can() {
-    let token = plist("<key>BootstrapToken</key><data>AQI=</data>");
+    let token = plist("<key>BootstrapToken</key><data>AQI=</data><key>Novel</key><true/>");
     refusal(&["decode", "-"], &token);
     let told = decode(&["--as", "checkin/GetBootstrapTokenResponse"], &token);
     assert_eq!(
         kind_and_type(&told),
         ("checkin", "GetBootstrapTokenResponse")
     );
+    assert_eq!(told["unknown_keys"], json!(["Novel"]));
+    let settings = plist("<key>tilesize</key><integer>40</integer>");
+    let told = decode(&["--as", "profile/com.apple.dock"], &settings);
+    assert_eq!(kind_and_type(&told), ("profile", "com.apple.dock"));
     let payload = br#"{"grade": 4}"#;
     let told = decode(
         &["--as", "declaration/com.apple.management.properties"],
