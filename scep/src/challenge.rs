@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_core::Secret;
-use mdm_pki::{Certificate, Name, random};
+use mdm_pki::{Certificate, Name, oid, random};
 
 use crate::{
     authorize::EnrolmentRequest,
@@ -111,7 +111,7 @@ pub enum ChallengeRefusal {
 pub struct Bound {
     /// The whole subject, to the byte.
     pub subject: Option<Name>,
-    /// The subject's common name, for devices that add attributes of their own.
+    /// The subject's one common name, for devices that add attributes of their own.
     pub common_name: Option<String>,
 }
 
@@ -136,9 +136,15 @@ impl Bound {
         if self.subject.as_ref().is_some_and(|bound| bound != subject) {
             return Some("subject");
         }
-        let common_name = self.common_name.as_deref();
-        if common_name.is_some() && subject.common_name().as_deref() != common_name {
-            return Some("common name");
+        if let Some(bound) = &self.common_name {
+            // One and no more: of several, some readers take the first and some the last (VU#971035).
+            let mut names = subject
+                .attributes()
+                .filter(|(kind, _)| *kind == oid::COMMON_NAME);
+            let only = names.next().filter(|_| names.next().is_none());
+            if only.is_none_or(|(_, name)| name != *bound) {
+                return Some("common name");
+            }
         }
         None
     }

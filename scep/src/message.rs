@@ -44,7 +44,7 @@ impl PkiMessage {
     ///
     /// # Errors
     /// [`Error::TooLarge`]; [`Error::Pki`] for what is no SignedData; [`Error::Missing`] unless there is
-    /// exactly one signer and its certificate among at most [`MAX_CERTIFICATES`].
+    /// exactly one signer and at most [`MAX_CERTIFICATES`].
     pub fn parse(bytes: &[u8], limit: usize) -> Result<Self, Error> {
         if bytes.len() > limit {
             return Err(Error::TooLarge { limit });
@@ -59,9 +59,6 @@ impl PkiMessage {
         let [signer] = signed.signers() else {
             return Err(Error::Missing("single signer"));
         };
-        if signer.certificate().is_none() {
-            return Err(Error::Missing("signer's certificate"));
-        }
         let attributes = Attributes::read(signer);
         Ok(Self { attributes, signed })
     }
@@ -70,7 +67,7 @@ impl PkiMessage {
     /// caller to judge.
     ///
     /// # Errors
-    /// [`Error::Signature`] if it does not hold.
+    /// [`Error::Signature`] if it does not hold, or the signer's certificate is not in the message.
     pub fn verify(&self) -> Result<(), Error> {
         let signer = self.signed.signers().first().ok_or(Error::Signature)?;
         self.signed
@@ -81,7 +78,7 @@ impl PkiMessage {
     /// The certificate whose key signed the message.
     ///
     /// # Errors
-    /// None for a message that was [parsed](Self::parse).
+    /// [`Error::Missing`] for a message that came without it.
     pub fn signer(&self) -> Result<&Certificate, Error> {
         self.signed
             .signers()

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_core::{Clock as _, Secret};
-use mdm_pki::{Certificate, Name};
+use mdm_pki::{Certificate, CertificateRequestBuilder, Name};
 use mdm_scep::{
     Bound, Error, FailInfo, MemoryStore, Nonce, OneTime, PkiStatus, Store, TransactionId,
     challenge::{ChallengeRefusal, Verdict},
@@ -159,6 +159,26 @@ async fn a_challenge_for_one_device_is_worthless_to_another() {
         // The attempt has not cost the right device its certificate.
         world.ask(raw.build()).await.certificates(&raw.key);
     }
+}
+
+#[tokio::test]
+async fn a_bound_common_name_has_to_be_the_only_one() {
+    let world = World::new();
+    let challenge = world.challenge_bound(Bound::common_name("device 7")).await;
+    let raw = world.request(&challenge);
+    for names in [["device 7", "device 8"], ["device 7", "device 7"]] {
+        let subject = names
+            .iter()
+            .fold(Name::builder(), |name, cn| name.common_name(cn))
+            .build();
+        let csr = CertificateRequestBuilder::new(subject)
+            .challenge_password(challenge.expose())
+            .sign(&raw.key)
+            .unwrap();
+        let two = raw.clone().with(|raw| raw.content = csr.to_der().to_vec());
+        world.refused(&two, FailInfo::BadRequest).await;
+    }
+    world.ask(raw.build()).await.certificates(&raw.key);
 }
 
 #[tokio::test]
