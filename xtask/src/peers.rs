@@ -72,12 +72,10 @@ pub(crate) fn peers() -> Outcome {
     let mut missing = Vec::new();
     for program in PROGRAMS {
         let found = ask(program);
-        println!(
-            "  {}: {} ({})",
-            program.name,
-            found.as_deref().unwrap_or("missing"),
-            program.held_against
-        );
+        match &found {
+            Some(version) => println!("  {version} ({})", program.held_against),
+            None => println!("  {} is missing ({})", program.name, program.held_against),
+        }
         if found.is_none() {
             missing.push(program.package);
         }
