@@ -144,6 +144,16 @@ impl EmbeddedCa {
         if csr.subject().is_empty() {
             return Err(IssueError::Refused("the subject is empty".to_owned()));
         }
+        // A certificate of an authority's own name passes for one that the authority signed itself.
+        if self
+            .chain
+            .iter()
+            .any(|certificate| certificate.subject() == csr.subject())
+        {
+            return Err(IssueError::Refused(
+                "the subject is the authority's own".to_owned(),
+            ));
+        }
         let (not_before, not_after) = self.profile.window(now, issuer);
         let mut builder = CertificateBuilder::new(csr.subject(), &csr.public_key()?)
             .validity(not_before, not_after)

@@ -54,19 +54,29 @@ async fn serial_numbers_are_long_and_all_different() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_subject_is_refused() {
+async fn a_request_without_a_subject_or_with_the_authoritys_own_is_refused() {
     let world = World::new();
-    let challenge = world.challenge().await;
-    let key = rsa_key(DEVICE_KEY);
-    let csr = CertificateRequestBuilder::new(Name::default())
-        .challenge_password(challenge.expose())
-        .sign(&key)
-        .unwrap();
-    let raw = world
-        .request(&challenge)
-        .with(|raw| raw.content = csr.to_der().to_vec());
-    world.refused(&raw, FailInfo::BadRequest).await;
-    assert!(world.events.last().contains("subject is empty"));
+    let authority = world.root.subject();
+    for (subject, reason) in [
+        (Name::default(), "the subject is empty"),
+        (authority, "the subject is the authority's own"),
+    ] {
+        let challenge = world.challenge().await;
+        let key = rsa_key(DEVICE_KEY);
+        let csr = CertificateRequestBuilder::new(subject)
+            .challenge_password(challenge.expose())
+            .sign(&key)
+            .unwrap();
+        let raw = world
+            .request(&challenge)
+            .with(|raw| raw.content = csr.to_der().to_vec());
+        world.refused(&raw, FailInfo::BadRequest).await;
+        assert!(
+            world.events.last().contains(reason),
+            "{}",
+            world.events.last()
+        );
+    }
 }
 
 #[tokio::test]
