@@ -112,7 +112,8 @@ pub(super) fn data(text: &str) -> Result<Vec<u8>, ErrorKind> {
                 digits += 1;
             }
             SPACE => {}
-            _ if byte == b'=' && digits >= 2 => {
+            // Also after a whole group, which needs none: macOS 10.11 wrote one too many.
+            _ if byte == b'=' && (digits >= 2 || (digits == 0 && !out.is_empty())) => {
                 // Nothing but padding and white space may follow.
                 if bytes.iter().any(|b| *b != b'=' && !b.is_ascii_whitespace()) {
                     return Err(malformed);
@@ -223,6 +224,14 @@ mod tests {
     }
 
     #[test]
+    fn base64_with_more_padding_than_it_needs_is_read() {
+        for text in ["AAAA=", "AAAA==", "AAAA = =\n", "AAAA===="] {
+            assert_eq!(data(text).unwrap(), [0; 3], "{text:?}");
+        }
+        assert_eq!(data("YWI==").unwrap(), b"ab");
+    }
+
+    #[test]
     fn base64_that_is_none_is_refused() {
         for text in [
             "a",
@@ -232,6 +241,7 @@ mod tests {
             "aG=V",
             "aGVs_G8=",
             "aGVsbG8=x",
+            "AAAA=A",
             "\u{e4}AAA",
         ] {
             assert_eq!(
