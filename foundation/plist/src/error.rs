@@ -20,7 +20,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     position: Option<usize>,
-    // Innermost first: it grows while the error travels up.
+    // Grows while the error travels up.
     path: KeyPath,
 }
 

@@ -1,12 +1,21 @@
 //! The way from the root of a property list to a value in it.
 
-use std::fmt;
+use std::{fmt, iter, sync::Arc};
 
 /// Keys and indices that lead from the root to a value; prints as `QueryResponses.Apps[2].Name`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyPath {
-    // Innermost first.
-    segments: Vec<Segment>,
+///
+/// Paths into one container share the way to it: any number of them takes no more memory than the
+/// document they come from, however long its keys. Cheap to clone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct KeyPath(
+    // Linked from the innermost step outwards, never longer than documents are deep.
+    Option<Arc<Step>>,
+);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Step {
+    outer: KeyPath,
+    segment: Segment,
 }
 
 /// One step of a [`KeyPath`].
@@ -21,30 +30,43 @@ pub enum Segment {
 impl KeyPath {
     /// The steps, from the root inwards.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.segments.iter().rev()
+        let outwards: Vec<_> = self.outwards().collect();
+        outwards.into_iter().rev()
     }
 
     /// How many steps there are.
     pub fn len(&self) -> usize {
-        self.segments.len()
+        self.outwards().count()
     }
 
     /// Whether this is the root itself.
     pub fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.0.is_none()
     }
 
+    /// The path of what lies in the container at this one.
+    pub(crate) fn inner(&self, segment: Segment) -> Self {
+        let outer = self.clone();
+        Self(Some(Arc::new(Step { outer, segment })))
+    }
+
+    /// Puts a step before all others.
     pub(crate) fn push_outer(&mut self, segment: Segment) {
-        self.segments.push(segment);
+        match &mut self.0 {
+            Some(step) => Arc::make_mut(step).outer.push_outer(segment),
+            None => *self = Self::default().inner(segment),
+        }
+    }
+
+    fn outwards(&self) -> impl Iterator<Item = &Segment> {
+        let steps = iter::successors(self.0.as_deref(), |step| step.outer.0.as_deref());
+        steps.map(|step| &step.segment)
     }
 }
 
-/// Collects steps given from the root inwards.
-impl FromIterator<Segment> for KeyPath {
-    fn from_iter<I: IntoIterator<Item = Segment>>(segments: I) -> Self {
-        let mut segments: Vec<_> = segments.into_iter().collect();
-        segments.reverse();
-        Self { segments }
+impl fmt::Debug for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.segments()).finish()
     }
 }
 

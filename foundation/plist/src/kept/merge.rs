@@ -1,6 +1,10 @@
 //! A three-way merge: the changes between two readings of a value, applied to what was read.
 
-use std::mem;
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    mem,
+};
 
 use plist::{Dictionary, Value};
 
@@ -64,19 +68,45 @@ fn array(original: Vec<Value>, before: &[Value], now: Vec<Value>) -> Vec<Value> 
             .map(|((original, before), now)| apply(original, before, now))
             .collect();
     }
-    // Elements came or went: those that did not change are found again, in order.
+    // Elements came, went or moved: what the type still makes the same of is found by its digest.
+    let state = RandomState::new();
+    let mut places: HashMap<u64, VecDeque<usize>> = HashMap::new();
+    for (place, before) in before.iter().enumerate() {
+        let equal = places.entry(digest(before, &state)).or_default();
+        equal.push_back(place);
+    }
     let mut original: Vec<_> = original.into_iter().map(Some).collect();
-    let mut from = 0;
     now.into_iter()
         .map(|now| {
-            let found = before[from..].iter().position(|before| *before == now);
-            match found.and_then(|steps| original[from + steps].take().zip(Some(steps))) {
-                Some((original, steps)) => {
-                    from += steps + 1;
-                    original
-                }
-                None => now,
+            let equal = places.get_mut(&digest(&now, &state));
+            match equal.and_then(VecDeque::pop_front) {
+                Some(place) if before[place] == now => original[place].take().unwrap_or(now),
+                _ => now,
             }
         })
         .collect()
+}
+
+/// The same for values that are equal. Recursion ends as that of [`apply`].
+fn digest(value: &Value, state: &RandomState) -> u64 {
+    match value {
+        Value::Array(values) => {
+            let digests: Vec<_> = values.iter().map(|value| digest(value, state)).collect();
+            state.hash_one(digests)
+        }
+        // Equal whatever the order of the keys, so a sum.
+        Value::Dictionary(entries) => entries.iter().fold(0, |sum: u64, (key, value)| {
+            sum.wrapping_add(state.hash_one((key, digest(value, state))))
+        }),
+        Value::Boolean(value) => state.hash_one(value),
+        Value::Data(bytes) => state.hash_one(bytes),
+        Value::Date(date) => state.hash_one(date),
+        // Takes the sign from -0.0, which equals 0.0.
+        Value::Real(value) => state.hash_one((value + 0.0).to_bits()),
+        Value::Integer(value) => state.hash_one(value),
+        Value::String(text) => state.hash_one(text),
+        Value::Uid(uid) => state.hash_one(uid),
+        // Whatever the `plist` crate adds to its non-exhaustive type.
+        _ => 0,
+    }
 }

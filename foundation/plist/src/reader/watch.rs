@@ -8,16 +8,23 @@ use crate::{Error, KeyPath, Segment};
 /// Passes everything through and records the path of each value that is skipped.
 pub(crate) struct Watched<R> {
     reader: R,
-    /// The open containers: the place within each.
-    path: Vec<Segment>,
+    /// The open containers, outermost first.
+    open: Vec<Place>,
     skipped: Vec<KeyPath>,
+}
+
+/// How far an open container has been read.
+struct Place {
+    container: KeyPath,
+    /// The value in it that comes next or was the last; `None` before the first one.
+    at: Option<Segment>,
 }
 
 impl<R> Watched<R> {
     pub(crate) fn new(reader: R) -> Self {
         Self {
             reader,
-            path: Vec::new(),
+            open: Vec::new(),
             skipped: Vec::new(),
         }
     }
@@ -26,15 +33,28 @@ impl<R> Watched<R> {
     pub(crate) fn into_skipped(self) -> Vec<KeyPath> {
         self.skipped
     }
+
+    /// The path of the value that comes next.
+    fn here(&self) -> KeyPath {
+        let Some(place) = self.open.last() else {
+            return KeyPath::default();
+        };
+        match &place.at {
+            Some(segment) => place.container.inner(segment.clone()),
+            None => place.container.clone(),
+        }
+    }
 }
 
 impl<'a, R: Reader<'a>> Reader<'a> for Watched<R> {
     fn value(&mut self) -> Result<Event<'a>, Error> {
         let event = self.reader.value()?;
-        match event {
-            Event::Array => self.path.push(Segment::Index(0)),
-            Event::Dictionary => self.path.push(Segment::Key(String::new())),
-            _ => {}
+        if matches!(event, Event::Array | Event::Dictionary) {
+            let container = self.here();
+            self.open.push(Place {
+                container,
+                at: None,
+            });
         }
         Ok(event)
     }
@@ -45,10 +65,10 @@ impl<'a, R: Reader<'a>> Reader<'a> for Watched<R> {
 
     fn key(&mut self) -> Result<Option<Cow<'a, str>>, Error> {
         let key = self.reader.key()?;
-        match (&key, self.path.last_mut()) {
-            (Some(key), Some(place)) => *place = Segment::Key(key.clone().into_owned()),
+        match (&key, self.open.last_mut()) {
+            (Some(key), Some(place)) => place.at = Some(Segment::Key(key.clone().into_owned())),
             _ => {
-                self.path.pop();
+                self.open.pop();
             }
         }
         Ok(key)
@@ -56,11 +76,16 @@ impl<'a, R: Reader<'a>> Reader<'a> for Watched<R> {
 
     fn more(&mut self) -> Result<bool, Error> {
         let more = self.reader.more()?;
-        match (more, self.path.last_mut()) {
-            // Empty: the array was opened just now. The count runs one ahead of the place.
-            (true, Some(Segment::Index(next))) => *next += 1,
+        match (more, self.open.last_mut()) {
+            (true, Some(place)) => {
+                let next = match place.at {
+                    Some(Segment::Index(last)) => last + 1,
+                    _ => 0,
+                };
+                place.at = Some(Segment::Index(next));
+            }
             _ => {
-                self.path.pop();
+                self.open.pop();
             }
         }
         Ok(more)
@@ -75,11 +100,7 @@ impl<'a, R: Reader<'a>> Reader<'a> for Watched<R> {
     }
 
     fn skip(&mut self) -> Result<(), Error> {
-        let path = self.path.iter().map(|place| match place {
-            Segment::Key(key) => Segment::Key(key.clone()),
-            Segment::Index(next) => Segment::Index(next.saturating_sub(1)),
-        });
-        self.skipped.push(path.collect());
+        self.skipped.push(self.here());
         self.reader.skip()
     }
 }

@@ -1,5 +1,11 @@
 //! Unknown keys are kept, reachable, and written back in their place.
 
+use std::{
+    collections::BTreeMap,
+    ptr,
+    time::{Duration, Instant},
+};
+
 use mdm_plist::{Date, Dictionary, ErrorKind, Kept, Rest, Value, from_slice, to_binary, to_xml};
 use serde::{Deserialize, Serialize};
 
@@ -140,6 +146,66 @@ fn elements_added_and_removed_leave_the_others_what_they_were() {
     assert_eq!(three[0], original()["Payloads"].as_array().unwrap()[0]);
     assert_eq!(three[2], original()["Payloads"].as_array().unwrap()[1]);
     assert_eq!(keys(three[1].as_dictionary().unwrap()), ["Kind"]);
+}
+
+#[test]
+fn an_element_that_moved_keeps_its_unknown_keys() {
+    let mut profile = read();
+    profile.value.payloads.reverse();
+    profile.value.payloads.push(Payload {
+        kind: "c".into(),
+        level: None,
+    });
+    let three = written(&profile)["Payloads"].as_array().unwrap().clone();
+    let before = original()["Payloads"].as_array().unwrap().clone();
+    assert_eq!(three[..2], [before[1].clone(), before[0].clone()]);
+}
+
+#[test]
+fn arrays_of_another_length_are_merged_in_time_that_grows_with_their_length_only() {
+    #[derive(Deserialize, Serialize)]
+    struct Reals {
+        reals: Vec<f64>,
+        texts: Vec<String>,
+    }
+    const LENGTH: u32 = 60_000;
+    let original = Dictionary::from_iter([
+        (
+            "reals",
+            Value::Array(vec![Value::Real(f64::NAN); LENGTH as usize]),
+        ),
+        (
+            "texts",
+            Value::Array((0..LENGTH).map(|n| format!("element {n}").into()).collect()),
+        ),
+    ]);
+    let mut kept = Kept::<Reals>::from_dictionary(original).unwrap();
+    kept.value.reals.pop();
+    kept.value.texts = (1..LENGTH).map(|n| format!("other {n}")).collect();
+    let start = Instant::now();
+    mdm_plist::to_value(&kept).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn unknown_keys_share_the_way_to_them_in_memory() {
+    type Devices = BTreeMap<String, Payload>;
+    let long = "k".repeat(1000);
+    let xml = format!(
+        "<dict><key>{long}</key><dict><key>a</key><true/><key>Kind</key><string/>\
+         <key>b</key><true/></dict></dict>"
+    );
+    let devices: Kept<Devices> = from_slice(xml.as_bytes()).unwrap();
+    let [a, b] = devices.unknown() else {
+        panic!("{:?}", devices.unknown());
+    };
+    assert_eq!(a.to_string(), format!("{long}.a"));
+    assert_eq!((b.to_string(), b.len()), (format!("{long}.b"), 2));
+    assert_ne!(a, b);
+    assert!(ptr::eq(
+        a.segments().next().unwrap(),
+        b.segments().next().unwrap()
+    ));
 }
 
 #[test]
