@@ -135,6 +135,8 @@ const LAST: i64 = 253_402_300_799;
 /// 2001-01-01T00:00:00Z in seconds of the Unix epoch.
 const EPOCH_2001: i64 = 978_307_200;
 
+pub(crate) const OUTSIDE: &str = "the date is outside the years 0 to 9999";
+
 /// For a field of type `DateTime<Utc>`.
 pub mod required {
     use chrono::{DateTime, Utc};
@@ -149,7 +151,7 @@ pub mod required {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         super::from_chrono(*time)
-            .ok_or_else(|| S::Error::custom("the date is outside the years 0 to 9999"))?
+            .ok_or_else(|| S::Error::custom(super::OUTSIDE))?
             .serialize(serializer)
     }
 

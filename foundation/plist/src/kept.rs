@@ -22,7 +22,8 @@ mod merge;
 ///
 /// Under `#[serde(flatten)]` and in `untagged` or internally tagged enums serde holds values back
 /// in a form of its own, from which a plain [`Value`] can only read a date as text and a UID as an
-/// integer. `Any` reads them as what they are. Elsewhere the two are alike.
+/// integer. `Any` reads them as what they are. On writing it refuses a date outside the years 0 to
+/// 9999, for which a plain [`Value`] panics. Elsewhere the two are alike.
 ///
 /// ```
 /// use mdm_plist::{Any, Value};
@@ -38,8 +39,7 @@ mod merge;
 /// assert!(matches!(read, NameOrOther::Other(Any(Value::Date(_)))));
 /// # Ok::<(), mdm_plist::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Any(pub Value);
 
 /// The keys that a struct does not name, for `#[serde(flatten)]`: the catch-all dictionary.
@@ -67,8 +67,7 @@ pub struct Any(pub Value);
 /// assert!(matches!(device.rest.0.get("LastBackup"), Some(Value::Date(_))));
 /// # Ok::<(), mdm_plist::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rest(pub Dictionary);
 
 /// `T` together with the dictionary it was read from: keys that `T` does not know are kept,
@@ -78,7 +77,7 @@ pub struct Rest(pub Dictionary);
 /// it was read, at every level: a changed key is replaced where it stood, a cleared one is taken
 /// out, a new one is added at the end, and everything else stays the value it was, including what `T`
 /// knows but writes in another way. Elements of an array are followed by
-/// their place, or by equality where elements were added or removed.
+/// their place, or by equality where their number changed.
 ///
 /// `T` has to write what it reads (derive both). Where `T` does not fit, serde carries the error out
 /// as [`ErrorKind::Custom`] with the whole message, but for a missing key of its own;
@@ -140,13 +139,17 @@ impl<T: DeserializeOwned> Kept<T> {
     /// When the dictionary is no `T`.
     pub fn from_dictionary(original: Dictionary) -> Result<Self, Error> {
         let root = Value::Dictionary(original);
-        let (value, unknown) = read(&root)?;
-        let original = root.into_dictionary().unwrap_or_default();
-        Ok(Self {
-            value,
-            original,
-            unknown,
-        })
+        match read(&root) {
+            Ok((value, unknown)) => Ok(Self {
+                value,
+                original: root.into_dictionary().unwrap_or_default(),
+                unknown,
+            }),
+            Err(error) => {
+                crate::drop_flat(root);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -190,6 +193,36 @@ impl<T: Serialize + DeserializeOwned> Kept<T> {
             crate::to_value(&before)?
         };
         Ok(merge::apply(original, &before, now))
+    }
+}
+
+impl Serialize for Any {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Checked(&self.0).serialize(serializer)
+    }
+}
+
+impl Serialize for Rest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, Checked(value))))
+    }
+}
+
+/// A value that is no date which the `plist` crate would panic on, nor holds one.
+struct Checked<'a>(&'a Value);
+
+impl Serialize for Checked<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(values) => serializer.collect_seq(values.iter().map(Checked)),
+            Value::Dictionary(entries) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (key, Checked(value))))
+            }
+            Value::Date(date) if crate::date::seconds(*date).is_none() => {
+                Err(S::Error::custom(crate::date::OUTSIDE))
+            }
+            scalar => scalar.serialize(serializer),
+        }
     }
 }
 

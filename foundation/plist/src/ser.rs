@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use plist::{Date, Dictionary, Uid, Value};
+use plist::{Dictionary, Uid, Value};
 use serde::{Serialize, ser};
 
 use crate::{Error, ErrorKind, Limits, Segment, ValueKind, de};
@@ -229,10 +229,8 @@ impl ser::Serializer for ValueSerializer {
 
 /// A date in whole seconds, of the years that XML can write.
 fn date(text: &str) -> Result<Value, Error> {
-    Date::from_xml_format(text)
-        .ok()
-        .and_then(crate::date::seconds)
-        .and_then(crate::date::from_seconds)
+    crate::date::parse(text)
+        .and_then(crate::date::from_chrono)
         .map(Value::Date)
         .ok_or_else(|| ErrorKind::Malformed(ValueKind::Date).into())
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, thread};
 
 use mdm_plist::{
-    Any, Dictionary, Error, ErrorKind, Limits, Rest, Value, from_slice, from_slice_with,
+    Any, Dictionary, Error, ErrorKind, Kept, Limits, Rest, Value, from_slice, from_slice_with,
     from_value, to_binary, to_value, to_xml,
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -197,6 +197,18 @@ fn a_value_made_too_deep_by_the_program_is_refused_on_writing_and_reading() {
         assert_too_deep(from_value::<Value>(nested_value(depth + 1)), depth);
         // Dropped in there too, without recursion.
         assert_too_deep(from_value::<Value>(nested_value(MILLION)), depth);
+    });
+}
+
+#[test]
+fn a_dictionary_made_too_deep_by_the_program_is_refused_and_dropped_by_kept() {
+    on_small_stack(|| {
+        let mut dictionary = Dictionary::new();
+        for _ in 1..MILLION {
+            dictionary = Dictionary::from_iter([("a", Value::Dictionary(dictionary))]);
+        }
+        let kept = Kept::<Envelope>::from_dictionary(dictionary);
+        assert_too_deep(kept, Limits::MAX_DEPTH);
     });
 }
 

@@ -2,10 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use mdm_plist::{Date, Dictionary, ErrorKind, Uid, Value, from_slice, to_binary, to_value, to_xml};
+use mdm_plist::{
+    Any, Date, Dictionary, ErrorKind, Rest, Uid, Value, ValueKind, from_slice, to_binary, to_value,
+    to_xml,
+};
+use serde::{Serialize, Serializer};
 
 fn xml(value: &Value) -> String {
     String::from_utf8(to_xml(value).unwrap()).unwrap()
@@ -61,6 +65,50 @@ fn dates_are_written_in_whole_seconds_utc() {
             from_slice::<Value>(&to_binary(&value).unwrap()).unwrap(),
             whole
         );
+    }
+}
+
+#[test]
+fn a_date_that_no_property_list_can_hold_is_an_error_in_any_and_rest() {
+    let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    let first = UNIX_EPOCH - Duration::from_secs(62_167_219_200);
+    let second = Duration::from_secs(1);
+    let nested = |time: SystemTime| Value::Array(vec![Value::Date(Date::from(time))]);
+    for time in [first, last] {
+        assert!(to_xml(&Any(nested(time))).is_ok());
+    }
+    for time in [first - second, last + second] {
+        let any = Any(nested(time));
+        for error in [
+            to_xml(&any).unwrap_err(),
+            to_binary(&any).unwrap_err(),
+            to_value(&any).unwrap_err(),
+        ] {
+            assert!(matches!(error.kind(), ErrorKind::Custom(_)));
+            assert_eq!(error.path().to_string(), "[0]");
+        }
+        let rest = Rest(Dictionary::from_iter([("When", nested(time))]));
+        let error = to_xml(&BTreeMap::from([("a", rest)])).unwrap_err();
+        assert_eq!(error.path().to_string(), "a.When[0]");
+    }
+}
+
+#[test]
+fn a_date_of_a_foreign_type_is_checked_as_one() {
+    struct Foreign(&'static str);
+    impl Serialize for Foreign {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_newtype_struct("PLIST-DATE", self.0)
+        }
+    }
+    let date = Date::from_xml_format("9999-12-31T22:59:59Z").unwrap();
+    assert_eq!(
+        to_value(&Foreign("9999-12-31T23:59:59+01:00")).unwrap(),
+        Value::Date(date)
+    );
+    for text in ["9999-12-31T23:59:59-01:00", "0000-01-01T00:00:00+01:00", ""] {
+        let error = to_value(&Foreign(text)).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Malformed(ValueKind::Date));
     }
 }
 
