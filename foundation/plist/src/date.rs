@@ -2,8 +2,9 @@
 //! `date::optional`.
 //!
 //! chrono's own implementation reads a `<date>` but writes a `<string>`. The type [`Date`] does both,
-//! but panics on text such as `9999-12-31T23:59:59-01:00`, which can reach it as a `<string>` where
-//! serde buffers (`flatten`, tagged enums); these modules do not.
+//! but panics on what it cannot hold: text such as `9999-12-31T23:59:59-01:00`, which can reach it as a
+//! `<string>` [where serde buffers](crate#dates-where-serde-buffers), and on writing years outside 0 to
+//! 9999. These modules return an error for either.
 
 use std::{
     fmt,

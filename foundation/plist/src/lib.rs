@@ -5,6 +5,10 @@
 //! several times as fast as the `plist` crate; from that one come the value types and the writing of
 //! trees that are fit to be written.
 //!
+//! One rule for types that read what strangers send: **no plain [`Date`] under `flatten`, nor in
+//! `untagged` or internally tagged enums**. There a `<string>` can make it panic; see
+//! [below](#dates-where-serde-buffers).
+//!
 //! | Item | What it is |
 //! |---|---|
 //! | [`from_slice`], [`from_slice_with`], [`detect`] | reading, XML or binary by content |
@@ -75,9 +79,14 @@
 //!
 //! # Dates where serde buffers
 //! `flatten`, `untagged` and internally tagged enums hold values back in a form that knows no
-//! dates. This crate hands dates over as newtypes, so [`Date`], [`date`](mod@date), [`Any`] and [`Rest`] find them
+//! dates. This crate hands dates over as newtypes, so [`date`](mod@date), [`Any`] and [`Rest`] find them
 //! there; a [`Value`] there gets the text. Self-describing types of other formats, such as
 //! `serde_json::Value`, take no newtypes: they read property lists without dates and UIDs only.
+//!
+//! [`Date`] finds them too, but from such a buffer it also reads a `<string>`, out of our sight, by a parser
+//! of the `plist` crate that panics on `9999-12-31T23:59:59-01:00`. Where the document is not
+//! trusted, take `DateTime<Utc>` with [`date`](mod@date) or [`Any`] there. Everywhere else a `Date` is safe:
+//! it is offered nothing but dates that were checked.
 
 pub use plist::{Data, Date, Dictionary, Integer, Uid, Value};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -124,8 +133,8 @@ pub fn detect(bytes: &[u8]) -> Option<Format> {
 /// Decodes a property list, XML or binary by its content, within the default [`Limits`].
 ///
 /// # Errors
-/// See [`ErrorKind`]. No input makes the reader panic or overflow the stack; for the one panic that
-/// the type [`Date`] can have, see [`date`](mod@date).
+/// See [`ErrorKind`]. No input makes the reader panic or overflow the stack; for the one type that
+/// can panic, see [Dates where serde buffers](crate#dates-where-serde-buffers).
 pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Error> {
     from_slice_with(bytes, &Limits::default())
 }
@@ -202,6 +211,12 @@ fn drop_flat(value: Value) {
 /// # Errors
 /// A null where a property list has none, a key that is no text, nesting beyond
 /// [`Limits::MAX_DEPTH`], or what `T` itself refuses.
+///
+/// # Panics
+/// Where `T` holds a plain [`Date`] outside the years 0 to 9999: the `plist` crate has no text for
+/// it, and its `Debug` panics alike. None is ever read; only a program makes one, from a
+/// `SystemTime`. [`date::from_chrono`] makes none, and [`Any`], [`Rest`] and the
+/// [`date`](mod@date) modules return an error.
 pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
     ser::tree(value, false)
 }
@@ -213,6 +228,9 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
 ///
 /// # Errors
 /// Those of [`to_value`], and a [`Uid`], for which XML has no form.
+///
+/// # Panics
+/// As [`to_value`].
 pub fn to_xml<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let tree = ser::tree(value, true)?;
     let mut out = Vec::new();
@@ -226,6 +244,9 @@ pub fn to_xml<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
 ///
 /// # Errors
 /// Those of [`to_value`].
+///
+/// # Panics
+/// As [`to_value`].
 pub fn to_binary<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
     let tree = ser::tree(value, true)?;
     let mut out = Vec::new();
