@@ -66,7 +66,9 @@ impl ClientConfig {
     fn session(&self, server_name: &str) -> Result<Ssl, Error> {
         // A name with a dot at its end is the same name; certificates and SNI write it without.
         let name = server_name.strip_suffix('.').unwrap_or(server_name);
-        if name.is_empty() || name.len() > 253 || name.contains(|c: char| !c.is_ascii_graphic()) {
+        // To OpenSSL a dot in front means "any subdomain of": an empty label is no name.
+        let labels_are_empty = name.split('.').any(str::is_empty);
+        if labels_are_empty || name.len() > 253 || name.contains(|c: char| !c.is_ascii_graphic()) {
             return Err(Error::new(
                 ErrorKind::Configuration,
                 "the server name is neither a DNS name nor an IP address".to_owned(),

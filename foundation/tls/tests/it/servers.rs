@@ -169,6 +169,8 @@ async fn a_name_that_is_none_is_refused_before_a_byte_is_sent() {
     for name in [
         "",
         ".",
+        ".example",
+        "a..example",
         "a b",
         "a\0.example",
         "b\u{fc}cher.example",
