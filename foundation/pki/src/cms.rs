@@ -15,6 +15,7 @@ mod cipher;
 mod enveloped;
 mod signed;
 mod structures;
+mod trial;
 mod verify;
 
 pub use ber::{BerError, Limits, normalize};

@@ -10,6 +10,7 @@ use super::{
         EnvelopedDataBody, IssuerAndSerial, KEY_ID, KeyTransRecipient, OaepParameters, SEQUENCE,
         body,
     },
+    trial::{Trial, WrappedKey},
 };
 use crate::{
     asn1::{
@@ -37,8 +38,12 @@ pub struct DecryptPolicy {
     pub single_des: bool,
     /// The certificate of the key, to find the recipient by when there are several.
     ///
-    /// A lone recipient is taken as it is: Apple's own tokens have been seen to name another serial number.
+    /// A lone recipient is taken as it is: Apple's own tokens have been seen to name another serial number. A server
+    /// that opens what strangers send gives its certificate, and does the work of one recipient.
     pub recipient: Option<Certificate>,
+    /// How many recipients are tried with the key at most, where [`Self::recipient`] is not given and none names the
+    /// key: 8 by default, none with 0. A message with more is refused before the key is used.
+    pub tried_recipients: usize,
 }
 
 impl Default for DecryptPolicy {
@@ -47,6 +52,7 @@ impl Default for DecryptPolicy {
             triple_des: true,
             single_des: false,
             recipient: None,
+            tried_recipients: 8,
         }
     }
 }
@@ -97,6 +103,13 @@ impl Recipient {
                 issuer == certificate.issuer_der() && serial == certificate.serial()
             }
             RecipientId::KeyId(id) => certificate.subject_key_id() == Some(id),
+        }
+    }
+
+    fn wrapped_key(&self) -> Result<WrappedKey<'_>, Error> {
+        match &self.transport {
+            Ok(transport) => Ok((*transport, &self.wrapped)),
+            Err(detail) => Err(Error::unsupported("key transport", detail)),
         }
     }
 
@@ -187,19 +200,26 @@ impl EnvelopedData {
     /// A wrong key, and a content key that does not unwrap, end in the same [`Error::Decrypt`], or rarely in random
     /// content, after the same work.
     ///
+    /// Among several recipients the one that names [`DecryptPolicy::recipient`] or the key is taken. Without that
+    /// certificate all are tried, up to [`DecryptPolicy::tried_recipients`]: whether a content key unwrapped decides
+    /// nothing, only whether the content decrypts under it.
+    ///
     /// # Errors
     /// [`Error::NotAllowed`], [`Error::LegacyProviderMissing`] and [`Error::Unsupported`] by cipher and policy;
-    /// [`Error::NoRecipient`]; [`Error::Key`] for a key that is no RSA key; [`Error::Decrypt`].
+    /// [`Error::NoRecipient`]; [`Error::TooMany`] for more recipients than are tried; [`Error::Key`] for a key that is no
+    /// RSA key; [`Error::Decrypt`].
     pub fn decrypt(
         &self,
         key: &PrivateKey,
         policy: &DecryptPolicy,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let cipher = self.allowed_cipher(policy)?;
-        let (recipient, transport) = self.recipient(policy, &key.public_key().key_id()?)?;
-        let content_key =
-            key.unwrap_content_key(transport, &recipient.wrapped, cipher.key_len())?;
-        cipher.decrypt(&content_key, &self.iv, &self.encrypted)
+        let mut trial = self.trial(policy, &key.public_key().key_id()?)?;
+        while let Some((transport, wrapped)) = trial.next() {
+            let content_key = key.unwrap_content_key(transport, wrapped, cipher.key_len())?;
+            trial.note(cipher.decrypt(&content_key, &self.iv, &self.encrypted))?;
+        }
+        trial.content()
     }
 
     /// Opens the message with a key that lives elsewhere.
@@ -213,15 +233,18 @@ impl EnvelopedData {
         policy: &DecryptPolicy,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let cipher = self.allowed_cipher(policy)?;
-        let (recipient, transport) = self.recipient(policy, &key.public_key().key_id()?)?;
-        let mut random = Zeroizing::new(vec![0; cipher.key_len()]);
-        openssl::rand::rand_bytes(&mut random)?;
-        let content_key = match key.unwrap_key(transport, &recipient.wrapped).await {
-            Ok(found) if found.len() == cipher.key_len() => found,
-            Ok(_) | Err(KeyError::Rejected) => random,
-            Err(error) => return Err(error.into()),
-        };
-        cipher.decrypt(&content_key, &self.iv, &self.encrypted)
+        let mut trial = self.trial(policy, &key.public_key().key_id()?)?;
+        while let Some((transport, wrapped)) = trial.next() {
+            let mut random = Zeroizing::new(vec![0; cipher.key_len()]);
+            openssl::rand::rand_bytes(&mut random)?;
+            let content_key = match key.unwrap_key(transport, wrapped).await {
+                Ok(found) if found.len() == cipher.key_len() => found,
+                Ok(_) | Err(KeyError::Rejected) => random,
+                Err(error) => return Err(error.into()),
+            };
+            trial.note(cipher.decrypt(&content_key, &self.iv, &self.encrypted))?;
+        }
+        trial.content()
     }
 
     fn allowed_cipher(&self, policy: &DecryptPolicy) -> Result<ContentCipher, Error> {
@@ -235,11 +258,8 @@ impl EnvelopedData {
         }
     }
 
-    fn recipient(
-        &self,
-        policy: &DecryptPolicy,
-        key_id: &[u8],
-    ) -> Result<(&Recipient, KeyTransport), Error> {
+    /// The recipients to open the message as: one where it is known which.
+    fn trial(&self, policy: &DecryptPolicy, key_id: &[u8]) -> Result<Trial<'_>, Error> {
         let named = policy.recipient.as_ref().and_then(|certificate| {
             self.recipients
                 .iter()
@@ -250,16 +270,31 @@ impl EnvelopedData {
                 .iter()
                 .find(|recipient| recipient.id == RecipientId::KeyId(key_id.to_vec()))
         };
-        let recipient = match (named, self.recipients.as_slice()) {
-            (Some(named), _) => named,
-            (None, [lone]) => lone,
-            (None, _) => by_key().ok_or(Error::NoRecipient)?,
+        let known = match (named, self.recipients.as_slice()) {
+            (Some(named), _) => Some(named),
+            (None, [lone]) => Some(lone),
+            (None, _) => by_key(),
         };
-        let transport = recipient
-            .transport
-            .clone()
-            .map_err(|detail| Error::unsupported("key transport", detail))?;
-        Ok((recipient, transport))
+        if let Some(known) = known {
+            return Ok(Trial::new(vec![known.wrapped_key()?]));
+        }
+        let limit = policy.tried_recipients;
+        if policy.recipient.is_some() || limit == 0 || self.recipients.is_empty() {
+            return Err(Error::NoRecipient);
+        }
+        if self.recipients.len() > limit {
+            let what = "recipients to try";
+            return Err(Error::TooMany { what, limit });
+        }
+        let readable: Vec<_> = self
+            .recipients
+            .iter()
+            .filter_map(|recipient| recipient.wrapped_key().ok())
+            .collect();
+        match readable.is_empty() {
+            true => Err(Error::NoRecipient),
+            false => Ok(Trial::new(readable)),
+        }
     }
 }
 

@@ -107,10 +107,78 @@ fn a_recipient_is_found_by_issuer_and_serial_or_by_key() {
             policy.recipient = Some(pki.rsa_device().certificate.clone());
         });
         assert_eq!(open(&message, &policy).unwrap(), CONTENT);
-        let without = open(&message, &DecryptPolicy::default());
+        // Named by the key, it is found without a trial.
+        let untried = DecryptPolicy::with(|policy| policy.tried_recipients = 0);
+        let without = open(&message, &untried);
         match by_key {
             true => assert_eq!(without.unwrap(), CONTENT),
             false => assert!(matches!(without, Err(Error::NoRecipient))),
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_of_several_recipients_opens_the_message_by_its_key_alone() {
+    let pki = Pki::get();
+    let other = device("other", mdm_pki::KeySpec::Rsa2048, &pki.root);
+    let (ours, other) = (&pki.rsa_device().certificate, &other.certificate);
+    let policy = DecryptPolicy::default();
+    for transport in [KeyTransport::RsaPkcs1v15, KeyTransport::RsaOaepSha256] {
+        for recipients in [[ours, other], [other, ours]] {
+            let mut builder = EnvelopedDataBuilder::new(CONTENT).key_transport(transport);
+            for recipient in recipients {
+                builder = builder.recipient(recipient);
+            }
+            let message = builder.encrypt().unwrap();
+            assert_eq!(open(&message, &policy).unwrap(), CONTENT);
+            let key: &dyn Decrypter = &pki.rsa_device().key;
+            let opened = parse(&message).decrypt_with(key, &policy).await;
+            assert_eq!(*opened.unwrap(), CONTENT);
+        }
+    }
+}
+
+#[test]
+fn no_recipient_is_tried_when_the_certificate_is_given_and_none_over_the_bound() {
+    let pki = Pki::get();
+    let other = device("other", mdm_pki::KeySpec::Rsa2048, &pki.root);
+    let third = device("third", mdm_pki::KeySpec::Rsa2048, &pki.root);
+    let message = builder(CONTENT)
+        .recipient(&other.certificate)
+        .encrypt()
+        .unwrap();
+    let named = DecryptPolicy::with(|policy| policy.recipient = Some(third.certificate.clone()));
+    assert!(matches!(open(&message, &named), Err(Error::NoRecipient)));
+    let tight = DecryptPolicy::with(|policy| policy.tried_recipients = 1);
+    assert!(matches!(
+        open(&message, &tight),
+        Err(Error::TooMany { limit: 1, .. })
+    ));
+    // Whoever is no recipient learns no more than with a lone one, by far the most often this:
+    let nothing = parse(&message).decrypt(&third.key, &DecryptPolicy::default());
+    assert!(
+        matches!(nothing, Err(Error::Decrypt)) || nothing.is_ok_and(|content| *content != CONTENT)
+    );
+}
+
+#[test]
+fn we_open_what_the_openssl_program_encrypts_for_two() {
+    let Some(openssl) = Openssl::find("openssl cms -encrypt for two") else {
+        return;
+    };
+    let pki = Pki::get();
+    let other = device("other", mdm_pki::KeySpec::Rsa3072, &pki.root);
+    openssl.write_identity("a", pki.rsa_device());
+    openssl.write_identity("b", &other);
+    openssl.write("content", CONTENT);
+    for recipients in ["-recip a.crt -recip b.crt", "-recip b.crt -recip a.crt"] {
+        openssl.ok(&format!(
+            "cms -encrypt -binary -aes128 -in content -outform DER -out m.der {recipients}"
+        ));
+        let message = parse(&openssl.read("m.der"));
+        for identity in [pki.rsa_device(), &other] {
+            let opened = message.decrypt(&identity.key, &DecryptPolicy::default());
+            assert_eq!(*opened.unwrap(), CONTENT, "{recipients}");
         }
     }
 }
