@@ -106,7 +106,7 @@ impl Certificate {
             .signature
             .bytes()
             .ok_or_else(|| Error::malformed(WHAT, "unused bits in the signature"))?;
-        let algorithm = SignatureAlgorithm::from_oid(outer.algorithm.oid)
+        let algorithm = SignatureAlgorithm::from_identifier(&outer.algorithm)
             .filter(|_| outer.algorithm == tbs.algorithm);
         let at = |part: &[u8]| span(der, part);
         let parts = Parts {

@@ -168,7 +168,8 @@ impl SignatureVerifier {
     /// Whether a configured issuer signed the certificate and nothing in it calls for a closer look. A `false` decides
     /// nothing: OpenSSL does.
     fn is_directly_issued(&self, certificate: &Certificate, now: DateTime<Utc>) -> bool {
-        let Some(algorithm) = certificate.signature_algorithm() else {
+        let algorithm = certificate.signature_algorithm();
+        let Some(algorithm) = algorithm.filter(|algorithm| !algorithm.is_pss()) else {
             return false;
         };
         let mut candidates = self

@@ -3,10 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use der::Sequence;
 use zeroize::Zeroizing;
 
 use crate::{
-    asn1::{Algorithm, NULL, RawOid},
+    asn1::{Algorithm, NULL, RawInteger, RawOid, Tlv, read, tlv},
     digest::DigestAlgorithm,
     error::Error,
     key::{KeyAlgorithm, PublicKey},
@@ -84,6 +85,12 @@ pub enum SignatureAlgorithm {
     RsaPkcs1Sha384,
     /// RSASSA-PKCS1-v1_5 with SHA-512.
     RsaPkcs1Sha512,
+    /// RSASSA-PSS with SHA-256 and MGF1 with SHA-256: verified, but no [`crate::PrivateKey`] signs with it.
+    RsaPssSha256,
+    /// RSASSA-PSS with SHA-384 and MGF1 with SHA-384: verified only.
+    RsaPssSha384,
+    /// RSASSA-PSS with SHA-512 and MGF1 with SHA-512: verified only.
+    RsaPssSha512,
     /// ECDSA with SHA-1: for old devices only.
     EcdsaSha1,
     /// ECDSA with SHA-224.
@@ -98,7 +105,7 @@ pub enum SignatureAlgorithm {
 
 impl SignatureAlgorithm {
     /// Each algorithm with its digest and its object identifier.
-    const TABLE: [(Self, DigestAlgorithm, Oid); 10] = [
+    const TABLE: [(Self, DigestAlgorithm, Oid); 13] = [
         (
             Self::RsaPkcs1Sha256,
             DigestAlgorithm::Sha256,
@@ -149,6 +156,22 @@ impl SignatureAlgorithm {
             DigestAlgorithm::Sha512,
             algorithm::ECDSA_SHA512,
         ),
+        // After PKCS #1, which is what a kind of key and a digest stand for.
+        (
+            Self::RsaPssSha256,
+            DigestAlgorithm::Sha256,
+            algorithm::RSA_PSS,
+        ),
+        (
+            Self::RsaPssSha384,
+            DigestAlgorithm::Sha384,
+            algorithm::RSA_PSS,
+        ),
+        (
+            Self::RsaPssSha512,
+            DigestAlgorithm::Sha512,
+            algorithm::RSA_PSS,
+        ),
     ];
 
     /// The digest that is signed.
@@ -156,9 +179,17 @@ impl SignatureAlgorithm {
         self.row().1
     }
 
-    /// The algorithm's object identifier.
+    /// The algorithm's object identifier. For RSASSA-PSS it leaves the digest to the parameters.
     pub fn oid(self) -> Oid {
         self.row().2
+    }
+
+    /// Whether this is RSASSA-PSS.
+    pub fn is_pss(self) -> bool {
+        matches!(
+            self,
+            Self::RsaPssSha256 | Self::RsaPssSha384 | Self::RsaPssSha512
+        )
     }
 
     /// Whether this is an RSA algorithm.
@@ -170,7 +201,7 @@ impl SignatureAlgorithm {
                 | Self::RsaPkcs1Sha256
                 | Self::RsaPkcs1Sha384
                 | Self::RsaPkcs1Sha512
-        )
+        ) || self.is_pss()
     }
 
     /// The algorithm for a kind of key and a digest; `None` for keys that sign with neither RSA nor ECDSA, and for MD5.
@@ -201,23 +232,68 @@ impl SignatureAlgorithm {
             .collect()
     }
 
+    /// An algorithm that its object identifier alone names: any but RSASSA-PSS.
     pub(crate) fn from_oid(oid: RawOid<'_>) -> Option<Self> {
         if oid.is(algorithm::RSA_SHA1_OIW) {
             return Some(Self::RsaPkcs1Sha1);
         }
         Self::TABLE
             .into_iter()
-            .find(|(_, _, known)| oid.is(*known))
+            .find(|(algorithm, _, known)| oid.is(*known) && !algorithm.is_pss())
+            .map(|(algorithm, ..)| algorithm)
+    }
+
+    /// The algorithm of an AlgorithmIdentifier. Only parameters of RSASSA-PSS are looked at.
+    pub(crate) fn from_identifier(identifier: &Algorithm<'_>) -> Option<Self> {
+        match identifier.oid.is(algorithm::RSA_PSS) {
+            true => Self::from_pss(identifier.parameters?),
+            false => Self::from_oid(identifier.oid),
+        }
+    }
+
+    /// RSASSA-PSS-params (RFC 4055, section 3.1): both digests are the same one. The salt's length the signature itself
+    /// tells, as a signature block has no other end (RFC 8017, section 9.1.2).
+    fn from_pss(parameters: Tlv<'_>) -> Option<Self> {
+        let parameters: PssParameters<'_> = read("RSASSA-PSS", parameters.0).ok()?;
+        let digest = DigestAlgorithm::from_oid(parameters.hash?.oid)?;
+        let mask = parameters
+            .mask
+            .filter(|mask| mask.oid.is(algorithm::MGF1))?;
+        let mask: Algorithm<'_> = read("MGF1", mask.parameters?.0).ok()?;
+        let trailer_is_common = parameters.trailer.is_none_or(|trailer| trailer.0 == [1]);
+        Self::TABLE
+            .into_iter()
+            .find(|(algorithm, of, _)| algorithm.is_pss() && *of == digest)
+            .filter(|_| mask.oid.is(digest.oid()) && trailer_is_common)
             .map(|(algorithm, ..)| algorithm)
     }
 
     /// Calls `then` with the AlgorithmIdentifier: parameters NULL for RSA (RFC 4055), absent for ECDSA (RFC 5758).
     pub(crate) fn with_identifier<T>(self, then: impl FnOnce(Algorithm<'_>) -> T) -> T {
         let oid = self.oid();
+        let pss = self.is_pss().then(|| self.pss_parameters());
         then(Algorithm {
             oid: RawOid(oid.as_bytes()),
-            parameters: self.is_rsa().then_some(NULL),
+            parameters: match &pss {
+                Some(parameters) => Some(Tlv(parameters)),
+                None => self.is_rsa().then_some(NULL),
+            },
         })
+    }
+
+    /// With a salt as long as the digest, as everybody writes (RFC 4055, section 3.1).
+    fn pss_parameters(self) -> Vec<u8> {
+        let null = [5, 0];
+        let hash = [&tlv(0x06, self.digest().oid().as_bytes())[..], &null].concat();
+        let hash = tlv(0x30, &hash);
+        let mask = [&tlv(0x06, algorithm::MGF1.as_bytes())[..], &hash].concat();
+        let salt = tlv(0x02, &[self.digest().output_len() as u8]);
+        let fields = [
+            tlv(0xa0, &hash),
+            tlv(0xa1, &tlv(0x30, &mask)),
+            tlv(0xa2, &salt),
+        ];
+        tlv(0x30, &fields.concat())
     }
 
     fn row(self) -> (Self, DigestAlgorithm, Oid) {
@@ -227,6 +303,19 @@ impl SignatureAlgorithm {
             .find(|(algorithm, ..)| *algorithm == self)
             .unwrap_or(fallback)
     }
+}
+
+/// RSASSA-PSS-params (RFC 4055, section 3.1).
+#[derive(Sequence)]
+struct PssParameters<'a> {
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    hash: Option<Algorithm<'a>>,
+    #[asn1(context_specific = "1", tag_mode = "EXPLICIT", optional = "true")]
+    mask: Option<Algorithm<'a>>,
+    #[asn1(context_specific = "2", tag_mode = "EXPLICIT", optional = "true")]
+    salt: Option<RawInteger<'a>>,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
+    trailer: Option<RawInteger<'a>>,
 }
 
 /// How a content key is wrapped for its recipient.

@@ -114,7 +114,7 @@ impl SignerInfo {
                 .iter()
                 .find(|certificate| id.matches(certificate))
                 .cloned(),
-            digest: DigestAlgorithm::from_oid(body.digest_algorithm.oid),
+            digest: digest_algorithm(&body),
             algorithm: signature_algorithm(&body),
             attributes: body
                 .signed_attributes
@@ -235,12 +235,23 @@ pub(crate) fn find_signer(
     Ok(None)
 }
 
+/// The digest over the content. Some senders give the algorithm of the RSA signature in its place, which OpenSSL takes
+/// for its digest as well.
+fn digest_algorithm(signer: &SignerInfoBody<'_>) -> Option<DigestAlgorithm> {
+    let named = signer.digest_algorithm.oid;
+    DigestAlgorithm::from_oid(named).or_else(|| {
+        SignatureAlgorithm::from_oid(named)
+            .filter(|signature| signature.is_rsa())
+            .map(SignatureAlgorithm::digest)
+    })
+}
+
 /// The algorithm of a signature: named outright, or by the kind of key with the digest beside it, as
 /// `rsaEncryption` (RFC 3370, section 3.2).
 pub(crate) fn signature_algorithm(signer: &SignerInfoBody<'_>) -> Option<SignatureAlgorithm> {
-    let digest = DigestAlgorithm::from_oid(signer.digest_algorithm.oid)?;
+    let digest = digest_algorithm(signer)?;
     let named = signer.signature_algorithm.oid;
-    if let Some(found) = SignatureAlgorithm::from_oid(named) {
+    if let Some(found) = SignatureAlgorithm::from_identifier(&signer.signature_algorithm) {
         // Two digests in one signer would leave it open which of them counts.
         return (found.digest() == digest).then_some(found);
     }

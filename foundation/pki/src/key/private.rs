@@ -357,7 +357,7 @@ fn set_oaep<T>(
     context.set_rsa_mgf1_md(md(mask))
 }
 
-fn md(digest: DigestAlgorithm) -> &'static MdRef {
+pub(super) fn md(digest: DigestAlgorithm) -> &'static MdRef {
     match digest {
         DigestAlgorithm::Md5 => Md::md5(),
         DigestAlgorithm::Sha1 => Md::sha1(),

@@ -273,6 +273,9 @@ impl ReadyKey {
         signature: &[u8],
     ) -> Result<(), Error> {
         let matches = match self {
+            Self::Rsa(key) if algorithm.is_pss() => {
+                rsa::verify_pss(key, algorithm.digest(), digest, signature)
+            }
             Self::Rsa(key) if algorithm.is_rsa() => {
                 rsa::verify(key, algorithm.digest(), digest, signature)
             }

@@ -2,10 +2,14 @@
 //! and unwrapping a content key without telling whether its padding was right.
 
 use openssl::{
-    pkey::{Private, Public},
+    error::ErrorStack,
+    pkey::{PKey, Private, Public},
+    pkey_ctx::PkeyCtx,
     rsa::{Padding, Rsa},
 };
 use zeroize::Zeroizing;
+
+use super::private::md;
 
 use crate::{digest::DigestAlgorithm, signer::KeyError};
 
@@ -29,6 +33,25 @@ pub(super) fn verify(
         .get(..length)
         .and_then(|info| info.strip_prefix(prefix))
         .is_some_and(|found| found == digest)
+}
+
+/// RSASSA-PSS verification (RFC 8017, section 8.1.2) with one digest throughout and a salt of any length.
+pub(super) fn verify_pss(
+    key: &Rsa<Public>,
+    algorithm: DigestAlgorithm,
+    digest: &[u8],
+    signature: &[u8],
+) -> bool {
+    let verify = || -> Result<bool, ErrorStack> {
+        let key = PKey::from_rsa(key.clone())?;
+        let mut context = PkeyCtx::new(&key)?;
+        context.verify_init()?;
+        context.set_rsa_padding(Padding::PKCS1_PSS)?;
+        context.set_signature_md(md(algorithm))?;
+        context.set_rsa_mgf1_md(md(algorithm))?;
+        context.verify(digest, signature)
+    };
+    verify().unwrap_or(false)
 }
 
 /// Decrypts a content key of `length` bytes under PKCS #1 v1.5.
@@ -94,7 +117,7 @@ fn raw(key: &Rsa<Private>, wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     padded.extend_from_slice(wrapped);
     let mut block = Zeroizing::new(vec![0; size]);
     let outcome = key.private_decrypt(&padded, &mut block, Padding::NONE);
-    let _ = openssl::error::ErrorStack::get();
+    let _ = ErrorStack::get();
     (outcome.ok()? == size).then_some(block)
 }
 

@@ -465,6 +465,112 @@ fn we_verify_what_the_openssl_program_signs() {
     );
 }
 
+/// RFC 3279 names the signature where RFC 5652 wants the digest; the peer takes it too.
+#[test]
+fn a_signers_digest_may_be_named_by_its_rsa_signature() {
+    let Some(openssl) = Openssl::find("openssl cms -verify") else {
+        return;
+    };
+    let device = Pki::get().rsa_device();
+    openssl.write_roots(&[&Pki::get().root.certificate]);
+    let digest = [&[0x30, 11, 6, 9], DigestAlgorithm::Sha256.oid().as_bytes()].concat();
+    let signature = [
+        &[0x30, 11, 6, 9],
+        mdm_pki::SignatureAlgorithm::RsaPkcs1Sha256.oid().as_bytes(),
+    ]
+    .concat();
+    let other = [
+        &[0x30, 11, 6, 9],
+        mdm_pki::SignatureAlgorithm::RsaPkcs1Sha512.oid().as_bytes(),
+    ]
+    .concat();
+    let renamed = |name: &[u8]| {
+        let mut bytes = sign(device);
+        // Once among the digests of the message, once with its signer.
+        for _ in 0..2 {
+            let at = bytes
+                .windows(digest.len())
+                .position(|window| window == digest)
+                .unwrap();
+            bytes[at..at + name.len()].copy_from_slice(name);
+        }
+        bytes
+    };
+    let bytes = renamed(&signature);
+    openssl.write("m.der", &bytes);
+    openssl.ok("smime -verify -inform DER -in m.der -purpose any -CAfile roots.pem -out out");
+    let message = parse(&bytes);
+    let signer = &message.signers()[0];
+    assert_eq!(signer.digest_algorithm(), Some(DigestAlgorithm::Sha256));
+    message.verify_signature(signer, None).unwrap();
+    let message = parse(&renamed(&other));
+    assert!(
+        message
+            .verify_signature(&message.signers()[0], None)
+            .is_err()
+    );
+}
+
+#[test]
+fn rsassa_pss_of_the_openssl_program_is_verified() {
+    let Some(openssl) = Openssl::find("openssl cms -sign with PSS") else {
+        return;
+    };
+    let pki = Pki::get();
+    openssl.write("content", CONTENT);
+    // The chain in RSASSA-PSS too.
+    openssl.write_identity("ca", &pki.root);
+    openssl.write_identity("plain", pki.rsa_device());
+    openssl.write("ext", "keyUsage=digitalSignature\n");
+    openssl.ok("req -new -key plain.key -subj /CN=pss -out pss.csr");
+    openssl.ok("x509 -req -in pss.csr -CA ca.crt -CAkey ca.key -days 3 -extfile ext -out pss.crt -sha384 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:48");
+    let certificate = Certificate::from_pem(&openssl.read("pss.crt")).unwrap();
+    certificate
+        .verify_signed_by(pki.root.key.public_key())
+        .unwrap();
+    assert!(matches!(
+        certificate.verify_signed_by(pki.rsa_device().key.public_key()),
+        Err(Error::BadSignature)
+    ));
+    let roots = [pki.root.certificate.clone()];
+    for (digest, expected) in [
+        ("sha256", mdm_pki::SignatureAlgorithm::RsaPssSha256),
+        ("sha384", mdm_pki::SignatureAlgorithm::RsaPssSha384),
+        ("sha512", mdm_pki::SignatureAlgorithm::RsaPssSha512),
+    ] {
+        for how in ["", "-noattr", "-keyopt rsa_pss_saltlen:20"] {
+            openssl.ok(&format!(
+                "cms -sign -binary -nodetach -in content -signer pss.crt -inkey plain.key -md {digest} -keyopt rsa_padding_mode:pss -outform DER -out m.der {how}"
+            ));
+            let bytes = openssl.read("m.der");
+            let message = parse(&bytes);
+            let signer = &message.signers()[0];
+            assert_eq!(signer.signature_algorithm(), Some(expected), "{how}");
+            verify(&message, &roots).trusted().unwrap();
+            let mut altered = bytes.clone();
+            *altered.last_mut().unwrap() ^= 1;
+            let altered = parse(&altered);
+            assert!(matches!(
+                altered.verify_signature(&altered.signers()[0], None),
+                Err(VerifyError::BadSignature)
+            ));
+        }
+    }
+    // Another digest for the mask than for the content is a form of its own.
+    openssl.ok("cms -sign -binary -nodetach -in content -signer pss.crt -inkey plain.key -md sha256 -keyopt rsa_padding_mode:pss -keyopt rsa_mgf1_md:sha1 -outform DER -out m.der");
+    let message = parse(&openssl.read("m.der"));
+    assert!(matches!(
+        message.verify_signature(&message.signers()[0], None),
+        Err(VerifyError::UnsupportedAlgorithm)
+    ));
+    assert!(matches!(
+        pki.rsa_device()
+            .key
+            .sign_message(mdm_pki::SignatureAlgorithm::RsaPssSha256, CONTENT),
+        Err(Error::Key(mdm_pki::KeyError::UnsupportedAlgorithm))
+    ));
+}
+
 #[test]
 fn two_signers_are_each_judged() {
     let Some(openssl) = Openssl::find("two signers") else {
