@@ -37,7 +37,8 @@ fn case<'a, T: DeserializeOwned>(name: &str, xml: &'a str, bar: f64) -> Case<'a>
 
 /// Both readers decode the same values, and the events can be read to the end.
 fn agree<T: DeserializeOwned + PartialEq>(name: &str, xml: &str) -> Result<(), String> {
-    let ours: T = mdm_plist::from_slice(xml.as_bytes()).map_err(|e| format!("{name}, ours: {e}"))?;
+    let ours: T =
+        mdm_plist::from_slice(xml.as_bytes()).map_err(|e| format!("{name}, ours: {e}"))?;
     let theirs: T = plist::from_reader_xml(xml.as_bytes()).map_err(|e| format!("{name}: {e}"))?;
     if ours != theirs {
         return Err(format!("{name}: the decoded values differ"));
