@@ -161,8 +161,17 @@ impl ServerToken {
     /// [`TokenError`], which tells a file that is no token from one for another key.
     pub fn open(file: &[u8], key: &PrivateKey) -> Result<Self, TokenError> {
         let envelope = file::envelope(file)?;
-        let message = file::decrypt(&envelope, key)?;
-        Self::from_json(&file::json(&message)?)
+        Self::from_message(&file::decrypt(&envelope, key)?)
+    }
+
+    /// Reads what a token file holds when it is decrypted: the JSON between header and markers,
+    /// any of which may be missing.
+    ///
+    /// # Errors
+    /// [`TokenError::Json`] where the credentials are not inside, [`TokenError::WrongKey`] for what is
+    /// no text at all.
+    pub fn from_message(message: &[u8]) -> Result<Self, TokenError> {
+        Self::from_json(&file::json(message)?)
     }
 
     /// Reads the token's JSON, such as [`ServerToken`] writes.

@@ -5,15 +5,19 @@ mod cms;
 mod command;
 mod container;
 mod ddm;
+mod envelope;
 mod profile;
 mod response;
 mod scep;
+mod signature;
 mod token;
 
 use std::str::FromStr;
 
+use ade_client::ServerToken;
 use mdm_pki::PrivateKey;
 use mdm_plist::{Dictionary, Limits, Value};
+use mdm_schema::{Finding, Rule, Severity};
 
 use self::container::Container;
 use crate::{
@@ -108,14 +112,34 @@ pub fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error> {
         Container::Plist(document) => plist(document, options)?,
         Container::Json(value) => json(value, options)?,
         Container::Cms(message) => cms::decode(&message, options)?,
+        Container::Token(message) => token::decode(&ServerToken::from_message(message)?)?,
     };
     match &options.as_kind {
-        Some(named) if named.kind != told.kind => Err(Error::NotAs {
+        Some(named) => compare(told, named),
+        None => Ok(told),
+    }
+}
+
+/// A document says itself what it is, whatever the caller believes: a name beside its own is told as
+/// a finding, another kind is refused.
+fn compare(mut told: Document, named: &As) -> Result<Document, Error> {
+    if named.kind != told.kind {
+        return Err(Error::NotAs {
             kind: named.kind.as_str(),
             problem: format!("its content is that of a {}", told.kind),
-        }),
-        _ => Ok(told),
+        });
     }
+    if let (Some(own), Some(other)) = (&told.name, &named.name)
+        && own != other
+    {
+        told.findings.push(Finding::new(
+            "",
+            Rule::Conflict,
+            Severity::Warning,
+            format!("is {own} by its content, not {other}"),
+        ));
+    }
+    Ok(told)
 }
 
 /// A property list: which document is it?

@@ -2,21 +2,20 @@
 
 use ade_client::ServerToken;
 use mdm_pki::{
-    Certificate, DigestAlgorithm, PrivateKey,
-    cms::{self, DecryptPolicy, EnvelopedData, SignedData, SignerInfo},
+    cms::{self, EnvelopedData, SignedData},
     oid,
 };
-use mdm_schema::{Finding, Rule, Severity};
+use mdm_schema::Finding;
 use serde_json::{Map, Value, json};
 
 use super::{
     Options, checkin,
     container::{self, Container, Message, Wrapping},
-    scep, token,
+    envelope, scep, signature, token,
 };
 use crate::{
     document::{Document, Kind},
-    error::{Error, one_line},
+    error::Error,
     json,
 };
 
@@ -27,16 +26,18 @@ pub(super) fn decode(message: &Message<'_>, options: &Options) -> Result<Documen
     if content_type == oid::SIGNED_DATA {
         let signed = SignedData::parse(&message.bytes, &limits).map_err(Error::Cms)?;
         if asked == Some(Kind::ScepMessage) || (asked.is_none() && scep::is_one(&signed)) {
-            return scep::decode(&message.bytes, options);
+            return scep::decode(&message.bytes, &signed, options);
         }
         return decode_signed(&signed, options);
     }
     if content_type == oid::ENVELOPED_DATA {
         let enveloped = EnvelopedData::parse(&message.bytes, &limits).map_err(Error::Cms)?;
-        return match &options.key {
-            Some(key) => opened(&enveloped, message, key, options),
-            None => Ok(closed(&enveloped, message, asked)),
+        let mut told = match envelope::open(&enveloped, options.key.as_ref())? {
+            Ok(plain) => opened(&enveloped, &plain, options)?,
+            Err(why) => closed(&enveloped, message, asked, why),
         };
+        told.findings.extend(envelope::finding(&enveloped));
+        return Ok(told);
     }
     Ok(Document::new(
         Kind::Cms,
@@ -47,7 +48,7 @@ pub(super) fn decode(message: &Message<'_>, options: &Options) -> Result<Documen
 
 /// A signed message: the document inside where there is one, or the message by itself.
 fn decode_signed(signed: &SignedData, options: &Options) -> Result<Document, Error> {
-    let about = describe(signed);
+    let about = signature::describe(signed);
     let asked = options.as_kind.as_ref().map(|named| named.kind);
     if let (Some(content), true) = (signed.content(), asked != Some(Kind::Cms)) {
         match inside(content, options) {
@@ -55,7 +56,7 @@ fn decode_signed(signed: &SignedData, options: &Options) -> Result<Document, Err
                 if asked.is_none() && told.name.as_deref() == Some("MachineInfo") {
                     told.kind = Kind::Cms;
                 }
-                broken(signed, &mut told.findings);
+                told.findings.extend(signature::findings(signed));
                 told.signed = Some(about);
                 return Ok(told);
             }
@@ -83,7 +84,7 @@ fn decode_signed(signed: &SignedData, options: &Options) -> Result<Document, Err
         signed.content().map_or(Value::Null, text_or_data),
     );
     let mut told = Document::new(Kind::Cms, Some(name), Value::Object(body));
-    broken(signed, &mut told.findings);
+    told.findings.extend(signature::findings(signed));
     told.signed = Some(about);
     Ok(told)
 }
@@ -98,25 +99,26 @@ fn inside(content: &[u8], options: &Options) -> Result<Document, Error> {
         }
         Container::Plist(document) => super::plist(document, options),
         Container::Json(value) => super::json(value, options),
+        Container::Token(message) => token::decode(&ServerToken::from_message(message)?),
         Container::Cms(_) => Err(Error::Unknown("a CMS message inside another".to_owned())),
     }
 }
 
-/// An encrypted message without its key.
-fn closed(enveloped: &EnvelopedData, message: &Message<'_>, asked: Option<Kind>) -> Document {
-    let body = describe_envelope(enveloped);
+/// An encrypted message that stays closed.
+fn closed(
+    enveloped: &EnvelopedData,
+    message: &Message<'_>,
+    asked: Option<Kind>,
+    why: Finding,
+) -> Document {
+    let body = envelope::describe(enveloped);
     let token = asked == Some(Kind::AdeToken) || (asked.is_none() && is_token(enveloped, message));
     let mut told = if token {
         Document::new(Kind::AdeToken, Some("Encrypted"), body)
     } else {
         Document::new(Kind::Cms, Some("EnvelopedData"), body)
     };
-    told.findings.push(Finding::new(
-        "",
-        Rule::Unreadable,
-        Severity::Info,
-        "is encrypted; name the private key with --key to open it",
-    ));
+    told.findings.push(why);
     told
 }
 
@@ -130,111 +132,24 @@ fn is_token(enveloped: &EnvelopedData, message: &Message<'_>) -> bool {
     packed && enveloped.recipients().len() == 1
 }
 
-/// An encrypted message with its key.
-fn opened(
-    enveloped: &EnvelopedData,
-    message: &Message<'_>,
-    key: &PrivateKey,
-    options: &Options,
-) -> Result<Document, Error> {
+/// An encrypted message that was opened: the document inside where there is one.
+fn opened(enveloped: &EnvelopedData, plain: &[u8], options: &Options) -> Result<Document, Error> {
     let asked = options.as_kind.as_ref().map(|named| named.kind);
     if matches!(asked, None | Some(Kind::AdeToken)) {
-        match ServerToken::open(&message.bytes, key) {
-            Ok(token) => {
-                let json = serde_json::to_value(&token)?;
-                return Ok(token::from_token(&token, json));
-            }
+        match ServerToken::from_message(plain) {
+            Ok(token) => return token::decode(&token),
             Err(error) if asked.is_some() => return Err(error.into()),
             Err(_) => {}
         }
     }
-    let plain = enveloped
-        .decrypt(key, &DecryptPolicy::default())
-        .map_err(Error::Decrypt)?;
-    if let Ok(told) = inside(&plain, options) {
+    if let Ok(told) = inside(plain, options) {
         return Ok(told);
     }
-    let mut body = describe_envelope(enveloped);
+    let mut body = envelope::describe(enveloped);
     if let Value::Object(keys) = &mut body {
-        keys.insert("content".into(), text_or_data(&plain));
+        keys.insert("content".into(), text_or_data(plain));
     }
     Ok(Document::new(Kind::Cms, Some("EnvelopedData"), body))
-}
-
-pub(super) fn describe_envelope(enveloped: &EnvelopedData) -> Value {
-    let cipher = match enveloped.cipher() {
-        Ok(cipher) => format!("{cipher:?}"),
-        Err(error) => one_line(&error),
-    };
-    let recipients = enveloped.recipients().iter().map(|recipient| {
-        recipient
-            .key_transport()
-            .map_or("unknown".to_owned(), |transport| format!("{transport:?}"))
-    });
-    json!({"cipher": cipher, "recipients": recipients.collect::<Vec<_>>()})
-}
-
-/// Who signed, and what came along.
-pub(super) fn describe(signed: &SignedData) -> Value {
-    let signers = signed.signers().iter().map(|signer| {
-        json!({
-            "certificate": signer.certificate().map(certificate),
-            "digest": signer.digest_algorithm().map(|digest| format!("{digest:?}")),
-            "signingTime": signer.signing_time().map(json::date),
-            "signedAttributes": signer.has_signed_attributes(),
-            "signature": state(signed, signer),
-        })
-    });
-    json!({
-        "detached": signed.content().is_none() && !signed.signers().is_empty(),
-        "signers": signers.collect::<Vec<_>>(),
-        "certificates": signed.certificates().iter().map(certificate).collect::<Vec<_>>(),
-    })
-}
-
-/// Whether the signature is by the certificate that came along; nothing is said about trust.
-fn state(signed: &SignedData, signer: &SignerInfo) -> String {
-    if signed.content().is_none() && signer.has_signed_attributes() {
-        return "detached".to_owned();
-    }
-    match signed.verify_signature(signer, None) {
-        Ok(()) => "valid".to_owned(),
-        Err(error) => one_line(&error),
-    }
-}
-
-fn broken(signed: &SignedData, findings: &mut Vec<Finding>) {
-    for signer in signed.signers() {
-        if signed.content().is_some()
-            && let Err(error) = signed.verify_signature(signer, None)
-        {
-            findings.push(Finding::new(
-                "",
-                Rule::Conflict,
-                Severity::Error,
-                format!("its signature does not hold: {}", one_line(&error)),
-            ));
-        }
-    }
-}
-
-/// The facts of a certificate that people compare.
-pub(super) fn certificate(certificate: &Certificate) -> Value {
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
-    let print = certificate.fingerprint(DigestAlgorithm::Sha256);
-    json!({
-        "subject": certificate.subject().to_string(),
-        "issuer": certificate.issuer().to_string(),
-        "serial": hex(certificate.serial()),
-        "notBefore": json::date(certificate.not_before()),
-        "notAfter": json::date(certificate.not_after()),
-        "sha256": print.map(|print| hex(&print)).ok(),
-    })
 }
 
 /// Bytes as text where they are readable text, otherwise as base64.

@@ -1,14 +1,11 @@
 //! SCEP messages (RFC 8894), told by their signed attributes.
 
-use mdm_pki::{
-    CertificateRequest, PrivateKey,
-    cms::{DecryptPolicy, EnvelopedData, SignedData},
-};
+use mdm_pki::{CertificateRequest, cms::SignedData};
 use mdm_scep::{PkiMessage, attributes::MESSAGE_TYPE};
 use mdm_schema::{Finding, Rule, Severity};
 use serde_json::{Map, Value, json};
 
-use super::{Options, cms};
+use super::{Options, envelope, signature};
 use crate::{
     document::{Document, Kind},
     error::{Error, one_line},
@@ -23,7 +20,17 @@ pub(super) fn is_one(signed: &SignedData) -> bool {
         .any(|signer| signer.signed_attribute(MESSAGE_TYPE).is_some())
 }
 
-pub(super) fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error> {
+pub(super) fn decode(
+    bytes: &[u8],
+    signed: &SignedData,
+    options: &Options,
+) -> Result<Document, Error> {
+    if !is_one(signed) {
+        return Err(Error::NotAs {
+            kind: Kind::ScepMessage.as_str(),
+            problem: "no signer says a messageType".to_owned(),
+        });
+    }
     let message = PkiMessage::parse(bytes, options.limit)?;
     let about = &message.attributes;
     let mut body = Map::new();
@@ -60,23 +67,16 @@ pub(super) fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error>
         about.fail_info.map(|fail| text(fail.to_string())),
     );
     put("failInfoText", about.fail_info_text.clone().map(text));
-    let mut findings = Vec::new();
-    if let Err(error) = message.verify() {
-        let message = one_line(&error);
-        findings.push(Finding::new("", Rule::Conflict, Severity::Error, message));
-    }
-    if message.envelope().is_some() {
+    let mut findings: Vec<Finding> = signature::findings(signed).collect();
+    // Some servers put an empty content where RFC 8894, section 3.3.2, has none.
+    if message.envelope().is_some_and(|bytes| !bytes.is_empty()) {
         match message.open_envelope() {
             Ok(enveloped) => {
-                put("envelope", Some(cms::describe_envelope(&enveloped)));
-                match &options.key {
-                    Some(key) => put("content", Some(open(&enveloped, key)?)),
-                    None => findings.push(Finding::new(
-                        "content",
-                        Rule::Unreadable,
-                        Severity::Info,
-                        "is encrypted; name the private key with --key to open it",
-                    )),
+                put("envelope", Some(envelope::describe(&enveloped)));
+                findings.extend(envelope::finding(&enveloped).map(|f| f.under("envelope")));
+                match envelope::open(&enveloped, options.key.as_ref())? {
+                    Ok(plain) => put("content", Some(content(&plain))),
+                    Err(why) => findings.push(why.under("content")),
                 }
             }
             Err(error) => findings.push(Finding::new(
@@ -89,29 +89,25 @@ pub(super) fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error>
     }
     let mut told = Document::new(Kind::ScepMessage, kind.as_deref(), Value::Object(body));
     told.findings = findings;
-    let signed = SignedData::parse(bytes, &options.cms_limits()).map_err(Error::Cms)?;
-    told.signed = Some(cms::describe(&signed));
+    told.signed = Some(signature::describe(signed));
     Ok(told)
 }
 
 /// The request, or the certificates, inside.
-fn open(enveloped: &EnvelopedData, key: &PrivateKey) -> Result<Value, Error> {
-    let plain = enveloped
-        .decrypt(key, &DecryptPolicy::default())
-        .map_err(Error::Decrypt)?;
-    if let Ok(request) = CertificateRequest::from_der(&plain) {
+fn content(plain: &[u8]) -> Value {
+    if let Ok(request) = CertificateRequest::from_der(plain) {
         let challenge = request.challenge_password();
-        return Ok(json!({
+        return json!({
             "subject": request.subject().to_string(),
             "challengePassword": challenge.as_ref().map(|word| word.expose().clone()),
             "key": request.public_key().ok().map(|key| format!("{:?}", key.algorithm())),
             "proofOfPossession": request.verify().is_ok(),
-            "der": json::data(&plain),
-        }));
+            "der": json::data(plain),
+        });
     }
-    if let Ok(answer) = SignedData::parse(&plain, &mdm_pki::cms::Limits::default()) {
-        let certificates = answer.certificates().iter().map(cms::certificate);
-        return Ok(json!({"certificates": certificates.collect::<Vec<_>>()}));
+    if let Ok(answer) = SignedData::parse(plain, &mdm_pki::cms::Limits::default()) {
+        let certificates = answer.certificates().iter().map(signature::certificate);
+        return json!({"certificates": certificates.collect::<Vec<_>>()});
     }
-    Ok(json::data(&plain))
+    json::data(plain)
 }

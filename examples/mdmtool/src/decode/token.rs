@@ -15,14 +15,19 @@ pub(super) fn is_one(json: &Value) -> bool {
         .all(|key| json.get(key).is_some())
 }
 
+/// A token out of its JSON, which is told as it stands.
 pub(super) fn from_json(json: Value) -> Result<Document, Error> {
     let token = ServerToken::from_json(&serde_json::to_vec(&json)?)?;
-    Ok(from_token(&token, json))
+    Ok(told(&token, json))
 }
 
-/// A token that was opened with the caller's key; what it says is what the caller asked for.
-pub(super) fn from_token(token: &ServerToken, json: Value) -> Document {
-    let mut told = Document::new(Kind::AdeToken, Some("ServerToken"), json);
+/// A token that was opened; what it says, secrets included, is what the caller asked for.
+pub(super) fn decode(token: &ServerToken) -> Result<Document, Error> {
+    Ok(told(token, serde_json::to_value(token)?))
+}
+
+fn told(token: &ServerToken, body: Value) -> Document {
+    let mut told = Document::new(Kind::AdeToken, Some("ServerToken"), body);
     told.unknown_keys = token.extra.keys().cloned().collect();
     told
 }

@@ -85,6 +85,58 @@ pub(crate) fn indefinite(der: &[u8]) -> Vec<u8> {
     .concat()
 }
 
+/// The same signed message without the certificates that came along.
+pub(crate) fn without_certificates(der: &[u8]) -> Vec<u8> {
+    let [oid, explicit] = elements(content(der))[..] else {
+        panic!("no ContentInfo");
+    };
+    let kept: Vec<&[u8]> = elements(content(content(explicit)))
+        .into_iter()
+        .filter(|element| element[0] != 0xA0)
+        .collect();
+    [
+        &[0x30, 0x80][..],
+        oid,
+        &[0xA0, 0x80, 0x30, 0x80],
+        &kept.concat(),
+        &[0; 6],
+    ]
+    .concat()
+}
+
+/// The same bytes with every `from` replaced by a `to` of the same length.
+pub(crate) fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let mut at = 0;
+    while at + from.len() <= bytes.len() {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+        at += 1;
+    }
+    bytes
+}
+
+/// The elements of a definite length that follow one another.
+fn elements(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let header = bytes.len() - content(bytes).len();
+        let length = match bytes[1] {
+            short @ 0..0x80 => usize::from(short),
+            _ => bytes[2..header]
+                .iter()
+                .fold(0, |length, byte| length << 8 | usize::from(*byte)),
+        };
+        let header = if bytes[1] < 0x80 { 2 } else { header };
+        let (element, rest) = bytes.split_at(header + length);
+        found.push(element);
+        bytes = rest;
+    }
+    found
+}
+
 fn content(element: &[u8]) -> &[u8] {
     let header = match element[1] {
         short @ 0..0x80 => return &element[2..2 + usize::from(short)],

@@ -1,12 +1,17 @@
 //! Signed and encrypted documents.
 
+use std::process::Command;
+
 use mdm_pki::{CertificateRequestBuilder, DigestAlgorithm, Name, cms::SignedDataBuilder};
 use mdm_scep::{FailInfo, MessageType, Nonce, PkiMessage, TransactionId};
 use serde_json::{Value, json};
 
 use crate::{
     decode, findings,
-    fixtures::{PROFILE, TOKEN, identity, indefinite, plist, sealed, signed, token_file},
+    fixtures::{
+        PROFILE, TOKEN, identity, indefinite, plist, replaced, sealed, signed, token_file,
+        without_certificates,
+    },
     found, kind_and_type, refusal,
 };
 
@@ -46,6 +51,26 @@ fn a_signature_that_does_not_hold_is_found() {
     let told = decode(&[], &der);
     assert_eq!(told["body"]["PayloadIdentifier"], "Com.example");
     assert_eq!(findings(&told), [found("", "conflict")]);
+}
+
+#[test]
+fn a_signature_that_nobody_can_check_is_told_apart_from_one_that_does_not_hold() {
+    const SHA256: &[u8] = b"\x60\x86\x48\x01\x65\x03\x04\x02\x01";
+    const UNHEARD_OF: &[u8] = b"\x60\x86\x48\x01\x65\x03\x04\x02\x63";
+    let der = signed(&plist(PROFILE));
+    for (message, why) in [
+        (without_certificates(&der), "certificate is missing"),
+        (replaced(&der, SHA256, UNHEARD_OF), "not supported"),
+    ] {
+        let told = decode(&[], &message);
+        assert_eq!(kind_and_type(&told), ("profile", "Configuration"));
+        assert_eq!(findings(&told), [found("", "unreadable")]);
+        let finding = &told["findings"][0];
+        assert_eq!(finding["severity"], "warning");
+        let message = finding["message"].as_str().unwrap();
+        assert!(message.starts_with("its signature cannot be checked: "));
+        assert!(message.contains(why), "{message}");
+    }
 }
 
 #[test]
@@ -111,6 +136,110 @@ fn q01_a_server_token_is_told_without_its_key_and_opened_with_it() {
     let told = decode(&[], TOKEN.as_bytes());
     assert_eq!(kind_and_type(&told), ("ade-token", "ServerToken"));
     assert_eq!(told["body"], json);
+}
+
+#[test]
+fn a_server_token_that_was_decrypted_elsewhere_is_told() {
+    let json = TOKEN.replace("\n    ", "");
+    let message = format!("-----BEGIN MESSAGE-----\n{json}\n-----END MESSAGE-----\n");
+    let header = "Content-Type: text/plain;charset=UTF-8\nContent-Transfer-Encoding: 7bit\n\n";
+    for file in [
+        message.clone(),
+        format!("{header}{message}"),
+        format!("{header}{message}").replace('\n', "\r\n"),
+        format!("{header}{json}"),
+        // Wrapped inside of its strings, as mail does.
+        message.replace("CS_1", "CS\r\n_1"),
+    ] {
+        let told = decode(&[], file.as_bytes());
+        assert_eq!(kind_and_type(&told), ("ade-token", "ServerToken"), "{file}");
+        assert_eq!(told["body"]["consumer_secret"], "CS_1");
+        assert_eq!(decode(&["--as", "ade-token"], file.as_bytes()), told);
+        refusal(&["decode", "-", "--as", "profile"], file.as_bytes());
+    }
+    let line = refusal(
+        &["decode", "-"],
+        b"-----BEGIN MESSAGE-----\n{\"a\":1}\n-----END MESSAGE-----",
+    );
+    assert!(line.contains("credentials"), "{line}");
+}
+
+#[test]
+fn text_in_front_of_a_message_is_passed_over() {
+    let pem = mdm_pki::pem::encode("PKCS7", &signed(&plist(PROFILE)));
+    for front in [
+        "Bag Attributes\n    friendlyName: x\n",
+        "subject=/CN=x\r\n\r\n",
+        "From: a@example.com\nContent-Type: text/plain\n\nSee below.\n",
+        "Content-Type: application/pkcs7-mime\n\n",
+    ] {
+        let told = decode(&[], format!("{front}{pem}").as_bytes());
+        assert_eq!(
+            kind_and_type(&told),
+            ("profile", "Configuration"),
+            "{front}"
+        );
+        assert_eq!(findings(&told), []);
+    }
+}
+
+#[test]
+fn a_multipart_message_is_refused_as_one() {
+    let line = refusal(
+        &["decode", "-"],
+        b"MIME-Version: 1.0\nContent-Type: multipart/signed; boundary=\"b\"\n\n--b\n\nx\n--b--\n",
+    );
+    assert!(line.contains("multipart"), "{line}");
+}
+
+#[test]
+fn a_key_does_not_make_a_message_in_an_unknown_cipher_unreadable() {
+    const AES_256_CBC: &[u8] = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2A";
+    const AES_256_GCM: &[u8] = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2E";
+    let folder = tempfile::tempdir().unwrap();
+    let (key, certificate) = identity("device");
+    let key_file = folder.path().join("key.pem");
+    std::fs::write(&key_file, key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
+    let sealed = replaced(&sealed(b"hello", &certificate), AES_256_CBC, AES_256_GCM);
+    for arguments in [&[][..], &["--key", key_file.to_str().unwrap()]] {
+        let told = decode(arguments, &sealed);
+        assert_eq!(kind_and_type(&told), ("cms", "EnvelopedData"));
+        assert_eq!(findings(&told), [found("", "unreadable")]);
+    }
+}
+
+#[test]
+fn single_des_is_opened_where_openssl_still_can_and_named_in_any_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, certificate) = identity("device");
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(file("key"), key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
+    std::fs::write(file("certificate"), certificate.to_pem()).unwrap();
+    std::fs::write(file("plain"), "hello").unwrap();
+    let made = Command::new("openssl")
+        .args("cms -encrypt -binary -des -provider legacy -provider default".split(' '))
+        .args(["-in", &file("plain"), "-outform", "DER", "-out"])
+        .args([file("sealed"), file("certificate")])
+        .output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        eprintln!("skipped: single DES: no openssl program with the legacy provider");
+        assert!(std::env::var_os("REQUIRE_PEERS").is_none_or(|value| value != "1"));
+        return;
+    }
+    let sealed = std::fs::read(file("sealed")).unwrap();
+    let told = decode(&[], &sealed);
+    assert_eq!(
+        findings(&told),
+        [found("", "unreadable"), found("", "deprecated")]
+    );
+    let told = decode(&["--key", &file("key")], &sealed);
+    // A vendored OpenSSL has no legacy provider, which is then a finding as well.
+    if told["body"].get("content").is_some() {
+        assert_eq!(told["body"]["content"], "hello");
+        assert_eq!(findings(&told), [found("", "deprecated")]);
+    } else {
+        assert!(told["findings"][0].to_string().contains("legacy provider"));
+    }
 }
 
 #[test]
@@ -186,6 +315,21 @@ fn scep_messages_are_told_by_their_attributes_and_opened_with_the_key() {
     let refused = decode(&[], &message(MessageType::CertRep, None));
     assert_eq!(refused["body"]["pkiStatus"], "Failure");
     assert_eq!(refused["body"]["failInfo"], "badRequest");
+    // As the common Go servers write it; RFC 8894, section 3.3.2, leaves the content out.
+    let empty = message(MessageType::CertRep, Some(Vec::new()));
+    assert_eq!(findings(&decode(&[], &empty)), []);
+    let bare = without_certificates(&asking);
+    let told = decode(&[], &bare);
+    assert_eq!(kind_and_type(&told), ("scep-message", "PKCSReq"));
+    assert_eq!(
+        findings(&told),
+        [found("", "unreadable"), found("content", "unreadable")]
+    );
+    let line = refusal(
+        &["decode", "-", "--as", "scep-message"],
+        &signed(&plist(PROFILE)),
+    );
+    assert!(line.contains("no scep-message"), "{line}");
     let forced = decode(&["--as", "scep-message"], &asking);
     assert_eq!(kind_and_type(&forced).0, "scep-message");
     refusal(&["decode", "-", "--as", "scep-message"], &sealed(b"x", &ca));
