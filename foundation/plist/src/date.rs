@@ -1,10 +1,10 @@
 //! `<date>` as `chrono::DateTime<Utc>`: `#[serde(with = "mdm_plist::date::required")]` and
 //! `date::optional`.
 //!
-//! chrono's own implementation reads a `<date>` but writes a `<string>`. The type [`Date`] does both,
-//! but panics on what it cannot hold: text such as `9999-12-31T23:59:59-01:00`, which can reach it as a
-//! `<string>` [where serde buffers](crate#dates-where-serde-buffers), and on writing years outside 0 to
-//! 9999. These modules return an error for either.
+//! chrono's own implementation reads a `<date>` but writes a `<string>`. The type [`Date`] does
+//! both, but panics on what it cannot hold: text such as `9999-12-31T23:59:59-01:00`, which can
+//! reach it as a `<string>` [where serde buffers](crate#dates-where-serde-buffers), and on writing
+//! years outside 0 to 9999. These modules return an error for either.
 
 use std::{
     fmt,

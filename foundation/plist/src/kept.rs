@@ -75,9 +75,9 @@ pub struct Rest(pub Dictionary);
 ///
 /// On writing, what the program changed in [`value`](Self::value) is applied to the dictionary as
 /// it was read, at every level: a changed key is replaced where it stood, a cleared one is taken
-/// out, a new one is added at the end, and everything else stays the value it was, including what `T`
-/// knows but writes in another way. Elements of an array are followed by
-/// their place, or by equality where their number changed.
+/// out, a new one is added at the end, and everything else stays the value it was, including what
+/// `T` knows but writes in another way. Elements of an array are followed by their place, or by
+/// equality where their number changed.
 ///
 /// `T` has to write what it reads (derive both). Where `T` does not fit, serde carries the error out
 /// as [`ErrorKind::Custom`] with the whole message, but for a missing key of its own;

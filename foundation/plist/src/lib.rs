@@ -79,14 +79,14 @@
 //!
 //! # Dates where serde buffers
 //! `flatten`, `untagged` and internally tagged enums hold values back in a form that knows no
-//! dates. This crate hands dates over as newtypes, so [`date`](mod@date), [`Any`] and [`Rest`] find them
-//! there; a [`Value`] there gets the text. Self-describing types of other formats, such as
+//! dates. This crate hands dates over as newtypes, so [`date`](mod@date), [`Any`] and [`Rest`] find
+//! them there; a [`Value`] there gets the text. Self-describing types of other formats, such as
 //! `serde_json::Value`, take no newtypes: they read property lists without dates and UIDs only.
 //!
-//! [`Date`] finds them too, but from such a buffer it also reads a `<string>`, out of our sight, by a parser
-//! of the `plist` crate that panics on `9999-12-31T23:59:59-01:00`. Where the document is not
-//! trusted, take `DateTime<Utc>` with [`date`](mod@date) or [`Any`] there. Everywhere else a `Date` is safe:
-//! it is offered nothing but dates that were checked.
+//! [`Date`] finds them too, but from such a buffer it also reads a `<string>`, out of our sight, by
+//! a parser of the `plist` crate that panics on `9999-12-31T23:59:59-01:00`. Where the document is
+//! not trusted, take `DateTime<Utc>` with [`date`](mod@date) or [`Any`] there. Everywhere else a
+//! `Date` is safe: it is offered nothing but dates that were checked.
 
 pub use plist::{Data, Date, Dictionary, Integer, Uid, Value};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

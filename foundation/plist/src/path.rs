@@ -4,8 +4,8 @@ use std::{fmt, iter, sync::Arc};
 
 /// Keys and indices that lead from the root to a value; prints as `QueryResponses.Apps[2].Name`.
 ///
-/// Paths into one container share the way to it: any number of them takes no more memory than the
-/// document they come from, however long its keys. Cheap to clone.
+/// Paths into one container share the way to it in memory, so the long key of an outer dictionary
+/// is there once, however many paths lead through it. Cheap to clone. Printed, each is written out.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KeyPath(
     // Linked from the innermost step outwards, never longer than documents are deep.
