@@ -54,6 +54,8 @@ macro_rules! contract_tests {
             a_user_moves_the_version_of_its_device
             a_certificate_never_serves_a_second_device
             a_replaced_certificate_still_belongs_to_its_device
+            a_renewed_certificate_goes_on_where_the_former_stopped
+            a_certificate_that_another_device_got_meanwhile_is_no_renewal
             q09_the_same_user_on_two_devices_is_two_enrollments
             q14_a_device_that_checks_out_takes_its_users_along
             q14_a_user_that_checks_out_leaves_the_device_enrolled

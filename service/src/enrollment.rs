@@ -35,11 +35,8 @@ pub struct Enrollment {
     /// The last `UnlockToken` that the device sent (Q12).
     pub unlock_token: Option<Secret<Vec<u8>>>,
     /// The bootstrap token that the device deposited.
-    pub bootstrap_token: Option<Secret<Vec<u8>>>,
-    /// Whether it did so before the last `Authenticate`, so that the token may be one of an erased
-    /// system.
-    pub bootstrap_token_is_former: bool,
-    /// The serial number of `Authenticate`; a user enrolment tells none.
+    pub bootstrap_token: Option<BootstrapToken>,
+    /// The last serial number that an `Authenticate` told; a user enrolment tells none.
     pub serial_number: Option<SerialNumber>,
     /// The short name of a user.
     pub user_short_name: Option<String>,
@@ -65,7 +62,6 @@ impl Enrollment {
             awaiting_configuration: None,
             unlock_token: None,
             bootstrap_token: None,
-            bootstrap_token_is_former: false,
             serial_number: None,
             user_short_name: None,
             authenticate: None,
@@ -80,6 +76,31 @@ impl Enrollment {
     pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
         edit(&mut self);
         self
+    }
+}
+
+/// A bootstrap token, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BootstrapToken {
+    /// The token.
+    pub token: Secret<Vec<u8>>,
+    /// The certificate that deposited it, or took that one's place by renewal. The token is answered
+    /// to no other.
+    pub certificate: Fingerprint,
+    /// Whether it was deposited before the last `Authenticate`, so that it may be one of an erased
+    /// system.
+    pub is_former: bool,
+}
+
+impl BootstrapToken {
+    /// A token that `certificate` deposited since the last `Authenticate`.
+    pub fn new(token: Secret<Vec<u8>>, certificate: Fingerprint) -> Self {
+        Self {
+            token,
+            certificate,
+            is_former: false,
+        }
     }
 }
 

@@ -51,6 +51,8 @@ pub enum EventKind {
         /// How many since `Authenticate`, this one included.
         tally: u64,
     },
+    /// The device came with a renewed certificate, which is pinned from now on. Nothing else changed.
+    IdentityRenewed,
     /// `CheckOut`: the device, or the user, is managed no longer. What was queued is cancelled.
     CheckedOut,
     /// The device deposited its bootstrap token, or took it back.

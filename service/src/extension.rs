@@ -12,7 +12,8 @@ use crate::enrollment::decide::Sender;
 #[async_trait]
 pub trait CheckInExtension: std::fmt::Debug + Send + Sync {
     /// The answer to `message`, or `None` to leave it to the service: 410 for `UserAuthenticate`
-    /// (Q15), the stored token or an empty 200 for `GetBootstrapToken` (Q11), 400 for the rest.
+    /// (Q15), the token that this certificate deposited or an empty 200 for `GetBootstrapToken` (Q11),
+    /// 400 for the rest.
     ///
     /// Called once the sender's certificate is known to be the pinned one. Answer with neither 401
     /// nor `com.apple.unrecognized.device` unless the device shall unenrol.

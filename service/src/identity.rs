@@ -12,6 +12,8 @@ use mdm_protocol::{
     signature::{self, MessageVerifier},
 };
 
+use crate::{Enrollment, enrollment::decide::tells_known_serial_number};
+
 /// Finds the certificate behind a request.
 ///
 /// Whether it is the right one for the enrolment is not decided here: the service pins it at
@@ -30,16 +32,39 @@ pub trait IdentitySource: fmt::Debug + Send + Sync {
     ) -> Result<Certificate, IdentityError>;
 
     /// Whether `certificate` may be pinned to the device that `message` names; the device is answered
-    /// 403 if not.
+    /// 403 if not. `known` is the enrolment as it is, if there is one, and its `certificate` the pin
+    /// that would be replaced: what comes for the device later goes to the new certificate, and the
+    /// former one is refused from then on.
     ///
-    /// By default any certificate of a trusted issuer that was never pinned may enrol any device, also
-    /// one that enrolled with another certificate before: a wiped device comes back like that and need
-    /// not have checked out (Q14). So the issuer decides who gets in. Where certificates are handed
-    /// out less carefully than enrolments shall be, compare the certificate's subject with the message
-    /// here.
-    fn may_pin(&self, certificate: &Certificate, message: &Authenticate) -> bool {
-        let _ = (certificate, message);
-        true
+    /// By default any certificate of a trusted issuer that was never pinned to another device may enrol
+    /// any device, also one that enrolled with another certificate before: a wiped device comes back
+    /// like that and need not have checked out (Q14). Only the serial number must be the one that is
+    /// known ([`tells_known_serial_number`]). So the issuer decides who gets in. Where certificates are
+    /// handed out less carefully than enrolments shall be, compare the certificate's subject with the
+    /// message here, or refuse to replace a pin that the vendor did not release.
+    ///
+    /// May be called again for the same message, when the enrolment changed meanwhile.
+    async fn may_pin(
+        &self,
+        certificate: &Certificate,
+        message: &Authenticate,
+        known: Option<&Enrollment>,
+    ) -> bool {
+        let _ = certificate;
+        known.is_none_or(|known| tells_known_serial_number(known, message.serial_number.as_ref()))
+    }
+
+    /// Whether `certificate` is the renewed identity of `known`, and so may take the place of its pinned
+    /// `certificate`: a device that renewed sends no `Authenticate` and goes on with the new one. Asked
+    /// when it comes for the first time, and only if it was never pinned to any device; the device is
+    /// answered 403 if not.
+    ///
+    /// By default never: a certificate of a trusted issuer that names a known device proves nothing yet
+    /// (Q4). Who issues renewals knows whom each is for: look it up, or compare what the issuer wrote
+    /// into the subject. The device keeps its queue and its tokens, so `true` hands them over.
+    async fn may_renew(&self, certificate: &Certificate, known: &Enrollment) -> bool {
+        let _ = (certificate, known);
+        false
     }
 }
 

@@ -105,7 +105,7 @@ mod service;
 pub mod store;
 
 pub use body::Body;
-pub use enrollment::{Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
+pub use enrollment::{BootstrapToken, Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
 pub use event::{AuthenticateReason, Event, EventKind};
 pub use extension::CheckInExtension;
 pub use identity::{IdentityError, IdentitySource, MdmSignature};

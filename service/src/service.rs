@@ -16,10 +16,15 @@ use crate::{
 
 mod answer;
 mod check_in;
+mod renewal;
 mod report;
 mod salvage;
 
 use answer::Refused;
+
+/// How often a message is decided again after somebody else changed the enrolment. Messages of one
+/// device come one after another, so more than one conflict is rare.
+const ATTEMPTS: usize = 8;
 
 /// Answers devices and queues commands for them. Clones share everything.
 #[derive(Clone)]
@@ -130,7 +135,7 @@ impl Service {
     /// |---|---|
     /// | 200 | taken; the body is the answer or the next command, or empty |
     /// | 400 | malformed, of an unknown type, or without a valid signature |
-    /// | 403 | the certificate is not the one pinned to this enrolment |
+    /// | 403 | the certificate is not the one pinned to this enrolment, or may not be pinned |
     /// | 405 | not `PUT` |
     /// | 410 | `UserAuthenticate`: this user is not managed (Q15) |
     /// | 413 | over the [`Limits`] |

@@ -5,9 +5,9 @@ use mdm_core::{Secret, SerialNumber};
 
 use super::{Make, fixture::*};
 use crate::{
-    Body, Enrollment, EnrollmentStatus, Event, EventKind, Store,
-    enrollment::decide::{Loaded, Message, Refusal, Step, Version, decide},
-    queue::Sequence,
+    Body, BootstrapToken, Enrollment, EnrollmentStatus, Event, EventKind, Store,
+    enrollment::decide::{Loaded, Message, Refusal, Step, Version, decide, renew},
+    queue::{Polled, ReportKind, Sequence, Settlement},
     store::CommitError,
 };
 
@@ -35,8 +35,11 @@ pub async fn an_enrollment_comes_back_as_it_was_committed<S: Store>(make: impl M
         token_update_tally: 7,
         awaiting_configuration: Some(false),
         unlock_token: Some(Secret::new(b"unlock\0token".to_vec())),
-        bootstrap_token: Some(Secret::new(b"bootstrap\xfftoken".to_vec())),
-        bootstrap_token_is_former: true,
+        bootstrap_token: Some(BootstrapToken {
+            token: Secret::new(b"bootstrap\xfftoken".to_vec()),
+            certificate: certificate(8),
+            is_former: true,
+        }),
         serial_number: Some(SerialNumber::new("C02CONTRACT").unwrap()),
         user_short_name: Some("anna".to_owned()),
         authenticate: Some(Body::from(b"<plist/>".to_vec())),
@@ -88,7 +91,7 @@ pub async fn a_step_decided_on_an_old_version_conflicts_and_leaves_no_trace<S: S
     }
     assert_eq!(store.load(&id, &certificate(1)).await.unwrap(), before);
     assert_eq!(store.events(Sequence::START, 100).await.unwrap(), events);
-    let (_, next) = poll(&store, &id, 1, crate::queue::ReportKind::Idle).await;
+    let (_, next) = poll(&store, &id, 1, ReportKind::Idle).await;
     assert_eq!(next.as_deref(), Some("c-1"));
 }
 
@@ -147,6 +150,77 @@ pub async fn a_replaced_certificate_still_belongs_to_its_device<S: Store>(make: 
         let loaded = store.load(&device(2), &certificate(n)).await.unwrap();
         assert_eq!(loaded.certificate_owner, Some(id.clone()));
     }
+}
+
+/// The step that pins a renewed identity is one: the new certificate speaks and the former does not,
+/// and whatever waited still waits. It is the same step when a user's message brings it about.
+pub async fn a_renewed_certificate_goes_on_where_the_former_stopped<S: Store>(make: impl Make<S>) {
+    for by_user in [false, true] {
+        let store = make().await;
+        let id = enroll(&store, 1).await;
+        let user = enroll_user(&store, 1, "U1").await;
+        let token = Secret::new(b"bootstrap".to_vec());
+        let deposit = Message::set_bootstrap_token(Some(token.clone()));
+        take(&store, &sender(&id, 1), deposit).await;
+        for id in [&id, &user] {
+            queue(&store, id, &["c-1", "c-2"]).await;
+            poll(&store, id, 1, ReportKind::not_now("c-1")).await;
+        }
+        let before = store.load(&id, &certificate(1)).await.unwrap();
+        let users = store.enrollment(&user).await.unwrap();
+        let events = store.events(Sequence::START, 100).await.unwrap().len();
+
+        take_renewed(&store, &sender(if by_user { &user } else { &id }, 9)).await;
+        let after = store.load(&id, &certificate(9)).await.unwrap();
+        assert_eq!(after.version, before.version.next());
+        let expected = before.device.unwrap().with(|device| {
+            device.certificate = Some(certificate(9));
+            device.bootstrap_token = Some(BootstrapToken::new(token, certificate(9)));
+        });
+        assert_eq!(after.device, Some(expected));
+        assert_eq!(store.enrollment(&user).await.unwrap(), users);
+        let told = store.events(Sequence::START, 100).await.unwrap();
+        let renewed = Event::new(id.clone(), at(0), EventKind::IdentityRenewed);
+        let told: Vec<_> = told[events..].iter().map(|(_, event)| event).collect();
+        assert_eq!(told, [&renewed]);
+
+        for id in [&id, &user] {
+            let former = report(&store, id, 1, ReportKind::Idle).await;
+            assert_eq!(former, Polled::NotPinned);
+            let late = poll(&store, id, 9, answered(id, "c-2")).await;
+            assert_eq!(late, (Settlement::Settled, None));
+            let (_, offered) = poll(&store, id, 9, ReportKind::Idle).await;
+            assert_eq!(offered.as_deref(), Some("c-1"));
+        }
+        for n in [1, 9] {
+            let loaded = store.load(&device(2), &certificate(n)).await.unwrap();
+            assert_eq!(loaded.certificate_owner.as_ref(), Some(&id));
+        }
+    }
+}
+
+/// Q4: also where both are decided at the same time.
+pub async fn a_certificate_that_another_device_got_meanwhile_is_no_renewal<S: Store>(
+    make: impl Make<S>,
+) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    let loaded = store.load(&id, &certificate(9)).await.unwrap();
+    let step = renew(&loaded, &sender(&id, 9)).unwrap();
+    let other = device(2);
+    take(&store, &sender(&other, 9), authenticate()).await;
+    let refused = store.commit(&id, loaded.version, step).await;
+    assert!(matches!(refused, Err(CommitError::Conflict)), "{refused:?}");
+    let loaded = store.load(&id, &certificate(9)).await.unwrap();
+    assert_eq!(
+        loaded.device.as_ref().unwrap().certificate,
+        Some(certificate(1))
+    );
+    assert_eq!(
+        renew(&loaded, &sender(&id, 9)),
+        Err(Refusal::CertificateReused)
+    );
+    assert_eq!(loaded.certificate_owner, Some(other));
 }
 
 /// A `UserID` means nothing without its device.
@@ -218,7 +292,7 @@ pub async fn q14_a_user_that_checks_out_leaves_the_device_enrolled<S: Store>(mak
     let pushable: Vec<_> = targets.iter().map(Option::is_some).collect();
     assert_eq!(pushable, [true, false, true]);
     for (id, next) in [(&id, Some("c-1")), (&first, None), (&second, Some("c-1"))] {
-        let (_, offered) = poll(&store, id, 1, crate::queue::ReportKind::Idle).await;
+        let (_, offered) = poll(&store, id, 1, ReportKind::Idle).await;
         assert_eq!(offered.as_deref(), next, "{id}");
     }
 }

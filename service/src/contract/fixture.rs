@@ -6,7 +6,7 @@ use mdm_protocol::{EnrollmentId, id::Ids};
 
 use crate::{
     Event, EventKind, Fingerprint, PushAddress, Store,
-    enrollment::decide::{Message, Sender, decide},
+    enrollment::decide::{Message, Sender, decide, renew},
     queue::{Enqueued, NewCommand, Polled, Report, ReportKind, Settlement},
 };
 
@@ -54,6 +54,16 @@ pub(super) fn authenticate() -> Message {
 pub(super) async fn take(store: &impl Store, sender: &Sender, message: Message) {
     let loaded = store.load(&sender.id, &sender.certificate).await.unwrap();
     let step = decide(&loaded, sender, message).unwrap();
+    store
+        .commit(&sender.id, loaded.version, step)
+        .await
+        .unwrap();
+}
+
+/// Takes in that somebody vouched for the sender's certificate as a renewed one.
+pub(super) async fn take_renewed(store: &impl Store, sender: &Sender) {
+    let loaded = store.load(&sender.id, &sender.certificate).await.unwrap();
+    let step = renew(&loaded, sender).unwrap();
     store
         .commit(&sender.id, loaded.version, step)
         .await

@@ -7,12 +7,18 @@
 //!
 //! The unit of change is a device with all its users: each step moves the device's version, so two
 //! messages of one device never overwrite each other.
+//!
+//! | Who comes with a certificate that is not pinned | What happens |
+//! |---|---|
+//! | a new device: `Authenticate` | [`decide`] pins it |
+//! | a known device: `Authenticate` | [`decide`] pins it instead and begins anew; [`tells_known_serial_number`] is the least to ask |
+//! | a known device: anything else | refused, unless it is vouched for as a renewal: then [`renew`] pins it instead, and all else stays |
 
 use chrono::{DateTime, Utc};
 use mdm_core::{Secret, SerialNumber};
 use mdm_protocol::EnrollmentId;
 
-use super::{Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
+use super::{BootstrapToken, Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
 use crate::{Body, Event, EventKind, event::AuthenticateReason};
 
 /// How often the enrolment of a device was changed; 0 for a device never seen.
@@ -184,9 +190,12 @@ pub enum Refusal {
     /// The certificate is not the one that is pinned to the device, or no such device enrolled.
     #[error("the certificate is not pinned to this enrolment")]
     NotPinned,
-    /// `Authenticate` with a certificate that was pinned to another device before (Q4).
+    /// The certificate was pinned to another device before (Q4).
     #[error("the certificate belongs to another enrolment")]
     CertificateReused,
+    /// `Authenticate` that [`may_pin`](crate::IdentitySource::may_pin) turned down.
+    #[error("the certificate may not be pinned to this enrolment")]
+    MayNotPin,
     /// `Authenticate` on a user channel, which does not exist.
     #[error("a user cannot authenticate an enrolment")]
     WrongChannel,
@@ -258,7 +267,7 @@ pub fn decide(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step
     }
 }
 
-/// Whether `sender` may speak for the enrolment: the rule for every message but `Authenticate`.
+/// Whether `sender` may speak for the enrolment: the rule for everything but `Authenticate`.
 ///
 /// # Errors
 /// [`Refusal::NotPinned`] if not.
@@ -268,6 +277,60 @@ pub fn authorize<'a>(loaded: &'a Loaded, sender: &Sender) -> Result<&'a Enrollme
         .as_ref()
         .filter(|device| device.certificate == Some(sender.certificate))
         .ok_or(Refusal::NotPinned)
+}
+
+/// What `GetBootstrapToken` is answered: the token, if this sender's certificate deposited it. Another
+/// certificate that enrolled the device anew does not get what the former one left behind.
+///
+/// # Errors
+/// [`Refusal::NotPinned`] as [`authorize`].
+pub fn bootstrap_token<'a>(
+    loaded: &'a Loaded,
+    sender: &Sender,
+) -> Result<Option<&'a Secret<Vec<u8>>>, Refusal> {
+    let deposited = authorize(loaded, sender)?.bootstrap_token.as_ref();
+    Ok(deposited
+        .filter(|deposited| deposited.certificate == sender.certificate)
+        .map(|deposited| &deposited.token))
+}
+
+/// Whether an `Authenticate` with this serial number may come from the device that is known: it told
+/// none before, or the same. One that told one does not stop doing so.
+pub fn tells_known_serial_number(known: &Enrollment, told: Option<&SerialNumber>) -> bool {
+    known.serial_number.is_none() || known.serial_number.as_ref() == told
+}
+
+/// Pins the sender's certificate in the place of the one before. Nothing else changes: a renewed
+/// identity is no new enrolment.
+///
+/// Whether it is a renewal cannot be told from here; somebody has to vouch for it.
+///
+/// # Errors
+/// [`Refusal::NotPinned`] if the device is unknown or has checked out, or had this certificate before;
+/// [`Refusal::CertificateReused`] if another device had it.
+pub fn renew(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
+    let known = loaded.device.as_ref().ok_or(Refusal::NotPinned)?;
+    match &loaded.certificate_owner {
+        Some(owner) if *owner != known.id => return Err(Refusal::CertificateReused),
+        Some(_) => return Err(Refusal::NotPinned),
+        None if known.status == EnrollmentStatus::Disabled => return Err(Refusal::NotPinned),
+        None => {}
+    }
+    let mut device = known.clone();
+    device.certificate = Some(sender.certificate);
+    if let Some(deposited) = &mut device.bootstrap_token
+        && Some(deposited.certificate) == known.certificate
+    {
+        deposited.certificate = sender.certificate;
+    }
+    let mut step = Step::new(sender.at);
+    step.events = vec![Event::new(
+        known.id.clone(),
+        sender.at,
+        EventKind::IdentityRenewed,
+    )];
+    step.device = Some(device);
+    Ok(step)
 }
 
 fn authenticate(
@@ -298,20 +361,22 @@ fn authenticate(
     };
     // Escrowed tokens outlive an `Authenticate`: a device that kept its data may still need them.
     // The first `TokenUpdate` tells whether it did.
-    let (unlock_token, bootstrap_token) = loaded.device.as_ref().map_or((None, None), |known| {
-        (known.unlock_token.clone(), known.bootstrap_token.clone())
-    });
-    step.device = Some(Enrollment {
-        status: EnrollmentStatus::Authenticated,
+    let mut state = Enrollment {
         certificate: Some(sender.certificate),
-        unlock_token,
-        bootstrap_token_is_former: bootstrap_token.is_some(),
-        bootstrap_token,
         serial_number,
         authenticate: Some(raw),
         authenticated_at: Some(sender.at),
         ..Enrollment::new(sender.id.clone())
-    });
+    };
+    if let Some(known) = &loaded.device {
+        state.unlock_token = known.unlock_token.clone();
+        state.bootstrap_token = known.bootstrap_token.clone();
+        if let Some(deposited) = &mut state.bootstrap_token {
+            deposited.is_former = true;
+        }
+        state.serial_number = state.serial_number.or_else(|| known.serial_number.clone());
+    }
+    step.device = Some(state);
     step.cascade = Cascade::Device;
     step.events = vec![event(sender, EventKind::Authenticated { reason })];
     Ok(step)
@@ -334,15 +399,12 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
         // nothing now.
         EnrollmentStatus::Authenticated if update.awaiting_configuration == Some(true) => {
             state.unlock_token = None;
-            if state.bootstrap_token_is_former {
-                state.bootstrap_token = None;
-            }
+            state.bootstrap_token = state.bootstrap_token.filter(|token| !token.is_former);
         }
         // A user never authenticates: being disabled is what its tally starts anew from (Q14).
         EnrollmentStatus::Disabled if is_user => state.token_update_tally = 0,
         _ => {}
     }
-    state.bootstrap_token_is_former &= state.bootstrap_token.is_some();
     state.status = EnrollmentStatus::Enrolled;
     state.disabled_at = None;
     state.push = Some(update.push);
@@ -410,8 +472,7 @@ fn set_bootstrap_token(
 ) -> Result<Step, Refusal> {
     let device = authorize(loaded, sender)?;
     let mut step = Step::new(sender.at);
-    let changes = device.bootstrap_token != token;
-    if changes {
+    if device.bootstrap_token.as_ref().map(|known| &known.token) != token.as_ref() {
         step.events = vec![event(
             sender,
             EventKind::BootstrapToken {
@@ -419,10 +480,10 @@ fn set_bootstrap_token(
             },
         )];
     }
-    if changes || device.bootstrap_token_is_former {
+    let deposited = token.map(|token| BootstrapToken::new(token, sender.certificate));
+    if device.bootstrap_token != deposited {
         step.device = Some(Enrollment {
-            bootstrap_token: token,
-            bootstrap_token_is_former: false,
+            bootstrap_token: deposited,
             ..device.clone()
         });
     }

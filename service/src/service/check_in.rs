@@ -2,24 +2,22 @@
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use mdm_pki::Certificate;
 use mdm_protocol::{
     checkin::{CheckIn, GetBootstrapTokenResponse},
     id::HasIds,
 };
 
 use super::{
-    Inner, admit,
+    ATTEMPTS, Inner, admit,
     answer::{self, Refused},
+    renewal,
 };
 use crate::{
     Fingerprint, PushAddress,
     enrollment::decide::{self, Message, Refusal, Sender, TokenUpdated},
     store::CommitError,
 };
-
-/// How often a message is decided again after somebody else changed the enrolment. Messages of one
-/// device come one after another, so more than one conflict is rare.
-const ATTEMPTS: usize = 8;
 
 pub(super) async fn answer(
     service: &Inner,
@@ -40,14 +38,9 @@ pub(super) async fn answer(
         "check-in"
     );
 
-    if let CheckIn::Authenticate(authenticate) = &message
-        && !service.identity.may_pin(&certificate, authenticate)
-    {
-        return Err(Refusal::NotPinned.into());
-    }
     match change(&message, body) {
-        Some(change) => commit(service, &sender, change).await,
-        None => answer_only(service, &sender, &message).await,
+        Some(change) => commit(service, &certificate, &sender, &message, change).await,
+        None => answer_only(service, &certificate, &sender, &message).await,
     }
 }
 
@@ -81,12 +74,27 @@ fn change(message: &CheckIn, raw: &Bytes) -> Option<Message> {
 
 async fn commit(
     service: &Inner,
+    certificate: &Certificate,
     sender: &Sender,
-    message: Message,
+    message: &CheckIn,
+    change: Message,
 ) -> Result<Response<Bytes>, Refused> {
     for _ in 0..ATTEMPTS {
         let loaded = service.store.load(&sender.id, &sender.certificate).await?;
-        let step = decide::decide(&loaded, sender, message.clone())?;
+        let step = match decide::decide(&loaded, sender, change.clone()) {
+            Err(Refusal::NotPinned) => {
+                renewal::admit(service, certificate, sender).await?;
+                continue;
+            }
+            decided => decided?,
+        };
+        if let CheckIn::Authenticate(authenticate) = message {
+            let known = loaded.device.as_ref();
+            let identity = &service.identity;
+            if !identity.may_pin(certificate, authenticate, known).await {
+                return Err(Refusal::MayNotPin.into());
+            }
+        }
         if step.is_empty() {
             return Ok(answer::empty(StatusCode::OK));
         }
@@ -102,18 +110,23 @@ async fn commit(
 /// Answers a message that changes nothing.
 async fn answer_only(
     service: &Inner,
+    certificate: &Certificate,
     sender: &Sender,
     message: &CheckIn,
 ) -> Result<Response<Bytes>, Refused> {
-    let loaded = service.store.load(&sender.id, &sender.certificate).await?;
-    let device = decide::authorize(&loaded, sender)?;
+    let mut loaded = service.store.load(&sender.id, &sender.certificate).await?;
+    if decide::authorize(&loaded, sender).is_err() {
+        renewal::admit(service, certificate, sender).await?;
+        loaded = service.store.load(&sender.id, &sender.certificate).await?;
+    }
+    let bootstrap_token = decide::bootstrap_token(&loaded, sender)?;
     if let Some(extension) = &service.extension
         && let Some(response) = extension.answer(sender, message).await
     {
         return Ok(response);
     }
     match message {
-        CheckIn::GetBootstrapToken(_) => match &device.bootstrap_token {
+        CheckIn::GetBootstrapToken(_) => match bootstrap_token {
             Some(token) => {
                 let token = GetBootstrapTokenResponse::new(Some(token.clone()));
                 let body = mdm_plist::to_xml(&token).map_err(mdm_protocol::Error::from)?;

@@ -11,11 +11,11 @@ use mdm_protocol::{
 use super::{
     Inner, admit,
     answer::{self, Refused},
-    salvage,
+    renewal, salvage,
 };
 use crate::{
     Event, EventKind, Fingerprint,
-    enrollment::decide::Refusal,
+    enrollment::decide::{Refusal, Sender},
     queue::{Polled, Report, ReportKind},
 };
 
@@ -33,7 +33,7 @@ pub(super) async fn answer(
     admit(request, service.limits.report_bytes)?;
     let now = service.clock.now();
     let certificate = service.identity.identify(request, now).await?;
-    let certificate = Fingerprint::of(&certificate).map_err(crate::IdentityError::unusable)?;
+    let fingerprint = Fingerprint::of(&certificate).map_err(crate::IdentityError::unusable)?;
     let body = request.body();
     let Heading {
         enrollment,
@@ -55,8 +55,14 @@ pub(super) async fn answer(
             ReportKind::settles(uuid, status.as_str(), body.clone(), event)
         }
     };
-    let report = Report::new(enrollment.clone(), certificate, now, kind);
-    match service.store.record_report_and_next(report).await? {
+    let report = Report::new(enrollment.clone(), fingerprint, now, kind);
+    let mut polled = service.store.record_report_and_next(report.clone()).await?;
+    if polled == Polled::NotPinned {
+        let sender = Sender::new(enrollment.clone(), fingerprint, now);
+        renewal::admit(service, &certificate, &sender).await?;
+        polled = service.store.record_report_and_next(report).await?;
+    }
+    match polled {
         Polled::NotPinned => Err(Refusal::NotPinned.into()),
         Polled::Taken { settlement, next } => {
             tracing::info!(

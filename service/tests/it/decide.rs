@@ -1,12 +1,14 @@
 //! The rules of enrolment, by themselves: no store, no HTTP.
 
 use chrono::{DateTime, Utc};
-use mdm_core::{PushMagic, PushToken, Secret, Topic};
+use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, Topic};
 use mdm_protocol::EnrollmentId;
 use mdm_service::{
-    AuthenticateReason, Enrollment, EnrollmentStatus, EventKind, Fingerprint, PushAddress,
+    AuthenticateReason, BootstrapToken, Enrollment, EnrollmentStatus, Event, EventKind,
+    Fingerprint, PushAddress,
     enrollment::decide::{
-        Cascade, Loaded, Message, Refusal, Sender, Step, TokenUpdated, authorize, decide,
+        Cascade, Loaded, Message, Refusal, Sender, Step, TokenUpdated, authorize, bootstrap_token,
+        decide, renew, tells_known_serial_number,
     },
 };
 
@@ -37,7 +39,8 @@ fn known(status: EnrollmentStatus) -> Loaded {
         device.certificate = Some(OWN);
         device.token_update_tally = u64::from(status != EnrollmentStatus::Authenticated);
         device.unlock_token = Some(Secret::new(b"unlock".to_vec()));
-        device.bootstrap_token = Some(Secret::new(b"bootstrap".to_vec()));
+        let token = Secret::new(b"bootstrap".to_vec());
+        device.bootstrap_token = Some(BootstrapToken::new(token, OWN));
     });
     Loaded::new().with(|loaded| {
         loaded.certificate_owner = Some(device.id.clone());
@@ -156,12 +159,113 @@ fn escrowed_tokens_outlive_authenticate_and_end_with_an_erased_device() {
         let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = Some(true));
         let step = decide(&deposited, &by(device(), OWN), update.into()).unwrap();
         let kept = step.device.unwrap().bootstrap_token.unwrap();
-        assert_eq!(kept.expose(), token);
+        assert_eq!(kept.token.expose(), token);
     }
     // Only the first update after `Authenticate` says that it was erased.
     let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = Some(true));
     let step = decide(&loaded, &by(device(), OWN), update.into()).unwrap();
     assert!(step.device.unwrap().unlock_token.is_some());
+}
+
+#[test]
+fn a_bootstrap_token_is_answered_to_the_certificate_that_deposited_it() {
+    let answered = |loaded: &Loaded, certificate| {
+        bootstrap_token(loaded, &by(device(), certificate))
+            .map(|token| token.map(|token| token.expose().clone()))
+    };
+    let mut loaded = known(EnrollmentStatus::Enrolled);
+    assert_eq!(answered(&loaded, OWN), Ok(Some(b"bootstrap".to_vec())));
+    assert_eq!(answered(&loaded, OTHER), Err(Refusal::NotPinned));
+
+    // Enrolled anew by the same certificate, then by another, then by the first again.
+    for (certificate, expected) in [
+        (OWN, Some(b"bootstrap".to_vec())),
+        (OTHER, None),
+        (OWN, Some(b"bootstrap".to_vec())),
+    ] {
+        loaded.certificate_owner = Some(device());
+        let step = decide(&loaded, &by(device(), certificate), authenticate()).unwrap();
+        loaded.device = step.device.or(loaded.device);
+        assert_eq!(answered(&loaded, certificate), Ok(expected));
+        assert!(loaded.device.as_ref().unwrap().bootstrap_token.is_some());
+    }
+}
+
+#[test]
+fn a_known_serial_number_is_told_again_or_it_is_another_device() {
+    let number = |text: &str| SerialNumber::new(text).unwrap();
+    for (known, told, expected) in [
+        (None, None, true),
+        (None, Some("C02A"), true),
+        (Some("C02A"), Some("C02A"), true),
+        (Some("C02A"), Some("C02B"), false),
+        (Some("C02A"), None, false),
+    ] {
+        let known = Enrollment::new(device()).with(|d| d.serial_number = known.map(number));
+        let told = told.map(number);
+        assert_eq!(
+            tells_known_serial_number(&known, told.as_ref()),
+            expected,
+            "{known:?} {told:?}"
+        );
+    }
+    // Whoever lets it in without one does not forget the number.
+    let mut loaded = known(EnrollmentStatus::Enrolled);
+    loaded.device.as_mut().unwrap().serial_number = Some(number("C02A"));
+    let step = decide(&loaded, &by(device(), OWN), authenticate()).unwrap();
+    assert_eq!(step.device.unwrap().serial_number, Some(number("C02A")));
+}
+
+#[test]
+fn a_renewal_changes_the_pin_and_nothing_else() {
+    let mut loaded = known(EnrollmentStatus::Enrolled);
+    loaded.certificate_owner = None;
+    for id in [device(), user()] {
+        let step = renew(&loaded, &by(id, OTHER)).unwrap();
+        assert_eq!((step.user, step.cascade), (None, Cascade::None));
+        let told = Event::new(device(), NOW, EventKind::IdentityRenewed);
+        assert_eq!(step.events, [told]);
+        let expected = loaded.device.clone().unwrap().with(|device| {
+            device.certificate = Some(OTHER);
+            device.bootstrap_token.as_mut().unwrap().certificate = OTHER;
+        });
+        assert_eq!(step.device, Some(expected));
+    }
+    // A token that somebody else left behind is not handed on.
+    let foreign = Fingerprint::new([3; 32]);
+    let deposited = &mut loaded.device.as_mut().unwrap().bootstrap_token;
+    deposited.as_mut().unwrap().certificate = foreign;
+    let state = renew(&loaded, &by(device(), OTHER))
+        .unwrap()
+        .device
+        .unwrap();
+    assert_eq!(state.bootstrap_token.unwrap().certificate, foreign);
+}
+
+#[test]
+fn what_is_no_renewal_whoever_vouches_for_it() {
+    let owned = |status, owner: Option<&str>| {
+        known(status).with(|loaded| {
+            loaded.certificate_owner = owner.map(|udid| EnrollmentId::device(udid).unwrap());
+        })
+    };
+    for (loaded, expected) in [
+        (Loaded::new(), Refusal::NotPinned),
+        (owned(EnrollmentStatus::Disabled, None), Refusal::NotPinned),
+        // A certificate that this device had before: its key may be why it was replaced.
+        (
+            owned(EnrollmentStatus::Enrolled, Some("D1")),
+            Refusal::NotPinned,
+        ),
+        (
+            owned(EnrollmentStatus::Enrolled, Some("D2")),
+            Refusal::CertificateReused,
+        ),
+    ] {
+        for id in [device(), user()] {
+            assert_eq!(renew(&loaded, &by(id, OTHER)), Err(expected));
+        }
+    }
 }
 
 #[test]

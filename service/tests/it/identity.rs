@@ -7,7 +7,9 @@ use http::{HeaderValue, Request, StatusCode};
 use mdm_core::ManualClock;
 use mdm_pki::Certificate;
 use mdm_protocol::checkin::Authenticate;
-use mdm_service::{IdentityError, IdentitySource, MdmSignature, Service, store::EnrollmentStore};
+use mdm_service::{
+    Enrollment, IdentityError, IdentitySource, MdmSignature, Service, store::EnrollmentStore,
+};
 
 use crate::device::*;
 
@@ -67,7 +69,12 @@ impl IdentitySource for BySubject {
         self.0.identify(request, now).await
     }
 
-    fn may_pin(&self, certificate: &Certificate, message: &Authenticate) -> bool {
+    async fn may_pin(
+        &self,
+        certificate: &Certificate,
+        message: &Authenticate,
+        _: Option<&Enrollment>,
+    ) -> bool {
         let udid = message.udid.as_ref().map(|udid| udid.as_str().to_owned());
         certificate.subject().common_name() == udid
     }

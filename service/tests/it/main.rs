@@ -10,4 +10,6 @@ mod identity;
 mod memory;
 mod push;
 mod refusals;
+mod renewal;
 mod reports;
+mod takeover;

@@ -36,13 +36,13 @@ pub(super) const KEY: &str = "SELECT key FROM enrollments WHERE id = ?1";
 const SAVE: &str = "INSERT INTO enrollments (
          id, device, version, status, certificate, topic, push_token, push_magic,
          token_update_tally, awaiting_configuration, serial_number, user_short_name,
-         authenticated_at, enrolled_at, disabled_at, unlock_token, bootstrap_token, authenticate,
-         bootstrap_token_is_former)
+         authenticated_at, enrolled_at, disabled_at, unlock_token, bootstrap_token,
+         bootstrap_token_certificate, bootstrap_token_is_former, authenticate)
      VALUES (
          :id, :device, 0, :status, :certificate, :topic, :push_token, :push_magic,
          :tally, :awaiting_configuration, :serial_number, :user_short_name,
          :authenticated_at, :enrolled_at, :disabled_at, :unlock_token, :bootstrap_token,
-         :authenticate, :bootstrap_token_is_former)
+         :bootstrap_token_certificate, :bootstrap_token_is_former, :authenticate)
      ON CONFLICT (id) DO UPDATE SET
          status = excluded.status, certificate = excluded.certificate, topic = excluded.topic,
          push_token = excluded.push_token, push_magic = excluded.push_magic,
@@ -51,8 +51,10 @@ const SAVE: &str = "INSERT INTO enrollments (
          serial_number = excluded.serial_number, user_short_name = excluded.user_short_name,
          authenticated_at = excluded.authenticated_at, enrolled_at = excluded.enrolled_at,
          disabled_at = excluded.disabled_at, unlock_token = excluded.unlock_token,
-         bootstrap_token = excluded.bootstrap_token, authenticate = excluded.authenticate,
-         bootstrap_token_is_former = excluded.bootstrap_token_is_former";
+         bootstrap_token = excluded.bootstrap_token,
+         bootstrap_token_certificate = excluded.bootstrap_token_certificate,
+         bootstrap_token_is_former = excluded.bootstrap_token_is_former,
+         authenticate = excluded.authenticate";
 
 /// A device is inserted before its own key is known.
 const OWN_DEVICE: &str = "UPDATE enrollments SET device = key WHERE key = ?1";
@@ -231,6 +233,7 @@ fn introduce(connection: &Connection, device: &Enrollment) -> rusqlite::Result<i
 
 fn save(connection: &Connection, state: &Enrollment, device: i64) -> rusqlite::Result<()> {
     let push = state.push.as_ref();
+    let bootstrap = state.bootstrap_token.as_ref();
     let micros = |time: &DateTime<Utc>| time.timestamp_micros();
     connection.prepare_cached(SAVE)?.execute(named_params! {
         ":id": state.id.to_string(),
@@ -248,8 +251,9 @@ fn save(connection: &Connection, state: &Enrollment, device: i64) -> rusqlite::R
         ":enrolled_at": state.enrolled_at.as_ref().map(micros),
         ":disabled_at": state.disabled_at.as_ref().map(micros),
         ":unlock_token": state.unlock_token.as_ref().map(Secret::expose),
-        ":bootstrap_token": state.bootstrap_token.as_ref().map(Secret::expose),
-        ":bootstrap_token_is_former": state.bootstrap_token_is_former,
+        ":bootstrap_token": bootstrap.map(|deposited| deposited.token.expose()),
+        ":bootstrap_token_certificate": bootstrap.map(|deposited| deposited.certificate.as_bytes()),
+        ":bootstrap_token_is_former": bootstrap.map(|deposited| deposited.is_former),
         ":authenticate": state.authenticate.as_ref().map(AsRef::<[u8]>::as_ref),
     })?;
     Ok(())

@@ -5,7 +5,7 @@ use std::error::Error;
 use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, Topic};
 use mdm_service::{
-    Body, Enrollment, EnrollmentId, EnrollmentStatus, Fingerprint, PushAddress,
+    Body, BootstrapToken, Enrollment, EnrollmentId, EnrollmentStatus, Fingerprint, PushAddress,
     enrollment::decide::Version, queue::Sequence,
 };
 use rusqlite::{Row, types::Type};
@@ -15,7 +15,8 @@ macro_rules! enrollment_columns {
     () => {
         "id, version, status, certificate, topic, push_token, push_magic, token_update_tally, \
          awaiting_configuration, serial_number, user_short_name, authenticated_at, enrolled_at, \
-         disabled_at, unlock_token, bootstrap_token, authenticate, bootstrap_token_is_former"
+         disabled_at, unlock_token, bootstrap_token, bootstrap_token_certificate, \
+         bootstrap_token_is_former, authenticate"
     };
 }
 pub(super) use enrollment_columns;
@@ -39,10 +40,20 @@ pub(super) fn enrollment(row: &Row<'_>) -> rusqlite::Result<(Enrollment, Version
     found.enrolled_at = optional_time(row, 12)?;
     found.disabled_at = optional_time(row, 13)?;
     found.unlock_token = row.get::<_, Option<Vec<u8>>>(14)?.map(Secret::new);
-    found.bootstrap_token = row.get::<_, Option<Vec<u8>>>(15)?.map(Secret::new);
-    found.authenticate = row.get::<_, Option<Vec<u8>>>(16)?.map(Body::from);
-    found.bootstrap_token_is_former = row.get(17)?;
+    found.bootstrap_token = bootstrap_token(row, 15)?;
+    found.authenticate = row.get::<_, Option<Vec<u8>>>(18)?.map(Body::from);
     Ok((found, version))
+}
+
+/// The bootstrap token in three columns from `first` on.
+fn bootstrap_token(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<BootstrapToken>> {
+    let Some(token) = row.get::<_, Option<Vec<u8>>>(first)? else {
+        return Ok(None);
+    };
+    let certificate = Fingerprint::new(row.get(first + 1)?);
+    let mut found = BootstrapToken::new(Secret::new(token), certificate);
+    found.is_former = row.get(first + 2)?;
+    Ok(Some(found))
 }
 
 /// The push address in three columns from `first` on.

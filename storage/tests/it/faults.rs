@@ -209,7 +209,7 @@ async fn secrets_are_kept_and_never_shown() {
     let device = loaded.device.unwrap();
     assert_eq!(device.unlock_token.unwrap().expose(), b"UNLOCK-hunter2");
     assert_eq!(
-        device.bootstrap_token.unwrap().expose(),
+        device.bootstrap_token.unwrap().token.expose(),
         b"BOOTSTRAP-hunter2"
     );
     assert_eq!(device.push.unwrap().magic.expose(), "MAGIC-hunter2");

@@ -16,7 +16,6 @@ CREATE TABLE enrollments (
     push_magic TEXT,
     token_update_tally INTEGER NOT NULL,
     awaiting_configuration INTEGER,
-    bootstrap_token_is_former INTEGER NOT NULL,
     serial_number TEXT,
     user_short_name TEXT,
     authenticated_at INTEGER,
@@ -24,6 +23,9 @@ CREATE TABLE enrollments (
     disabled_at INTEGER,
     unlock_token BLOB,
     bootstrap_token BLOB,
+    -- SHA-256 of the certificate that the token is answered to; set where the token is.
+    bootstrap_token_certificate BLOB,
+    bootstrap_token_is_former INTEGER,
     authenticate BLOB
 ) STRICT;
 

@@ -1,0 +1,44 @@
+//! A certificate that is not pinned, and the question whether it is a renewed one.
+//!
+//! A device that renewed its identity sends no `Authenticate`: its next message, whichever that is,
+//! comes with the new certificate.
+
+use mdm_pki::Certificate;
+
+use super::{ATTEMPTS, Inner, answer::Refused};
+use crate::{
+    enrollment::decide::{self, Refusal, Sender},
+    store::CommitError,
+};
+
+/// Pins the sender's certificate in the place of the former one, if the vendor vouches for it.
+/// Afterwards the message is looked at again.
+pub(super) async fn admit(
+    service: &Inner,
+    certificate: &Certificate,
+    sender: &Sender,
+) -> Result<(), Refused> {
+    for _ in 0..ATTEMPTS {
+        let loaded = service.store.load(&sender.id, &sender.certificate).await?;
+        if decide::authorize(&loaded, sender).is_ok() {
+            // Another message of the same device was faster.
+            return Ok(());
+        }
+        let step = decide::renew(&loaded, sender)?;
+        let Some(known) = &loaded.device else {
+            return Err(Refusal::NotPinned.into());
+        };
+        if !service.identity.may_renew(certificate, known).await {
+            return Err(Refusal::NotPinned.into());
+        }
+        match service.store.commit(&sender.id, loaded.version, step).await {
+            Ok(()) => {
+                tracing::info!(enrollment = %known.id, "identity renewed");
+                return Ok(());
+            }
+            Err(CommitError::Conflict) => {}
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(Refused::Contention)
+}

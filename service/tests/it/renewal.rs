@@ -1,0 +1,196 @@
+//! A device whose identity was renewed: it sends no `Authenticate` and goes on with another
+//! certificate.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{Request, StatusCode};
+use mdm_core::ManualClock;
+use mdm_pki::Certificate;
+use mdm_service::{
+    Enrollment, EventKind, Fingerprint, IdentityError, IdentitySource, MdmSignature, Service,
+    queue::Sequence, store::Outbox,
+};
+
+use crate::device::*;
+
+/// Who, and the certificate.
+type Renewal = (String, Vec<u8>);
+
+/// Vouches for the renewals that its issuer noted down.
+#[derive(Debug, Clone)]
+struct Issuer {
+    signatures: Arc<MdmSignature>,
+    renewed: Arc<Mutex<Vec<Renewal>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Issuer {
+    fn new() -> Self {
+        let signatures = MdmSignature::new(vec![AUTHORITY.certificate.clone()]).unwrap();
+        Self {
+            signatures: Arc::new(signatures),
+            renewed: Arc::default(),
+            asked: Arc::default(),
+        }
+    }
+
+    /// Another certificate for the device.
+    fn renew(&self, device: &Device) -> Device {
+        let renewed = Device::new(&device.udid);
+        let entry = (
+            device.id().to_string(),
+            renewed.certificate.to_der().to_vec(),
+        );
+        self.renewed.lock().unwrap().push(entry);
+        renewed
+    }
+
+    fn service(&self) -> (Service, Shared) {
+        let store = Shared::default();
+        let clock = ManualClock::new(now());
+        let service = Service::builder(Arc::clone(&store), clock, self.clone()).build();
+        (service, store)
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.swap(0, SeqCst)
+    }
+}
+
+#[async_trait]
+impl IdentitySource for Issuer {
+    async fn identify(
+        &self,
+        request: &Request<Bytes>,
+        now: DateTime<Utc>,
+    ) -> Result<Certificate, IdentityError> {
+        self.signatures.identify(request, now).await
+    }
+
+    async fn may_renew(&self, certificate: &Certificate, known: &Enrollment) -> bool {
+        self.asked.fetch_add(1, SeqCst);
+        let entry = (known.id.to_string(), certificate.to_der().to_vec());
+        self.renewed.lock().unwrap().contains(&entry)
+    }
+}
+
+fn deposit() -> String {
+    let token = "<key>BootstrapToken</key><data>aHVudGVyMg==</data>";
+    message("SetBootstrapToken", token)
+}
+
+/// micromdm#557; fleet#41167 and #43098 for the bootstrap token.
+#[tokio::test]
+async fn a_renewed_identity_goes_on_where_the_former_stopped_whatever_it_says_first() {
+    let get = message("GetBootstrapToken", "");
+    for (content_type, first) in [
+        (REPORT, IDLE.to_owned()),
+        (REPORT, result("c-0", "Acknowledged")),
+        (REPORT, format!("{IDLE}{}", user_id("U1"))),
+        (CHECK_IN, token_update("")),
+        (CHECK_IN, token_update(&user_id("U1"))),
+        (CHECK_IN, get.clone()),
+        (CHECK_IN, deposit()),
+    ] {
+        let issuer = Issuer::new();
+        let (service, store) = issuer.service();
+        let device = Device::new("D1");
+        device.enroll(&service).await;
+        device.log_in(&service, "U1").await;
+        device.check_in(&service, &deposit()).await;
+        enqueue(&service, &device.id(), "c-1").await;
+        assert_eq!(issuer.asked(), 0);
+
+        let renewed = issuer.renew(&device);
+        let request = renewed.request(content_type, renewed.plist(&first));
+        let response = service.handle(request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{first}");
+        let found = state(&store, &device.id()).await;
+        let pinned = Fingerprint::of(&renewed.certificate).unwrap();
+        assert_eq!(found.certificate, Some(pinned), "{first}");
+
+        assert_eq!(renewed.idle(&service).await.as_deref(), Some("c-1"));
+        assert!(!renewed.check_in(&service, &get).await.body().is_empty());
+        renewed.log_in(&service, "U1").await;
+        // It was asked once, and told once.
+        assert_eq!(issuer.asked(), 1, "{first}");
+        let events = store.events(Sequence::START, 100).await.unwrap();
+        let renewals = events.iter().filter(|(_, event)| {
+            event.kind == EventKind::IdentityRenewed && event.enrollment == device.id()
+        });
+        assert_eq!(renewals.count(), 1, "{first}");
+
+        // The former one is refused, and does not come back by renewal either.
+        let former = device.report(&service, IDLE).await;
+        assert_eq!(former.status(), StatusCode::FORBIDDEN);
+        assert_eq!(issuer.asked(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_no_renewal() {
+    let issuer = Issuer::new();
+    let (service, store) = issuer.service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let before = state(&store, &device.id()).await;
+    let stranger = Device::new("D1");
+    for (content_type, keys) in [
+        (REPORT, IDLE.to_owned()),
+        (CHECK_IN, token_update("")),
+        (CHECK_IN, deposit()),
+        (CHECK_IN, message("GetBootstrapToken", "")),
+        (CHECK_IN, check_out("")),
+    ] {
+        let request = stranger.request(content_type, stranger.plist(&keys));
+        let response = service.handle(request).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{keys}");
+        assert!(response.body().is_empty());
+        assert_eq!(issuer.asked(), 1, "{keys}");
+    }
+    assert_eq!(state(&store, &device.id()).await, before);
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_device_is_no_renewal_whoever_vouches_for_it() {
+    let issuer = Issuer::new();
+    let (service, store) = issuer.service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let before = state(&store, &device.id()).await;
+    let renewed = issuer.renew(&device);
+    let other = Device {
+        udid: "D2".to_owned(),
+        ..renewed
+    };
+    other.enroll(&service).await;
+    let pretending = Device {
+        udid: "D1".to_owned(),
+        ..other
+    };
+    let response = pretending.report(&service, IDLE).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(issuer.asked(), 0);
+    assert_eq!(state(&store, &device.id()).await, before);
+}
+
+#[tokio::test]
+async fn a_device_that_checked_out_or_never_enrolled_renews_nothing() {
+    let issuer = Issuer::new();
+    let (service, _) = issuer.service();
+    let device = Device::new("D1");
+    let renewed = issuer.renew(&device);
+    let response = renewed.check_in(&service, &token_update("")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    device.enroll(&service).await;
+    device.check_in(&service, &check_out("")).await;
+    let response = renewed.check_in(&service, &token_update("")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(issuer.asked(), 0);
+}
