@@ -127,11 +127,40 @@ impl<'a> Tlv<'a> {
     }
 }
 
+impl RawInteger<'_> {
+    /// Whether the number has no byte too many (X.690, section 8.3.2).
+    pub(crate) fn is_minimal(&self) -> bool {
+        match self.0 {
+            [] => false,
+            [0, second, ..] => second & 0x80 != 0,
+            [0xff, second, ..] => second & 0x80 == 0,
+            _ => true,
+        }
+    }
+}
+
+impl RawBoolean<'_> {
+    /// `None` for one that is not one byte long (X.690, section 8.2.1).
+    pub(crate) fn is_true(&self) -> Option<bool> {
+        match self.0 {
+            [byte] => Some(*byte != 0),
+            _ => None,
+        }
+    }
+}
+
 /// AlgorithmIdentifier (RFC 5280, section 4.1.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Algorithm<'a> {
     pub(crate) oid: RawOid<'a>,
     pub(crate) parameters: Option<Tlv<'a>>,
+}
+
+impl Algorithm<'_> {
+    /// Whether there are no parameters, or NULL.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.parameters.is_none_or(|parameters| parameters == NULL)
+    }
 }
 
 pub(crate) const NULL: Tlv<'static> = Tlv(&[5, 0]);
@@ -281,6 +310,21 @@ mod tests {
             .unwrap();
         assert_eq!(values, [(0x1c, 1), (0x24, 0), (0xbf, 1), (0x30, 128)]);
         assert_eq!(Tlv::from_der(&bytes[..3]).unwrap().value(), [7]);
+    }
+
+    #[test]
+    fn only_the_shortest_integer_is_minimal() {
+        for (bytes, expected) in [
+            (&[][..], false),
+            (&[0], true),
+            (&[0, 0x80], true),
+            (&[0, 0x7f], false),
+            (&[0xff], true),
+            (&[0xff, 0x7f], true),
+            (&[0xff, 0x80], false),
+        ] {
+            assert_eq!(RawInteger(bytes).is_minimal(), expected, "{bytes:02x?}");
+        }
     }
 
     #[test]

@@ -47,6 +47,8 @@ struct Parts {
     extensions: Range<usize>,
     signature: Range<usize>,
     version: u8,
+    /// Whether the parts that are read leniently stand as RFC 5280 wants them.
+    strict: bool,
     /// Of the outer AlgorithmIdentifier; `None` too where the inner one differs.
     algorithm: Option<SignatureAlgorithm>,
     not_before: DateTime<Utc>,
@@ -97,6 +99,10 @@ impl Certificate {
             time::read(element?)
         };
         let (not_before, not_after) = (next_time()?, next_time()?);
+        let times_are_strict = elements(tbs.validity.0)
+            .take(2)
+            .all(|time| time.is_ok_and(time::is_strict))
+            && times.next().is_none();
         let version = match tbs.version {
             None => 1,
             Some(RawInteger([version])) => version.saturating_add(1),
@@ -118,6 +124,10 @@ impl Certificate {
             extensions: tbs.extensions.map_or(0..0, |extensions| at(extensions.0)),
             signature: at(signature),
             version,
+            strict: times_are_strict
+                && tbs.serial.is_minimal()
+                && tbs.issuer_id.is_none()
+                && tbs.subject_id.is_none(),
             algorithm,
             not_before,
             not_after,
@@ -253,6 +263,17 @@ impl Certificate {
             .map(|extension| extension.value)
     }
 
+    /// Whether OpenSSL, and with it most other software, reads the certificate.
+    ///
+    /// More is read here than there: text in a name that its string type does not allow, times without seconds, a padded
+    /// serial number. Such a certificate leads to no anchor and can be no anchor.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] with OpenSSL's reason.
+    pub fn check_form(&self) -> Result<(), Error> {
+        self.openssl().map(drop)
+    }
+
     /// Verifies that the holder of `issuer` signed this certificate. Nothing else is looked at: no name, no time.
     ///
     /// # Errors
@@ -275,6 +296,11 @@ impl Certificate {
 
     pub(crate) fn version(&self) -> u8 {
         self.parts.version
+    }
+
+    /// Whether serial number and validity have the form of RFC 5280, without the unique identifiers of old.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.parts.strict
     }
 
     pub(crate) fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {

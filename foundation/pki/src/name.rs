@@ -73,6 +73,23 @@ impl Name {
         self.get(oid::COMMON_NAME)
     }
 
+    /// Whether OpenSSL reads the name too, so far as its rules are known here: a certificate with any other is refused.
+    pub(crate) fn is_plain(der: &[u8]) -> bool {
+        let Ok(sets) = read::<RawSequence<'_>>("name", der) else {
+            return false;
+        };
+        elements(sets.0).all(|set| {
+            let set = set.and_then(|set| read::<RawSet<'_>>("name", set.0));
+            set.is_ok_and(|set| {
+                !set.0.is_empty()
+                    && elements(set.0).all(|pair| {
+                        pair.and_then(|pair| Part::read(pair, false))
+                            .is_ok_and(|part| part.is_plain())
+                    })
+            })
+        })
+    }
+
     fn walk(&self) -> impl Iterator<Item = Result<Part<'_>, Error>> {
         let sequence: Result<RawSequence<'_>, Error> = read("name", &self.0);
         let (sets, broken) = match sequence {
@@ -148,6 +165,15 @@ impl<'a> Part<'a> {
             }),
             _ => Err(Error::malformed("attribute of a name", "not a pair")),
         }
+    }
+
+    fn is_plain(&self) -> bool {
+        let value = self.value.value();
+        self.kind.is_minimal()
+            && match self.value.tag() {
+                text::UTF8 => std::str::from_utf8(value).is_ok(),
+                tag => tag == text::PRINTABLE || tag == text::IA5,
+            }
     }
 
     fn text(&self) -> String {
@@ -311,6 +337,21 @@ mod tests {
             assert!(Name::from_der(der).is_err(), "{der:?}");
         }
         assert!(Name::builder().named("nonsense", "x").is_err());
+    }
+
+    #[test]
+    fn a_plain_name_holds_common_strings_that_are_valid() {
+        let name = |tag, value: &[u8]| {
+            let pair = [tlv(6, oid::COMMON_NAME.as_bytes()), tlv(tag, value)].concat();
+            tlv(0x30, &tlv(0x31, &tlv(0x30, &pair)))
+        };
+        assert!(Name::is_plain(Name::default().to_der()));
+        assert!(Name::is_plain(&name(text::UTF8, b"a")));
+        assert!(Name::is_plain(&name(text::PRINTABLE, b"\xe9")));
+        assert!(!Name::is_plain(&name(text::UTF8, b"\xff")));
+        assert!(!Name::is_plain(&name(0x1e, b"\0a")));
+        assert!(!Name::is_plain(&tlv(0x30, &[0x31, 0])));
+        assert!(!Name::is_plain(b""));
     }
 
     #[test]

@@ -58,6 +58,16 @@ impl Oid {
         })
     }
 
+    /// Whether no arc has a leading zero (X.690, section 8.19.2), which OpenSSL refuses.
+    pub(crate) fn is_minimal(&self) -> bool {
+        let mut begins = true;
+        self.as_bytes().iter().all(|byte| {
+            let padded = begins && *byte == 0x80;
+            begins = byte & 0x80 == 0;
+            !padded
+        })
+    }
+
     /// The value bytes of the DER form (without tag and length).
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.length)).unwrap_or(&[])
@@ -251,6 +261,13 @@ mod tests {
         let oid = Oid::from_der_value(&value).unwrap();
         assert_eq!(oid.as_bytes(), value);
         assert!(oid.to_string().starts_with("2.25."));
+    }
+
+    #[test]
+    fn a_padded_arc_is_not_minimal() {
+        let is_minimal = |value: &[u8]| Oid::from_der_value(value).unwrap().is_minimal();
+        assert!(is_minimal(&[0x55, 4, 3]) && is_minimal(&[0x69, 0x83, 0x80, 0]));
+        assert!(!is_minimal(&[0x80, 0x55]) && !is_minimal(&[0x55, 0x80, 4]));
     }
 
     #[test]

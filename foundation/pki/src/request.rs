@@ -79,7 +79,9 @@ impl CertificateRequest {
             spki: at(info.spki.0),
             attributes: info.attributes.map_or(0..0, |attributes| at(attributes.0)),
             signature: at(signature),
-            algorithm: SignatureAlgorithm::from_oid(outer.algorithm.oid),
+            // Nothing signs the outer identifier: with parameters ignored, a request could be altered and still hold.
+            algorithm: SignatureAlgorithm::from_oid(outer.algorithm.oid)
+                .filter(|_| outer.algorithm.is_plain()),
             der: der.into(),
         })
     }
@@ -109,7 +111,8 @@ impl CertificateRequest {
     /// Verifies that the holder of the key signed the request: the proof of possession.
     ///
     /// # Errors
-    /// [`Error::BadSignature`]; [`Error::Unsupported`] for algorithms unknown here.
+    /// [`Error::BadSignature`]; [`Error::Unsupported`] for algorithms unknown here, for RSASSA-PSS, and for a signature
+    /// algorithm with parameters other than NULL (RFC 4055, section 5; RFC 5758, section 3.2).
     pub fn verify(&self) -> Result<(), Error> {
         let algorithm = self
             .algorithm

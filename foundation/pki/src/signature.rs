@@ -8,7 +8,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    asn1::{RawSequence, elements, read},
+    asn1::{Algorithm, RawSequence, elements, read},
     certificate::{
         BasicConstraints, Certificate, GeneralName, KeyUsage, read_extended_key_usage, read_octets,
     },
@@ -20,8 +20,10 @@ use crate::{
     digest::digest,
     error::Error,
     key::ReadyKey,
+    name::Name,
     oid::{self, Oid},
     pem,
+    signer::SignatureAlgorithm,
 };
 
 /// What speaks against a signature.
@@ -130,10 +132,10 @@ impl SignatureVerifier {
             return Err(VerifyError::ContentMismatch);
         }
         let signer = only_signer(&message)?;
+        let algorithm = algorithm(&message, &signer)?;
         let certificate = find_signer(&message, &signer)?.ok_or(VerifyError::CertificateMissing)?;
         // The chain first: nothing is calculated with a stranger's key.
         self.verify_chain(&message, &certificate, now)?;
-        let algorithm = signature_algorithm(&signer).ok_or(VerifyError::UnsupportedAlgorithm)?;
         let to_verify = signed_digest(
             algorithm.digest(),
             signer.signed_attributes.map(|attributes| attributes.0),
@@ -172,6 +174,10 @@ impl SignatureVerifier {
         let Some(algorithm) = algorithm.filter(|algorithm| !algorithm.is_pss()) else {
             return false;
         };
+        // One that names itself as its issuer is OpenSSL's to judge: it may be a root of its own.
+        if certificate.subject_der() == certificate.issuer_der() {
+            return false;
+        }
         let mut candidates = self
             .issuers
             .iter()
@@ -210,6 +216,23 @@ fn only_signer<'a>(message: &SignedDataBody<'a>) -> Result<SignerInfoBody<'a>, V
     Ok(read("signer", signer?.0)?)
 }
 
+/// How the signature is made. Nothing signs what says so, therefore little is allowed there: the digest among those of
+/// the message, and no parameters but NULL. No device signs with RSASSA-PSS, and PKCS #7 does not know it.
+fn algorithm(
+    message: &SignedDataBody<'_>,
+    signer: &SignerInfoBody<'_>,
+) -> Result<SignatureAlgorithm, VerifyError> {
+    let mut is_listed = false;
+    for digest in elements(message.digest_algorithms.0) {
+        let digest: Algorithm<'_> = read("digest algorithm", digest?.0)?;
+        is_listed |= digest.oid == signer.digest_algorithm.oid && digest.is_plain();
+    }
+    let is_plain = signer.digest_algorithm.is_plain() && signer.signature_algorithm.is_plain();
+    signature_algorithm(signer)
+        .filter(|_| is_listed && is_plain)
+        .ok_or(VerifyError::UnsupportedAlgorithm)
+}
+
 /// Whether OpenSSL would take an anchor as issuer without looking at more than is looked at here.
 fn may_issue(certificate: &Certificate) -> bool {
     certificate.is_ca() && certificate.subject_der() != EMPTY_NAME && is_plain(certificate)
@@ -223,12 +246,15 @@ const EMPTY_NAME: &[u8] = &[0x30, 0];
 fn is_plain(certificate: &Certificate) -> bool {
     let mut seen: Vec<&[u8]> = Vec::new();
     certificate.version() == 3
+        && certificate.is_strict()
+        && Name::is_plain(certificate.subject_der())
         && certificate.extensions().all(|extension| {
             extension.is_ok_and(|extension| {
                 let kind = extension.kind.0;
                 let once = !seen.contains(&kind);
                 seen.push(kind);
-                once && is_plain_extension(kind, extension.critical, extension.value)
+                let minimal = extension.kind.oid().is_ok_and(|kind| kind.is_minimal());
+                once && minimal && is_plain_extension(kind, extension.critical, extension.value)
             })
         })
 }
@@ -240,16 +266,29 @@ fn is_plain_extension(kind: &[u8], critical: bool, value: &[u8]) -> bool {
     } else if is(oid::KEY_USAGE) {
         KeyUsage::from_der(value).is_some_and(|usage| usage != KeyUsage::default())
     } else if is(oid::EXTENDED_KEY_USAGE) {
-        read_extended_key_usage(value).is_some_and(|usages| !usages.is_empty())
+        read_extended_key_usage(value)
+            .is_some_and(|usages| !usages.is_empty() && usages.iter().all(Oid::is_minimal))
     } else if is(oid::SUBJECT_ALT_NAME) {
-        GeneralName::list_from_der(value).is_ok()
+        GeneralName::list_from_der(value).is_ok_and(|names| names.iter().all(is_plain_name))
     } else if is(oid::SUBJECT_KEY_IDENTIFIER) {
-        read_octets(value).is_some()
+        !critical && read_octets(value).is_some()
     } else if is(oid::AUTHORITY_KEY_IDENTIFIER) {
-        authority_key_id(value).is_some()
+        !critical && authority_key_id(value).is_some()
     } else {
         !critical && !OPENSSL_READS.iter().any(|oid| is(*oid))
     }
+}
+
+/// Whether an alternative name is of a kind whose inside is read here whole.
+fn is_plain_name(name: &GeneralName) -> bool {
+    matches!(
+        name,
+        GeneralName::Dns(_)
+            | GeneralName::Email(_)
+            | GeneralName::Uri(_)
+            | GeneralName::Ip(_)
+            | GeneralName::UserPrincipalName(_)
+    )
 }
 
 /// Extensions that OpenSSL reads besides and that may make it refuse a certificate.

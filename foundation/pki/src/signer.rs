@@ -45,6 +45,25 @@ pub trait Decrypter: fmt::Debug + Send + Sync {
         algorithm: KeyTransport,
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KeyError>;
+
+    /// Decrypts a content key of `length` bytes; refused ciphertext and a key of another length yield random bytes.
+    ///
+    /// What messages are opened with. The provided method asks [`Self::unwrap_key`]. A key that sees the padding itself
+    /// should rather decide without a branch, as [`crate::PrivateKey`] does: time tells too (RFC 3218, section 2.3).
+    async fn unwrap_content_key(
+        &self,
+        algorithm: KeyTransport,
+        wrapped: &[u8],
+        length: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let mut random = Zeroizing::new(vec![0; length]);
+        openssl::rand::rand_bytes(&mut random).map_err(KeyError::unavailable)?;
+        match self.unwrap_key(algorithm, wrapped).await {
+            Ok(found) if found.len() == length => Ok(found),
+            Ok(_) | Err(KeyError::Rejected) => Ok(random),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Why a key did not do its work.

@@ -26,6 +26,19 @@ pub(crate) fn read(element: Tlv<'_>) -> Result<DateTime<Utc>, Error> {
         .ok_or_else(fail)
 }
 
+/// Whether the time stands in the only form that RFC 5280, section 4.1.2.5 allows, and OpenSSL in a certificate.
+pub(crate) fn is_strict(element: Tlv<'_>) -> bool {
+    let year = match element.tag() {
+        UTC_TIME => 2,
+        _ => 4,
+    };
+    let text = element.value();
+    text.len() == year + 11
+        && text.ends_with(b"Z")
+        && number(text, year + 8, 2).is_some_and(|second| second < 60)
+        && read(element).is_ok()
+}
+
 fn after_year(year: u32, text: &[u8]) -> Option<DateTime<Utc>> {
     let date = NaiveDate::from_ymd_opt(
         i32::try_from(year).ok()?,
@@ -117,6 +130,25 @@ mod tests {
             ),
         ] {
             assert_eq!(shown(tag, text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_the_form_of_rfc_5280_is_strict() {
+        let strict = |tag, text: &str| is_strict(Tlv(&tlv(tag, text.as_bytes())));
+        assert!(strict(UTC_TIME, "260102030405Z"));
+        assert!(strict(GENERALIZED_TIME, "20260102030405Z"));
+        for (tag, text) in [
+            (UTC_TIME, "2601020304Z"),
+            (UTC_TIME, "2601020304.1Z"),
+            (UTC_TIME, "260102030460Z"),
+            (UTC_TIME, "260102030405+0000"),
+            (UTC_TIME, "260132030405Z"),
+            (GENERALIZED_TIME, "20260102030405.1Z"),
+            (GENERALIZED_TIME, "202601020304Z"),
+            (0x0c, "20260102030405Z"),
+        ] {
+            assert!(!strict(tag, text), "{text}");
         }
     }
 

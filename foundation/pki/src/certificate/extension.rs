@@ -50,14 +50,16 @@ impl<'a> Iterator for Extensions<'a> {
         if reader.is_finished() {
             return None;
         }
-        match Encoded::decode(reader) {
-            Ok(encoded) => Some(Ok(Extension {
+        let extension = Encoded::decode(reader).and_then(|encoded| {
+            let critical = encoded.critical.map_or(Some(false), |it| it.is_true());
+            Ok(Extension {
                 kind: encoded.kind,
-                critical: encoded
-                    .critical
-                    .is_some_and(|critical| critical.0.iter().any(|byte| *byte != 0)),
+                critical: critical.ok_or_else(|| reader.error(der::ErrorKind::Failed))?,
                 value: encoded.value.0,
-            })),
+            })
+        });
+        match extension {
+            Ok(extension) => Some(Ok(extension)),
             Err(error) => {
                 self.rest = None;
                 Some(Err(Error::malformed("extension", error)))
@@ -178,9 +180,7 @@ impl BasicConstraints {
             Some(_) => return None,
         };
         Some(Self {
-            ca: encoded
-                .ca
-                .is_some_and(|ca| ca.0.iter().any(|byte| *byte != 0)),
+            ca: encoded.ca.map_or(Some(false), |ca| ca.is_true())?,
             path_len,
         })
     }
@@ -270,9 +270,8 @@ mod tests {
         }
         // BER's other values of true, and what is no length.
         assert!(BasicConstraints::from_der(&[0x30, 3, 1, 1, 1]).unwrap().ca);
-        assert_eq!(
-            BasicConstraints::from_der(&[0x30, 6, 1, 1, 0xff, 2, 1, 0x80]),
-            None
-        );
+        for broken in [&[0x30, 6, 1, 1, 0xff, 2, 1, 0x80][..], &[0x30, 2, 1, 0]] {
+            assert_eq!(BasicConstraints::from_der(broken), None);
+        }
     }
 }

@@ -94,10 +94,10 @@ impl GeneralName {
         let kind = parts.next()?.ok()?;
         let kind = read::<RawOid<'_>>("otherName", kind.0).ok()?.oid().ok()?;
         let wrapped = parts.next()?.ok()?;
-        let value = Tlv(wrapped.value());
         if wrapped.tag() != 0xa0 || parts.next().is_some() {
             return None;
         }
+        let value: Tlv<'_> = read("otherName", wrapped.value()).ok()?;
         match text::read(value) {
             Some(text) if kind == oid::USER_PRINCIPAL_NAME => Some(Self::UserPrincipalName(text)),
             _ => Some(Self::OtherName {
@@ -158,7 +158,11 @@ mod tests {
 
     #[test]
     fn names_that_break_their_form_are_kept_as_unknown() {
-        let odd = [0x30, 8, 0x87, 1, 1, 0x82, 1, 0xff, 0xa0, 0];
+        let mut odd = vec![0x30, 21, 0x87, 1, 1, 0x82, 1, 0xff, 0xa0, 0];
+        // An otherName without a value, and one with two.
+        odd.extend([0xa0, 5, 6, 1, 42, 0xa0, 0]);
+        odd.extend([0xa0, 9, 6, 1, 42, 0xa0, 4, 5, 0, 5, 0]);
+        odd[1] = (odd.len() - 2) as u8;
         let names = GeneralName::list_from_der(&odd).unwrap();
         assert!(
             names

@@ -23,7 +23,7 @@ use crate::{
     key::{PrivateKey, wrap_content_key},
     oid::{self, Oid, algorithm},
     pem,
-    signer::{Decrypter, KeyError, KeyTransport},
+    signer::{Decrypter, KeyTransport},
 };
 
 const WHAT: &str = "enveloped data";
@@ -235,13 +235,8 @@ impl EnvelopedData {
         let cipher = self.allowed_cipher(policy)?;
         let mut trial = self.trial(policy, &key.public_key().key_id()?)?;
         while let Some((transport, wrapped)) = trial.next() {
-            let mut random = Zeroizing::new(vec![0; cipher.key_len()]);
-            openssl::rand::rand_bytes(&mut random)?;
-            let content_key = match key.unwrap_key(transport, wrapped).await {
-                Ok(found) if found.len() == cipher.key_len() => found,
-                Ok(_) | Err(KeyError::Rejected) => random,
-                Err(error) => return Err(error.into()),
-            };
+            let length = cipher.key_len();
+            let content_key = key.unwrap_content_key(transport, wrapped, length).await?;
             trial.note(cipher.decrypt(&content_key, &self.iv, &self.encrypted))?;
         }
         trial.content()

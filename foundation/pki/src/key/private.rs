@@ -320,6 +320,15 @@ impl Decrypter for PrivateKey {
                 .ok_or(KeyError::Rejected),
         }
     }
+
+    async fn unwrap_content_key(
+        &self,
+        algorithm: KeyTransport,
+        wrapped: &[u8],
+        length: usize,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        Self::unwrap_content_key(self, algorithm, wrapped, length)
+    }
 }
 
 /// Wraps a content key for the holder of an RSA key.

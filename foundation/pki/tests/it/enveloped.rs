@@ -245,6 +245,22 @@ async fn a_rejected_content_key_does_not_surface_and_an_unavailable_key_does() {
     ));
 }
 
+#[tokio::test]
+async fn a_local_key_yields_random_bytes_for_what_it_refuses() {
+    let key: &dyn Decrypter = &Pki::get().rsa_device().key;
+    for transport in TRANSPORTS {
+        for wrapped in [&[][..], &[7; 256], &[0xff; 256], &[1; 257]] {
+            let mut unwrap = Vec::new();
+            for _ in 0..2 {
+                let found = key.unwrap_content_key(transport, wrapped, 24).await;
+                unwrap.push(found.unwrap());
+            }
+            assert_eq!(unwrap[0].len(), 24);
+            assert_ne!(unwrap[0], unwrap[1]);
+        }
+    }
+}
+
 #[test]
 fn the_openssl_program_opens_what_we_encrypt() {
     let Some(openssl) = Openssl::find("openssl cms -decrypt") else {

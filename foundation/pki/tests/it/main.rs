@@ -13,6 +13,7 @@ mod enveloped;
 mod key;
 mod legacy;
 mod mutation;
+mod odd;
 mod request;
 mod signature;
 mod signed;

@@ -98,6 +98,41 @@ fn no_flipped_byte_of_a_request_still_verifies() {
     }
 }
 
+#[test]
+fn a_signature_algorithm_of_a_request_has_no_parameters_but_null() {
+    let key = PrivateKey::generate(KeySpec::Rsa2048).unwrap();
+    let der = request(&key).sign(&key).unwrap().to_der().to_vec();
+    let algorithm = [
+        &[0x30, 13, 6, 9],
+        SignatureAlgorithm::RsaPkcs1Sha256.oid().as_bytes(),
+        &[5, 0],
+    ]
+    .concat();
+    let at = der.len() - 256 - 5 - algorithm.len();
+    assert_eq!(der[at..at + algorithm.len()], algorithm);
+    for (parameters, holds) in [
+        (&[5, 0][..], true),
+        (&[], true),
+        (&[4, 0], false),
+        (&[0x30, 0], false),
+        (&[5, 1, 0], false),
+    ] {
+        let mut inside = der[4..at].to_vec();
+        inside.extend([0x30, 11 + parameters.len() as u8]);
+        inside.extend(&algorithm[2..13]);
+        inside.extend(parameters);
+        inside.extend(&der[at + algorithm.len()..]);
+        let mut altered = vec![0x30, 0x82];
+        altered.extend((inside.len() as u16).to_be_bytes());
+        altered.extend(inside);
+        let read = CertificateRequest::from_der(&altered).unwrap();
+        match holds {
+            true => read.verify().unwrap(),
+            false => assert!(matches!(read.verify(), Err(Error::Unsupported { .. }))),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_key_that_lives_elsewhere_requests_the_same_way() {
     let key = PrivateKey::generate(KeySpec::P256).unwrap();

@@ -18,7 +18,7 @@ use openssl::{
 
 use crate::support::{Openssl, Pki, authority, builder, days, device, now};
 
-const BODY: &[u8] = b"<plist><dict><key>MessageType</key></dict></plist>";
+pub(crate) const BODY: &[u8] = b"<plist><dict><key>MessageType</key></dict></plist>";
 
 fn sign(identity: &Identity) -> Vec<u8> {
     SignedDataBuilder::new(BODY)
@@ -30,7 +30,12 @@ fn sign(identity: &Identity) -> Vec<u8> {
 }
 
 /// What the `openssl` crate says, told to accept any purpose and to end at the issuer.
-fn peer(issuers: &[Certificate], signature: &[u8], body: &[u8], at: DateTime<Utc>) -> bool {
+pub(crate) fn peer(
+    issuers: &[Certificate],
+    signature: &[u8],
+    body: &[u8],
+    at: DateTime<Utc>,
+) -> bool {
     let mut parameters = X509VerifyParam::new().unwrap();
     parameters.set_time(at.timestamp());
     parameters.set_purpose(X509PurposeId::ANY).unwrap();

@@ -546,7 +546,8 @@ fn rsassa_pss_of_the_openssl_program_is_verified() {
             let message = parse(&bytes);
             let signer = &message.signers()[0];
             assert_eq!(signer.signature_algorithm(), Some(expected), "{how}");
-            verify(&message, &roots).trusted().unwrap();
+            // The program's certificate begins after the test did.
+            verify(&message, &roots).validity_does_not_matter().unwrap();
             let mut altered = bytes.clone();
             *altered.last_mut().unwrap() ^= 1;
             let altered = parse(&altered);
