@@ -135,7 +135,7 @@ impl Service {
     /// |---|---|
     /// | 200 | taken; the body is the answer or the next command, or empty |
     /// | 400 | malformed, of an unknown type, or without a valid signature |
-    /// | 403 | the certificate is not the one pinned to this enrolment, or may not be pinned |
+    /// | 403 | the certificate is not the one pinned to this enrolment, or may not be pinned; a user of a device that checked out |
     /// | 405 | not `PUT` |
     /// | 410 | `UserAuthenticate`: this user is not managed (Q15) |
     /// | 413 | over the [`Limits`] |

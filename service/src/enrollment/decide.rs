@@ -196,6 +196,9 @@ pub enum Refusal {
     /// `Authenticate` that [`may_pin`](crate::IdentitySource::may_pin) turned down.
     #[error("the certificate may not be pinned to this enrolment")]
     MayNotPin,
+    /// `TokenUpdate` of a user whose device checked out.
+    #[error("the device of this user checked out")]
+    CheckedOut,
     /// `Authenticate` on a user channel, which does not exist.
     #[error("a user cannot authenticate an enrolment")]
     WrongChannel,
@@ -385,6 +388,9 @@ fn authenticate(
 fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Result<Step, Refusal> {
     let device = authorize(loaded, sender)?;
     let is_user = sender.id != device.id;
+    if is_user && device.status == EnrollmentStatus::Disabled {
+        return Err(Refusal::CheckedOut);
+    }
     let mut state = if is_user {
         loaded
             .user

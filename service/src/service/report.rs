@@ -19,6 +19,9 @@ use crate::{
     queue::{Polled, Report, ReportKind},
 };
 
+/// Most bytes of a `Status` in the events and listings. Apple's longest has 18.
+const STATUS_BYTES: usize = 64;
+
 /// What a report says to the queue.
 pub(super) struct Heading {
     pub(super) enrollment: EnrollmentId,
@@ -47,12 +50,10 @@ pub(super) async fn answer(
         (_, None) => return Err(Refused::Unusable("a report without CommandUUID")),
         (Status::NotNow, Some(uuid)) => ReportKind::not_now(uuid),
         (status, Some(uuid)) => {
-            let settled = EventKind::CommandSettled {
-                command_uuid: uuid.clone(),
-                status: status.to_string(),
-            };
+            let status = shortened(status.as_str());
+            let settled = EventKind::command_settled(&uuid, status);
             let event = Event::new(enrollment.clone(), now, settled);
-            ReportKind::settles(uuid, status.as_str(), body.clone(), event)
+            ReportKind::settles(uuid, status, body.clone(), event)
         }
     };
     let report = Report::new(enrollment.clone(), fingerprint, now, kind);
@@ -77,6 +78,13 @@ pub(super) async fn answer(
             ))
         }
     }
+}
+
+/// A `Status` within [`STATUS_BYTES`]; the report as it came is kept beside it.
+fn shortened(status: &str) -> &str {
+    let longest = status.len().min(STATUS_BYTES);
+    let end = (0..=longest).rev().find(|at| status.is_char_boundary(*at));
+    end.and_then(|end| status.get(..end)).unwrap_or_default()
 }
 
 /// Reads the heading; from a report that is no property list, by its visible keys: the command that

@@ -11,17 +11,20 @@ use super::report::Heading;
 /// The heading of an XML report that cannot be read as a whole, if its keys are legible and name a
 /// command with a final answer or `NotNow`.
 pub(super) fn heading(body: &[u8]) -> Option<Heading> {
-    let status = all(body, b"Status")
-        .map(Status::from)
-        .find(Status::is_known)?;
-    let command_uuid = all(body, b"CommandUUID").next()?.to_owned();
-    let first = |key| all(body, key).next();
+    // A report that names a command is no `Idle`, which is also a status of other things.
+    let answer = |text: &str| {
+        let status = Status::from(text);
+        status.is_known() && status != Status::Idle
+    };
+    let status = Status::from(outermost(body, b"Status", answer)?);
+    let string = |key| outermost(body, key, |_| true);
+    let command_uuid = string(b"CommandUUID")?.to_owned();
     let mut ids = Ids::default();
-    ids.udid = first(b"UDID");
-    ids.user_id = first(b"UserID");
-    ids.user_short_name = first(b"UserShortName");
-    ids.enrollment_id = first(b"EnrollmentID");
-    ids.enrollment_user_id = first(b"EnrollmentUserID");
+    ids.udid = string(b"UDID");
+    ids.user_id = string(b"UserID");
+    ids.user_short_name = string(b"UserShortName");
+    ids.enrollment_id = string(b"EnrollmentID");
+    ids.enrollment_user_id = string(b"EnrollmentUserID");
     Some(Heading {
         enrollment: EnrollmentId::resolve(&ids).ok()?,
         status,
@@ -29,15 +32,31 @@ pub(super) fn heading(body: &[u8]) -> Option<Heading> {
     })
 }
 
-/// The strings that follow `<key>key</key>`, in order.
-fn all<'a>(body: &'a [u8], key: &'a [u8]) -> impl Iterator<Item = &'a str> {
+/// The least nested of the key's strings that `accept` takes, and of these the last: what a result
+/// holds may have keys of the same name.
+fn outermost<'a>(body: &'a [u8], key: &[u8], accept: impl Fn(&str) -> bool) -> Option<&'a str> {
+    strings(body, key)
+        .filter(|(_, value)| accept(value))
+        .reduce(|best, next| if next.0 <= best.0 { next } else { best })
+        .map(|(_, value)| value)
+}
+
+/// The strings that follow `<key>key</key>`, in order, each with the number of open containers.
+fn strings<'a>(body: &'a [u8], key: &[u8]) -> impl Iterator<Item = (usize, &'a str)> {
     let mut rest = body;
+    let mut depth = 0_usize;
     std::iter::from_fn(move || {
         loop {
-            let (_, after) = split(rest, b"<key>")?;
-            rest = after;
-            let value = after
-                .strip_prefix(key)
+            let (_, tag) = split(rest, b"<")?;
+            rest = tag;
+            if tag.starts_with(b"dict>") || tag.starts_with(b"array>") {
+                depth += 1;
+            } else if tag.starts_with(b"/dict>") || tag.starts_with(b"/array>") {
+                depth = depth.saturating_sub(1);
+            }
+            let value = tag
+                .strip_prefix(b"key>")
+                .and_then(|tag| tag.strip_prefix(key))
                 .and_then(|after| after.strip_prefix(b"</key>"))
                 .map(<[u8]>::trim_ascii_start)
                 .and_then(|after| after.strip_prefix(b"<string>"))
@@ -45,8 +64,8 @@ fn all<'a>(body: &'a [u8], key: &'a [u8]) -> impl Iterator<Item = &'a str> {
                 .and_then(|(value, _)| std::str::from_utf8(value).ok())
                 // An escaped character would need a reader.
                 .filter(|value| !value.contains('&'));
-            if value.is_some() {
-                return value;
+            if let Some(value) = value {
+                return Some((depth, value));
             }
         }
     })
@@ -74,6 +93,23 @@ mod tests {
         assert_eq!(heading.command_uuid.as_deref(), Some("c-1"));
         assert_eq!(heading.status, Status::Acknowledged);
         assert_eq!(heading.enrollment, EnrollmentId::device("D1").unwrap());
+    }
+
+    #[test]
+    fn what_a_broken_result_holds_is_not_taken_for_its_heading() {
+        let inner =
+            b"<key>Status</key><string>Idle</string><key>Status</key><string>Error</string>\
+            <key>UDID</key><string>D2</string><key>CommandUUID</key><string>c-2</string>";
+        let outer = b"<key>Status</key><string>NotNow</string><key>UDID</key><string>D1</string>\
+            <key>CommandUUID</key><string>c-1</string>";
+        let nested = [&b"<key>A</key><array><dict>"[..], inner, b"</dict></array>"].concat();
+        for parts in [[&nested[..], outer], [outer, &nested[..]]] {
+            let body = [b"<plist><dict>", parts[0], parts[1], b"\0</dict></plist>"].concat();
+            let heading = heading(&body).unwrap();
+            assert_eq!(heading.status, Status::NotNow);
+            assert_eq!(heading.command_uuid.as_deref(), Some("c-1"));
+            assert_eq!(heading.enrollment, EnrollmentId::device("D1").unwrap());
+        }
     }
 
     #[test]

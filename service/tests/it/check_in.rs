@@ -250,6 +250,13 @@ async fn q14_a_user_checks_out_and_the_device_stays() {
         assert_eq!(status(device.id()).await, EnrollmentStatus::Disabled);
         assert_eq!(status(device.user("U2")).await, EnrollmentStatus::Disabled);
     }
+    // A late message of a user brings nobody back.
+    let late = device
+        .check_in(&service, &token_update(&user_id("U2")))
+        .await;
+    assert_eq!(late.status(), StatusCode::FORBIDDEN);
+    assert_eq!(status(device.user("U2")).await, EnrollmentStatus::Disabled);
+
     let events = store.events(Sequence::START, 100).await.unwrap();
     let gone = events
         .iter()

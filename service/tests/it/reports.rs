@@ -159,6 +159,43 @@ async fn an_undecodable_result_settles_its_command() {
     assert_eq!(device.idle(&service).await, None);
 }
 
+/// Keys come sorted: what a result holds stands before the report's own `Status`.
+#[tokio::test]
+async fn an_undecodable_result_is_not_taken_for_the_idle_of_something_in_it() {
+    let (service, _) = service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    enqueue(&service, &device.id(), "c-1").await;
+    let keys = "<key>CommandUUID</key><string>c-1</string><key>OSUpdateStatus</key><array><dict>\
+        <key>Name</key><string>\0</string><key>Status</key><string>Idle</string></dict></array>\
+        <key>Status</key><string>Acknowledged</string>";
+    assert_eq!(offered(&device.report(&service, keys).await), None);
+    let record = service.command(&device.id(), "c-1").await.unwrap().unwrap();
+    assert!(
+        matches!(&record.state, CommandState::Settled { status, .. } if status == "Acknowledged")
+    );
+}
+
+#[tokio::test]
+async fn a_status_that_nobody_knows_is_kept_in_short() {
+    let (service, _) = service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    for (uuid, status, kept) in [
+        ("c-1", "x".repeat(64), "x".repeat(64)),
+        ("c-2", "x".repeat(100_000), "x".repeat(64)),
+        ("c-3", format!("{}\u{e9}", "x".repeat(63)), "x".repeat(63)),
+    ] {
+        enqueue(&service, &device.id(), uuid).await;
+        assert_eq!(device.answer(&service, uuid, &status).await, None);
+        let record = service.command(&device.id(), uuid).await.unwrap().unwrap();
+        assert!(
+            matches!(&record.state, CommandState::Settled { status, .. } if *status == kept),
+            "{uuid}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_user_has_a_queue_of_its_own() {
     let (service, _) = service();
