@@ -6,11 +6,12 @@
 
 mod device_information;
 mod infer;
+mod rest;
 
 use std::fmt;
 
 use mdm_core::{Udid, open_enum};
-use mdm_plist::{Dictionary, Kept, KeyPath, Limits, Value};
+use mdm_plist::{Dictionary, Limits, Value};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 pub use self::{
@@ -20,6 +21,7 @@ pub use self::{
         SoftwareUpdateSettings,
     },
     infer::infer_request_type,
+    rest::Rest,
 };
 use crate::{error::Error, id::has_ids};
 
@@ -133,27 +135,32 @@ impl Envelope {
     /// The result as the type that the command asked for, from the kept bytes, within the limits that
     /// the envelope was read within.
     ///
+    /// A value of a type that does not fit is left out where `T` can do without it, so that one
+    /// wrong scalar does not lose a whole inventory; [`body_and_rest`](Self::body_and_rest) names it.
+    ///
     /// # Errors
     /// [`Error::OtherType`] when the report names another `RequestType`; [`Error::Plist`] when a key
-    /// of the result is missing or of the wrong type.
+    /// that the result must have is missing or of the wrong type.
     pub fn body<T: Body>(&self) -> Result<T, Error> {
         self.check_type::<T>()?;
-        Ok(mdm_plist::from_slice_with(&self.raw, &self.limits)?)
+        match mdm_plist::from_slice_with(&self.raw, &self.limits) {
+            Ok(body) => Ok(body),
+            Err(error) if error.is_data() => Ok(rest::decode(self.dictionary()?)?.0),
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// The result, and the keys that neither it nor the envelope has.
+    /// The result, and what of the report did not go into it.
     ///
     /// # Errors
     /// See [`body`](Self::body).
-    pub fn body_and_unknown<T: Body>(&self) -> Result<(T, Vec<KeyPath>), Error> {
+    pub fn body_and_rest<T: Body>(&self) -> Result<(T, Rest), Error> {
         self.check_type::<T>()?;
         let mut keys = self.dictionary()?;
         for key in Self::KEYS {
             keys.remove(key);
         }
-        let kept = Kept::<T>::from_dictionary(keys)?;
-        let unknown = kept.unknown().to_vec();
-        Ok((kept.value, unknown))
+        Ok(rest::decode(keys)?)
     }
 
     fn check_type<T: Body>(&self) -> Result<(), Error> {

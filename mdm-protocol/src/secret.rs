@@ -1,8 +1,8 @@
 //! serde helpers for secrets that travel as `<data>`.
 
 use mdm_core::{PushToken, Secret};
-use mdm_plist::data;
-use serde::{Deserializer, Serializer};
+use mdm_plist::{Value, data};
+use serde::{Deserialize, Deserializer, Serializer, de};
 
 /// For a field of type `PushToken`.
 pub(crate) mod push_token {
@@ -58,7 +58,7 @@ pub(crate) mod required {
 
 /// For a field of type `Option<Secret<Vec<u8>>>`.
 pub(crate) mod optional {
-    use super::{Deserializer, Secret, Serializer, data};
+    use super::{Deserialize, Deserializer, Secret, Serializer, Value, data, de};
 
     pub(crate) fn serialize<S: Serializer>(
         secret: &Option<Secret<Vec<u8>>>,
@@ -74,5 +74,16 @@ pub(crate) mod optional {
         d: D,
     ) -> Result<Option<Secret<Vec<u8>>>, D::Error> {
         Ok(data::optional::deserialize(d)?.map(Secret::new))
+    }
+
+    /// Takes a text for its bytes as well.
+    pub(crate) fn deserialize_text_or_data<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Secret<Vec<u8>>>, D::Error> {
+        match Value::deserialize(d)? {
+            Value::Data(bytes) => Ok(Some(Secret::new(bytes))),
+            Value::String(text) => Ok(Some(Secret::new(text.into_bytes()))),
+            _ => Err(de::Error::custom("neither a string nor data")),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! `Authenticate`: the first message of an enrolment.
 
-use mdm_core::{SerialNumber, Topic, Udid};
+use mdm_core::{Secret, SerialNumber, Topic, Udid};
 use serde::{Deserialize, Serialize};
 
-use crate::id::has_ids;
+use crate::{id::has_ids, secret};
 
 /// A device asks to be enrolled; on the device channel only.
 ///
@@ -52,6 +52,13 @@ pub struct Authenticate {
     /// `MEID`.
     #[serde(rename = "MEID", default, skip_serializing_if = "Option::is_none")]
     pub meid: Option<String>,
+    /// `Challenge`: seen from Macs, documented nowhere.
+    #[serde(
+        default,
+        with = "secret::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub challenge: Option<Secret<Vec<u8>>>,
 }
 
 impl Authenticate {
@@ -70,6 +77,7 @@ impl Authenticate {
             serial_number: None,
             imei: None,
             meid: None,
+            challenge: None,
         }
     }
 

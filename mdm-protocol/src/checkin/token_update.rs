@@ -62,6 +62,12 @@ pub struct TokenUpdate {
     /// `NotOnConsole`: the user is logged in but not at the screen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_on_console: Option<bool>,
+    /// `AuthToken`: what the answer to the user's `UserAuthenticate` gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_token: Option<Secret<String>>,
+    /// `NeedSyncResponse`: a network user waits at the login for the commands that are queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub need_sync_response: Option<bool>,
 }
 
 impl TokenUpdate {
@@ -80,6 +86,8 @@ impl TokenUpdate {
             unlock_token: None,
             awaiting_configuration: None,
             not_on_console: None,
+            auth_token: None,
+            need_sync_response: None,
         }
     }
 

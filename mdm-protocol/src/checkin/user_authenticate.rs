@@ -53,20 +53,33 @@ impl UserAuthenticate {
 
 has_ids! { UserAuthenticate { udid, user_id, user_short_name } }
 
-/// The server's challenge.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The server's answer: a challenge first, a token once the digest was right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct UserAuthenticateResponse {
     /// `DigestChallenge`: for HTTP digest; empty asks for no digest (Q15).
-    pub digest_challenge: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest_challenge: Option<String>,
+    /// `AuthToken`: what the user's later messages shall carry; an empty one, as an empty body, asks
+    /// for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_token: Option<Secret<String>>,
 }
 
 impl UserAuthenticateResponse {
     /// A challenge.
     pub fn new(digest_challenge: impl Into<String>) -> Self {
         Self {
-            digest_challenge: digest_challenge.into(),
+            digest_challenge: Some(digest_challenge.into()),
+            auth_token: None,
         }
+    }
+}
+
+impl Default for UserAuthenticateResponse {
+    /// The empty challenge.
+    fn default() -> Self {
+        Self::new("")
     }
 }

@@ -13,7 +13,8 @@ pub const MAX_DEVICE_INFO_BYTES: usize = 64 * 1024;
 ///
 /// Comes as a CMS message that the device's own certificate signed; unverified it proves nothing,
 /// and verified it proves a device of Apple's, not which one. The keys are in capitals on the wire.
-/// Source: the schema's `other/machineinfo.yaml`.
+/// Source: the schema's `other/machineinfo.yaml`; Apple's "Over-the-Air Profile Delivery and
+/// Configuration" for the device attributes that a `Profile Service` profile asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
@@ -67,6 +68,48 @@ pub struct MachineInfo {
     /// `MANDATORY_SOFTWARE_UPDATE_REQUIRED`: the device cannot go on without an update; macOS 26.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mandatory_software_update_required: Option<bool>,
+    /// `CHALLENGE`: what a `Profile Service` profile gave the device to show; text or data there,
+    /// written as data here. This and what follows is of over-the-air enrolment by such a profile.
+    #[serde(
+        default,
+        serialize_with = "secret::optional::serialize",
+        deserialize_with = "secret::optional::deserialize_text_or_data",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub challenge: Option<Secret<Vec<u8>>>,
+    /// `DEVICE_NAME`: the name that the user gave the device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<String>,
+    /// `ICCID`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iccid: Option<String>,
+    /// `MAC_ADDRESS_EN0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_address_en0: Option<String>,
+    /// `NotOnConsole`: the user of the Mac is logged in but not at the screen.
+    #[serde(
+        rename = "NotOnConsole",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub not_on_console: Option<bool>,
+    /// `UserID`: the user of the Mac.
+    #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// `UserLongName`: the user's full name.
+    #[serde(
+        rename = "UserLongName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub user_long_name: Option<String>,
+    /// `UserShortName`: the user's account.
+    #[serde(
+        rename = "UserShortName",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub user_short_name: Option<String>,
 }
 
 impl MachineInfo {

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use mdm_core::PushToken;
-use mdm_plist::{Data, Date};
-use serde::{Deserialize, Serialize};
+use mdm_plist::{Data, Date, Value};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{response::Body, secret};
 
@@ -456,7 +456,8 @@ optional_keys! {
         is_default_catalog: bool,
         /// When updates were last looked for.
         previous_scan_date: Date,
-        /// How that went.
+        /// How that went: a text in the schema, a number on every Mac seen.
+        #[serde(deserialize_with = "text_or_number")]
         previous_scan_result: String,
         /// Whether they are looked for regularly.
         perform_periodic_check: bool,
@@ -552,5 +553,13 @@ optional_keys! {
         zoom_enabled: bool,
         /// Greyscale.
         grayscale_enabled: bool,
+    }
+}
+
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(Some(text)),
+        Value::Integer(number) => Ok(Some(number.to_string())),
+        _ => Err(de::Error::custom("neither a string nor an integer")),
     }
 }

@@ -12,12 +12,21 @@ pub fn infer_request_type(report: &Dictionary) -> Option<&'static str> {
         .iter()
         .find(|(keys, _)| keys.iter().all(|key| report.contains_key(key)))
         .map(|(_, request_type)| *request_type)
+        .or_else(|| extensions(report))
+}
+
+/// The list of active extensions, by keys that an item of `NSExtensionMappings` never has; without
+/// them it may be either.
+fn extensions(report: &Dictionary) -> Option<&'static str> {
+    let first = report.get("Extensions")?.as_array()?.first()?;
+    let first = first.as_dictionary()?;
+    ["UserElection", "Path", "Version"]
+        .iter()
+        .any(|key| first.contains_key(key))
+        .then_some("ActiveNSExtensions")
 }
 
 /// Keys that only the answer to one command has; the more telling ones first.
-///
-/// Left out because they fit two commands: `Extensions` (`ActiveNSExtensions`,
-/// `NSExtensionMappings`).
 const TELLING: &[(&[&str], &str)] = &[
     (&["QueryResponses"], "DeviceInformation"),
     (&["SecurityInfo"], "SecurityInfo"),

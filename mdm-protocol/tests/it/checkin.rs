@@ -342,3 +342,21 @@ fn an_endpoint_of_a_message_is_never_taken_for_a_url() {
         })
     ));
 }
+
+#[test]
+fn keys_that_macs_send_are_known_and_kept_secret() {
+    let ids = format!(
+        "<key>Topic</key><string>com.apple.mgmt.x</string><key>UDID</key><string>{UDID}</string>"
+    );
+    for keys in [
+        "<key>MessageType</key><string>Authenticate</string><key>Challenge</key><data>b25jZQ==</data>",
+        "<key>MessageType</key><string>TokenUpdate</string><key>Token</key><data>AQI=</data>
+         <key>PushMagic</key><string>m</string><key>AuthToken</key><string>once</string>
+         <key>NeedSyncResponse</key><true/>",
+    ] {
+        let document = mdm_plist::from_slice(&plist(&format!("{keys}{ids}"))).unwrap();
+        let (message, unknown) = CheckIn::from_dictionary(document).unwrap();
+        assert_eq!(unknown, []);
+        assert!(!format!("{message:?}").contains("once"));
+    }
+}

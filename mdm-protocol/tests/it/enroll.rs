@@ -25,6 +25,28 @@ fn machine_info_is_read_and_written_with_its_capital_keys() {
 }
 
 #[test]
+fn the_attributes_of_over_the_air_enrolment_are_known() {
+    for challenge in ["<string>once</string>", "<data>b25jZQ==</data>"] {
+        let document: mdm_plist::Dictionary = mdm_plist::from_slice(&plist(&format!(
+            "<key>CHALLENGE</key>{challenge}<key>DEVICE_NAME</key><string>n</string>
+             <key>ICCID</key><string>8901</string>
+             <key>MAC_ADDRESS_EN0</key><string>00:11:22:33:44:55</string>
+             <key>NotOnConsole</key><false/><key>UserID</key><string>U</string>
+             <key>UserLongName</key><string>L</string><key>UserShortName</key><string>s</string>
+             <key>PRODUCT</key><string>Mac14,2</string><key>SERIAL</key><string>S</string>
+             <key>UDID</key><string>{UDID}</string><key>VERSION</key><string>22B83</string>"
+        )))
+        .unwrap();
+        let kept = mdm_plist::Kept::<MachineInfo>::from_dictionary(document).unwrap();
+        assert_eq!(kept.unknown(), []);
+        let info = kept.value;
+        assert_eq!(info.challenge.as_ref().unwrap().expose(), b"once");
+        assert!(!format!("{info:?}").contains("once"));
+        assert_eq!(MachineInfo::decode(&info.to_xml().unwrap()).unwrap(), info);
+    }
+}
+
+#[test]
 fn a_list_that_says_nothing_about_a_device_is_no_machine_info() {
     let error = MachineInfo::decode(&plist("<key>LANGUAGE</key><string>en</string>"));
     assert!(matches!(error, Err(Error::Missing("PRODUCT"))));

@@ -3,7 +3,8 @@ use mdm_protocol::{
     Error,
     id::{Channel, HasIds},
     response::{
-        DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, Status, infer_request_type,
+        DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, Rest, Status,
+        infer_request_type,
     },
 };
 
@@ -108,7 +109,7 @@ fn q17_request_type_may_be_there_or_not() {
 fn a_body_that_cannot_be_decoded_leaves_the_envelope_whole() {
     let report = envelope(
         "<key>CommandUUID</key><string>C-7</string>
-         <key>QueryResponses</key><dict><key>DeviceCapacity</key><string>lots</string></dict>
+         <key>QueryResponses</key><string>none</string>
          <key>Status</key><string>Acknowledged</string>",
     );
     assert_eq!(report.command_uuid.as_deref(), Some("C-7"));
@@ -117,6 +118,73 @@ fn a_body_that_cannot_be_decoded_leaves_the_envelope_whole() {
         Err(Error::Plist(_))
     ));
     assert!(report.dictionary().unwrap().contains_key("QueryResponses"));
+}
+
+#[test]
+fn values_of_a_wrong_type_do_not_lose_the_others() {
+    let report = envelope(
+        "<key>Status</key><string>Acknowledged</string><key>CommandUUID</key><string>C</string>
+         <key>QueryResponses</key><dict>
+           <key>DeviceCapacity</key><string>lots</string>
+           <key>ActiveManagedUsers</key><array><string>a</string><integer>2</integer></array>
+           <key>ServiceSubscriptions</key><array><dict/><dict>
+             <key>IMEI</key><integer>35</integer><key>Slot</key><string>1</string></dict></array>
+           <key>OSVersion</key><string>13.0</string><key>Novel</key><true/>
+         </dict>",
+    );
+    let (body, rest) = report.body_and_rest::<DeviceInformationResponse>().unwrap();
+    assert_eq!(report.body::<DeviceInformationResponse>().unwrap(), body);
+    let found = body.query_responses;
+    assert_eq!(found.os_version.as_deref(), Some("13.0"));
+    assert_eq!(
+        (found.device_capacity, found.active_managed_users),
+        (None, None)
+    );
+    let sims = found.service_subscriptions.unwrap();
+    assert_eq!((sims[1].slot.as_deref(), &sims[1].imei), (Some("1"), &None));
+    let paths: Vec<&str> = rest.findings.iter().map(|f| f.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "QueryResponses.DeviceCapacity",
+            "QueryResponses.ActiveManagedUsers[1]",
+            "QueryResponses.ServiceSubscriptions[1].IMEI"
+        ]
+    );
+    assert_eq!(rest.unknown[0].to_string(), "QueryResponses.Novel");
+    assert!(
+        report.dictionary().unwrap()["QueryResponses"]
+            .as_dictionary()
+            .unwrap()
+            .contains_key("DeviceCapacity")
+    );
+}
+
+#[test]
+fn a_result_of_nothing_but_wrong_types_is_given_up() {
+    let report = |wrong: usize| {
+        let subscriptions = "<dict><key>IMEI</key><integer>35</integer></dict>".repeat(wrong);
+        envelope(&format!(
+            "<key>Status</key><string>Acknowledged</string><key>QueryResponses</key><dict>
+             <key>ServiceSubscriptions</key><array>{subscriptions}</array></dict>"
+        ))
+    };
+    assert!(report(16).body::<DeviceInformationResponse>().is_ok());
+    assert!(report(17).body::<DeviceInformationResponse>().is_err());
+}
+
+#[test]
+fn the_result_of_a_scan_for_updates_is_a_text_or_a_number() {
+    for (value, expected) in [("<integer>2</integer>", "2"), ("<string>0</string>", "0")] {
+        let report = envelope(&format!(
+            "<key>Status</key><string>Acknowledged</string><key>QueryResponses</key><dict>
+             <key>OSUpdateSettings</key><dict><key>PreviousScanResult</key>{value}</dict></dict>"
+        ));
+        let (body, rest) = report.body_and_rest::<DeviceInformationResponse>().unwrap();
+        let settings = body.query_responses.os_update_settings.unwrap();
+        assert_eq!(settings.previous_scan_result.as_deref(), Some(expected));
+        assert_eq!(rest, Rest::default());
+    }
 }
 
 #[test]
@@ -194,9 +262,7 @@ fn answers_of_device_information_have_their_types() {
            <key>WiFiMAC</key><string>00:11:22:33:44:55</string>
          </dict>",
     );
-    let (body, unknown) = report
-        .body_and_unknown::<DeviceInformationResponse>()
-        .unwrap();
+    let (body, rest) = report.body_and_rest::<DeviceInformationResponse>().unwrap();
     let answers = body.query_responses;
     assert_eq!(answers.battery_level, Some(-1.0));
     assert_eq!(answers.device_capacity, Some(256.0));
@@ -213,7 +279,7 @@ fn answers_of_device_information_have_their_types() {
         answers.service_subscriptions.unwrap()[0].imei.as_deref(),
         Some("1")
     );
-    let unknown: Vec<_> = unknown.iter().map(ToString::to_string).collect();
+    let unknown: Vec<_> = rest.unknown.iter().map(ToString::to_string).collect();
     assert_eq!(
         unknown,
         [
@@ -259,4 +325,23 @@ fn the_command_is_guessed_from_keys_that_only_one_answer_has() {
     ] {
         assert_eq!(guess(keys), expected, "{keys:?}");
     }
+}
+
+#[test]
+fn a_list_of_extensions_is_told_by_a_key_that_only_one_of_two_has() {
+    let guess = |item: &str| {
+        let report = envelope(&format!(
+            "<key>Status</key><string>Acknowledged</string><key>Extensions</key><array>{item}</array>"
+        ));
+        infer_request_type(&report.dictionary().unwrap())
+    };
+    for key in ["UserElection", "Path", "Version"] {
+        let item = format!("<dict><key>{key}</key><string>x</string></dict>");
+        assert_eq!(guess(&item), Some("ActiveNSExtensions"));
+    }
+    assert_eq!(
+        guess("<dict><key>Identifier</key><string>x</string></dict>"),
+        None
+    );
+    assert_eq!(guess("<true/>"), None);
 }

@@ -6,7 +6,10 @@ use mdm_plist::{Dictionary, Value};
 use mdm_schema::{Finding, Rule, Severity, path};
 
 use super::Profile;
-use crate::payload::{Mdm, RawPayload};
+use crate::{
+    error::Error,
+    payload::{Mdm, RawPayload},
+};
 
 pub(super) fn findings(profile: &Profile) -> Vec<Finding> {
     let mut check = Check::default();
@@ -57,6 +60,15 @@ impl Check {
             Some(Value::Integer(version)) if version.as_signed() == Some(1) => {}
             Some(Value::Integer(_)) => {
                 self.find(here, Rule::Enum, Severity::Warning, "is not 1");
+            }
+            // Devices take it, and Apple Configurator once wrote it.
+            Some(Value::Real(version)) if *version == 1.0 => {
+                self.find(
+                    here,
+                    Rule::Type,
+                    Severity::Warning,
+                    "is a real, not an integer",
+                );
             }
             Some(_) => self.find(here, Rule::Type, Severity::Error, "is not an integer"),
         }
@@ -151,10 +163,20 @@ impl Check {
     /// The MDM payload and what it refers to.
     fn references(&mut self, profile: &Profile) {
         for (index, payload) in profile.payloads().enumerate() {
-            let Ok(mdm) = payload.decode::<Mdm>() else {
-                continue;
-            };
             let at = path::index("PayloadContent", index);
+            let mdm = match payload.decode::<Mdm>() {
+                Ok(mdm) => mdm,
+                Err(Error::Plist(error)) => {
+                    self.found.push(Finding::new(
+                        path::join(&at, &error.path().to_string()),
+                        Rule::Type,
+                        Severity::Error,
+                        error.kind().to_string(),
+                    ));
+                    continue;
+                }
+                Err(_) => continue,
+            };
             let uuid = &mdm.identity_certificate_uuid;
             if profile.payload_by_uuid(uuid).is_none() {
                 self.find(

@@ -3,7 +3,7 @@ use mdm_profiles::{
     Error, Profile, Scope,
     payload::{Mdm, Payload, RootCertificate, Scep, ScepContent, SubjectAltName},
 };
-use mdm_schema::Rule;
+use mdm_schema::{Rule, Severity};
 
 const FRAME: &str = "<key>PayloadIdentifier</key><string>com.example</string>
     <key>PayloadType</key><string>Configuration</string>
@@ -308,4 +308,42 @@ fn contents_never_reach_debug_output() {
     let content = ScepContent::new("u").with(|c| c.challenge = Some("hunter2".to_owned().into()));
     assert!(!format!("{content:?}").contains("hunter2"));
     assert_eq!(RootCertificate::PAYLOAD_TYPE, "com.apple.security.root");
+}
+
+#[test]
+fn a_version_that_is_a_whole_real_is_a_warning() {
+    let version = |value: &str| {
+        let frame = FRAME.replace("<integer>1</integer>", value);
+        let profile = profile(&format!("<key>PayloadContent</key><array/>{frame}"));
+        let finding = profile.findings().into_iter().next().unwrap();
+        (finding.path, finding.rule, finding.severity)
+    };
+    let at = || "PayloadVersion".to_owned();
+    assert_eq!(
+        version("<real>1</real>"),
+        (at(), Rule::Type, Severity::Warning)
+    );
+    assert_eq!(
+        version("<real>1.5</real>"),
+        (at(), Rule::Type, Severity::Error)
+    );
+}
+
+#[test]
+fn an_mdm_payload_that_does_not_decode_is_found_with_the_key() {
+    let mdm = payload(
+        "mdm",
+        1,
+        "<key>IdentityCertificateUUID</key><string>I</string>
+         <key>ServerURL</key><string>https://mdm.example.com</string>
+         <key>Topic</key><string>com.apple.mgmt.x</string>
+         <key>AccessRights</key><string>8191</string>",
+    )
+    .replace("com.example.type.mdm", Mdm::PAYLOAD_TYPE);
+    assert_eq!(
+        found(&format!(
+            "<key>PayloadContent</key><array>{mdm}</array>{FRAME}"
+        )),
+        [("PayloadContent[0].AccessRights".to_owned(), Rule::Type)]
+    );
 }
