@@ -1,5 +1,6 @@
 //! Telling what a document is by its content, from the outside inwards.
 
+mod certificate;
 mod checkin;
 mod cms;
 mod command;
@@ -170,10 +171,10 @@ fn kind_of(document: &Dictionary) -> Option<Kind> {
     } else if document
         .get("Command")
         .is_some_and(|c| c.as_dictionary().is_some())
-        || (has("RequestType") && !has("Status"))
+        || (has("RequestType") && !has("Status") && !response::is_from_a_device(document))
     {
         Some(Kind::Command)
-    } else if text("Status").is_some() || text("CommandUUID").is_some() {
+    } else if response::is_one(document) {
         Some(Kind::Response)
     } else if checkin::is_machine_info(document) || checkin::answer(document).is_some() {
         Some(Kind::Checkin)

@@ -92,7 +92,8 @@ pub struct Document {
     pub name: Option<String>,
     /// The content.
     pub body: Value,
-    /// Paths of the keys that the document's type is not known to have.
+    /// Paths of the keys that the document's type is not known to have. Results, commands and payloads
+    /// of a type that has no Rust type yet are not looked into.
     pub unknown_keys: Vec<String>,
     /// What is odd or wrong about it.
     pub findings: Vec<Finding>,

@@ -16,6 +16,8 @@ fn main() -> ExitCode {
             let mut stdout = io::stdout().lock();
             match writeln!(stdout, "{output}").and_then(|()| stdout.flush()) {
                 Ok(()) => ExitCode::SUCCESS,
+                // Whoever reads has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
                 Err(error) => fail(&error.to_string()),
             }
         }

@@ -34,7 +34,7 @@ pub(super) fn answer(document: &Dictionary) -> Option<&'static str> {
         ("BootstrapToken", None) => Some("GetBootstrapTokenResponse"),
         ("TokenData", None) => Some("GetTokenResponse"),
         ("ReturnToService", None) => Some("ReturnToServiceResponse"),
-        ("DigestChallenge", None) => Some("UserAuthenticateResponse"),
+        ("DigestChallenge" | "AuthToken", None) => Some("UserAuthenticateResponse"),
         _ => None,
     }
 }
@@ -100,7 +100,12 @@ pub(super) fn decode(mut document: Dictionary, options: &Options) -> Result<Docu
             "is no type of check-in message that is known here",
         )),
         Err(ProtocolError::Plist(error)) => told.findings.push(at_fault(error.to_string())),
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            return Err(Error::NotAs {
+                kind: Kind::Checkin.as_str(),
+                problem: error.to_string(),
+            });
+        }
     }
     Ok(told)
 }

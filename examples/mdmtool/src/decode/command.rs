@@ -8,7 +8,7 @@ use mdm_protocol::{
 };
 use mdm_schema::{Finding, Rule, Severity, path};
 
-use super::{Options, profile::certificate_finding};
+use super::{Options, certificate};
 use crate::{
     document::{Document, Kind},
     error::Error,
@@ -89,9 +89,19 @@ fn embedded(command: &Command, findings: &mut Vec<Finding>) {
             ));
         }
     }
+    let keys = command.keys();
     for key in ["ReplyEncryptionCertificate", "NewCertificate"] {
-        if let Some(Value::Data(bytes)) = command.keys().get(key) {
-            findings.extend(certificate_finding(&path::join("Command", key), bytes));
+        if let Some(Value::Data(bytes)) = keys.get(key) {
+            findings.extend(certificate::finding(&path::join("Command", key), bytes));
+        }
+    }
+    let pins = keys
+        .get("ManifestURLPinningCerts")
+        .and_then(Value::as_array);
+    for (index, pin) in pins.into_iter().flatten().enumerate() {
+        if let Value::Data(bytes) = pin {
+            let at = path::index("Command.ManifestURLPinningCerts", index);
+            findings.extend(certificate::finding(&at, bytes));
         }
     }
 }

@@ -132,20 +132,21 @@ fn from_pem(text: &[u8]) -> Result<Container<'_>, Error> {
     }
 }
 
-/// What follows a header of MIME, and the blank line behind it; an error for a message in parts.
+/// What follows a header of MIME, and the blank line behind it unless that was lost; an error for a
+/// message in parts.
 fn mime_body(text: &[u8]) -> Option<Result<&[u8], Error>> {
     let mut rest = text;
     let (mut is_mime, mut in_parts) = (false, false);
     loop {
         let end = rest.iter().position(|byte| *byte == b'\n')?;
         let line = rest[..end].trim_ascii_end();
+        let folded = line.first().is_some_and(u8::is_ascii_whitespace);
+        if !line.is_empty() && !folded && !line.contains(&b':') {
+            break;
+        }
         rest = &rest[end + 1..];
         if line.is_empty() {
             break;
-        }
-        let folded = line.first().is_some_and(u8::is_ascii_whitespace);
-        if !folded && !line.contains(&b':') {
-            return None;
         }
         let line = line.to_ascii_lowercase();
         is_mime |= line.starts_with(b"content-") || line.starts_with(b"mime-version");

@@ -1,6 +1,8 @@
 //! Documents of declarative management.
 
-use mdm_protocol::ddm::{Declaration, DeclarationItemsResponse, StatusReport, TokensResponse};
+use mdm_protocol::ddm::{
+    Declaration, DeclarationItemsResponse, DeclarationKind, StatusReport, TokensResponse,
+};
 use mdm_schema::{Finding, Rule, Severity};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -35,7 +37,7 @@ pub(super) fn decode(json: Value) -> Result<Document, Error> {
         return Err(Error::Unknown("JSON, but no object".to_owned()));
     };
     let has = |key| keys.contains_key(key);
-    if has("Payload") && (has("Type") || has("Identifier")) {
+    if is_declaration(keys) {
         declaration(json)
     } else if has("SyncTokens") {
         typed::<TokensResponse>(json, "TokensResponse")
@@ -44,7 +46,14 @@ pub(super) fn decode(json: Value) -> Result<Document, Error> {
     } else if has("StatusItems") || is_fragment(keys) {
         status(json)
     } else if let Some(name) = credential(keys) {
-        Ok(Document::new(Kind::Declaration, Some(name), json))
+        let mut told = Document::new(Kind::Declaration, Some(name), json);
+        told.findings.push(Finding::new(
+            "",
+            Rule::Required,
+            Severity::Info,
+            "holds no type, as no credential does: it is told by its keys alone",
+        ));
+        Ok(told)
     } else {
         let keys: Vec<&str> = keys.keys().map(String::as_str).take(8).collect();
         Err(Error::Unknown(format!(
@@ -71,22 +80,44 @@ pub(super) fn decode_as(json: Value, kind: Kind, name: Option<&str>) -> Result<D
         Some("DeclarationItemsResponse") => {
             typed::<DeclarationItemsResponse>(json, "DeclarationItemsResponse")
         }
+        _ if is_declaration(keys) => declaration(json),
         Some(name) if !keys.contains_key("Payload") => {
             // A credential, or the payload of a declaration by itself.
             Ok(Document::new(Kind::Declaration, Some(name), json))
         }
         _ if keys.contains_key("Payload") => declaration(json),
-        _ => Err(not("it has no Payload")),
+        _ => Err(not(
+            "it has neither a Payload nor the Type of a declaration",
+        )),
     }
 }
 
-fn declaration(json: Value) -> Result<Document, Error> {
+/// Whether it has a declaration's payload, or the type of a declaration without one.
+fn is_declaration(keys: &Map<String, Value>) -> bool {
+    let has = |key| keys.contains_key(key);
+    let text = |key| keys.get(key).and_then(Value::as_str);
+    (has("Payload") && (has("Type") || has("Identifier")))
+        || text("Type").is_some_and(|named| DeclarationKind::of_type(named).is_some())
+}
+
+fn declaration(mut json: Value) -> Result<Document, Error> {
     let name = json.get("Type").and_then(Value::as_str).map(str::to_owned);
     let mut told = Document::new(Kind::Declaration, name.as_deref(), json.clone());
+    if let Some(keys) = json.as_object_mut()
+        && !keys.contains_key("Payload")
+    {
+        told.findings.push(Finding::new(
+            "Payload",
+            Rule::Required,
+            Severity::Error,
+            "is missing",
+        ));
+        keys.insert("Payload".to_owned(), Map::new().into());
+    }
     match serde_json::from_value::<Declaration>(json) {
         Ok(declaration) => {
             told.unknown_keys = declaration.unknown.keys().cloned().collect();
-            told.findings = declaration.findings();
+            told.findings.extend(declaration.findings());
         }
         Err(error) => told.findings.push(fault(&error)),
     }
@@ -139,7 +170,10 @@ fn status(json: Value) -> Result<Document, Error> {
 }
 
 fn is_fragment(keys: &Map<String, Value>) -> bool {
-    !keys.is_empty() && keys.keys().all(|key| STATUS_ROOTS.contains(&key.as_str()))
+    !keys.is_empty()
+        && keys
+            .iter()
+            .all(|(key, items)| STATUS_ROOTS.contains(&key.as_str()) && items.is_object())
 }
 
 /// Which credential it is that an asset refers to: it has the first keys, and none but these.

@@ -1,11 +1,10 @@
 //! Configuration profiles.
 
-use mdm_pki::Certificate;
 use mdm_plist::{Dictionary, Value};
 use mdm_profiles::{Profile, payload::RawPayload};
 use mdm_schema::{Finding, Rule, Severity, path};
 
-use super::Options;
+use super::{Options, certificate};
 use crate::{
     document::{Document, Kind},
     error::Error,
@@ -56,36 +55,24 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
     }
 }
 
-/// Payloads whose content is one certificate, or several in PEM.
-const CERTIFICATES: &[&str] = &[
-    "com.apple.security.root",
-    "com.apple.security.pkcs1",
-    "com.apple.security.pem",
+/// Where payloads hold certificates: `PayloadType`, and the key with DER or PEM.
+const CERTIFICATES: &[(&str, &str)] = &[
+    ("com.apple.security.root", "PayloadContent"),
+    ("com.apple.security.pkcs1", "PayloadContent"),
+    ("com.apple.security.pem", "PayloadContent"),
+    ("com.apple.MCX.FileVault2", "Certificate"),
+    ("com.apple.systempolicy.rule", "LeafCertificate"),
 ];
 
 fn certificates(profile: &Profile, findings: &mut Vec<Finding>) {
     for (index, payload) in profile.payloads().enumerate() {
-        let is_certificate = payload
-            .payload_type()
-            .is_some_and(|payload_type| CERTIFICATES.contains(&payload_type));
-        if let (true, Some(Value::Data(bytes))) =
-            (is_certificate, payload.keys().get("PayloadContent"))
-        {
-            let at = path::join(&path::index("PayloadContent", index), "PayloadContent");
-            findings.extend(certificate_finding(&at, bytes));
+        for (payload_type, key) in CERTIFICATES {
+            if payload.payload_type() == Some(payload_type)
+                && let Some(Value::Data(bytes)) = payload.keys().get(key)
+            {
+                let at = path::join(&path::index("PayloadContent", index), key);
+                findings.extend(certificate::finding(&at, bytes));
+            }
         }
     }
-}
-
-/// What is wrong with bytes that should be a certificate, DER or PEM.
-pub(super) fn certificate_finding(at: &str, bytes: &[u8]) -> Option<Finding> {
-    let readable = Certificate::from_der(bytes).is_ok()
-        || Certificate::stack_from_pem(bytes).is_ok_and(|stack| !stack.is_empty());
-    let finding = Finding::new(
-        at,
-        Rule::Unreadable,
-        Severity::Warning,
-        "is no certificate that can be read",
-    );
-    (!readable).then_some(finding)
 }

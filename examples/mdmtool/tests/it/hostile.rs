@@ -1,6 +1,10 @@
 //! Files that are broken, endless, or lies: one line, exit 1, no crash.
 
-use std::{fs::File, io::Write};
+use std::{
+    fs::File,
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use mdmtool::{Options, decode as decode_here};
 
@@ -143,4 +147,22 @@ fn a_key_of_control_characters_does_not_reach_the_terminal() {
     document.write_all(b"{\"\\u001b[31m\": 1}").unwrap();
     let line = refusal(&["decode", "-"], &document);
     assert!(!line.contains('\u{1b}'), "{line:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mdmtool"))
+        .args(["decode", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&plist(PROFILE)).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert!(output.stderr.is_empty());
 }

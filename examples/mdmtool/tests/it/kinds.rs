@@ -245,13 +245,52 @@ fn a_response_that_cannot_be_settled_or_decoded_is_told_with_its_faults() {
     let wrong = "<key>QueryResponses</key><dict><key>IsSupervised</key><string>x</string></dict>";
     let uuid = "<key>CommandUUID</key><string>C</string>";
     let faulty = format!("<key>Status</key><string>Acknowledged</string>{uuid}{UDID}{wrong}");
-    assert_eq!(told(&faulty), [found("", "type")]);
-    assert_eq!(told(&faulty.replace("Acknowledged", "Error")), []);
-    let misspelt = format!(
-        "<key>Status</key><string>Acknowledged</string>{uuid}{UDID}
-        <key>ResponseData</key><array/>"
+    assert_eq!(
+        told(&faulty),
+        [found("QueryResponses.IsSupervised", "type")]
     );
-    assert_eq!(told(&misspelt), [found("ResponseData", "unknown-key")]);
+    let none = format!(
+        "<key>Status</key><string>Acknowledged</string>{uuid}{UDID}
+        <key>RequestType</key><string>DeviceInformation</string>"
+    );
+    assert_eq!(told(&none), [found("", "type")]);
+    assert_eq!(told(&none.replace("Acknowledged", "Error")), []);
+    let idle = format!("<key>Status</key><string>Idle</string>{UDID}<key>Novel</key><true/>");
+    assert_eq!(decode(&[], &plist(&idle))["unknown_keys"], json!(["Novel"]));
+}
+
+#[test]
+fn misspelt_keys_in_the_answers_to_lom_requests_are_found() {
+    let told = |list: &str, answers: &str| {
+        decode(
+            &[],
+            &plist(&format!(
+                "<key>Status</key><string>Acknowledged</string>
+                 <key>CommandUUID</key><string>C</string>{UDID}
+                 <key>{list}</key><array>{answers}</array>"
+            )),
+        )
+    };
+    let right = "<dict><key>DeviceRequestUUID</key><string>1</string>
+        <key>DeviceRequestSuccess</key><false/>
+        <key>DeviceRequestReturnError</key><string>e</string></dict>";
+    assert_eq!(findings(&told("ResponseList", right)), []);
+    let wrong = right.replace("RequestSuccess", "RequestSuces");
+    let misspelt = told("ResponseData", &format!("{right}{wrong}<true/>"));
+    assert_eq!(kind_and_type(&misspelt), ("response", "LOMDeviceRequest"));
+    assert_eq!(
+        findings(&misspelt),
+        [
+            found("ResponseData", "unknown-key"),
+            found("ResponseData[1].DeviceRequestSuccess", "required"),
+            found("ResponseData[1].DeviceRequestSuces", "unknown-key"),
+            found("ResponseData[2]", "type"),
+        ]
+    );
+    assert_eq!(
+        misspelt["unknown_keys"],
+        json!(["ResponseData", "ResponseData[1].DeviceRequestSuces"])
+    );
 }
 
 #[test]
@@ -262,6 +301,25 @@ fn a_response_without_a_status_is_told_with_that_fault() {
     );
     assert_eq!(kind_and_type(&told), ("response", "SecurityInfo"));
     assert_eq!(findings(&told), [found("Status", "required")]);
+    let told = decode(
+        &[],
+        &plist("<key>CommandUUID</key><string>C</string><key>Status</key><integer>1</integer>"),
+    );
+    assert_eq!(kind_and_type(&told), ("response", "null"));
+    assert_eq!(findings(&told), [found("Status", "type")]);
+    let told = decode(
+        &[],
+        &plist(&format!(
+            "{UDID}<key>CommandUUID</key><string>C</string>
+             <key>RequestType</key><string>DeviceLock</string><key>ErrorChain</key><array/>"
+        )),
+    );
+    assert_eq!(kind_and_type(&told), ("response", "DeviceLock"));
+    assert_eq!(findings(&told), [found("Status", "required")]);
+    refusal(
+        &["decode", "-", "--as", "response"],
+        &plist("<key>a</key><true/>"),
+    );
 }
 
 #[test]
@@ -274,6 +332,10 @@ fn answers_to_check_in_messages_are_told_by_their_only_key() {
         ("<key>TokenData</key><data>AQI=</data>", "GetTokenResponse"),
         (
             "<key>DigestChallenge</key><string></string>",
+            "UserAuthenticateResponse",
+        ),
+        (
+            "<key>AuthToken</key><string></string>",
             "UserAuthenticateResponse",
         ),
         (
@@ -351,10 +413,19 @@ fn an_unreadable_certificate_in_a_profile_is_found() {
     };
     assert_eq!(with(certificate.to_der()), []);
     assert_eq!(with(certificate.to_pem().as_bytes()), []);
-    assert_eq!(
-        with(b"garbled"),
-        [found("PayloadContent[0].PayloadContent", "unreadable")]
-    );
+    let unreadable = [found("PayloadContent[0].PayloadContent", "unreadable")];
+    assert_eq!(with(b"garbled"), unreadable);
+    let der = certificate.to_der();
+    for (from, to) in [
+        // The length of the name's text, a byte that no text has, the tag of the key's modulus.
+        (&b"\x0C\x04Root"[..], &b"\x0C\x08Root"[..]),
+        (b"\x0C\x04Root", b"\x0C\x04\xFFoot"),
+        (b"\x02\x82\x01\x01\x00", b"\x04\x82\x01\x01\x00"),
+    ] {
+        let broken = crate::fixtures::replaced(der, from, to);
+        assert_ne!(broken, der);
+        assert_eq!(with(&broken), unreadable);
+    }
 }
 
 #[test]
@@ -369,6 +440,24 @@ fn documents_of_declarative_management_are_told() {
         ("declaration", "com.apple.configuration.novel")
     );
     assert_eq!(declaration["unknown_keys"], json!(["Novel"]));
+
+    let empty = json!({
+        "Type": "com.apple.configuration.novel", "Identifier": "I", "ServerToken": "S", "Novel": 1
+    });
+    let told_empty = told(empty.clone());
+    assert_eq!(
+        kind_and_type(&told_empty),
+        ("declaration", "com.apple.configuration.novel")
+    );
+    assert_eq!(
+        findings(&told_empty),
+        [found("Payload", "required"), found("Novel", "unknown-key")]
+    );
+    assert_eq!(told_empty["body"], empty);
+    assert_eq!(
+        decode(&["--as", "declaration"], empty.to_string().as_bytes()),
+        told_empty
+    );
 
     let lacking = told(json!({"Type": "com.apple.asset.data", "Payload": {}}));
     assert_eq!(findings(&lacking), [found("", "type")]);
@@ -398,6 +487,7 @@ fn documents_of_declarative_management_are_told() {
         (json!({"Password": "p", "Identity": "MIA="}), "identity"),
     ] {
         let told = told(credential);
+        assert_eq!(findings(&told), [found("", "required")]);
         let name = format!("com.apple.credential.{name}");
         assert_eq!(kind_and_type(&told), ("declaration", &*name));
     }
@@ -415,6 +505,7 @@ fn status_reports_are_told_whole_and_in_fragments() {
     let fragment = told(json!({"passcode": {"is-present": true}, "mdm": {"app": "x"}}));
     assert_eq!(kind_and_type(&fragment), ("status-report", "StatusReport"));
     assert_eq!(findings(&fragment), [found("StatusItems", "required")]);
+    refusal(&["decode", "-"], br#"{"app": null}"#);
     let nested = told(json!({"StatusItems": {"FullReport": true}}));
     assert_eq!(
         findings(&nested),
@@ -471,6 +562,40 @@ fn what_the_content_cannot_tell_the_caller_can() {
 }
 
 #[test]
+fn a_name_beside_the_documents_own_is_told_as_a_conflict() {
+    for (kind, own, keys) in [
+        (
+            "checkin",
+            "CheckOut",
+            format!("<key>MessageType</key><string>CheckOut</string>{TOPIC}{UDID}"),
+        ),
+        (
+            "response",
+            "UserList",
+            format!(
+                "<key>Status</key><string>Acknowledged</string>{UDID}
+                 <key>CommandUUID</key><string>C</string>
+                 <key>RequestType</key><string>UserList</string>"
+            ),
+        ),
+        (
+            "command",
+            "UserList",
+            "<key>Command</key><dict><key>RequestType</key><string>UserList</string></dict>
+             <key>CommandUUID</key><string>C</string>"
+                .to_owned(),
+        ),
+        ("profile", "Configuration", PROFILE.to_owned()),
+    ] {
+        let told = decode(&["--as", &format!("{kind}/Novel")], &plist(&keys));
+        assert_eq!(kind_and_type(&told), (kind, own));
+        assert_eq!(findings(&told), [found("", "conflict")]);
+        let same = decode(&["--as", &format!("{kind}/{own}")], &plist(&keys));
+        assert_eq!(findings(&same), []);
+    }
+}
+
+#[test]
 fn a_wrong_as_is_refused() {
     let profile = plist(PROFILE);
     for kind in [
@@ -489,6 +614,13 @@ fn a_wrong_as_is_refused() {
         &plist("<key>a</key><true/>"),
     );
     refusal(&["decode", "-", "--as", "declaration"], b"[]");
+    for kind in ["checkin", "command", "response"] {
+        let line = refusal(
+            &["decode", "-", "--as", kind],
+            &plist("<key>a</key><true/>"),
+        );
+        assert!(line.contains(&format!("this is no {kind}: ")), "{line}");
+    }
 }
 
 #[test]

@@ -123,7 +123,8 @@ fn q01_a_server_token_is_told_without_its_key_and_opened_with_it() {
     let bare = text.split("\r\n\r\n").nth(1).unwrap().as_bytes().to_vec();
     let ber = mdm_pki::pem::decode_base64(&bare).unwrap();
     let unix = text.replace('\r', "").into_bytes();
-    for file in [file, unix, bare, ber] {
+    let blank_line_lost = text.replace("\r\n\r\n", "\r\n").into_bytes();
+    for file in [file, unix, bare, ber, blank_line_lost] {
         let closed = decode(&[], &file);
         assert_eq!(kind_and_type(&closed), ("ade-token", "Encrypted"));
         assert_eq!(findings(&closed), [found("", "unreadable")]);
