@@ -388,3 +388,33 @@ pub(crate) fn preferred(key: &PublicKey) -> Result<SignatureAlgorithm, Error> {
     SignatureAlgorithm::for_key(kind, kind.preferred_digest())
         .ok_or_else(|| Error::unsupported("key type", format_args!("{kind:?}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_identifier_names_its_algorithm_again() {
+        for (algorithm, digest, _) in SignatureAlgorithm::TABLE {
+            let found = algorithm.with_identifier(|it| SignatureAlgorithm::from_identifier(&it));
+            assert_eq!(found, Some(algorithm));
+            assert_eq!(algorithm.digest(), digest);
+        }
+        for digest in [DigestAlgorithm::Sha256, DigestAlgorithm::Sha512] {
+            let usual = SignatureAlgorithm::with_digest(digest, true);
+            assert!(usual.is_some_and(|algorithm| !algorithm.is_pss()));
+        }
+    }
+
+    #[test]
+    fn rsassa_pss_with_its_defaults_or_without_parameters_is_not_spoken() {
+        // The defaults are SHA-1 (RFC 4055, section 3.1).
+        for parameters in [None, Some(Tlv(&[0x30, 0])), Some(NULL)] {
+            let identifier = Algorithm {
+                oid: RawOid(algorithm::RSA_PSS.as_bytes()),
+                parameters,
+            };
+            assert_eq!(SignatureAlgorithm::from_identifier(&identifier), None);
+        }
+    }
+}
