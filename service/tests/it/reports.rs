@@ -167,7 +167,7 @@ async fn an_undecodable_result_is_not_taken_for_the_idle_of_something_in_it() {
     device.enroll(&service).await;
     enqueue(&service, &device.id(), "c-1").await;
     let keys = "<key>CommandUUID</key><string>c-1</string><key>OSUpdateStatus</key><array><dict>\
-        <key>Name</key><string>\0</string><key>Status</key><string>Idle</string></dict></array>\
+        <key>Name</key></string><key>Status</key><string>Idle</string></dict></array>\
         <key>Status</key><string>Acknowledged</string>";
     assert_eq!(offered(&device.report(&service, keys).await), None);
     let record = service.command(&device.id(), "c-1").await.unwrap().unwrap();
