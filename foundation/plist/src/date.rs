@@ -97,8 +97,11 @@ pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
 
 /// The XML form, with the fraction where there is one.
 pub(crate) fn text(time: DateTime<Utc>) -> String {
-    // A leap second is written as the second before it.
-    let nanos = time.timestamp_subsec_nanos().min(999_999_999);
+    // A leap second, which chrono counts in nanoseconds from 1e9, is the second before it.
+    let nanos = match time.timestamp_subsec_nanos() {
+        1_000_000_000.. => 0,
+        nanos => nanos,
+    };
     let time = DateTime::from_timestamp(time.timestamp(), nanos).unwrap_or(time);
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

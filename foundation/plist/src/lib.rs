@@ -58,7 +58,8 @@
 //! instructions mean nothing; CDATA sections are text; numbers and dates may be padded, integers
 //! hexadecimal (`0x`), base64 wrapped and unpadded; characters that XML forbids, U+0000 included,
 //! are kept. UTF-8 is read in place, UTF-16 and declared ISO 8859-1 through a copy, from which
-//! nothing can be borrowed. White space in text is kept as it is, line ends included.
+//! nothing can be borrowed. White space in text is kept as it is, line ends included. Around a
+//! binary document white space is read over, after it no more than two line ends.
 //!
 //! Where two readers could see two documents, this one is strict: elements must nest and be those of
 //! a property list, a dictionary alternates keys and values, and an entity other than the five of
@@ -121,7 +122,7 @@ pub enum Format {
 /// What the bytes look like by their first characters, after a byte order mark and white space;
 /// `None` where they are neither.
 pub fn detect(bytes: &[u8]) -> Option<Format> {
-    if bytes.starts_with(b"bplist") {
+    if reader::trim_start(bytes).starts_with(b"bplist") {
         Some(Format::Binary)
     } else if reader::looks_like_xml(bytes) {
         Some(Format::Xml)

@@ -15,7 +15,7 @@ pub(crate) mod tape;
 pub(crate) mod watch;
 pub(crate) mod xml;
 
-pub(crate) use encoding::{Decoded, decode, looks_like_xml};
+pub(crate) use encoding::{Decoded, decode, looks_like_xml, trim_start};
 
 /// The start of a value: a whole scalar, or the opening of a container.
 #[derive(Debug, Clone)]

@@ -13,6 +13,8 @@ use crate::{Error, ErrorKind, Limits, ValueKind};
 
 pub(crate) struct BinaryReader<'a> {
     bytes: &'a [u8],
+    /// Where `bplist00` is, from which all offsets count.
+    start: usize,
     /// The offset table, `offset_size` bytes an entry; objects lie before it.
     table: usize,
     offset_size: usize,
@@ -156,12 +158,33 @@ impl<'a> Reader<'a> for BinaryReader<'a> {
 }
 
 impl<'a> BinaryReader<'a> {
+    /// Reads the trailer, found from the end, where a line end may have been added.
+    ///
+    /// White space there is never taken for the trailer's own: that would put one of the sizes on
+    /// the first byte of the count of objects, which is 0.
+    pub(crate) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
+        let mut result = Self::ending(bytes, limits);
+        let mut rest = bytes;
+        for _ in 0..TRAILING_SPACE {
+            match rest.split_last() {
+                Some((last, before)) if last.is_ascii_whitespace() && result.is_err() => {
+                    rest = before;
+                    result = result.or_else(|error| Self::ending(rest, limits).map_err(|_| error));
+                }
+                _ => break,
+            }
+        }
+        result
+    }
+
     /// Reads the trailer: the last 32 bytes, with the sizes, the count of objects, the number of
     /// the root object and the place of the offset table.
-    pub(crate) fn new(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
+    fn ending(bytes: &'a [u8], limits: &Limits) -> Result<Self, Error> {
         let broken = |what, at| Err(Error::new(ErrorKind::Binary(what)).at(at));
-        if !bytes.starts_with(b"bplist0") {
-            return broken("an unknown version", 0);
+        let document = super::trim_start(bytes);
+        let start = bytes.len() - document.len();
+        if !document.starts_with(b"bplist0") {
+            return broken("an unknown version", start);
         }
         let Some((body, trailer)) = bytes.split_last_chunk::<32>() else {
             return Err(Error::new(ErrorKind::UnexpectedEnd).at(bytes.len()));
@@ -171,14 +194,15 @@ impl<'a> BinaryReader<'a> {
             usize::try_from(u64::from_be_bytes(field)).unwrap_or(usize::MAX)
         };
         let (offset_size, ref_size) = (usize::from(trailer[6]), usize::from(trailer[7]));
-        let (objects, root, table) = (number(8), number(16), number(24));
+        let (objects, root) = (number(8), number(16));
+        let table = number(24).saturating_add(start);
         if !(1..=8).contains(&offset_size) || !(1..=8).contains(&ref_size) {
             return broken("a trailer with sizes other than 1 to 8", body.len() + 6);
         }
         let fits = objects
             .checked_mul(offset_size)
             .and_then(|length| length.checked_add(table))
-            .is_some_and(|end| table >= MAGIC && end <= body.len());
+            .is_some_and(|end| table >= start + MAGIC && end <= body.len());
         if !fits {
             return broken("an offset table outside the document", body.len() + 8);
         }
@@ -187,6 +211,7 @@ impl<'a> BinaryReader<'a> {
         }
         Ok(Self {
             bytes,
+            start,
             table,
             offset_size,
             ref_size,
@@ -196,7 +221,7 @@ impl<'a> BinaryReader<'a> {
             meter: Meter::new(limits),
             expanded: 0,
             max_expanded: limits.bytes,
-            at: 0,
+            at: start,
         })
     }
 
@@ -208,7 +233,8 @@ impl<'a> BinaryReader<'a> {
         let entry = self.table + number * self.offset_size;
         let offset = be(&self.bytes[entry..entry + self.offset_size]);
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
-        if !(MAGIC..self.table).contains(&at) {
+        let at = at.saturating_add(self.start);
+        if !(self.start + MAGIC..self.table).contains(&at) {
             self.at = entry;
             return Err(self.broken("an object outside the document"));
         }
@@ -358,6 +384,8 @@ fn be(bytes: &[u8]) -> u64 {
         .fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
+/// How much white space is read over after the trailer.
+const TRAILING_SPACE: usize = 4;
 /// The length of `bplist00`.
 const MAGIC: usize = 8;
 /// The kind of text in 16-bit units.

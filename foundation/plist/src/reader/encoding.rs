@@ -35,10 +35,15 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded<'_>, Error> {
     }
 }
 
+/// Without the byte order mark and the white space before it.
+pub(crate) fn trim_start(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
+    bytes.trim_ascii_start()
+}
+
 /// The first thing that is not a byte order mark or white space is a `<`.
 pub(crate) fn looks_like_xml(bytes: &[u8]) -> bool {
-    let bytes = bytes.strip_prefix(UTF8_MARK).unwrap_or(bytes);
-    byte_order(bytes).is_some() || bytes.trim_ascii_start().first() == Some(&b'<')
+    byte_order(bytes).is_some() || trim_start(bytes).first() == Some(&b'<')
 }
 
 /// `None` where the bytes are not UTF-16 by their byte order mark or their first `<`.

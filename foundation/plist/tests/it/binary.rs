@@ -1,8 +1,8 @@
 //! Binary property lists: what is read, and what is refused.
 
 use mdm_plist::{
-    Data, Date, Dictionary, ErrorKind, Integer, Limits, Uid, Value, ValueKind, from_slice,
-    from_slice_with, to_binary,
+    Data, Date, Dictionary, ErrorKind, Format, Integer, Limits, Uid, Value, ValueKind, detect,
+    from_slice, from_slice_with, to_binary,
 };
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -222,6 +222,32 @@ fn a_broken_trailer_or_offset_table_is_refused() {
             "{what}: {:?}",
             kind(&bytes)
         );
+    }
+}
+
+#[test]
+fn white_space_and_a_byte_order_mark_around_a_binary_document_are_read() {
+    let objects = [array(&[1]), ascii("a")];
+    // The offset table at 32: the trailer itself ends in what looks like white space.
+    let spaced = binary(&[array(&[1]), ascii("13 characters"), array(&[1])], 0);
+    assert_eq!(spaced.last(), Some(&b' '));
+    for good in [binary(&objects, 0), spaced] {
+        let value: Value = from_slice(&good).unwrap();
+        for (before, after) in [
+            ("", "\n"),
+            ("", " \t\r\n"),
+            ("\u{FEFF}", ""),
+            (" \n", ""),
+            ("\u{FEFF}\r\n", "\r\n\r\n"),
+        ] {
+            let padded = [before.as_bytes(), &good, after.as_bytes()].concat();
+            assert_eq!(detect(&padded), Some(Format::Binary));
+            let read: Value = from_slice(&padded).unwrap();
+            assert_eq!(read, value, "{before:?} {after:?}");
+        }
+        let error = from_slice::<Vec<bool>>(&[b"  ", &good[..]].concat()).unwrap_err();
+        let unpadded = from_slice::<Vec<bool>>(&good).unwrap_err();
+        assert_eq!(error.position(), unpadded.position().map(|at| at + 2));
     }
 }
 

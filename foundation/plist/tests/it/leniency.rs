@@ -1,7 +1,8 @@
 //! What XML the reader accepts, and what it refuses.
 
 use mdm_plist::{
-    Dictionary, Error, ErrorKind, Format, Value, ValueKind, detect, from_slice, to_binary, to_xml,
+    Date, Dictionary, Error, ErrorKind, Format, Value, ValueKind, detect, from_slice, to_binary,
+    to_xml,
 };
 use serde::Deserialize;
 
@@ -171,6 +172,13 @@ fn padded_dates_and_dates_with_fraction_or_offset_are_read() {
             "{written}"
         );
     }
+}
+
+#[test]
+fn a_leap_second_is_read_as_the_second_before_it() {
+    let value: Value = from_slice(&plist("<date>2016-12-31T23:59:60.5Z</date>")).unwrap();
+    let expected = Date::from_xml_format("2016-12-31T23:59:59Z").unwrap();
+    assert_eq!(value, Value::Date(expected));
 }
 
 #[test]
