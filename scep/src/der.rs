@@ -1,4 +1,4 @@
-//! The little DER that signed attributes need, and one check that CSRs do.
+//! The little DER that signed attributes need.
 
 /// Tag, content and what follows of the first element, with a definite length below 64 KiB.
 pub(crate) fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
@@ -37,20 +37,6 @@ pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     der
 }
 
-/// Whether the signature algorithm of a CSR has no parameters, or NULL (RFC 4055 section 5).
-///
-/// Nothing signs this field: were its parameters ignored, a CSR could be altered and still hold.
-pub(crate) fn has_plain_algorithm(csr: &[u8]) -> bool {
-    let parameters = || {
-        let (_, inside, _) = split(csr)?;
-        let (_, _, rest) = split(inside)?;
-        let (_, algorithm, _) = split(rest)?;
-        let (_, _, parameters) = split(algorithm)?;
-        Some(parameters)
-    };
-    parameters().is_some_and(|parameters| parameters.is_empty() || parameters == [5, 0])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,21 +64,5 @@ mod tests {
         ] {
             assert_eq!(split(broken), None);
         }
-    }
-
-    #[test]
-    fn only_null_and_nothing_are_plain_parameters() {
-        let csr = |parameters: &[u8]| {
-            let algorithm = [&[6, 1, 0x2a][..], parameters].concat();
-            tlv(
-                0x30,
-                &[tlv(0x30, &[]), tlv(0x30, &algorithm), tlv(3, &[0])].concat(),
-            )
-        };
-        assert!(has_plain_algorithm(&csr(&[])) && has_plain_algorithm(&csr(&[5, 0])));
-        for other in [&[4, 0][..], &[5, 0, 0], &[0x30, 0], &[5, 1, 0]] {
-            assert!(!has_plain_algorithm(&csr(other)));
-        }
-        assert!(!has_plain_algorithm(b"\x30\x00"));
     }
 }
