@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod ade;
+mod ddm;
 mod fixtures;
 mod hostile;
 mod kinds;
+mod reports;
 mod sealed;
 
 use std::{
