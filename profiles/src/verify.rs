@@ -28,6 +28,8 @@ pub struct Trust<'a> {
     pub intermediates: &'a [Certificate],
     /// The time at which validity is judged.
     pub at: DateTime<Utc>,
+    /// How much is read: 64 MiB and 64 certificates unless changed.
+    pub limits: Limits,
     /// Who may sign; by default everybody whose chain is trusted.
     pub allowed: &'a dyn Fn(&Certificate) -> bool,
 }
@@ -39,6 +41,7 @@ impl<'a> Trust<'a> {
             roots,
             intermediates: &[],
             at,
+            limits: Limits::with(|limits| limits.certificates = 64),
             allowed: &|_| true,
         }
     }
@@ -135,7 +138,7 @@ pub fn open(bytes: &[u8], trust: &Trust<'_>) -> Result<Opened, Error> {
             signers: Vec::new(),
         });
     }
-    let signed = SignedData::parse(bytes, &Limits::default())?;
+    let signed = SignedData::parse(bytes, &trust.limits)?;
     let content = signed.content().ok_or(Error::NoContent)?;
     let mut policy = Verify::new(trust.roots, trust.at);
     policy.intermediates = trust.intermediates;

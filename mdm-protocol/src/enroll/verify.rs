@@ -18,19 +18,33 @@ use crate::error::Error;
 #[derive(Debug, Clone)]
 pub struct DeviceAuthorities {
     pinned: Vec<Certificate>,
+    limits: Limits,
 }
 
 impl DeviceAuthorities {
-    /// Takes the pinned authorities.
+    /// Takes the pinned authorities. A message may have 256 KiB and 16 certificates.
     ///
     /// # Errors
     /// [`MachineInfoError::NotAnAuthority`] for a certificate that may not issue others.
     pub fn new(pinned: Vec<Certificate>) -> Result<Self, MachineInfoError> {
         if pinned.iter().all(Certificate::is_ca) {
-            Ok(Self { pinned })
+            Ok(Self {
+                pinned,
+                limits: Limits::with(|limits| {
+                    limits.bytes = 256 << 10;
+                    limits.certificates = 16;
+                }),
+            })
         } else {
             Err(MachineInfoError::NotAnAuthority)
         }
+    }
+
+    /// Takes messages within other bounds.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Verifies a signed MachineInfo: DER or BER, with signed attributes or without, exactly one
@@ -45,7 +59,7 @@ impl DeviceAuthorities {
         cms: &[u8],
         now: DateTime<Utc>,
     ) -> Result<VerifiedMachineInfo, MachineInfoError> {
-        let signed = SignedData::parse(cms, &Limits::default())?;
+        let signed = SignedData::parse(cms, &self.limits)?;
         let content = signed.content().ok_or(MachineInfoError::NoContent)?;
         let signer = self.signer(&signed, now)?;
         Ok(VerifiedMachineInfo {

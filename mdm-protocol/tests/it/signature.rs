@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use mdm_pki::{
     Certificate, CertificateBuilder, DigestAlgorithm, KeySpec, Name, PrivateKey,
-    cms::SignedDataBuilder,
+    cms::{Limits, SignedDataBuilder},
 };
 use mdm_protocol::{
     Error,
@@ -167,6 +167,30 @@ fn q02_certificates_without_a_signer_are_no_machine_info() {
     let none = mdm_pki::cms::certs_only(std::slice::from_ref(&one.device)).unwrap();
     let error = pinned.verify(&none, now()).unwrap_err();
     assert!(matches!(error, MachineInfoError::NoContent));
+}
+
+#[test]
+fn machine_info_is_read_within_bounds_that_can_be_changed() {
+    let one = Issued::today();
+    let pinned = DeviceAuthorities::new(vec![one.ca.clone()]).unwrap();
+    let cms = one.machine_info(DigestAlgorithm::Sha256, true);
+    assert!(pinned.verify(&cms, now()).is_ok());
+    let tight = pinned
+        .clone()
+        .limits(Limits::with(|limits| limits.bytes = cms.len() - 1));
+    for refused in [
+        tight.verify(&cms, now()),
+        pinned.verify(&vec![0x30; (256 << 10) + 1], now()),
+        pinned.verify(
+            &mdm_pki::cms::certs_only(&vec![one.device.clone(); 17]).unwrap(),
+            now(),
+        ),
+    ] {
+        assert!(
+            matches!(refused, Err(MachineInfoError::Cms(_))),
+            "{refused:?}"
+        );
+    }
 }
 
 /// The message in BER of indefinite length, with its signers that many times.

@@ -104,6 +104,17 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
+fn a_signed_profile_is_read_within_the_bounds_of_the_trust() {
+    let (root, identity) = identity(KeySpec::P256);
+    let signed = sign(&profile(), &identity, now()).unwrap();
+    let roots = [root];
+    let trust = Trust::new(&roots, now());
+    assert!(open(&signed, &trust).is_ok());
+    let tight = trust.with(|trust| trust.limits.bytes = signed.len() - 1);
+    assert!(matches!(open(&signed, &tight), Err(Error::Crypto(_))));
+}
+
+#[test]
 fn each_layer_is_told_apart_from_the_others() {
     let (root, identity) = identity(KeySpec::P256);
     let (foreign, _) = self::identity(KeySpec::P256);
