@@ -9,7 +9,7 @@ use mdm_sdk::{
     apns::{self, PushCertificate},
     core::{PushMagic, PushToken, Topic},
     protocol::EnrollmentId,
-    push::ApnsPusher,
+    push::{ApnsConnections, ApnsPusher},
     service::{PushOutcome, PushTarget, Pusher},
     tls::Roots,
 };
@@ -22,6 +22,12 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        let (scene, connections) = Self::not_running().await;
+        tokio::spawn(connections.run());
+        scene
+    }
+
+    async fn not_running() -> (Self, ApnsConnections) {
         let authority = PushAuthority::new().unwrap();
         let apple = FakeApns::start(Config::new(vec![authority.root().clone()]))
             .await
@@ -31,12 +37,12 @@ impl Scene {
         let config = apns::Config::new(apple.host(), apple.port())
             .roots(Roots::Only(vec![apple.root_certificate().clone()]));
         let (pusher, connections) = ApnsPusher::new(config, [certificate]);
-        tokio::spawn(connections.run());
-        Self {
+        let scene = Self {
             apple,
             pusher,
             topic,
-        }
+        };
+        (scene, connections)
     }
 
     fn target(&self, token: &[u8]) -> PushTarget {
@@ -113,17 +119,9 @@ async fn a_push_that_met_an_ended_connection_is_sent_once_more_over_a_new_one() 
 
 #[tokio::test]
 async fn without_anybody_to_run_the_connections_a_push_fails_and_says_so() {
-    let authority = PushAuthority::new().unwrap();
-    let apple = FakeApns::start(Config::new(vec![authority.root().clone()]))
-        .await
-        .unwrap();
-    let certificate = PushCertificate::new(authority.issue_new().unwrap()).unwrap();
-    let topic = certificate.topic().clone();
-    let config = apns::Config::new(apple.host(), apple.port())
-        .roots(Roots::Only(vec![apple.root_certificate().clone()]));
-    let (pusher, connections) = ApnsPusher::new(config, [certificate]);
+    let (scene, connections) = Scene::not_running().await;
     drop(connections);
-    let outcomes = pusher.push(&[target(&topic, b"good")]).await;
+    let outcomes = scene.pusher.push(&[scene.target(b"good")]).await;
     let PushOutcome::Failed { reason, .. } = &outcomes[0] else {
         panic!("{outcomes:?}")
     };
