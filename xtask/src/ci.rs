@@ -110,12 +110,14 @@ fn clippy(run: &mut Run) -> Outcome {
     run::succeed(command.args([&run.features, "--", "--deny", "warnings"]))
 }
 
-/// The comparisons and the fuzz targets build, by lock files of their own.
+/// The comparisons and the fuzz targets build, by lock files of their own; in the workspace's
+/// target folder, so that what they share with it is built once.
 fn outside(run: &mut Run) -> Outcome {
     for manifest in outside_manifests() {
         let arguments = ["clippy", "--quiet", "--locked", "--all-targets"];
         let mut command = run::cargo(&arguments);
         command.args(["--manifest-path", manifest]);
+        command.args(["--target-dir", &run.metadata.target_directory]);
         if run.vendored {
             command.args(["--features", VENDORED]);
         }

@@ -10,6 +10,7 @@ use crate::run::{self, Outcome};
 #[derive(Debug, Deserialize)]
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
+    pub(crate) target_directory: String,
     workspace_members: Vec<String>,
 }
 
@@ -136,7 +137,8 @@ mod tests {
             {"id": "registry", "name": "other", "version": "1.0.0", "manifest_path": "o/Cargo.toml",
              "dependencies": [], "features": {"z": []}, "targets": [], "publish": null}
         ],
-        "workspace_members": ["b", "a"]
+        "workspace_members": ["b", "a"],
+        "target_directory": "target"
     }"#;
 
     #[test]
