@@ -2,11 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
-use mdm_schema::Finding;
+use mdm_schema::{Finding, Rule, Severity};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::Error;
+
+/// The most bytes of paths in [`Document::unknown_keys`]: many deep keys could otherwise make a small
+/// document's paths as large as its square.
+pub const MAX_UNKNOWN_BYTES: usize = 1 << 20;
 
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -111,6 +115,22 @@ impl Document {
             unknown_keys: Vec::new(),
             findings: Vec::new(),
             signed: None,
+        }
+    }
+
+    /// Lists keys as unknown, up to [`MAX_UNKNOWN_BYTES`] in all.
+    pub(crate) fn list_unknown(&mut self, paths: impl IntoIterator<Item = impl fmt::Display>) {
+        let mut bytes: usize = self.unknown_keys.iter().map(String::len).sum();
+        for path in paths {
+            let path = path.to_string();
+            bytes += path.len();
+            if bytes > MAX_UNKNOWN_BYTES {
+                let message = "more keys are unknown than are listed";
+                let finding = Finding::new("", Rule::UnknownKey, Severity::Warning, message);
+                self.findings.push(finding);
+                return;
+            }
+            self.unknown_keys.push(path);
         }
     }
 }

@@ -21,5 +21,5 @@ pub mod input;
 pub mod json;
 
 pub use decode::{As, Options, decode};
-pub use document::{Document, Kind};
+pub use document::{Document, Kind, MAX_UNKNOWN_BYTES};
 pub use error::{Error, one_line};

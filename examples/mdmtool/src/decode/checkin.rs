@@ -73,7 +73,7 @@ pub(super) fn decode(mut document: Dictionary, options: &Options) -> Result<Docu
     let at_fault = |message: String| Finding::new("", Rule::Type, Severity::Error, message);
     match CheckIn::from_dictionary(document) {
         Ok((message, unknown)) => {
-            told.unknown_keys = unknown.iter().map(ToString::to_string).collect();
+            told.list_unknown(unknown);
             if let Err(error) = message.enrollment_id() {
                 told.findings.push(Finding::new(
                     "",
@@ -117,7 +117,7 @@ fn typed<T: serde::de::DeserializeOwned>(
     let body = json::dictionary(&document);
     let mut told = Document::new(Kind::Checkin, Some(name), body);
     match Kept::<T>::from_dictionary(document) {
-        Ok(kept) => told.unknown_keys = kept.unknown().iter().map(ToString::to_string).collect(),
+        Ok(kept) => told.list_unknown(kept.unknown()),
         Err(error) => told.findings.push(Finding::new(
             "",
             Rule::Type,

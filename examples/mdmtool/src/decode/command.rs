@@ -34,7 +34,7 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
     let mut told = Document::new(Kind::Command, name, body);
     told.findings = findings;
     told.findings.extend(command.findings());
-    told.unknown_keys = unknown_keys(&command);
+    list_unknown(&command, &mut told);
     embedded(&command, &mut told.findings);
     Ok(told)
 }
@@ -55,22 +55,22 @@ fn guess(keys: &Dictionary) -> Option<&'static str> {
     Some(found.1)
 }
 
-fn unknown_keys(command: &Command) -> Vec<String> {
-    fn of<R: Request>(command: &Command) -> Vec<String> {
-        let unknown = command.request_and_unknown::<R>();
-        let unknown = unknown.map(|(_, unknown)| unknown).unwrap_or_default();
-        unknown
-            .iter()
-            .map(|key| path::join("Command", &key.to_string()))
-            .collect()
+fn list_unknown(command: &Command, told: &mut Document) {
+    fn of<R: Request>(command: &Command, told: &mut Document) {
+        if let Ok((_, unknown)) = command.request_and_unknown::<R>() {
+            told.list_unknown(
+                unknown
+                    .iter()
+                    .map(|key| path::join("Command", &key.to_string())),
+            );
+        }
     }
-    let mut unknown: Vec<String> = command.beside().keys().cloned().collect();
-    unknown.extend(match command.request_type() {
-        DeviceInformation::REQUEST_TYPE => of::<DeviceInformation>(command),
-        InstallProfile::REQUEST_TYPE => of::<InstallProfile>(command),
-        _ => Vec::new(),
-    });
-    unknown
+    told.list_unknown(command.beside().keys());
+    match command.request_type() {
+        DeviceInformation::REQUEST_TYPE => of::<DeviceInformation>(command, told),
+        InstallProfile::REQUEST_TYPE => of::<InstallProfile>(command, told),
+        _ => {}
+    }
 }
 
 /// What commands carry inside: profiles and certificates.

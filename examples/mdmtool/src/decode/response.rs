@@ -44,7 +44,7 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
         Some("DeviceInformation") => {
             match envelope.body_and_rest::<DeviceInformationResponse>() {
                 Ok((_, rest)) => {
-                    told.unknown_keys = rest.unknown.iter().map(ToString::to_string).collect();
+                    told.list_unknown(rest.unknown);
                     told.findings.extend(rest.findings);
                 }
                 // A failed command has a status, but no result.
@@ -63,7 +63,7 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
             let unknown = document
                 .keys()
                 .filter(|key| !Envelope::KEYS.contains(&&***key));
-            told.unknown_keys = unknown.cloned().collect();
+            told.list_unknown(unknown);
         }
         _ => {}
     }

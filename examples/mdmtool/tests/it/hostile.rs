@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use mdmtool::{Options, decode as decode_here};
+use mdmtool::{MAX_UNKNOWN_BYTES, Options, decode as decode_here};
 
 use crate::{
     fixtures::{PROFILE, TOKEN, identity, indefinite, plist, sealed, signed, token_file},
@@ -165,4 +165,21 @@ fn a_reader_that_goes_away_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn unknown_keys_are_listed_up_to_a_bound() {
+    let keys: String = (0..20_000)
+        .map(|number| format!("<key>{number:0100}</key><true/>"))
+        .collect();
+    let report = plist(&format!(
+        "<key>Status</key><string>Acknowledged</string><key>CommandUUID</key><string>c</string>
+        <key>QueryResponses</key><dict><key>OSVersion</key><string>27.0</string>{keys}</dict>"
+    ));
+    let told = decode_here(&report, &Options::default()).unwrap();
+    let bytes: usize = told.unknown_keys.iter().map(String::len).sum();
+    assert!((1 << 19..=MAX_UNKNOWN_BYTES).contains(&bytes), "{bytes}");
+    let findings = told.findings.iter();
+    let cut = findings.filter(|finding| finding.message.contains("more keys are unknown"));
+    assert_eq!(cut.count(), 1);
 }
