@@ -9,7 +9,6 @@ use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
-use mdm_core::Secret;
 use mdm_transport::{BaseUrl, BuildError, Replay, RequestMeta};
 use serde_json::Value;
 
@@ -66,7 +65,8 @@ pub struct Session {
     token: ServerToken,
     user_agent: UserAgent,
     protocol_version: u32,
-    current: Option<Secret<String>>,
+    /// Marked as sensitive.
+    current: Option<HeaderValue>,
     /// Counts every change of `current`: tells whether a request used the newest token.
     serial: u64,
     /// Counts openings: a late answer from before the last one brings nothing new.
@@ -158,7 +158,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error::Api`] with the reason for the refusal, [`Error::Decode`] for an answer without a
-    /// session token.
+    /// session token that can be in a header.
     pub fn opened(&mut self, response: Response<Bytes>) -> Result<(), Error> {
         if !response.status().is_success() {
             return Err(ApiError::new(META.name, response).into());
@@ -168,17 +168,14 @@ impl Session {
             body: RawBody::default(),
             source: std::sync::Arc::new(source),
         };
-        let mut body: Value = serde_json::from_slice(response.body()).map_err(unreadable)?;
-        let token = match body.get_mut("auth_session_token").map(Value::take) {
-            Some(Value::String(token)) if !token.is_empty() => token,
-            _ => {
-                return Err(unreadable(serde::de::Error::missing_field(
-                    "auth_session_token",
-                )));
-            }
+        let body: Value = serde_json::from_slice(response.body()).map_err(unreadable)?;
+        let token = match body.get("auth_session_token").and_then(Value::as_str) {
+            Some(token) if !token.is_empty() => HeaderValue::from_str(token)
+                .map_err(|_| serde::de::Error::custom("the session token fits no header")),
+            _ => Err(serde::de::Error::missing_field("auth_session_token")),
         };
+        self.renew(token.map_err(unreadable)?);
         self.epoch += 1;
-        self.renew(Secret::new(token));
         Ok(())
     }
 
@@ -186,16 +183,11 @@ impl Session {
     /// one has to be opened first.
     #[must_use]
     pub fn authorize(&self, request: &mut Request<Bytes>, exchange: &mut Exchange) -> bool {
-        let Some(mut value) = self
-            .current
-            .as_ref()
-            .and_then(|token| HeaderValue::from_str(token.expose()).ok())
-        else {
+        let Some(token) = &self.current else {
             return false;
         };
-        value.set_sensitive(true);
         self.common_headers(request);
-        request.headers_mut().insert(SESSION, value);
+        request.headers_mut().insert(SESSION, token.clone());
         exchange.serial = self.serial;
         exchange.epoch = self.epoch;
         true
@@ -219,22 +211,17 @@ impl Session {
     }
 
     fn rotate(&mut self, exchange: &Exchange, response: &Response<Bytes>) {
-        let rotated = response
-            .headers()
-            .get(SESSION)
-            .and_then(|value| value.to_str().ok())
-            .filter(|token| !token.is_empty());
-        let Some(rotated) = rotated else { return };
-        let known = self
-            .current
-            .as_ref()
-            .is_some_and(|token| token.expose() == rotated);
-        if exchange.epoch == self.epoch && self.current.is_some() && !known {
-            self.renew(Secret::new(rotated.to_owned()));
+        let (Some(rotated), Some(current)) = (response.headers().get(SESSION), &self.current)
+        else {
+            return;
+        };
+        if exchange.epoch == self.epoch && !rotated.is_empty() && rotated != current {
+            self.renew(rotated.clone());
         }
     }
 
-    fn renew(&mut self, token: Secret<String>) {
+    fn renew(&mut self, mut token: HeaderValue) {
+        token.set_sensitive(true);
         self.current = Some(token);
         self.serial += 1;
     }
@@ -408,6 +395,7 @@ mod tests {
             "{}",
             r#"{"auth_session_token":5}"#,
             r#"{"auth_session_token":""}"#,
+            r#"{"auth_session_token":"s\n1"}"#,
             "[]",
             "null",
         ] {

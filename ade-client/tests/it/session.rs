@@ -200,10 +200,18 @@ async fn without_a_retry_policy_nothing_is_sent_twice() {
 }
 
 #[tokio::test]
-async fn a_session_token_that_fits_no_header_ends_in_an_error() {
-    let client = with(transport_fn(|_| async { Ok(opened("s\\n1")) }));
+async fn a_session_token_that_fits_no_header_is_an_error_and_the_next_one_is_used() {
+    let script = Arc::new(
+        MemoryTransport::new()
+            .answer(opened("s\\n1"))
+            .answer(opened("s2"))
+            .answer(Response::new(Bytes::from_static(b"{}"))),
+    );
+    let client = with(Arc::clone(&script));
     let error = client.send(&GetAccount::new()).await.unwrap_err();
-    assert!(matches!(error, Error::NoSession));
+    assert!(matches!(error, Error::Decode { .. }), "{error}");
+    client.send(&GetAccount::new()).await.unwrap();
+    assert_eq!(script.requests()[2].headers()["x-adm-auth-session"], "s2");
 }
 
 #[test]
