@@ -14,7 +14,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response, Uri, header::CONTENT_TYPE};
 use mdm_transport::BuildError;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 pub use account::GetAccount;
@@ -29,17 +29,6 @@ use crate::{ApiError, Error, error::RawBody, session::JSON};
 pub const MAX_ITEMS: u32 = 1000;
 
 const MEBIBYTE: usize = 1024 * 1024;
-
-/// The shape that the profile endpoints answer with.
-#[derive(Deserialize)]
-struct DevicesAnswer {
-    #[serde(default)]
-    profile_uuid: String,
-    #[serde(default)]
-    devices: Option<Value>,
-    #[serde(flatten)]
-    extra: Map<String, Value>,
-}
 
 fn request<T: Serialize>(
     method: http::Method,
@@ -68,5 +57,26 @@ fn decode<T: DeserializeOwned>(
         endpoint,
         body: RawBody::new(response.into_body()),
         source: Arc::new(source),
+    })
+}
+
+/// Takes a key out of an answer where its value fits; one that does not stays there.
+fn take<T>(
+    answer: &mut Map<String, Value>,
+    key: &str,
+    read: impl FnOnce(&Value) -> Option<T>,
+) -> Option<T> {
+    let taken = read(answer.get(key)?)?;
+    answer.remove(key);
+    Some(taken)
+}
+
+/// The profile that both profile endpoints name in their answers.
+fn take_profile_uuid(answer: &mut Map<String, Value>) -> Option<String> {
+    take(answer, "profile_uuid", |value| {
+        value
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
     })
 }

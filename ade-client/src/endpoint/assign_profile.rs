@@ -2,6 +2,8 @@
 //!
 //! <https://developer.apple.com/documentation/devicemanagement/assign-a-profile>
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use mdm_core::SerialNumber;
@@ -9,7 +11,7 @@ use mdm_transport::{ApiRequest, BaseUrl, BuildError, Replay, RequestMeta};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{MAX_ITEMS, MEBIBYTE, decode, request};
+use super::{MAX_ITEMS, MEBIBYTE, decode, request, take, take_profile_uuid};
 use crate::{
     Error,
     model::{DeviceResult, assignment},
@@ -66,13 +68,13 @@ impl AssignProfile {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Assigned {
-    /// The profile, as Apple repeats it.
+    /// The profile, as Apple repeats it; empty where it does not.
     pub profile_uuid: String,
     /// One result for each device that was sent, in the same order.
     pub devices: Vec<DeviceResult>,
     /// How many seconds to leave throttled devices alone (protocol version 10).
     pub retry_after_seconds: Option<u64>,
-    /// Keys without a name here.
+    /// Keys without a name here, and values of another type than documented.
     pub extra: Map<String, Value>,
 }
 
@@ -100,21 +102,24 @@ impl ApiRequest for AssignProfile {
     }
 
     fn from_http(&self, response: Response<Bytes>) -> Result<Assigned, Error> {
-        let mut answer: super::DevicesAnswer = decode(Self::META.name, response)?;
-        let retry_after_seconds = match answer.extra.get("retry_after_seconds").map(Value::as_u64) {
-            Some(Some(seconds)) => {
-                answer.extra.remove("retry_after_seconds");
-                Some(seconds)
-            }
-            _ => None,
-        };
+        let mut answer: Map<String, Value> = decode(Self::META.name, response)?;
         Ok(Assigned {
-            devices: assignment::results(&self.devices, answer.devices.as_ref()),
-            profile_uuid: answer.profile_uuid,
-            retry_after_seconds,
-            extra: answer.extra,
+            profile_uuid: take_profile_uuid(&mut answer).unwrap_or_default(),
+            devices: assignment::results(&self.devices, answer.remove("devices").as_ref()),
+            retry_after_seconds: take(&mut answer, "retry_after_seconds", seconds),
+            extra: answer,
         })
     }
+}
+
+/// Whole seconds, rounded up, from a number or its text.
+fn seconds(value: &Value) -> Option<u64> {
+    let number: f64 = match value {
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => value.as_f64()?,
+    };
+    let duration = Duration::try_from_secs_f64(number.ceil()).ok()?;
+    Some(duration.as_secs())
 }
 
 #[derive(Serialize)]
@@ -189,5 +194,41 @@ mod tests {
         assert_eq!(assigned.retry_after_seconds, Some(86_400));
         assert_eq!(assigned.devices.len(), 2);
         assert_eq!(assigned.extra.len(), 1);
+    }
+
+    #[test]
+    fn an_odd_identifier_costs_no_verdict() {
+        let request = AssignProfile::new("P", serials(1));
+        for identifier in ["null", "5", r#"["P"]"#] {
+            let body =
+                format!(r#"{{"profile_uuid":{identifier},"devices":{{"S00000":"SUCCESS"}}}}"#);
+            let assigned = request.from_http(Response::new(Bytes::from(body))).unwrap();
+            assert!(assigned.devices[0].is_success(), "{identifier}");
+            assert_eq!(assigned.profile_uuid, "");
+            assert!(assigned.extra.contains_key("profile_uuid"));
+        }
+    }
+
+    #[test]
+    fn the_time_to_wait_is_read_as_a_number_or_text_and_kept_where_it_is_neither() {
+        let request = AssignProfile::new("P", serials(1));
+        for (written, seconds) in [
+            ("86400", Some(86_400)),
+            ("86400.0", Some(86_400)),
+            ("0.5", Some(1)),
+            (r#""86400""#, Some(86_400)),
+            (r#"" 86400.0 ""#, Some(86_400)),
+            ("-1", None),
+            ("1e300", None),
+            (r#""NaN""#, None),
+            (r#""tomorrow""#, None),
+            ("true", None),
+            ("null", None),
+        ] {
+            let body = format!(r#"{{"retry_after_seconds":{written}}}"#);
+            let assigned = request.from_http(Response::new(Bytes::from(body))).unwrap();
+            assert_eq!(assigned.retry_after_seconds, seconds, "{written}");
+            assert_eq!(assigned.extra.len(), usize::from(seconds.is_none()));
+        }
     }
 }

@@ -10,7 +10,7 @@ use mdm_core::SerialNumber;
 use mdm_transport::{ApiRequest, BaseUrl, BuildError, Replay, RequestMeta};
 use serde_json::{Map, Value};
 
-use super::{MEBIBYTE, decode, request};
+use super::{MEBIBYTE, decode, request, take_profile_uuid};
 use crate::{
     Error,
     error::RawBody,
@@ -66,18 +66,18 @@ impl ApiRequest for DefineProfile {
             .filter_map(|serial| SerialNumber::new(serial.as_str()).ok())
             .collect();
         let body = response.body().clone();
-        let answer: super::DevicesAnswer = decode(Self::META.name, response)?;
-        if answer.profile_uuid.is_empty() {
+        let mut answer: Map<String, Value> = decode(Self::META.name, response)?;
+        let Some(profile_uuid) = take_profile_uuid(&mut answer) else {
             return Err(Error::Decode {
                 endpoint: Self::META.name,
                 body: RawBody::new(body),
                 source: Arc::new(serde::de::Error::missing_field("profile_uuid")),
             });
-        }
+        };
         Ok(DefinedProfile {
-            devices: assignment::results(&sent, answer.devices.as_ref()),
-            profile_uuid: answer.profile_uuid,
-            extra: answer.extra,
+            profile_uuid,
+            devices: assignment::results(&sent, answer.remove("devices").as_ref()),
+            extra: answer,
         })
     }
 }
@@ -89,10 +89,14 @@ mod tests {
     #[test]
     fn an_answer_without_an_identifier_is_no_profile() {
         let request = DefineProfile::new(Profile::new("n", "u"));
-        let error = request
-            .from_http(Response::new(Bytes::from_static(b"{}")))
-            .unwrap_err();
-        assert!(matches!(error, Error::Decode { body, .. } if body.as_bytes() == b"{}"));
+        for answer in ["{}", r#"{"profile_uuid":""}"#, r#"{"profile_uuid":null}"#] {
+            let error = request
+                .from_http(Response::new(Bytes::from(answer)))
+                .unwrap_err();
+            assert!(
+                matches!(error, Error::Decode { body, .. } if body.as_bytes() == answer.as_bytes())
+            );
+        }
     }
 
     #[test]
