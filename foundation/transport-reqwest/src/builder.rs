@@ -37,7 +37,13 @@ pub enum BuildError {
 impl ReqwestTransportBuilder {
     pub(crate) fn new() -> Self {
         Self {
+            // Features are shared by a whole build: another crate's must not change this client.
             client: ClientBuilder::new()
+                .tls_backend_native()
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate()
                 .redirect(Policy::none())
                 .connect_timeout(Duration::from_secs(15)),
             roots: Vec::new(),

@@ -131,3 +131,25 @@ async fn a_uri_without_a_host_cannot_be_carried() {
     let request = Request::get("/session").body(Bytes::new()).unwrap();
     assert_eq!(failure(&plain(), request).await, TransportErrorKind::Other);
 }
+
+/// These tests run with reqwest's `gzip`, as anybody else in a build may turn it on.
+#[tokio::test]
+async fn a_compressed_body_is_neither_asked_for_nor_unpacked() {
+    const GZIPPED: &[u8] =
+        b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcbH\xcd\xc9\xc9\x07\0\x86\xa6\x106\x05\0\0\0";
+    let server = Server::start(None, |request: Request<Bytes>| async move {
+        let asked = request.headers().contains_key("accept-encoding");
+        Response::builder()
+            .status(if asked { 406 } else { 200 })
+            .header("content-encoding", "gzip")
+            .body(Bytes::from_static(GZIPPED))
+            .unwrap()
+    })
+    .await
+    .unwrap();
+    let answer = plain().send(get(&server.url())).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    assert_eq!(answer.headers()["content-length"], "25");
+    assert_eq!(answer.body(), GZIPPED);
+}
