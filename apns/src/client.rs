@@ -9,8 +9,8 @@ use mdm_core::{Clock, Topic};
 use mdm_transport::{ApiRequest, BaseUrl, BuildError};
 
 use crate::{
-    certificate::PushCertificate, config::Config, connection::Connection, error::Error, id::ApnsId,
-    outcome::Outcome, push::Push, request::PushRequest,
+    admission::Admission, certificate::PushCertificate, config::Config, connection::Connection,
+    error::Error, id::ApnsId, outcome::Outcome, push::Push, request::PushRequest,
 };
 
 /// Sends pushes of one topic over one connection; cheap to clone, and used by many tasks at once.
@@ -20,6 +20,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     sender: SendRequest<Bytes>,
+    admission: Arc<Admission>,
     base: BaseUrl,
     topic: Topic,
     clock: Arc<dyn Clock>,
@@ -48,6 +49,7 @@ impl Client {
             .unwrap_or(Err(Error::Deadline))?;
         let client = Self {
             sender,
+            admission: connection.admission(),
             base,
             topic: certificate.topic().clone(),
             clock: Arc::clone(&config.clock),
@@ -60,11 +62,12 @@ impl Client {
     /// Sends one push and waits for the answer.
     ///
     /// Where the server takes no further stream at the moment the push waits its turn. To drop the
-    /// future gives the push up; the server may have taken it all the same.
+    /// future gives the push up: one that waits is never sent, and one that was sent the server may
+    /// have taken all the same.
     ///
     /// # Errors
-    /// Where there is no answer: [`Error::Build`], [`Error::Deadline`], [`Error::GoAway`],
-    /// [`Error::Reset`], [`Error::Closed`], [`Error::Protocol`]. An answer of any kind is an
+    /// Where there is no answer: [`Error::Build`], [`Error::NotSent`], [`Error::Deadline`],
+    /// [`Error::GoAway`], [`Error::Reset`], [`Error::Closed`], [`Error::Protocol`]. An answer of any kind is an
     /// [`Outcome`].
     pub async fn push(&self, push: &Push) -> Result<Outcome, Error> {
         let id = ApnsId::from_random(mdm_pki::random().map_err(|_| Error::Random)?);
@@ -90,6 +93,10 @@ impl Client {
     async fn exchange(&self, push: &PushRequest) -> Result<Outcome, Error> {
         let request = push.to_http(&self.base)?;
         let mut deadline = pin!(self.clock.sleep(self.push_deadline));
+        let _place = match select(pin!(self.admission.enter()), &mut deadline).await {
+            Either::Left((place, _)) => place,
+            Either::Right(_) => return Err(Error::NotSent),
+        };
         let answer = match select(pin!(self.send(request)), &mut deadline).await {
             Either::Left((answer, _)) => answer?,
             Either::Right(_) => return Err(Error::Deadline),

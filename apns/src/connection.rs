@@ -5,6 +5,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
+    sync::Arc,
     task::Poll,
 };
 
@@ -13,13 +14,23 @@ use h2::client::SendRequest;
 use mdm_tls::{ClientConfig, TlsStream};
 use tokio::net::TcpStream;
 
-use crate::{certificate::PushCertificate, config::Config, error::Error};
+use crate::{admission::Admission, certificate::PushCertificate, config::Config, error::Error};
 
 /// The working part of a connection: somebody has to [`run`](Self::run) it for pushes to move.
 #[must_use = "no push moves before the connection runs"]
 pub struct Connection {
     http: h2::client::Connection<TlsStream<TcpStream>, Bytes>,
     host: String,
+    places: Places,
+}
+
+/// The places on the connection, which end with it.
+struct Places(Arc<Admission>);
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 impl Connection {
@@ -31,8 +42,18 @@ impl Connection {
     /// # Errors
     /// Why the connection ended, unless it was in order; each unanswered push has the same reason.
     pub async fn run(self) -> Result<(), Error> {
-        let Self { http, host } = self;
-        let ended = http.await.map_err(|error| Error::from_h2(&error));
+        let Self {
+            mut http,
+            host,
+            places,
+        } = self;
+        let ended = poll_fn(|cx| {
+            let polled = Pin::new(&mut http).poll(cx);
+            places.0.set_limit(http.max_concurrent_send_streams());
+            polled
+        })
+        .await
+        .map_err(|error| Error::from_h2(&error));
         match &ended {
             Ok(()) => tracing::debug!(host, "push connection closed"),
             Err(error) => tracing::debug!(host, %error, "push connection ended"),
@@ -70,8 +91,9 @@ impl Connection {
         let mut connection = Self {
             http,
             host: config.host.clone(),
+            places: Places(Admission::new(UNTOLD)),
         };
-        connection.settings(&sender).await?;
+        connection.settings().await?;
         tracing::debug!(
             host = config.host,
             streams = sender.current_max_send_streams(),
@@ -81,16 +103,24 @@ impl Connection {
     }
 
     /// Waits for the server's SETTINGS to allow a stream.
-    async fn settings(&mut self, sender: &SendRequest<Bytes>) -> Result<(), Error> {
+    async fn settings(&mut self) -> Result<(), Error> {
         poll_fn(|cx| match Pin::new(&mut self.http).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Err(Error::Closed {
                 detail: "before the server told its settings".to_owned(),
             })),
             Poll::Ready(Err(error)) => Poll::Ready(Err(Error::from_h2(&error))),
-            Poll::Pending if sender.current_max_send_streams() == UNTOLD => Poll::Pending,
+            Poll::Pending if self.http.max_concurrent_send_streams() == UNTOLD => Poll::Pending,
             Poll::Pending => Poll::Ready(Ok(())),
         })
-        .await
+        .await?;
+        self.places
+            .0
+            .set_limit(self.http.max_concurrent_send_streams());
+        Ok(())
+    }
+
+    pub(crate) fn admission(&self) -> Arc<Admission> {
+        Arc::clone(&self.places.0)
     }
 }
 

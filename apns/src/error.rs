@@ -52,6 +52,10 @@ pub enum Error {
         /// What the system says.
         detail: String,
     },
+    /// The deadline passed while the push waited its turn, since the server takes no more at a time: it
+    /// was never sent.
+    #[error("the push was not sent: the push service took no more within the deadline")]
+    NotSent,
     /// The deadline passed first. For a push this says nothing about the push's fate; it may be
     /// sent again.
     #[error("the push service did not answer within the deadline")]
@@ -77,6 +81,7 @@ impl Error {
             | Self::Reset { .. }
             | Self::Closed { .. }
             | Self::Deadline
+            | Self::NotSent
             | Self::Protocol { .. }
             | Self::Random => true,
             // A connection ended over the certificate is ended again.

@@ -52,6 +52,7 @@ pub mod push;
 pub mod reason;
 pub mod request;
 
+mod admission;
 mod go_away;
 
 pub use certificate::{CertificateError, PushCertificate};

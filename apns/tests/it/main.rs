@@ -1,6 +1,7 @@
 //! Pushes over real sockets: against the fake push service, and against servers that behave badly.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admission;
 mod certificates;
 mod delivery;
 mod goodbyes;

@@ -99,6 +99,15 @@ pub(crate) fn answer(status: &[u8; 3]) -> Vec<u8> {
     frame
 }
 
+/// The whole answer to the push on this stream: 200 and nothing else.
+pub(crate) fn taken(stream: u8) -> Vec<u8> {
+    let mut frame = answer(b"200");
+    frame[4] |= END_STREAM;
+    frame[8] = stream;
+    frame
+}
+
+const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// GOAWAY before any stream.
@@ -109,8 +118,8 @@ pub(crate) fn go_away(code: u32, debug_data: &[u8]) -> Vec<u8> {
     frame(GOAWAY, &payload)
 }
 
-/// Reads frames until one of this kind has come.
-pub(crate) async fn until(stream: &mut TlsStream<TcpStream>, kind: u8) {
+/// Reads frames until one of this kind has come; its stream.
+pub(crate) async fn until(stream: &mut TlsStream<TcpStream>, kind: u8) -> u32 {
     loop {
         let mut head = [0; 9];
         stream.read_exact(&mut head).await.unwrap();
@@ -118,7 +127,7 @@ pub(crate) async fn until(stream: &mut TlsStream<TcpStream>, kind: u8) {
         let mut payload = vec![0; length as usize];
         stream.read_exact(&mut payload).await.unwrap();
         if head[3] == kind {
-            return;
+            return u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
         }
     }
 }
