@@ -96,6 +96,18 @@ impl Error {
         }
     }
 
+    /// Whether the connection is of no more use to any push: it ended, or answers no more.
+    pub fn is_connection_lost(&self) -> bool {
+        matches!(
+            self,
+            Self::GoAway { .. }
+                | Self::Closed { .. }
+                | Self::CertificateRefused { .. }
+                | Self::Deadline
+                | Self::Protocol { .. }
+        )
+    }
+
     /// Whether the server did not take our certificate.
     pub fn is_certificate_refused(&self) -> bool {
         match self {

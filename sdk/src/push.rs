@@ -22,13 +22,11 @@ use tokio::{
 /// Pushes of one batch that are under way at a time; the service's own limit is below that.
 const IN_FLIGHT: usize = 1000;
 
-/// Opened connections that wait for [`ApnsConnections::run`] to take them up.
-const BACKLOG: usize = 16;
-
 /// A [`Pusher`] over APNs.
 ///
 /// A topic's connection is opened by its first push, kept, and opened again after it ended. A push
-/// that met an ended connection is sent once more over the next one: a push is idempotent.
+/// that met an ended connection is sent once more over the next one, since a push is idempotent;
+/// not where the service said that the certificate is to blame.
 #[derive(Clone)]
 pub struct ApnsPusher {
     topics: Arc<BTreeMap<Topic, Line>>,
@@ -45,7 +43,7 @@ struct Line {
 }
 
 enum Latest {
-    Never,
+    None,
     Open(Numbered),
     Failed(String),
 }
@@ -55,6 +53,16 @@ enum Latest {
 struct Numbered {
     number: u64,
     client: Client,
+}
+
+impl Line {
+    /// Gives this connection up, unless another has taken its place.
+    async fn lose(&self, number: u64) {
+        let mut latest = self.latest.lock().await;
+        if matches!(&*latest, Latest::Open(open) if open.number == number) {
+            *latest = Latest::None;
+        }
+    }
 }
 
 /// The connections of an [`ApnsPusher`]: spawn [`ApnsConnections::run`], or no push moves.
@@ -69,19 +77,20 @@ impl ApnsPusher {
         config: Config,
         certificates: impl IntoIterator<Item = PushCertificate>,
     ) -> (Self, ApnsConnections) {
-        let (sender, opened) = mpsc::channel(BACKLOG);
-        let topics = certificates
+        let topics: BTreeMap<Topic, Line> = certificates
             .into_iter()
             .map(|certificate| {
                 let topic = certificate.topic().clone();
                 let line = Line {
                     certificate,
                     attempts: AtomicU64::new(0),
-                    latest: Mutex::new(Latest::Never),
+                    latest: Mutex::new(Latest::None),
                 };
                 (topic, line)
             })
             .collect();
+        // Each topic opens one at a time: a full channel means that nobody takes them up.
+        let (sender, opened) = mpsc::channel(2 * topics.len().max(1));
         let pusher = Self {
             topics: Arc::new(topics),
             config,
@@ -95,33 +104,45 @@ impl ApnsPusher {
             return PushOutcome::refused("no push certificate for this topic");
         };
         let push = Push::new(target.token.clone(), target.magic.clone());
-        let mut lost = None;
+        let mut again = true;
         loop {
-            let open = match self.connection(line, lost).await {
+            let open = match self.connection(line).await {
                 Ok(open) => open,
                 Err(reason) => return PushOutcome::failed(reason),
             };
             match open.client.push(&push).await {
+                Ok(outcome) if again && wants_another_connection(&outcome) => {
+                    line.lose(open.number).await;
+                }
                 Ok(outcome) => return read(outcome),
-                Err(error) if lost.is_none() && error.is_retryable() => lost = Some(open.number),
-                Err(error) => return PushOutcome::failed(told(&error)),
+                Err(error) => {
+                    if error.is_connection_lost() {
+                        line.lose(open.number).await;
+                    }
+                    // The deadline of one that waited its turn in vain is over.
+                    let spent = !again || matches!(error, Error::NotSent);
+                    if spent || !error.is_retryable() {
+                        return PushOutcome::failed(told(&error));
+                    }
+                }
             }
+            again = false;
         }
     }
 
-    /// The topic's latest connection, unless that is the one which the caller lost; then a new one.
+    /// The topic's connection, opened where there is none.
     ///
     /// All that wait for an attempt share what it comes to, failure too: a service that cannot be
     /// reached costs a batch one deadline and not one for each push.
-    async fn connection(&self, line: &Line, lost: Option<u64>) -> Result<Numbered, String> {
+    async fn connection(&self, line: &Line) -> Result<Numbered, String> {
         let before = line.attempts.load(Ordering::SeqCst);
         let mut latest = line.latest.lock().await;
         match &*latest {
-            Latest::Open(open) if lost != Some(open.number) => return Ok(open.clone()),
+            Latest::Open(open) => return Ok(open.clone()),
             Latest::Failed(reason) if before != line.attempts.load(Ordering::SeqCst) => {
                 return Err(reason.clone());
             }
-            _ => {}
+            Latest::None | Latest::Failed(_) => {}
         }
         let opened = self.open(line).await;
         let number = line.attempts.fetch_add(1, Ordering::SeqCst);
@@ -141,7 +162,7 @@ impl ApnsPusher {
 
     async fn open(&self, line: &Line) -> Result<Client, Error> {
         let (client, connection) = Client::connect(&self.config, &line.certificate).await?;
-        match self.opened.send(connection).await {
+        match self.opened.try_send(connection) {
             Ok(()) => Ok(client),
             Err(_) => Err(Error::Closed {
                 detail: "nobody runs the connections".to_owned(),
@@ -181,6 +202,11 @@ impl ApnsConnections {
         }
         while running.join_next().await.is_some() {}
     }
+}
+
+/// Whether the service asks for the push again, at once and elsewhere.
+fn wants_another_connection(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::RetryAfter { delay, .. } if delay.is_zero())
 }
 
 fn read(outcome: Outcome) -> PushOutcome {

@@ -1,17 +1,27 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use chrono::Utc;
-use mdm_fake_apple::apns::{Config, FakeApns, Fault, PushAuthority};
+use mdm_fake_apple::{
+    apns::{Config, FakeApns, Fault, PushAuthority},
+    authority::Authority,
+};
 use mdm_sdk::{
     apns::{self, PushCertificate},
     core::{PushMagic, PushToken, Topic},
     protocol::EnrollmentId,
     push::{ApnsConnections, ApnsPusher},
     service::{PushOutcome, PushTarget, Pusher},
-    tls::Roots,
+    tls::{Roots, ServerConfig},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
 };
 
 struct Scene {
@@ -22,12 +32,13 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let (scene, connections) = Self::not_running().await;
+        let (scene, connections) = Self::with(|_| ()).await;
         tokio::spawn(connections.run());
         scene
     }
 
-    async fn not_running() -> (Self, ApnsConnections) {
+    /// A pusher whose connections nobody runs yet.
+    async fn with(change: impl FnOnce(&mut apns::Config)) -> (Self, ApnsConnections) {
         let authority = PushAuthority::new().unwrap();
         let apple = FakeApns::start(Config::new(vec![authority.root().clone()]))
             .await
@@ -35,7 +46,8 @@ impl Scene {
         let certificate = PushCertificate::new(authority.issue_new().unwrap()).unwrap();
         let topic = certificate.topic().clone();
         let config = apns::Config::new(apple.host(), apple.port())
-            .roots(Roots::Only(vec![apple.root_certificate().clone()]));
+            .roots(Roots::Only(vec![apple.root_certificate().clone()]))
+            .with(change);
         let (pusher, connections) = ApnsPusher::new(config, [certificate]);
         let scene = Self {
             apple,
@@ -119,7 +131,7 @@ async fn a_push_that_met_an_ended_connection_is_sent_once_more_over_a_new_one() 
 
 #[tokio::test]
 async fn without_anybody_to_run_the_connections_a_push_fails_and_says_so() {
-    let (scene, connections) = Scene::not_running().await;
+    let (scene, connections) = Scene::with(|_| ()).await;
     drop(connections);
     let outcomes = scene.pusher.push(&[scene.target(b"good")]).await;
     let PushOutcome::Failed { reason, .. } = &outcomes[0] else {
@@ -130,9 +142,7 @@ async fn without_anybody_to_run_the_connections_a_push_fails_and_says_so() {
 
 #[tokio::test]
 async fn a_service_that_cannot_be_reached_costs_a_batch_one_attempt() {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let attempts = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&attempts);
@@ -171,4 +181,110 @@ fn target(topic: &Topic, token: &[u8]) -> PushTarget {
         PushToken::new(token),
         PushMagic::new("magic"),
     )
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_refused_once_is_shown_again_with_the_next_batch() {
+    let server = RefusesOnce::start().await;
+    let authority = PushAuthority::new().unwrap();
+    let certificate = PushCertificate::new(authority.issue_new().unwrap()).unwrap();
+    let topic = certificate.topic().clone();
+    let config = apns::Config::new("localhost", server.port).roots(server.roots.clone());
+    let (pusher, connections) = ApnsPusher::new(config, [certificate]);
+    tokio::spawn(connections.run());
+
+    let refused = pusher.push(&[target(&topic, b"good")]).await;
+    let PushOutcome::Failed { reason, .. } = &refused[0] else {
+        panic!("{refused:?}")
+    };
+    assert!(reason.contains("Forbidden"), "{reason}");
+    let outcomes = pusher.push(&[target(&topic, b"good")]).await;
+    assert!(outcomes[0].is_sent(), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_push_to_a_connection_that_was_idle_too_long_is_sent_again_over_another() {
+    let scene = Scene::new().await;
+    scene.apple.accept_token(b"good");
+    scene.apple.fault(Fault::reject(400, "IdleTimeout"));
+    let outcomes = scene.pusher.push(&[scene.target(b"good")]).await;
+    assert!(outcomes[0].is_sent(), "{outcomes:?}");
+    assert_eq!(scene.connections(), [2]);
+}
+
+#[tokio::test]
+async fn connections_that_nobody_takes_up_fail_pushes_and_hold_none_up() {
+    let (scene, _never_run) = Scene::with(|config| config.push_deadline = Duration::ZERO).await;
+    for _ in 0..4 {
+        let outcomes = scene.pusher.push(&[scene.target(b"good")]).await;
+        assert!(
+            matches!(outcomes[0], PushOutcome::Failed { .. }),
+            "{outcomes:?}"
+        );
+    }
+}
+
+/// A push service that ends its first connection over the certificate, and answers the first push
+/// of the second.
+struct RefusesOnce {
+    port: u16,
+    roots: Roots,
+}
+
+impl RefusesOnce {
+    async fn start() -> Self {
+        let authority = Authority::new("Push Service").unwrap();
+        let tls = ServerConfig::builder(authority.server_identity().unwrap())
+            .alpn(&["h2"])
+            .build()
+            .unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            for answer in [go_away("Forbidden"), TAKEN.to_vec()] {
+                let mut stream = tls
+                    .accept(listener.accept().await.unwrap().0)
+                    .await
+                    .unwrap();
+                stream.write_all(&SETTINGS).await.unwrap();
+                stream.flush().await.unwrap();
+                read_push(&mut stream).await;
+                stream.write_all(&answer).await.unwrap();
+                stream.flush().await.unwrap();
+                open.push(stream);
+            }
+            std::future::pending::<()>().await;
+        });
+        let roots = Roots::Only(vec![authority.root().clone()]);
+        Self { port, roots }
+    }
+}
+
+/// SETTINGS: ten streams at a time (RFC 9113 §6.5).
+const SETTINGS: [u8; 15] = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 10];
+
+/// The answer 200 to stream 1, and its end (RFC 7541 §6.2.2).
+const TAKEN: [u8; 14] = [0, 0, 5, 1, 5, 0, 0, 0, 1, 8, 3, b'2', b'0', b'0'];
+
+/// GOAWAY before any stream, with Apple's reason (RFC 9113 §6.8).
+fn go_away(reason: &str) -> Vec<u8> {
+    let reason = format!(r#"{{"reason":"{reason}"}}"#);
+    let length = u8::try_from(8 + reason.len()).unwrap();
+    let head = [0, 0, length, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    [&head[..], reason.as_bytes()].concat()
+}
+
+/// Reads the client's preface and its frames up to the first push's headers.
+async fn read_push(stream: &mut (impl AsyncRead + Unpin)) {
+    stream.read_exact(&mut [0; 24]).await.unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        if head[3] == 1 {
+            return;
+        }
+    }
 }
