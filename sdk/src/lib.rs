@@ -1,7 +1,9 @@
 //! The Apple MDM crates behind one name, and the joints between them.
 //!
-//! Each crate of the family stands alone; take this one when you want several. Every part is a
-//! feature:
+//! Each crate of the family stands alone; take this one when you want several. `core`, `plist`, `pki`
+//! and `transport` are always there, every other part is a feature. On by default: `ade`, `apns`,
+//! `profiles`, `protocol`, `scep`, `service` and `tokio` (`core::SystemClock`); `full` adds `reqwest`
+//! and `sqlite`. `vendored` builds OpenSSL from source.
 //!
 //! | Module | Feature | What it is |
 //! |---|---|---|
@@ -31,6 +33,10 @@
 )]
 #![cfg_attr(feature = "apns", doc = "| [`apns`] | `apns` | MDM push |")]
 #![cfg_attr(
+    feature = "apns",
+    doc = "| [`tls`] | `apns` | TLS streams on OpenSSL |"
+)]
+#![cfg_attr(
     feature = "service",
     doc = "| [`service`] | `service` | the MDM server's logic over store traits |"
 )]
@@ -43,13 +49,28 @@
     doc = "| [`push`] | `apns` + `service` | the service's pushes over APNs |"
 )]
 //!
-//! ```
-//! use mdm_sdk::{plist, protocol::command::{Command, DeviceInformation}};
+//! The joint so far is `push::ApnsPusher`, which sends the service's pushes over APNs:
 //!
-//! let queries = DeviceInformation::new(["SerialNumber".into(), "OSVersion".into()]);
-//! let command = Command::new("0001", &queries)?;
-//! assert_eq!(plist::detect(&command.to_xml()?), Some(plist::Format::Xml));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+#![cfg_attr(all(feature = "apns", feature = "service"), doc = "```no_run")]
+#![cfg_attr(not(all(feature = "apns", feature = "service")), doc = "```ignore")]
+//! use mdm_sdk::{
+//!     apns::{Config, PushCertificate},
+//!     core::SystemClock,
+//!     pki::{Certificate, Identity},
+//!     push::ApnsPusher,
+//!     service::{MdmSignature, MemoryStore, Service},
+//! };
+//!
+//! fn service(
+//!     push: Identity,              // Apple's push certificate and its key
+//!     issuers: Vec<Certificate>,   // who issues device identities
+//! ) -> Result<Service, Box<dyn std::error::Error>> {
+//!     let certificate = PushCertificate::new(push)?;
+//!     let (pusher, connections) = ApnsPusher::new(Config::production(), [certificate]);
+//!     tokio::spawn(connections.run());
+//!     let identity = MdmSignature::new(issuers)?;
+//!     Ok(Service::builder(MemoryStore::new(), SystemClock, identity).pusher(pusher).build())
+//! }
 //! ```
 
 pub use mdm_core as core;

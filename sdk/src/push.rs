@@ -19,7 +19,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Pushes of one batch that are under way at a time; the service's own limit is below that.
+/// Pushes of one batch that are under way at a time; Apple's servers take as many streams at the most.
 const IN_FLIGHT: usize = 1000;
 
 /// A [`Pusher`] over APNs.
@@ -72,7 +72,8 @@ pub struct ApnsConnections {
 }
 
 impl ApnsPusher {
-    /// Pushes for the topics of `certificates` to the service that `config` names.
+    /// Pushes for the topics of `certificates` to the service that `config` names; of two certificates
+    /// of one topic the later counts.
     pub fn new(
         config: Config,
         certificates: impl IntoIterator<Item = PushCertificate>,
