@@ -11,48 +11,19 @@
 //! | [`plist`] | | bounded property lists for serde |
 //! | [`pki`] | | certificates, keys, CSRs, CMS |
 //! | [`transport`] | | HTTP behind a trait |
-#![cfg_attr(
-    feature = "reqwest",
-    doc = "| [`transport_reqwest`] | `reqwest` | that trait on reqwest |"
-)]
-#![cfg_attr(
-    feature = "ade",
-    doc = "| [`ade`] | `ade` | Automated Device Enrollment |"
-)]
-#![cfg_attr(
-    feature = "protocol",
-    doc = "| [`protocol`] | `protocol` | check-in, commands, responses |"
-)]
-#![cfg_attr(
-    feature = "profiles",
-    doc = "| [`profiles`] | `profiles` | configuration profiles |"
-)]
-#![cfg_attr(
-    feature = "scep",
-    doc = "| [`scep`] | `scep` | SCEP, client and server |"
-)]
-#![cfg_attr(feature = "apns", doc = "| [`apns`] | `apns` | MDM push |")]
-#![cfg_attr(
-    feature = "apns",
-    doc = "| [`tls`] | `apns` | TLS streams on OpenSSL |"
-)]
-#![cfg_attr(
-    feature = "service",
-    doc = "| [`service`] | `service` | the MDM server's logic over store traits |"
-)]
-#![cfg_attr(
-    feature = "sqlite",
-    doc = "| [`storage`] | `sqlite` | its stores on SQLite |"
-)]
-#![cfg_attr(
-    all(feature = "apns", feature = "service"),
-    doc = "| [`push`] | `apns` + `service` | the service's pushes over APNs |"
-)]
+//! | `transport_reqwest` | `reqwest` | that trait on reqwest |
+//! | `ade` | `ade` | Automated Device Enrollment |
+//! | `protocol` | `protocol` | check-in, commands, responses |
+//! | `profiles` | `profiles` | configuration profiles |
+//! | `scep` | `scep` | SCEP, client and server |
+//! | `apns`, `tls` | `apns` | MDM push, and whom its connections trust |
+//! | `service` | `service` | the MDM server's logic over store traits |
+//! | `storage` | `sqlite` | its stores on SQLite |
+//! | `push` | `apns` and `service` | the service's pushes over APNs |
 //!
-//! The joint so far is `push::ApnsPusher`, which sends the service's pushes over APNs:
+//! The joint so far is `push::ApnsPusher`:
 //!
-#![cfg_attr(all(feature = "apns", feature = "service"), doc = "```no_run")]
-#![cfg_attr(not(all(feature = "apns", feature = "service")), doc = "```ignore")]
+//! ```no_run
 //! use mdm_sdk::{
 //!     apns::{Config, PushCertificate},
 //!     core::SystemClock,
