@@ -22,7 +22,7 @@ pub use general_name::GeneralName;
 use crate::{
     asn1::{Algorithm, RawBits, RawInteger, RawSequence, Tlv, elements, read, span, time},
     digest::{DigestAlgorithm, digest},
-    error::Error,
+    error::{Crypto, Error},
     key::PublicKey,
     name::Name,
     oid::{self, Oid},
@@ -329,11 +329,11 @@ impl Certificate {
 
     pub(crate) fn openssl(&self) -> Result<openssl::x509::X509, Error> {
         openssl::x509::X509::from_der(&self.der)
-            .map_err(|stack| Error::malformed("certificate", Error::from(stack)))
+            .map_err(|stack| Error::malformed("certificate", Error::openssl(stack)))
     }
 
     pub(crate) fn from_openssl(x509: &openssl::x509::X509Ref) -> Result<Self, Error> {
-        Self::from_der(&x509.to_der()?)
+        Self::from_der(&x509.to_der().crypto()?)
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {

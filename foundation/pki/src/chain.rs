@@ -10,7 +10,11 @@ use openssl::{
     },
 };
 
-use crate::{certificate::Certificate, cms::VerifyError, error::Error};
+use crate::{
+    certificate::Certificate,
+    cms::VerifyError,
+    error::{Crypto, Error},
+};
 
 /// The certificates that are trusted outright: roots, or pinned authorities below them.
 ///
@@ -105,7 +109,7 @@ impl Anchors {
         at: Option<DateTime<Utc>>,
     ) -> Result<Result<Vec<Certificate>, VerifyError>, Error> {
         let store = self.store(at)?;
-        let mut context = X509StoreContext::new()?;
+        let mut context = X509StoreContext::new().crypto()?;
         context
             .init(&store, leaf, untrusted, |context| {
                 if context.verify_cert()? {
@@ -120,7 +124,7 @@ impl Anchors {
                 let failed = context.current_cert().map(|x509| x509.to_der());
                 Ok(Err(reason(context.error(), failed.transpose()?)))
             })
-            .map_err(Error::from)
+            .map_err(Error::openssl)
             .and_then(|outcome| match outcome {
                 Ok(chain) => chain
                     .iter()
@@ -136,21 +140,21 @@ impl Anchors {
     }
 
     fn store(&self, at: Option<DateTime<Utc>>) -> Result<X509Store, Error> {
-        let mut parameters = X509VerifyParam::new()?;
+        let mut parameters = X509VerifyParam::new().crypto()?;
         let mut flags = X509VerifyFlags::PARTIAL_CHAIN;
         match at {
             Some(at) => parameters.set_time(at.timestamp()),
             None => flags |= X509VerifyFlags::NO_CHECK_TIME,
         }
-        parameters.set_flags(flags)?;
+        parameters.set_flags(flags).crypto()?;
         // A device's certificate often allows clientAuth alone, which OpenSSL's default for CMS refuses.
-        parameters.set_purpose(X509PurposeId::ANY)?;
+        parameters.set_purpose(X509PurposeId::ANY).crypto()?;
         parameters.set_auth_level(0);
-        let mut builder = X509StoreBuilder::new()?;
+        let mut builder = X509StoreBuilder::new().crypto()?;
         for x509 in &self.x509s {
-            builder.add_cert(x509.clone())?;
+            builder.add_cert(x509.clone()).crypto()?;
         }
-        builder.set_param(&parameters)?;
+        builder.set_param(&parameters).crypto()?;
         Ok(builder.build())
     }
 }
@@ -160,11 +164,11 @@ pub(crate) struct Untrusted(Stack<X509>);
 
 impl Untrusted {
     pub(crate) fn new(certificates: &[Certificate]) -> Result<Self, Error> {
-        let mut stack = Stack::new()?;
+        let mut stack = Stack::new().crypto()?;
         for certificate in certificates {
             // One that does not read cannot be part of a chain.
             if let Ok(x509) = certificate.openssl() {
-                stack.push(x509)?;
+                stack.push(x509).crypto()?;
             }
         }
         Ok(Self(stack))

@@ -4,7 +4,7 @@ use openssl::{hash::MessageDigest, pkey::PKey, sha, sign::Signer};
 
 use crate::{
     asn1::{Algorithm, NULL, RawOid},
-    error::Error,
+    error::{Crypto, Error},
     oid::{Oid, algorithm},
 };
 
@@ -118,7 +118,9 @@ pub(crate) fn with_identifier<T>(
 /// [`Error::Crypto`] where OpenSSL does not offer the algorithm (MD5 in FIPS mode).
 pub fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(match algorithm {
-        DigestAlgorithm::Md5 => openssl::hash::hash(MessageDigest::md5(), data)?.to_vec(),
+        DigestAlgorithm::Md5 => openssl::hash::hash(MessageDigest::md5(), data)
+            .crypto()?
+            .to_vec(),
         DigestAlgorithm::Sha1 => sha::sha1(data).to_vec(),
         DigestAlgorithm::Sha224 => sha::sha224(data).to_vec(),
         DigestAlgorithm::Sha256 => sha::sha256(data).to_vec(),
@@ -132,9 +134,9 @@ pub fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Result<Vec<u8>, Error>
 /// # Errors
 /// [`Error::Crypto`] when OpenSSL fails.
 pub fn hmac(algorithm: DigestAlgorithm, key: &[u8], data: &[u8]) -> Result<Vec<u8>, Error> {
-    let key = PKey::hmac(key)?;
-    let mut signer = Signer::new(algorithm.message_digest(), &key)?;
-    Ok(signer.sign_oneshot_to_vec(data)?)
+    let key = PKey::hmac(key).crypto()?;
+    let mut signer = Signer::new(algorithm.message_digest(), &key).crypto()?;
+    signer.sign_oneshot_to_vec(data).crypto()
 }
 
 /// Random bytes from OpenSSL's generator.
@@ -143,7 +145,7 @@ pub fn hmac(algorithm: DigestAlgorithm, key: &[u8], data: &[u8]) -> Result<Vec<u
 /// [`Error::Crypto`] when the generator has no seed.
 pub fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    openssl::rand::rand_bytes(&mut bytes)?;
+    openssl::rand::rand_bytes(&mut bytes).crypto()?;
     Ok(bytes)
 }
 

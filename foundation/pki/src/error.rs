@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use openssl::error::ErrorStack;
+
 use crate::{cms::BerError, signer::KeyError};
 
 /// Why something could not be read, built, signed or opened.
@@ -83,15 +85,26 @@ impl Error {
             detail: detail.to_string(),
         }
     }
-}
 
-impl From<openssl::error::ErrorStack> for Error {
-    fn from(stack: openssl::error::ErrorStack) -> Self {
+    /// Not a `From`: that would put OpenSSL into the public API.
+    pub(crate) fn openssl(stack: ErrorStack) -> Self {
         let reason = stack
             .errors()
             .last()
             .and_then(|error| error.reason())
             .unwrap_or("no reason given");
         Self::Crypto(reason.to_owned())
+    }
+}
+
+/// Keeps a call of OpenSSL as short as a `From` for its error would.
+pub(crate) trait Crypto<T> {
+    /// The value, or OpenSSL's reason as [`Error::Crypto`].
+    fn crypto(self) -> Result<T, Error>;
+}
+
+impl<T> Crypto<T> for Result<T, ErrorStack> {
+    fn crypto(self) -> Result<T, Error> {
+        self.map_err(Error::openssl)
     }
 }

@@ -5,7 +5,11 @@ use std::fmt;
 use openssl::{pkcs12::Pkcs12, pkey::PKey, provider::Provider, stack::Stack};
 use zeroize::Zeroizing;
 
-use crate::{certificate::Certificate, error::Error, key::PrivateKey};
+use crate::{
+    certificate::Certificate,
+    error::{Crypto, Error},
+    key::PrivateKey,
+};
 
 /// A certificate, the authorities above it as far as they are known, and its private key.
 #[derive(Clone)]
@@ -72,7 +76,7 @@ impl Identity {
     /// [`Error::Incomplete`] when it holds no key or no certificate.
     pub fn from_pkcs12(der: &[u8], password: &str) -> Result<Self, Error> {
         let file = Pkcs12::from_der(der)
-            .map_err(|stack| Error::malformed("PKCS #12 file", Error::from(stack)))?;
+            .map_err(|stack| Error::malformed("PKCS #12 file", Error::openssl(stack)))?;
         let parsed = match parse(&file, password) {
             Err(Error::LegacyProviderMissing(what)) => {
                 let _legacy = Provider::try_load(None, "legacy", true)
@@ -102,9 +106,9 @@ impl Identity {
         if password.contains('\0') {
             return Err(Error::Password);
         }
-        let mut chain = Stack::new()?;
+        let mut chain = Stack::new().crypto()?;
         for certificate in &self.chain {
-            chain.push(certificate.openssl()?)?;
+            chain.push(certificate.openssl()?).crypto()?;
         }
         let certificate = self.certificate.openssl()?;
         let key: &PKey<_> = self.key.openssl();
@@ -112,8 +116,9 @@ impl Identity {
             .pkey(key)
             .cert(&certificate)
             .ca(chain)
-            .build2(password)?;
-        Ok(Zeroizing::new(file.to_der()?))
+            .build2(password)
+            .crypto()?;
+        Ok(Zeroizing::new(file.to_der().crypto()?))
     }
 
     /// The certificate and the authorities above it in PEM.
@@ -157,7 +162,7 @@ fn parse(file: &Pkcs12, password: &str) -> Result<openssl::pkcs12::ParsedPkcs12_
         } else if reason("mac verify failure") {
             Error::Password
         } else {
-            Error::malformed("PKCS #12 file", Error::from(stack))
+            Error::malformed("PKCS #12 file", Error::openssl(stack))
         }
     })
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{
     below::Below,
     context,
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Setup},
     roots::Roots,
     stream::TlsStream,
 };
@@ -49,7 +49,8 @@ impl ClientConfig {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut stream = tokio_openssl::SslStream::new(self.session(server_name)?, Below::new(io))?;
+        let mut stream =
+            tokio_openssl::SslStream::new(self.session(server_name)?, Below::new(io)).setup()?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
             return Err(Error::from_handshake(error, stream.ssl().verify_result()));
         }
@@ -75,17 +76,17 @@ impl ClientConfig {
             ));
         }
         let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();
-        let mut ssl = Ssl::new(&self.context)?;
+        let mut ssl = Ssl::new(&self.context).setup()?;
         let check = ssl.param_mut();
         // A name counts as subjectAltName only (RFC 9525 §2), a wildcard as a whole label only.
         check.set_hostflags(
             X509CheckFlags::NO_PARTIAL_WILDCARDS | X509CheckFlags::NEVER_CHECK_SUBJECT,
         );
         match address {
-            Some(address) => check.set_ip(address)?,
+            Some(address) => check.set_ip(address).setup()?,
             None => {
-                check.set_host(name)?;
-                ssl.set_hostname(name)?;
+                check.set_host(name).setup()?;
+                ssl.set_hostname(name).setup()?;
             }
         }
         Ok(ssl)
@@ -146,7 +147,9 @@ impl ClientConfigBuilder {
             context::set_identity(&mut context, identity)?;
         }
         if !self.alpn.is_empty() {
-            context.set_alpn_protos(&context::alpn_wire(&self.alpn)?)?;
+            context
+                .set_alpn_protos(&context::alpn_wire(&self.alpn)?)
+                .setup()?;
         }
         Ok(ClientConfig {
             context: context.build(),

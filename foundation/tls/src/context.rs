@@ -7,16 +7,18 @@ use openssl::{
     x509::X509,
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Setup};
 
 /// TLS 1.2 suites with forward secrecy and an AEAD: what HTTP/2 allows (RFC 9113 §9.2.2). TLS 1.3
 /// has no others.
 const TLS12_CIPHERS: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 pub(crate) fn builder(method: SslMethod) -> Result<SslContextBuilder, Error> {
-    let mut context = SslContext::builder(method)?;
-    context.set_min_proto_version(Some(SslVersion::TLS1_2))?;
-    context.set_cipher_list(TLS12_CIPHERS)?;
+    let mut context = SslContext::builder(method).setup()?;
+    context
+        .set_min_proto_version(Some(SslVersion::TLS1_2))
+        .setup()?;
+    context.set_cipher_list(TLS12_CIPHERS).setup()?;
     context.set_options(
         SslOptions::NO_COMPRESSION
             | SslOptions::NO_RENEGOTIATION

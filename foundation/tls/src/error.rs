@@ -131,6 +131,13 @@ impl Error {
         Self::new(kind, detail.to_owned())
     }
 
+    /// OpenSSL failing outside a handshake: a setting it does not take, or no memory.
+    ///
+    /// Not a `From`: that would put OpenSSL into the public API.
+    pub(crate) fn openssl(stack: ErrorStack) -> Self {
+        Self::new(ErrorKind::Configuration, stack.to_string())
+    }
+
     pub(crate) fn cut_short() -> Self {
         Self::new(
             ErrorKind::Io(io::ErrorKind::UnexpectedEof),
@@ -139,10 +146,15 @@ impl Error {
     }
 }
 
-/// OpenSSL failing outside a handshake: a setting it does not take, or no memory.
-impl From<ErrorStack> for Error {
-    fn from(stack: ErrorStack) -> Self {
-        Self::new(ErrorKind::Configuration, stack.to_string())
+/// Keeps a call of OpenSSL as short as a `From` for its error would.
+pub(crate) trait Setup<T> {
+    /// The value, or what OpenSSL says as [`ErrorKind::Configuration`].
+    fn setup(self) -> Result<T, Error>;
+}
+
+impl<T> Setup<T> for Result<T, ErrorStack> {
+    fn setup(self) -> Result<T, Error> {
+        self.map_err(Error::openssl)
     }
 }
 

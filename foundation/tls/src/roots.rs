@@ -12,7 +12,10 @@ use openssl::{
     },
 };
 
-use crate::{context::x509, error::Error};
+use crate::{
+    context::x509,
+    error::{Error, Setup},
+};
 
 /// The certificates that a chain must end in.
 ///
@@ -36,7 +39,7 @@ pub enum Roots {
 
 impl Roots {
     pub(crate) fn store(&self) -> Result<X509Store, Error> {
-        let mut store = X509StoreBuilder::new()?;
+        let mut store = X509StoreBuilder::new().setup()?;
         let given = match self {
             Self::System => &[][..],
             Self::Only(given) | Self::SystemAnd(given) => given,
@@ -51,7 +54,7 @@ impl Roots {
 
 /// A store of `roots` alone.
 pub(crate) fn store_of(roots: &[Certificate]) -> Result<X509Store, Error> {
-    let mut store = X509StoreBuilder::new()?;
+    let mut store = X509StoreBuilder::new().setup()?;
     add_given(&mut store, roots)?;
     Ok(store.build())
 }
@@ -61,16 +64,16 @@ fn add_given(store: &mut X509StoreBuilder, given: &[Certificate]) -> Result<(), 
         return Ok(());
     }
     for certificate in given {
-        store.add_cert(x509(certificate)?)?;
+        store.add_cert(x509(certificate)?).setup()?;
     }
-    store.set_flags(X509VerifyFlags::PARTIAL_CHAIN)?;
+    store.set_flags(X509VerifyFlags::PARTIAL_CHAIN).setup()?;
     Ok(())
 }
 
 fn add_system(store: &mut X509StoreBuilder) -> Result<(), Error> {
     let bundle = system_bundle();
     for certificate in bundle {
-        store.add_cert(certificate.clone())?;
+        store.add_cert(certificate.clone()).setup()?;
     }
     if !bundle.is_empty() {
         return Ok(());
@@ -78,12 +81,12 @@ fn add_system(store: &mut X509StoreBuilder) -> Result<(), Error> {
     // Without a bundle: directories, read certificate by certificate when asked.
     let directories = openssl_probe::probe().cert_dir;
     if directories.is_empty() {
-        store.set_default_paths()?;
+        store.set_default_paths().setup()?;
         return Ok(());
     }
-    let lookup = store.add_lookup(X509Lookup::hash_dir())?;
+    let lookup = store.add_lookup(X509Lookup::hash_dir()).setup()?;
     for directory in directories.iter().filter_map(|path| path.to_str()) {
-        lookup.add_dir(directory, SslFiletype::PEM)?;
+        lookup.add_dir(directory, SslFiletype::PEM).setup()?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{
     below::Below,
     context,
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, Setup},
     roots,
     stream::TlsStream,
 };
@@ -68,7 +68,9 @@ impl ServerConfig {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut stream = tokio_openssl::SslStream::new(Ssl::new(&self.context)?, Below::new(io))?;
+        let mut stream =
+            tokio_openssl::SslStream::new(Ssl::new(&self.context).setup()?, Below::new(io))
+                .setup()?;
         if let Err(error) = Pin::new(&mut stream).accept().await {
             return Err(Error::from_handshake(error, stream.ssl().verify_result()));
         }
@@ -169,12 +171,15 @@ fn ask_for_certificate(
         ));
     }
     for root in roots {
-        context.add_client_ca(&*context::x509(root)?)?;
+        context.add_client_ca(&*context::x509(root)?).setup()?;
     }
     context.set_cert_store(roots::store_of(roots)?);
-    context.verify_param_mut().set_purpose(X509PurposeId::ANY)?;
+    context
+        .verify_param_mut()
+        .set_purpose(X509PurposeId::ANY)
+        .setup()?;
     // OpenSSL resumes no session of a verified client without a name for the context it began in.
-    context.set_session_id_context(b"mdm-tls")?;
+    context.set_session_id_context(b"mdm-tls").setup()?;
     context.set_verify(mode);
     Ok(())
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     asn1::RawOid,
-    error::Error,
+    error::{Crypto, Error},
     oid::{Oid, algorithm},
 };
 
@@ -92,11 +92,13 @@ impl ContentCipher {
         if !self.is_written() {
             return Err(Error::NotAllowed("DES for writing"));
         }
-        let mut context = CipherCtx::new()?;
-        context.encrypt_init(Some(self.openssl()?), Some(key), Some(iv))?;
+        let mut context = CipherCtx::new().crypto()?;
+        context
+            .encrypt_init(Some(self.openssl()?), Some(key), Some(iv))
+            .crypto()?;
         let mut out = Vec::with_capacity(content.len() + self.block_len());
-        context.cipher_update_vec(content, &mut out)?;
-        context.cipher_final_vec(&mut out)?;
+        context.cipher_update_vec(content, &mut out).crypto()?;
+        context.cipher_final_vec(&mut out).crypto()?;
         Ok(out)
     }
 
@@ -112,11 +114,13 @@ impl ContentCipher {
         if key.len() != self.key_len() || iv.len() != self.block_len() || !whole {
             return Err(Error::Decrypt);
         }
-        let mut context = CipherCtx::new()?;
-        context.decrypt_init(Some(cipher), Some(key), Some(iv))?;
+        let mut context = CipherCtx::new().crypto()?;
+        context
+            .decrypt_init(Some(cipher), Some(key), Some(iv))
+            .crypto()?;
         // Room for a block more, as OpenSSL asks for; nothing is reallocated, so no copy of the content stays behind.
         let mut out = Zeroizing::new(vec![0; encrypted.len() + self.block_len()]);
-        let length = context.cipher_update(encrypted, Some(&mut out))?;
+        let length = context.cipher_update(encrypted, Some(&mut out)).crypto()?;
         let rest = out.get_mut(length..).unwrap_or(&mut []);
         let last = context.cipher_final(rest).map_err(|_| Error::Decrypt)?;
         out.truncate(length + last);

@@ -19,7 +19,7 @@ use crate::{
     },
     certificate::Certificate,
     digest::{DigestAlgorithm, with_identifier},
-    error::Error,
+    error::{Crypto, Error},
     key::{PrivateKey, wrap_content_key},
     oid::{self, Oid, algorithm},
     pem,
@@ -439,9 +439,9 @@ impl<'a> EnvelopedDataBuilder<'a> {
             return Err(Error::Incomplete("a recipient"));
         }
         let mut content_key = Zeroizing::new(vec![0; self.cipher.key_len()]);
-        openssl::rand::rand_priv_bytes(&mut content_key)?;
+        openssl::rand::rand_priv_bytes(&mut content_key).crypto()?;
         let mut iv = vec![0; self.cipher.block_len()];
-        openssl::rand::rand_bytes(&mut iv)?;
+        openssl::rand::rand_bytes(&mut iv).crypto()?;
         let encrypted = self.cipher.encrypt(&content_key, &iv, self.content)?;
         let recipients = self
             .recipients

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     digest::{DigestAlgorithm, digest},
-    error::Error,
+    error::{Crypto, Error},
     signer::{Decrypter, KeyError, KeyTransport, SignatureAlgorithm, Signer},
 };
 
@@ -63,7 +63,7 @@ impl PrivateKey {
             let group = EcGroup::from_curve_name(curve.nid())?;
             PKey::from_ec_key(EcKey::generate(&group)?)
         };
-        Self::new(match spec {
+        let key = match spec {
             KeySpec::Rsa1024 => rsa(1024),
             KeySpec::Rsa2048 => rsa(2048),
             KeySpec::Rsa3072 => rsa(3072),
@@ -71,7 +71,8 @@ impl PrivateKey {
             KeySpec::P256 => ec(Curve::P256),
             KeySpec::P384 => ec(Curve::P384),
             KeySpec::P521 => ec(Curve::P521),
-        }?)
+        };
+        Self::new(key.crypto()?)
     }
 
     /// Reads the first private key of a PEM text: PKCS #8 (also encrypted), PKCS #1 or SEC 1.
@@ -94,7 +95,7 @@ impl PrivateKey {
         match outcome {
             Ok(key) => Self::new(key),
             Err(_) if asked => Err(Error::Password),
-            Err(stack) => Err(Error::malformed("private key", Error::from(stack))),
+            Err(stack) => Err(Error::malformed("private key", Error::openssl(stack))),
         }
     }
 
@@ -104,7 +105,7 @@ impl PrivateKey {
     /// [`Error::Malformed`]; [`Error::Unsupported`] for other kinds of key.
     pub fn from_der(der: &[u8]) -> Result<Self, Error> {
         let key = PKey::private_key_from_der(der)
-            .map_err(|stack| Error::malformed("private key", Error::from(stack)))?;
+            .map_err(|stack| Error::malformed("private key", Error::openssl(stack)))?;
         Self::new(key)
     }
 
@@ -125,7 +126,7 @@ impl PrivateKey {
     }
 
     pub(crate) fn new(key: PKey<Private>) -> Result<Self, Error> {
-        let public = PublicKey::from_spki_der(&key.public_key_to_der()?)?;
+        let public = PublicKey::from_spki_der(&key.public_key_to_der().crypto()?)?;
         if let KeyAlgorithm::Other(oid) = public.algorithm() {
             return Err(Error::unsupported("key type", oid));
         }
@@ -142,7 +143,7 @@ impl PrivateKey {
     /// # Errors
     /// [`Error::Crypto`] when OpenSSL fails.
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, Error> {
-        let pem = Zeroizing::new(self.key.private_key_to_pem_pkcs8()?);
+        let pem = Zeroizing::new(self.key.private_key_to_pem_pkcs8().crypto()?);
         let text = std::str::from_utf8(&pem).map_err(|error| Error::malformed("PEM", error))?;
         Ok(Zeroizing::new(text.to_owned()))
     }
@@ -152,7 +153,7 @@ impl PrivateKey {
     /// # Errors
     /// [`Error::Crypto`] when OpenSSL fails.
     pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
-        Ok(Zeroizing::new(self.key.private_key_to_pkcs8()?))
+        Ok(Zeroizing::new(self.key.private_key_to_pkcs8().crypto()?))
     }
 
     /// The key as PKCS #8 in PEM, encrypted with AES-256-CBC under a password.
@@ -166,7 +167,8 @@ impl PrivateKey {
         let cipher = openssl::symm::Cipher::aes_256_cbc();
         let pem = self
             .key
-            .private_key_to_pem_pkcs8_passphrase(cipher, password.as_bytes())?;
+            .private_key_to_pem_pkcs8_passphrase(cipher, password.as_bytes())
+            .crypto()?;
         String::from_utf8(pem).map_err(|error| Error::malformed("PEM", error))
     }
 
@@ -344,15 +346,15 @@ pub(crate) fn wrap_content_key(
         ));
     }
     let key = PKey::public_key_from_der(recipient.to_spki_der())
-        .map_err(|stack| Error::malformed("public key", Error::from(stack)))?;
-    let mut context = PkeyCtx::new(&key)?;
-    context.encrypt_init()?;
+        .map_err(|stack| Error::malformed("public key", Error::openssl(stack)))?;
+    let mut context = PkeyCtx::new(&key).crypto()?;
+    context.encrypt_init().crypto()?;
     match transport.oaep() {
-        None => context.set_rsa_padding(Padding::PKCS1)?,
-        Some((hash, mask)) => set_oaep(&mut context, hash, mask)?,
+        None => context.set_rsa_padding(Padding::PKCS1).crypto()?,
+        Some((hash, mask)) => set_oaep(&mut context, hash, mask).crypto()?,
     }
     let mut wrapped = Vec::new();
-    context.encrypt_to_vec(content_key, &mut wrapped)?;
+    context.encrypt_to_vec(content_key, &mut wrapped).crypto()?;
     Ok(wrapped)
 }
 

@@ -16,7 +16,7 @@ use super::rsa;
 use crate::{
     asn1::{Algorithm, RawBits, RawInteger, RawOid, read},
     digest::{DigestAlgorithm, digest},
-    error::Error,
+    error::{Crypto, Error},
     oid::{Oid, algorithm},
     signer::SignatureAlgorithm,
 };
@@ -245,9 +245,11 @@ impl ReadyKey {
                     format_args!("{} bits", modulus.len() * 8),
                 ));
             }
-            let modulus = BigNum::from_slice(modulus)?;
-            let exponent = BigNum::from_slice(exponent)?;
-            return Ok(Self::Rsa(Rsa::from_public_components(modulus, exponent)?));
+            let modulus = BigNum::from_slice(modulus).crypto()?;
+            let exponent = BigNum::from_slice(exponent).crypto()?;
+            return Ok(Self::Rsa(
+                Rsa::from_public_components(modulus, exponent).crypto()?,
+            ));
         }
         let curve = curve(&spki).ok_or_else(|| {
             Error::unsupported(
@@ -259,11 +261,11 @@ impl ReadyKey {
             )
         })?;
         let bytes = spki.key.bytes().unwrap_or(&[]);
-        let group = EcGroup::from_curve_name(curve.nid())?;
-        let mut context = BigNumContext::new()?;
+        let group = EcGroup::from_curve_name(curve.nid()).crypto()?;
+        let mut context = BigNumContext::new().crypto()?;
         let point = EcPoint::from_bytes(&group, bytes, &mut context)
             .map_err(|_| Error::malformed("public key", "not a point of its curve"))?;
-        Ok(Self::Ec(EcKey::from_public_key(&group, &point)?))
+        Ok(Self::Ec(EcKey::from_public_key(&group, &point).crypto()?))
     }
 
     pub(crate) fn verify_digest(
