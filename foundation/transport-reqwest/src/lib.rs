@@ -4,7 +4,6 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`builder`] | [`ReqwestTransport::builder`]: roots, client identity, protocol, proxy |
-//! | [`error`] | from reqwest's errors to [`TransportErrorKind`] |
 //!
 //! What holds for every exchange: no redirect is followed, no cookie kept, nothing decompressed;
 //! the request's [`SendLimits`] bound the body as it is read, whatever
@@ -26,7 +25,7 @@
 //! ```
 
 pub mod builder;
-pub mod error;
+mod error;
 
 use std::fmt;
 
