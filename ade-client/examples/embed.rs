@@ -1,8 +1,8 @@
 //! Device assignment embedded in a program of its own: opens a server token and lists the devices.
 //!
 //! ```text
-//! cargo run --example embed -- keygen
-//! cargo run --example embed -- list TOKEN.p7m
+//! cargo run -p ade-client --example embed -- keygen
+//! cargo run -p ade-client --example embed -- list TOKEN.p7m
 //! ```
 
 #![allow(clippy::print_stdout)]
