@@ -67,17 +67,15 @@ pub struct Session {
     protocol_version: u32,
     /// Marked as sensitive.
     current: Option<HeaderValue>,
-    /// Counts every change of `current`: tells whether a request used the newest token.
+    /// Counts every change of `current`: tells whether a request used the newest token. A late
+    /// answer to one that did not brings nothing new.
     serial: u64,
-    /// Counts openings: a late answer from before the last one brings nothing new.
-    epoch: u64,
 }
 
 /// One request from its first sending to its end.
 #[derive(Debug, Clone, Default)]
 pub struct Exchange {
     serial: u64,
-    epoch: u64,
     replayed: bool,
 }
 
@@ -109,7 +107,6 @@ impl Session {
             protocol_version: PROTOCOL_VERSION,
             current: None,
             serial: 0,
-            epoch: 0,
         }
     }
 
@@ -175,7 +172,6 @@ impl Session {
             _ => Err(serde::de::Error::missing_field("auth_session_token")),
         };
         self.renew(token.map_err(unreadable)?);
-        self.epoch += 1;
         Ok(())
     }
 
@@ -189,7 +185,6 @@ impl Session {
         self.common_headers(request);
         request.headers_mut().insert(SESSION, token.clone());
         exchange.serial = self.serial;
-        exchange.epoch = self.epoch;
         true
     }
 
@@ -215,7 +210,7 @@ impl Session {
         else {
             return;
         };
-        if exchange.epoch == self.epoch && !rotated.is_empty() && rotated != current {
+        if exchange.serial == self.serial && !rotated.is_empty() && rotated != current {
             self.renew(rotated.clone());
         }
     }
@@ -321,6 +316,20 @@ mod tests {
         open(&mut session, "s2");
         session.observe(&mut late, &rotated("s1b"));
         assert_eq!(used(&session, &mut Exchange::new()), "s2");
+    }
+
+    #[test]
+    fn of_two_answers_in_the_same_session_the_first_rotation_stays() {
+        for late in ["s1", "s3"] {
+            let mut session = session();
+            open(&mut session, "s1");
+            let (mut a, mut b) = (Exchange::new(), Exchange::new());
+            used(&session, &mut a);
+            used(&session, &mut b);
+            session.observe(&mut a, &rotated("s2"));
+            session.observe(&mut b, &rotated(late));
+            assert_eq!(used(&session, &mut Exchange::new()), "s2");
+        }
     }
 
     #[test]
