@@ -24,6 +24,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// Shorter than the first line of any body, longer than a word of a folded header.
+const MIN_LINE: usize = 40;
+
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Finds the CMS in the file.
@@ -47,31 +50,20 @@ pub(super) fn envelope(file: &[u8]) -> Result<Cow<'_, [u8]>, TokenError> {
     }
 }
 
-/// The lines of base64: behind the blank line that ends a header where there is one, and without
-/// header lines that lost it and PEM's first and last lines.
+/// The lines of base64, between header lines or PEM's first and whatever a mail puts behind. The
+/// blank line that ends a header says nothing: some files lost it, others have one after each line.
 fn body_lines(text: &str) -> impl Iterator<Item = &str> {
-    let mut lines = text.lines().peekable();
-    while lines.peek().is_some_and(|line| line.trim().is_empty()) {
-        lines.next();
-    }
-    if lines.peek().is_some_and(|line| line.contains(':')) {
-        while lines.peek().is_some_and(|line| !is_body(line)) {
-            let blank = lines.next().is_some_and(|line| line.trim().is_empty());
-            if blank {
-                break;
-            }
-        }
-    }
-    lines.filter(|line| !line.starts_with("-----"))
+    text.trim_start()
+        .split(['\r', '\n'])
+        .map(|line| line.trim_end_matches(|c: char| c.is_whitespace() || c == '\0'))
+        .skip_while(|line| line.len() < MIN_LINE || line.starts_with(' ') || !is_base64(line))
+        .take_while(|line| is_base64(line))
 }
 
-/// Nothing but base64, and no word of a folded header, which is shorter than any line of a body.
-fn is_body(line: &str) -> bool {
-    let line = line.trim_end();
-    line.len() >= 40
-        && line
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
+/// Spaces are what a form makes of line ends.
+fn is_base64(line: &str) -> bool {
+    line.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b' '))
 }
 
 /// Decrypts for the lone recipient, whoever it says it is for: Apple's own sample has a negative

@@ -106,6 +106,36 @@ fn the_file_is_read_however_it_arrives() {
             "byte order mark",
             format!("\u{feff}{header}\r\n{}", wrapped(&base64, "\r\n")),
         ),
+        (
+            "pasted into one line",
+            format!("  {}", wrapped(&base64, " ")),
+        ),
+        (
+            "carriage returns only",
+            format!("{header}\r{}", wrapped(&base64, "\r")).replace('\n', ""),
+        ),
+        (
+            "blank lines between",
+            format!("{header}\r\n{}", wrapped(&base64, "\r\n")).replace('\n', "\n\n"),
+        ),
+        (
+            "footer",
+            format!(
+                "{header}\r\n{}\r\nSent: today\r\n",
+                wrapped(&base64, "\r\n")
+            ),
+        ),
+        (
+            "part of a message",
+            format!(
+                "Content-Type: multipart/mixed; boundary=\"b1\"\n\n--b1\n{folded}\n{}\n--b1--\n",
+                wrapped(&base64, "\n")
+            ),
+        ),
+        (
+            "zeros behind",
+            format!("{}\0\0", wrapped(&base64, "\n").trim_end()),
+        ),
         ("bare base64 in lines", wrapped(&base64, "\n")),
         ("bare base64 in one line", base64.clone()),
         (
