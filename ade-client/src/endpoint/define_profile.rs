@@ -38,7 +38,7 @@ impl DefineProfile {
 pub struct DefinedProfile {
     /// The new profile's identifier: 32 upper-case hex digits.
     pub profile_uuid: String,
-    /// What became of each device that the profile named.
+    /// What became of each device that the profile named by a valid serial number.
     pub devices: Vec<DeviceResult>,
     /// Keys without a name here.
     pub extra: Map<String, Value>,

@@ -64,7 +64,8 @@ pub enum Outcome {
 ///
 /// `devices` is an object of serial numbers; an array of such objects (fleet#14957), an array of
 /// objects with `serial_number` and `response_status`, and objects with `response_status` in the
-/// place of the text are read as well.
+/// place of the text are read as well. Where there is no verdict on a serial number as it was sent,
+/// the one on its upper-case form counts.
 pub(crate) fn results(sent: &[SerialNumber], devices: Option<&Value>) -> Vec<DeviceResult> {
     let mut verdicts = HashMap::new();
     match devices {
@@ -77,7 +78,11 @@ pub(crate) fn results(sent: &[SerialNumber], devices: Option<&Value>) -> Vec<Dev
     }
     sent.iter()
         .map(|serial| {
-            let outcome = match verdicts.get(serial.as_str()) {
+            let serial_number = serial.as_str();
+            let verdict = verdicts
+                .get(serial_number)
+                .or_else(|| verdicts.get(&*serial_number.to_ascii_uppercase()));
+            let outcome = match verdict {
                 Some(text) => Outcome::Answered(AssignStatus::from(*text)),
                 None => Outcome::NotMentioned,
             };
@@ -133,5 +138,13 @@ mod tests {
                 .iter()
                 .all(|r| matches!(r.outcome, Outcome::NotMentioned))
         );
+    }
+
+    #[test]
+    fn a_verdict_in_upper_case_is_found_for_a_serial_number_in_lower_case() {
+        let sent: Vec<SerialNumber> = ["a", "b"].map(|s| s.parse().unwrap()).into();
+        let devices = json!({"A": "SUCCESS", "B": "FAILED", "b": "SUCCESS"});
+        let results = results(&sent, Some(&devices));
+        assert!(results.iter().all(DeviceResult::is_success));
     }
 }
