@@ -46,6 +46,9 @@ impl BaseUrl {
         if uri.query().is_some() {
             return Err(InvalidBaseUrl::Query);
         }
+        if !is_stable_path(uri.path()) {
+            return Err(InvalidBaseUrl::Path);
+        }
         Ok(Self {
             origin: format!("{scheme}://{authority}"),
             path: uri.path().trim_end_matches('/').to_owned(),
@@ -63,12 +66,13 @@ impl BaseUrl {
     /// the caller's to encode with [`percent_encode`].
     ///
     /// # Errors
-    /// [`BuildError`] if the result is no URI.
+    /// [`BuildError`] if the result is no URI, or one whose path an HTTP client would change: with
+    /// a segment `.` or `..`, or a byte that has to be encoded.
     pub fn endpoint(&self, path: &str, query: &[(&str, &str)]) -> Result<Uri, BuildError> {
-        if !path.starts_with('/') || path.contains(['?', '#']) {
+        if !path.starts_with('/') || !is_stable_path(path) {
             return Err(BuildError::invalid(
                 "path",
-                "must begin with a slash and hold neither query nor fragment",
+                "must begin with a slash and hold neither dot segments nor what is to be encoded",
             ));
         }
         let mut text = format!("{self}{path}");
@@ -110,9 +114,26 @@ pub enum InvalidBaseUrl {
     /// It names a user or a password.
     #[error("user information is not allowed in a base URL")]
     UserInfo,
+    /// The path has a segment `.` or `..`, or a byte that has to be encoded.
+    #[error("the path of a base URL has dot segments or is not percent-encoded")]
+    Path,
     /// It has a query or a fragment.
     #[error("a base URL has neither query nor fragment")]
     Query,
+}
+
+/// Whether HTTP clients send the path as it stands, as a signature over it needs: only `pchar` and
+/// no dot segments (RFC 3986 sections 3.3 and 6.2.2).
+fn is_stable_path(path: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/%-._~!$&'()*+,;=:@".contains(&byte);
+    let hex = |behind: &str| behind.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    path.bytes().all(known)
+        && path.split('%').skip(1).all(hex)
+        && path
+            .replace("%2e", ".")
+            .replace("%2E", ".")
+            .split('/')
+            .all(|segment| segment != "." && segment != "..")
 }
 
 /// Encodes every byte outside of RFC 3986's unreserved set as `%XX`, as OAuth 1.0 (RFC 5849
@@ -169,6 +190,11 @@ mod tests {
             ("https://a.example:/", InvalidBaseUrl::Syntax),
             ("https://a.example:99999/", InvalidBaseUrl::Syntax),
             ("https://bücher.example/", InvalidBaseUrl::Syntax),
+            ("https://a.example/x/../y", InvalidBaseUrl::Path),
+            ("https://a.example/.", InvalidBaseUrl::Path),
+            ("https://a.example/é", InvalidBaseUrl::Path),
+            ("https://a.example/a|b", InvalidBaseUrl::Path),
+            ("https://a.example/%zz", InvalidBaseUrl::Path),
             ("", InvalidBaseUrl::Syntax),
         ] {
             assert_eq!(BaseUrl::new(text), Err(reason), "{text}");
@@ -184,6 +210,37 @@ mod tests {
         assert_eq!(uri.query(), Some("profile_uuid=1%26x%3D2%23%C3%BC&b="));
         for path in ["profile", "/a?b", "/a#b", "/a b"] {
             assert!(base.endpoint(path, &[]).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_client_would_rewrite_is_refused() {
+        let base = BaseUrl::new("https://a.example").unwrap();
+        let climbing = format!("/profile/{}/devices", percent_encode(".."));
+        for path in [
+            &*climbing,
+            "/.",
+            "/a/..",
+            "/%2e%2E/a",
+            "/.%2e",
+            "/é",
+            "/a\"b",
+            "/a\\b",
+            "/%",
+            "/%4",
+            "/%4g",
+        ] {
+            assert!(base.endpoint(path, &[]).is_err(), "{path}");
+        }
+        for path in [
+            "/",
+            "/...",
+            "/.well-known",
+            "/a.b/c..d",
+            "/%41%2E1",
+            "/a;b=1,2:@!$&'()*+~_-",
+        ] {
+            assert_eq!(base.endpoint(path, &[]).unwrap().path(), path);
         }
     }
 
