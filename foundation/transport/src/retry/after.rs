@@ -38,11 +38,12 @@ fn rfc850_date(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         .ok()?
         .and_utc();
     let horizon = now.checked_add_months(Months::new(50 * 12))?;
-    if date > horizon {
-        date.checked_sub_months(Months::new(100 * 12))
-    } else {
-        Some(date)
-    }
+    // chrono begins the century at 1970.
+    let century = Months::new(100 * 12);
+    [date.checked_add_months(century)?, date]
+        .into_iter()
+        .find(|date| *date <= horizon)
+        .or_else(|| date.checked_sub_months(century))
 }
 
 #[cfg(test)]
@@ -52,7 +53,11 @@ mod tests {
     use super::*;
 
     fn wait(text: &str) -> Option<Duration> {
-        let now = "1994-11-06T08:48:37Z".parse().unwrap();
+        wait_at("1994-11-06T08:48:37Z", text)
+    }
+
+    fn wait_at(now: &str, text: &str) -> Option<Duration> {
+        let now = now.parse().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, HeaderValue::from_str(text).unwrap());
         retry_after(&headers, now)
@@ -80,6 +85,15 @@ mod tests {
         assert!(wait("Friday, 06-Nov-26 08:49:37 GMT").unwrap() > Duration::from_secs(900_000_000));
         assert_eq!(wait("Friday, 06-Nov-70 08:49:37 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("Friday, 06-Nov-60 08:49:37 GMT"), Some(Duration::ZERO));
+        // Seen from 2026, 2075 is ahead by less than 50 years, and 2077 is not.
+        let from_2026 = |text| wait_at("2026-11-06T08:49:37Z", text).unwrap();
+        assert!(
+            from_2026("Wednesday, 06-Nov-75 08:49:37 GMT") > Duration::from_secs(1_500_000_000)
+        );
+        assert_eq!(
+            from_2026("Saturday, 06-Nov-77 08:49:37 GMT"),
+            Duration::ZERO
+        );
     }
 
     #[test]
