@@ -41,7 +41,7 @@ impl<'a> Trust<'a> {
             roots,
             intermediates: &[],
             at,
-            limits: Limits::with(|limits| limits.certificates = 64),
+            limits: Limits::default().with(|limits| limits.certificates = 64),
             allowed: &|_| true,
         }
     }

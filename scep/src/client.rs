@@ -188,7 +188,8 @@ impl<T: HttpTransport> Client<T> {
         enrolment: &Enrolment,
         ca: &CaCertificates,
     ) -> Result<Enrolled, Error> {
-        let policy = DecryptPolicy::with(|policy| policy.triple_des = self.policy.triple_des);
+        let policy =
+            DecryptPolicy::default().with(|policy| policy.triple_des = self.policy.triple_des);
         let content = reply.open_envelope()?.decrypt(enrolment.key(), &policy)?;
         let issued = SignedData::parse(&content, &cms_limits(requests::MAX_PKI_MESSAGE))?;
         let key = enrolment.key().public_key();

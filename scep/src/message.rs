@@ -274,7 +274,7 @@ impl MessageBuilder {
 
 /// The bounds for CMS of this size. Real messages have 11 levels and some hundred elements.
 pub(crate) fn cms_limits(bytes: usize) -> cms::Limits {
-    cms::Limits::with(|limits| {
+    cms::Limits::default().with(|limits| {
         limits.bytes = bytes;
         limits.depth = 32;
         limits.elements = 16 * 1024;

@@ -61,7 +61,7 @@ impl Options {
     }
 
     fn cms_limits(&self) -> mdm_pki::cms::Limits {
-        mdm_pki::cms::Limits::with(|limits| limits.bytes = self.limit)
+        mdm_pki::cms::Limits::default().with(|limits| limits.bytes = self.limit)
     }
 
     /// The type that the caller names for documents of this kind.

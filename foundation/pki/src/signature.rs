@@ -95,7 +95,7 @@ impl SignatureVerifier {
         Ok(Self {
             issuers,
             anchors,
-            limits: Limits::with(|limits| {
+            limits: Limits::default().with(|limits| {
                 limits.bytes = MAX_SIGNATURE_BYTES;
                 limits.certificates = MAX_CERTIFICATES;
             }),

@@ -30,7 +30,7 @@ impl DeviceAuthorities {
         if pinned.iter().all(Certificate::is_ca) {
             Ok(Self {
                 pinned,
-                limits: Limits::with(|limits| {
+                limits: Limits::default().with(|limits| {
                     limits.bytes = 256 << 10;
                     limits.certificates = 16;
                 }),

@@ -177,7 +177,7 @@ fn machine_info_is_read_within_bounds_that_can_be_changed() {
     assert!(pinned.verify(&cms, now()).is_ok());
     let tight = pinned
         .clone()
-        .limits(Limits::with(|limits| limits.bytes = cms.len() - 1));
+        .limits(Limits::default().with(|limits| limits.bytes = cms.len() - 1));
     for refused in [
         tight.verify(&cms, now()),
         pinned.verify(&vec![0x30; (256 << 10) + 1], now()),

@@ -115,7 +115,7 @@ impl Server {
         }
         let envelope = message.open_envelope().map_err(|_| Refusal::Envelope)?;
         let cipher = self.check_cipher(envelope.cipher().ok())?;
-        let policy = DecryptPolicy::with(|policy| {
+        let policy = DecryptPolicy::default().with(|policy| {
             policy.triple_des = self.policy.triple_des;
             policy.recipient = Some(self.responder.certificate().clone());
         });

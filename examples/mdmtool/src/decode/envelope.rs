@@ -49,7 +49,7 @@ pub(super) fn open(
         let why = "is encrypted; name the private key with --key to open it".to_owned();
         return Ok(Err(closed(Severity::Info, why)));
     };
-    let policy = DecryptPolicy::with(|policy| policy.single_des = true);
+    let policy = DecryptPolicy::default().with(|policy| policy.single_des = true);
     match enveloped.decrypt(key, &policy) {
         Ok(plain) => Ok(Ok(plain.to_vec())),
         Err(

@@ -37,11 +37,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The default with changes: `Limits::with(|limits| limits.bytes = 1 << 20)`.
-    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
-        let mut limits = Self::default();
-        change(&mut limits);
-        limits
+    /// These limits with changes: `Limits::default().with(|limits| limits.bytes = 1 << 20)`.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 }
 

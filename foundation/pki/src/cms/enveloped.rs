@@ -58,11 +58,11 @@ impl Default for DecryptPolicy {
 }
 
 impl DecryptPolicy {
-    /// The default with changes: `DecryptPolicy::with(|policy| policy.single_des = true)`.
-    pub fn with(change: impl FnOnce(&mut Self)) -> Self {
-        let mut policy = Self::default();
-        change(&mut policy);
-        policy
+    /// This policy with changes: `DecryptPolicy::default().with(|policy| policy.single_des = true)`.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 }
 

@@ -1,6 +1,6 @@
 //! BER becomes DER, under bounds.
 
-use mdm_pki::cms::{BerError, Limits, normalize};
+use mdm_pki::cms::{BerError, DecryptPolicy, Limits, normalize};
 use proptest::prelude::*;
 
 fn der(ber: &[u8]) -> Result<Vec<u8>, BerError> {
@@ -161,13 +161,13 @@ fn depth_is_bounded_for_both_kinds_of_length() {
         definite = outer;
     }
     assert!(matches!(der(&definite), Err(BerError::TooDeep { .. })));
-    let limits = Limits::with(|limits| limits.depth = 101);
+    let limits = Limits::default().with(|limits| limits.depth = 101);
     assert!(normalize(&definite, &limits).is_ok());
 }
 
 #[test]
 fn raised_depth_does_not_use_the_stack() {
-    let limits = Limits::with(|limits| {
+    let limits = Limits::default().with(|limits| {
         limits.depth = usize::MAX;
         limits.elements = usize::MAX;
     });
@@ -185,7 +185,7 @@ fn raised_depth_does_not_use_the_stack() {
 
 #[test]
 fn bytes_and_elements_are_bounded() {
-    let limits = Limits::with(|limits| limits.bytes = 5);
+    let limits = Limits::default().with(|limits| limits.bytes = 5);
     assert_eq!(
         normalize(&[0x30, 4, 2, 1, 5], &limits),
         Err(BerError::Broken { offset: 0 }).or(Err(BerError::Truncated { offset: 0 }))
@@ -194,7 +194,7 @@ fn bytes_and_elements_are_bounded() {
         normalize(&[0x30, 4, 2, 2, 5, 5], &limits),
         Err(BerError::TooLong { limit: 5 })
     );
-    let limits = Limits::with(|limits| limits.elements = 2);
+    let limits = Limits::default().with(|limits| limits.elements = 2);
     assert!(normalize(&[0x30, 2, 5, 0], &limits).is_ok());
     assert_eq!(
         normalize(&[0x30, 4, 5, 0, 5, 0], &limits),
@@ -279,4 +279,17 @@ proptest! {
             prop_assert_eq!(&normalize(&once, &Limits::default()).unwrap(), &once);
         }
     }
+}
+
+#[test]
+fn a_further_change_keeps_the_earlier_ones() {
+    let limits = Limits::default()
+        .with(|limits| limits.depth = 7)
+        .with(|limits| limits.bytes = 5);
+    assert_eq!((limits.depth, limits.bytes), (7, 5));
+    let policy = DecryptPolicy::default()
+        .with(|policy| policy.triple_des = false)
+        .with(|policy| policy.tried_recipients = 1);
+    assert!(!policy.triple_des);
+    assert_eq!(policy.tried_recipients, 1);
 }

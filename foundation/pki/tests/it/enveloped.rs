@@ -103,12 +103,12 @@ fn a_recipient_is_found_by_issuer_and_serial_or_by_key() {
             builder = builder.by_key_id();
         }
         let message = builder.encrypt().unwrap();
-        let policy = DecryptPolicy::with(|policy| {
+        let policy = DecryptPolicy::default().with(|policy| {
             policy.recipient = Some(pki.rsa_device().certificate.clone());
         });
         assert_eq!(open(&message, &policy).unwrap(), CONTENT);
         // Named by the key, it is found without a trial.
-        let untried = DecryptPolicy::with(|policy| policy.tried_recipients = 0);
+        let untried = DecryptPolicy::default().with(|policy| policy.tried_recipients = 0);
         let without = open(&message, &untried);
         match by_key {
             true => assert_eq!(without.unwrap(), CONTENT),
@@ -147,9 +147,10 @@ fn no_recipient_is_tried_when_the_certificate_is_given_and_none_over_the_bound()
         .recipient(&other.certificate)
         .encrypt()
         .unwrap();
-    let named = DecryptPolicy::with(|policy| policy.recipient = Some(third.certificate.clone()));
+    let named =
+        DecryptPolicy::default().with(|policy| policy.recipient = Some(third.certificate.clone()));
     assert!(matches!(open(&message, &named), Err(Error::NoRecipient)));
-    let tight = DecryptPolicy::with(|policy| policy.tried_recipients = 1);
+    let tight = DecryptPolicy::default().with(|policy| policy.tried_recipients = 1);
     assert!(matches!(
         open(&message, &tight),
         Err(Error::TooMany { limit: 1, .. })
@@ -187,7 +188,7 @@ fn we_open_what_the_openssl_program_encrypts_for_two() {
 #[test]
 fn a_lone_recipient_is_taken_whatever_it_is_named() {
     let pki = Pki::get();
-    let policy = DecryptPolicy::with(|policy| {
+    let policy = DecryptPolicy::default().with(|policy| {
         policy.recipient = Some(pki.root.certificate.clone());
     });
     assert_eq!(
@@ -313,7 +314,7 @@ fn we_open_what_the_openssl_program_encrypts() {
         assert_eq!(opened.unwrap(), content);
     }
     openssl.ok("cms -encrypt -binary -des3 -in content -outform DER -out m.der device.crt");
-    let strict = DecryptPolicy::with(|policy| policy.triple_des = false);
+    let strict = DecryptPolicy::default().with(|policy| policy.triple_des = false);
     assert!(matches!(
         open(&openssl.read("m.der"), &strict),
         Err(Error::NotAllowed("triple DES"))
@@ -343,7 +344,7 @@ fn single_des_is_read_only_where_the_policy_allows_it() {
     ));
     match open(
         &message,
-        &DecryptPolicy::with(|policy| policy.single_des = true),
+        &DecryptPolicy::default().with(|policy| policy.single_des = true),
     ) {
         Ok(content) => assert_eq!(content, CONTENT),
         // A vendored OpenSSL has no legacy provider.

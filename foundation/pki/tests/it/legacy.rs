@@ -45,7 +45,7 @@ fn in_the_child(folder: &std::path::Path) {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let key = PrivateKey::from_pem(&read("device.key"), None).unwrap();
     let message = EnvelopedData::parse(&read("des.der"), &Limits::default()).unwrap();
-    let policy = DecryptPolicy::with(|policy| policy.single_des = true);
+    let policy = DecryptPolicy::default().with(|policy| policy.single_des = true);
     for _ in 0..2 {
         assert!(matches!(
             message.decrypt(&key, &policy),

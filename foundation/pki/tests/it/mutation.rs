@@ -100,7 +100,7 @@ fn no_flipped_byte_of_an_envelope_panics() {
         .recipient(&device.certificate)
         .encrypt()
         .unwrap();
-    let policy = DecryptPolicy::with(|policy| policy.single_des = true);
+    let policy = DecryptPolicy::default().with(|policy| policy.single_des = true);
     for at in 0..envelope.len() {
         let mut altered = envelope.clone();
         altered[at] ^= 0x21;

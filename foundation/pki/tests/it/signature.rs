@@ -388,7 +388,7 @@ fn refusals_say_what_is_wrong() {
     ));
     let tight = SignatureVerifier::new(vec![pki.root.certificate.clone()])
         .unwrap()
-        .limits(Limits::with(|limits| limits.bytes = 100));
+        .limits(Limits::default().with(|limits| limits.bytes = 100));
     assert!(matches!(
         tight.verify(&good, BODY, now()),
         Err(VerifyError::Unreadable(_))

@@ -327,7 +327,7 @@ fn certificates_and_signers_are_counted_before_they_are_read() {
     let pki = Pki::get();
     let root = pki.root.certificate.clone();
     let read = |bytes: &[u8], certificates, signers| {
-        let limits = Limits::with(|limits| {
+        let limits = Limits::default().with(|limits| {
             limits.certificates = certificates;
             limits.signers = signers;
         });
