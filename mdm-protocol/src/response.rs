@@ -7,6 +7,7 @@
 mod device_information;
 mod infer;
 mod rest;
+mod tree;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use mdm_core::{Udid, open_enum};
 use mdm_plist::{Dictionary, Limits, Value};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
+use self::tree::Tree;
 pub use self::{
     device_information::{
         AccessibilitySettings, AdminAccount, DeviceInformationResponse, MdmOptions,
@@ -52,7 +54,8 @@ impl Status {
 
 /// What a report says about itself: from whom, about which command, how it went.
 ///
-/// Only `Status` is required. A key that has an unusable value counts as absent.
+/// Only `Status` is required. A key with an unusable value counts as absent: one of a wrong type, or a
+/// number, date or data whose text says nothing valid.
 #[derive(Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -116,7 +119,7 @@ impl Envelope {
     /// Reads a report, XML or binary, within the default [`Limits`].
     ///
     /// # Errors
-    /// [`Error::Plist`] for what is no property list or has no `Status`.
+    /// [`Error::Plist`] for what is no property list, exceeds the limits or has no `Status`.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         Self::decode_with(bytes, &Limits::default())
     }
@@ -126,7 +129,13 @@ impl Envelope {
     /// # Errors
     /// See [`decode`](Self::decode).
     pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
-        let mut envelope: Self = mdm_plist::from_slice_with(bytes, limits)?;
+        let mut envelope: Self = match mdm_plist::from_slice_with(bytes, limits) {
+            Err(error) if tree::is_malformed(&error) => {
+                let keys = tree::read(bytes, limits)?.keys;
+                mdm_plist::from_value(keys.into()).map_err(|_| error)?
+            }
+            result => result?,
+        };
         envelope.raw = bytes.to_vec();
         envelope.limits = *limits;
         Ok(envelope)
@@ -135,17 +144,22 @@ impl Envelope {
     /// The result as the type that the command asked for, from the kept bytes, within the limits that
     /// the envelope was read within.
     ///
-    /// A value of a type that does not fit is left out where `T` can do without it, so that one
-    /// wrong scalar does not lose a whole inventory; [`body_and_rest`](Self::body_and_rest) names it.
+    /// A value of a type that does not fit, or a malformed number, date or data, is left out where
+    /// `T` can do without it, so that one wrong scalar does not lose a whole inventory. At most 16
+    /// are, the malformed ones counted wherever in the report they are; of an array with one in it
+    /// nothing is kept. [`body_and_rest`](Self::body_and_rest) names them.
     ///
     /// # Errors
     /// [`Error::OtherType`] when the report names another `RequestType`; [`Error::Plist`] when a key
-    /// that the result must have is missing or of the wrong type.
+    /// that the result must have is missing, unreadable or of the wrong type, or when more than 16
+    /// values would have to be left out, [`Error::Invalid`] when more than 16 are malformed.
     pub fn body<T: Body>(&self) -> Result<T, Error> {
         self.check_type::<T>()?;
         match mdm_plist::from_slice_with(&self.raw, &self.limits) {
             Ok(body) => Ok(body),
-            Err(error) if error.is_data() => Ok(rest::decode(self.dictionary()?)?.0),
+            Err(error) if error.is_data() || tree::is_malformed(&error) => {
+                Ok(rest::decode(self.tree()?)?.0)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -153,14 +167,15 @@ impl Envelope {
     /// The result, and what of the report did not go into it.
     ///
     /// # Errors
-    /// See [`body`](Self::body).
+    /// See [`body`](Self::body). More than 16 malformed values are an error here also where `T` does
+    /// not ask for them.
     pub fn body_and_rest<T: Body>(&self) -> Result<(T, Rest), Error> {
         self.check_type::<T>()?;
-        let mut keys = self.dictionary()?;
+        let mut tree = self.tree()?;
         for key in Self::KEYS {
-            keys.remove(key);
+            tree.keys.remove(key);
         }
-        Ok(rest::decode(keys)?)
+        rest::decode(tree)
     }
 
     fn check_type<T: Body>(&self) -> Result<(), Error> {
@@ -175,12 +190,18 @@ impl Envelope {
         }
     }
 
-    /// Every key of the report.
+    /// Every key of the report, without numbers, dates and data that are malformed; of an array with
+    /// one in it nothing is kept.
     ///
     /// # Errors
-    /// [`Error::Plist`] only where the bytes were changed since they were decoded.
+    /// [`Error::Plist`] where [`decode`](Self::decode) passed over something that is unreadable for
+    /// another reason, such as text in a wrong encoding, or the bytes were changed since.
     pub fn dictionary(&self) -> Result<Dictionary, Error> {
-        Ok(mdm_plist::from_slice_with(&self.raw, &self.limits)?)
+        Ok(self.tree()?.keys)
+    }
+
+    fn tree(&self) -> Result<Tree, Error> {
+        Ok(tree::read(&self.raw, &self.limits)?)
     }
 }
 

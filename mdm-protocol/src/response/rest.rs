@@ -1,26 +1,44 @@
 //! What of a result did not go into its type: keys that it does not have, values that do not fit.
 
-use mdm_plist::{Dictionary, Error, Kept, KeyPath, Segment, Value};
+use mdm_plist::{Dictionary, Kept, KeyPath, Segment, Value};
 use mdm_schema::{Finding, Rule, Severity};
 use serde::de::DeserializeOwned;
 
-/// The most values that are left out of one result. Real devices were seen with one.
-const MAX_MISFITS: usize = 16;
+use super::tree::Tree;
+use crate::error::Error;
 
-/// What of a report did not go into the typed result. All of it is in
+/// The most values that are left out of one result. Real devices were seen with one.
+pub(super) const MAX_MISFITS: usize = 16;
+
+/// What of a report did not go into the typed result. All of it that can be read is in
 /// [`Envelope::dictionary`](super::Envelope::dictionary).
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Rest {
     /// Keys that neither the result's type nor the envelope has.
     pub unknown: Vec<KeyPath>,
-    /// Values of a wrong type, which the result was decoded without.
+    /// Values of a wrong type, and malformed ones anywhere in the report: the result was decoded
+    /// without them. At most 16.
     pub findings: Vec<Finding>,
 }
 
 /// Decodes, and where a value does not fit, again without it.
-pub(super) fn decode<T: DeserializeOwned>(mut keys: Dictionary) -> Result<(T, Rest), Error> {
-    let mut findings = Vec::new();
+pub(super) fn decode<T: DeserializeOwned>(tree: Tree) -> Result<(T, Rest), Error> {
+    let Tree {
+        mut keys,
+        malformed,
+    } = tree;
+    if malformed.len() > MAX_MISFITS {
+        return Err(Error::Invalid {
+            key: "the report",
+            problem: "malformed in more than 16 values",
+        });
+    }
+    let malformed = malformed.into_iter().map(|path| {
+        let problem = "the text is not a valid value of its type";
+        Finding::new(path, Rule::Type, Severity::Warning, problem)
+    });
+    let mut findings: Vec<Finding> = malformed.collect();
     loop {
         let error = match Kept::<T>::from_dictionary(keys.clone()) {
             Ok(kept) => {
@@ -31,7 +49,7 @@ pub(super) fn decode<T: DeserializeOwned>(mut keys: Dictionary) -> Result<(T, Re
         };
         let path = innermost_key(error.path());
         if !error.is_data() || findings.len() == MAX_MISFITS || !remove(&mut keys, &path) {
-            return Err(error);
+            return Err(error.into());
         }
         findings.push(Finding::new(
             error.path().to_string(),

@@ -160,6 +160,150 @@ fn values_of_a_wrong_type_do_not_lose_the_others() {
     );
 }
 
+/// One scalar of each kind that says nothing valid.
+const MALFORMED: [&str; 5] = [
+    "<integer>abc</integer>",
+    "<integer>99999999999999999999</integer>",
+    "<real>much</real>",
+    "<date>soon</date>",
+    "<data>!!</data>",
+];
+
+#[test]
+fn a_malformed_udid_counts_as_absent() {
+    for value in MALFORMED {
+        let report = envelope(&format!(
+            "<key>UDID</key>{value}<key>CommandUUID</key><string>C</string>
+             <key>Status</key><string>Acknowledged</string>"
+        ));
+        assert_eq!(report.udid, None);
+        assert_eq!(report.command_uuid.as_deref(), Some("C"));
+    }
+}
+
+#[test]
+fn a_malformed_status_is_no_report() {
+    for value in MALFORMED {
+        let bytes = plist(&format!("<key>Status</key>{value}"));
+        assert!(matches!(Envelope::decode(&bytes), Err(Error::Plist(_))));
+    }
+}
+
+#[test]
+fn a_malformed_part_of_an_error_chain_leaves_its_other_parts() {
+    for value in MALFORMED {
+        let report = envelope(&format!(
+            "<key>Status</key><string>Error</string><key>ErrorChain</key><array><dict>
+             <key>ErrorCode</key>{value}<key>ErrorDomain</key><string>D</string></dict></array>"
+        ));
+        assert_eq!(report.status, Status::Error);
+        let domain = ErrorChainItem::default().with(|item| item.error_domain = Some("D".into()));
+        assert_eq!(report.error_chain, [domain]);
+        let whole = envelope(&format!(
+            "<key>Status</key><string>Error</string><key>ErrorChain</key><array>{value}</array>"
+        ));
+        assert!(whole.error_chain.is_empty());
+    }
+}
+
+#[test]
+fn a_malformed_answer_does_not_lose_the_others() {
+    for value in MALFORMED {
+        let report = envelope(&format!(
+            "<key>Status</key><string>Acknowledged</string><key>QueryResponses</key><dict>
+             <key>OSVersion</key>{value}<key>DeviceName</key><string>n</string>
+             <key>ActiveManagedUsers</key><array><string>a</string>{value}</array>
+             <key>LastCloudBackupDate</key><date>2026-11-05T09:00:00Z</date></dict>"
+        ));
+        let (body, rest) = report.body_and_rest::<DeviceInformationResponse>().unwrap();
+        assert_eq!(report.body::<DeviceInformationResponse>().unwrap(), body);
+        let answers = body.query_responses;
+        assert_eq!(answers.device_name.as_deref(), Some("n"));
+        assert_eq!(
+            (answers.os_version, answers.active_managed_users),
+            (None, None)
+        );
+        let backup = answers.last_cloud_backup_date.unwrap();
+        assert_eq!(backup.to_rfc3339(), "2026-11-05T09:00:00+00:00");
+        let paths: Vec<&str> = rest.findings.iter().map(|f| f.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "QueryResponses.OSVersion",
+                "QueryResponses.ActiveManagedUsers[1]"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_malformed_value_of_an_unknown_key_is_missing_in_the_dictionary_only() {
+    for value in MALFORMED {
+        let report = envelope(&format!(
+            "<key>Status</key><string>Acknowledged</string><key>Novel</key>{value}
+             <key>QueryResponses</key><dict><key>OSVersion</key><string>13.0</string></dict>"
+        ));
+        let (body, rest) = report.body_and_rest::<DeviceInformationResponse>().unwrap();
+        assert_eq!(report.body::<DeviceInformationResponse>().unwrap(), body);
+        assert_eq!(body.query_responses.os_version.as_deref(), Some("13.0"));
+        assert_eq!(rest.findings[0].path, "Novel");
+        let keys = report.dictionary().unwrap();
+        assert!(keys.keys().eq(["Status", "QueryResponses"]));
+    }
+}
+
+#[test]
+fn a_result_with_too_many_malformed_values_is_given_up_and_its_envelope_is_not() {
+    let report = |malformed: usize| {
+        let subscriptions = "<dict><key>IMEI</key><data>!!</data></dict>".repeat(malformed);
+        envelope(&format!(
+            "<key>Status</key><string>Acknowledged</string><key>UDID</key><string>u</string>
+             <key>QueryResponses</key><dict>
+             <key>ServiceSubscriptions</key><array>{subscriptions}</array></dict>"
+        ))
+    };
+    assert!(report(16).body::<DeviceInformationResponse>().is_ok());
+    assert!(matches!(
+        report(17).body::<DeviceInformationResponse>(),
+        Err(Error::Invalid { .. })
+    ));
+    assert!(report(1000).dictionary().is_ok());
+}
+
+#[test]
+fn a_malformed_date_of_a_binary_report_counts_as_absent_and_hides_no_limit() {
+    let text = "x".repeat(100);
+    let report = Dictionary::from_iter([
+        (
+            "UDID",
+            Value::Date(std::time::SystemTime::UNIX_EPOCH.into()),
+        ),
+        ("Status", "Idle".into()),
+        ("Novel", text.into()),
+    ]);
+    let mut bytes = mdm_plist::to_binary(&report).unwrap();
+    // The date: a marker and eight bytes, here made infinite.
+    let at = bytes.iter().position(|b| *b == 0x33).unwrap();
+    bytes[at + 1..at + 9].copy_from_slice(&f64::INFINITY.to_be_bytes());
+    let read = Envelope::decode(&bytes).unwrap();
+    assert_eq!((&read.status, &read.udid), (&Status::Idle, &None));
+    assert!(read.dictionary().unwrap().keys().eq(["Status", "Novel"]));
+    let few = Limits::default().with(|l| l.items = 3);
+    assert!(matches!(
+        Envelope::decode_with(&bytes, &few),
+        Err(Error::Plist(error)) if error.is_limit()
+    ));
+}
+
+#[test]
+fn a_malformed_value_excuses_no_broken_document() {
+    let bytes = plist(
+        "<key>Status</key><string>Idle</string><key>UDID</key><integer>abc</integer>
+         <key>Novel</key><array><string>x</array>",
+    );
+    assert!(matches!(Envelope::decode(&bytes), Err(Error::Plist(_))));
+}
+
 #[test]
 fn a_result_of_nothing_but_wrong_types_is_given_up() {
     let report = |wrong: usize| {
