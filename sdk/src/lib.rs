@@ -2,8 +2,8 @@
 //!
 //! Each crate of the family stands alone; take this one when you want several. `core`, `plist`, `pki`
 //! and `transport` are always there, every other part is a feature. On by default: `ade`, `apns`,
-//! `profiles`, `protocol`, `scep`, `service` and `tokio` (`core::SystemClock`); `full` adds `reqwest`
-//! and `sqlite`. `vendored` builds OpenSSL from source.
+//! `profiles`, `protocol`, `scep`, `service` and `tokio` (`core::SystemClock`); `full` adds
+//! `transport-reqwest` and `sqlite`. `vendored` builds OpenSSL from source.
 //!
 //! | Module | Feature | What it is |
 //! |---|---|---|
@@ -11,7 +11,7 @@
 //! | [`plist`] | | bounded property lists for serde |
 //! | [`pki`] | | certificates, keys, CSRs, CMS |
 //! | [`transport`] | | HTTP behind a trait |
-//! | `transport_reqwest` | `reqwest` | that trait on reqwest |
+//! | `transport_reqwest` | `transport-reqwest` | that trait on reqwest |
 //! | `ade` | `ade` | Automated Device Enrollment |
 //! | `protocol` | `protocol` | check-in, commands, responses |
 //! | `profiles` | `profiles` | configuration profiles |
@@ -65,7 +65,7 @@ pub use mdm_service as service;
 pub use mdm_storage as storage;
 #[cfg(feature = "apns")]
 pub use mdm_tls as tls;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "transport-reqwest")]
 pub use mdm_transport_reqwest as transport_reqwest;
 
 #[cfg(all(feature = "apns", feature = "service"))]
