@@ -22,6 +22,9 @@ const CHECK_IN: &str = "application/x-apple-aspen-mdm-checkin";
 const COMMAND: &str = "application/x-apple-aspen-mdm";
 const PROFILE: &str = "application/x-apple-aspen-config";
 
+/// The most commands that a device takes in one [`Device::poll`].
+pub const MAX_COMMANDS: usize = 1_000;
+
 /// A simulated device with a key of its own.
 ///
 /// The methods are the steps of its life, in the order of a real one; [`Device::enroll`] takes
@@ -222,10 +225,11 @@ impl Device {
     /// order; ends when the server has no more.
     ///
     /// # Errors
-    /// [`Error::Refused`] when the server does not take a message, [`Error::Plist`] when a
+    /// [`Error::Endless`] when the server has more than [`MAX_COMMANDS`], [`Error::Refused`] when the server does not take a message, [`Error::Plist`] when a
     /// command cannot be read.
     pub async fn poll(&mut self) -> Result<Vec<String>, Error> {
         let mut answered = Vec::new();
+        let mut offered = 0;
         let udid = self.hardware.udid.as_str().to_owned();
         let mut message = command::idle(&udid);
         loop {
@@ -236,6 +240,10 @@ impl Device {
             if body.is_empty() {
                 return Ok(answered);
             }
+            if offered == MAX_COMMANDS {
+                return Err(Error::Endless);
+            }
+            offered += 1;
             let envelope: Dictionary = mdm_plist::from_slice(&body)?;
             let uuid = text(&envelope, "CommandUUID")
                 .unwrap_or_default()

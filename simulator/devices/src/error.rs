@@ -44,6 +44,12 @@ pub enum Error {
     /// A step that needs an earlier one: an identity, an enrolment.
     #[error("the device has no {0} yet")]
     NotReady(&'static str),
+    /// The server offers commands without end.
+    #[error(
+        "the server offers more than {} commands in a row",
+        crate::MAX_COMMANDS
+    )]
+    Endless,
     /// A push that is not for this enrolment: its magic is another.
     #[error("the push carries another PushMagic than this enrolment's")]
     WrongMagic,

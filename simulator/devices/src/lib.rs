@@ -54,7 +54,7 @@ mod trust;
 
 pub use activation::Activation;
 pub use command::{Answer, Responder};
-pub use device::Device;
+pub use device::{Device, MAX_COMMANDS};
 pub use error::Error;
 pub use factory::DeviceCa;
 pub use hardware::Hardware;

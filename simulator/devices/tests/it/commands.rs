@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use mdm_fake_apple::authority::Authority;
 use mdm_plist::{Dictionary, Value};
-use mdm_simulator::{Answer, Responder};
+use mdm_simulator::{Answer, Error, MAX_COMMANDS, Responder};
 
 use crate::server::{Server, signed, text};
 
@@ -116,6 +116,16 @@ async fn profiles_come_and_go_and_one_of_a_foreign_signer_is_refused() {
         mac.profile_identifiers().collect::<Vec<_>>(),
         ["example.mdm"]
     );
+}
+
+#[tokio::test]
+async fn a_server_that_never_stops_is_told_from_one_that_is_done() {
+    let server = Server::new().await;
+    let mut mac = server.managed_mac().await;
+    for _ in 0..=MAX_COMMANDS {
+        server.answer(&command("c1", "<key>Queries</key><array/>"));
+    }
+    assert!(matches!(mac.poll().await, Err(Error::Endless)));
 }
 
 #[tokio::test]
