@@ -33,64 +33,94 @@ use crate::{
 /// one URL takes both (Q10).
 pub const CONTENT_TYPE: &str = "application/x-apple-aspen-mdm-checkin";
 
-/// A check-in message.
-///
-/// Secrets inside are redacted in `Debug`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(tag = "MessageType")]
-#[non_exhaustive]
-pub enum CheckIn {
-    /// A device wants to enrol.
-    Authenticate(Authenticate),
-    /// Where pushes go; the enrolment is complete, or its token has changed.
-    TokenUpdate(TokenUpdate),
-    /// The device, or one user of it, leaves.
-    CheckOut(CheckOut),
-    /// A user of a Mac logs in.
-    UserAuthenticate(UserAuthenticate),
-    /// The Mac asks for its bootstrap token.
-    GetBootstrapToken(GetBootstrapToken),
-    /// The Mac hands over its bootstrap token.
-    SetBootstrapToken(SetBootstrapToken),
-    /// The device asks for a token of some service.
-    GetToken(GetToken),
-    /// Declarative management, tunnelled.
-    DeclarativeManagement(DeclarativeManagement),
-    /// The device is being erased and asks how to come back.
-    ReturnToService(ReturnToService),
-}
-
-/// Calls `$then` with the message inside, whichever it is.
-macro_rules! each {
-    ($checkin:expr, $message:ident => $then:expr) => {
-        match $checkin {
-            CheckIn::Authenticate($message) => $then,
-            CheckIn::TokenUpdate($message) => $then,
-            CheckIn::CheckOut($message) => $then,
-            CheckIn::UserAuthenticate($message) => $then,
-            CheckIn::GetBootstrapToken($message) => $then,
-            CheckIn::SetBootstrapToken($message) => $then,
-            CheckIn::GetToken($message) => $then,
-            CheckIn::DeclarativeManagement($message) => $then,
-            CheckIn::ReturnToService($message) => $then,
+/// Declares the messages, each in one place: the variant, its name, the way in and the way out.
+macro_rules! messages {
+    ($( $(#[$doc:meta])* $message:ident, )+) => {
+        /// A check-in message.
+        ///
+        /// Secrets inside are redacted in `Debug`.
+        #[derive(Debug, Clone, PartialEq, Serialize)]
+        #[serde(tag = "MessageType")]
+        #[non_exhaustive]
+        pub enum CheckIn {
+            $( $(#[$doc])* $message($message), )+
         }
+
+        impl CheckIn {
+            /// Every `MessageType` that has a variant.
+            pub const MESSAGE_TYPES: &[&str] = &[$( stringify!($message) ),+];
+
+            /// `MessageType`.
+            pub fn message_type(&self) -> &'static str {
+                match self {
+                    $( Self::$message(_) => stringify!($message), )+
+                }
+            }
+
+            /// The message of this type, if the type has a variant.
+            fn read(message_type: &str, bytes: &[u8], limits: &Limits) -> Result<Option<Self>, Error> {
+                Ok(match message_type {
+                    $( stringify!($message) => {
+                        Some(Self::$message(mdm_plist::from_slice_with(bytes, limits)?))
+                    } )+
+                    _ => None,
+                })
+            }
+
+            /// The message of this type and its unknown keys, or the body where the type has no variant.
+            fn take(
+                message_type: &str,
+                body: Dictionary,
+            ) -> Result<Result<(Self, Vec<KeyPath>), Dictionary>, Error> {
+                Ok(match message_type {
+                    $( stringify!($message) => {
+                        let kept = Kept::<$message>::from_dictionary(body)?;
+                        let unknown = kept.unknown().to_vec();
+                        Ok((Self::$message(kept.value), unknown))
+                    } )+
+                    _ => Err(body),
+                })
+            }
+        }
+
+        impl HasIds for CheckIn {
+            fn ids(&self) -> Ids<'_> {
+                match self {
+                    $( Self::$message(message) => message.ids(), )+
+                }
+            }
+        }
+
+        $( impl From<$message> for CheckIn {
+            fn from(message: $message) -> Self {
+                Self::$message(message)
+            }
+        } )+
     };
 }
 
-impl CheckIn {
-    /// Every `MessageType` that has a variant.
-    pub const MESSAGE_TYPES: &[&str] = &[
-        "Authenticate",
-        "TokenUpdate",
-        "CheckOut",
-        "UserAuthenticate",
-        "GetBootstrapToken",
-        "SetBootstrapToken",
-        "GetToken",
-        "DeclarativeManagement",
-        "ReturnToService",
-    ];
+messages! {
+    /// A device wants to enrol.
+    Authenticate,
+    /// Where pushes go; the enrolment is complete, or its token has changed.
+    TokenUpdate,
+    /// The device, or one user of it, leaves.
+    CheckOut,
+    /// A user of a Mac logs in.
+    UserAuthenticate,
+    /// The Mac asks for its bootstrap token.
+    GetBootstrapToken,
+    /// The Mac hands over its bootstrap token.
+    SetBootstrapToken,
+    /// The device asks for a token of some service.
+    GetToken,
+    /// Declarative management, tunnelled.
+    DeclarativeManagement,
+    /// The device is being erased and asks how to come back.
+    ReturnToService,
+}
 
+impl CheckIn {
     /// Decodes a message, XML or binary, within the default [`Limits`].
     ///
     /// # Errors
@@ -108,31 +138,13 @@ impl CheckIn {
         // The type may be the document's last key, so it is read first and by itself; the reader
         // steps over the rest faster than it could be kept.
         let Tag { message_type } = mdm_plist::from_slice_with(bytes, limits)?;
-        macro_rules! by_type {
-            ($($variant:ident),+) => {
-                match message_type.as_str() {
-                    $(stringify!($variant) => {
-                        mdm_plist::from_slice_with(bytes, limits).map(Self::$variant)?
-                    })+
-                    _ => {
-                        let body: Dictionary = mdm_plist::from_slice_with(bytes, limits)?;
-                        let unknown = UnknownMessage::new(message_type, body);
-                        return Err(Error::UnknownMessageType(Box::new(unknown)));
-                    }
-                }
-            };
+        match Self::read(&message_type, bytes, limits)? {
+            Some(message) => Ok(message),
+            None => {
+                let body = mdm_plist::from_slice_with(bytes, limits)?;
+                Err(unknown(message_type, body))
+            }
         }
-        Ok(by_type!(
-            Authenticate,
-            TokenUpdate,
-            CheckOut,
-            UserAuthenticate,
-            GetBootstrapToken,
-            SetBootstrapToken,
-            GetToken,
-            DeclarativeManagement,
-            ReturnToService
-        ))
     }
 
     /// Decodes a message that has been read into a tree already, and names the keys that its type
@@ -154,33 +166,10 @@ impl CheckIn {
             }
             None => return Err(Error::Missing("MessageType")),
         };
-        macro_rules! by_type {
-            ($($variant:ident),+) => {
-                match message_type.as_str() {
-                    $(stringify!($variant) => {
-                        let kept = Kept::<$variant>::from_dictionary(body)?;
-                        let unknown = kept.unknown().to_vec();
-                        (Self::$variant(kept.value), unknown)
-                    })+
-                    _ => {
-                        body.insert("MessageType".to_owned(), message_type.as_str().into());
-                        let unknown = UnknownMessage::new(message_type, body);
-                        return Err(Error::UnknownMessageType(Box::new(unknown)));
-                    }
-                }
-            };
-        }
-        Ok(by_type!(
-            Authenticate,
-            TokenUpdate,
-            CheckOut,
-            UserAuthenticate,
-            GetBootstrapToken,
-            SetBootstrapToken,
-            GetToken,
-            DeclarativeManagement,
-            ReturnToService
-        ))
+        Self::take(&message_type, body)?.map_err(|mut body| {
+            body.insert("MessageType".to_owned(), message_type.as_str().into());
+            unknown(message_type, body)
+        })
     }
 
     /// Writes the message as XML, `MessageType` included.
@@ -190,27 +179,6 @@ impl CheckIn {
     pub fn to_xml(&self) -> Result<Vec<u8>, Error> {
         Ok(mdm_plist::to_xml(self)?)
     }
-
-    /// `MessageType`.
-    pub fn message_type(&self) -> &'static str {
-        match self {
-            Self::Authenticate(_) => "Authenticate",
-            Self::TokenUpdate(_) => "TokenUpdate",
-            Self::CheckOut(_) => "CheckOut",
-            Self::UserAuthenticate(_) => "UserAuthenticate",
-            Self::GetBootstrapToken(_) => "GetBootstrapToken",
-            Self::SetBootstrapToken(_) => "SetBootstrapToken",
-            Self::GetToken(_) => "GetToken",
-            Self::DeclarativeManagement(_) => "DeclarativeManagement",
-            Self::ReturnToService(_) => "ReturnToService",
-        }
-    }
-}
-
-impl HasIds for CheckIn {
-    fn ids(&self) -> Ids<'_> {
-        each!(self, message => message.ids())
-    }
 }
 
 #[derive(Deserialize)]
@@ -219,24 +187,6 @@ struct Tag {
     message_type: String,
 }
 
-macro_rules! into_checkin {
-    ($($message:ident),+) => { $(
-        impl From<$message> for CheckIn {
-            fn from(message: $message) -> Self {
-                Self::$message(message)
-            }
-        }
-    )+ };
+fn unknown(message_type: String, body: Dictionary) -> Error {
+    Error::UnknownMessageType(Box::new(UnknownMessage::new(message_type, body)))
 }
-
-into_checkin!(
-    Authenticate,
-    TokenUpdate,
-    CheckOut,
-    UserAuthenticate,
-    GetBootstrapToken,
-    SetBootstrapToken,
-    GetToken,
-    DeclarativeManagement,
-    ReturnToService
-);
