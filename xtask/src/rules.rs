@@ -38,7 +38,7 @@ pub(crate) const FLOORS: &[(&str, &[&[&str]])] = &[
     ("mdm-core", &[NOBODY]),
     ("mdm-pki", &[CORE]),
     ("mdm-plist", &[CORE]),
-    ("mdm-schema", &[&["mdm-plist"]]),
+    ("mdm-schema", &[CORE, &["mdm-plist"]]),
     ("mdm-tls", &[CORE, &["mdm-pki"]]),
     ("mdm-transport", &[CORE]),
     ("mdm-transport-reqwest", &[CORE, &["mdm-transport"]]),

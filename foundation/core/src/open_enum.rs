@@ -7,6 +7,52 @@
 /// a name later breaks nobody.
 #[macro_export]
 macro_rules! open_enum {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($body:tt)* }) => {
+        $crate::open_text! {
+            $(#[$meta])*
+            $vis enum $name { $($body)* }
+        }
+
+        impl $crate::__serde::Serialize for $name {
+            fn serialize<S>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error>
+            where
+                S: $crate::__serde::Serializer,
+            {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> $crate::__serde::Deserialize<'de> for $name {
+            fn deserialize<D>(deserializer: D) -> ::core::result::Result<Self, D::Error>
+            where
+                D: $crate::__serde::Deserializer<'de>,
+            {
+                struct Visitor;
+
+                impl $crate::__serde::de::Visitor<'_> for Visitor {
+                    type Value = $name;
+
+                    fn expecting(
+                        &self,
+                        f: &mut ::core::fmt::Formatter<'_>,
+                    ) -> ::core::fmt::Result {
+                        f.write_str("a string")
+                    }
+
+                    fn visit_str<E>(self, text: &str) -> ::core::result::Result<$name, E> {
+                        ::core::result::Result::Ok($name::from(text))
+                    }
+                }
+
+                deserializer.deserialize_str(Visitor)
+            }
+        }
+    };
+}
+
+/// [`open_enum!`](crate::open_enum!) without serde, which is half of its cost to compile.
+#[macro_export]
+macro_rules! open_text {
     (
         $(#[$meta:meta])*
         $vis:vis enum $name:ident {
@@ -49,41 +95,6 @@ macro_rules! open_enum {
         impl ::core::fmt::Display for $name {
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.write_str(self.as_str())
-            }
-        }
-
-        impl $crate::__serde::Serialize for $name {
-            fn serialize<S>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error>
-            where
-                S: $crate::__serde::Serializer,
-            {
-                serializer.serialize_str(self.as_str())
-            }
-        }
-
-        impl<'de> $crate::__serde::Deserialize<'de> for $name {
-            fn deserialize<D>(deserializer: D) -> ::core::result::Result<Self, D::Error>
-            where
-                D: $crate::__serde::Deserializer<'de>,
-            {
-                struct Visitor;
-
-                impl $crate::__serde::de::Visitor<'_> for Visitor {
-                    type Value = $name;
-
-                    fn expecting(
-                        &self,
-                        f: &mut ::core::fmt::Formatter<'_>,
-                    ) -> ::core::fmt::Result {
-                        f.write_str("a string")
-                    }
-
-                    fn visit_str<E>(self, text: &str) -> ::core::result::Result<$name, E> {
-                        ::core::result::Result::Ok($name::from(text))
-                    }
-                }
-
-                deserializer.deserialize_str(Visitor)
             }
         }
     };

@@ -25,6 +25,13 @@ pub fn from_chrono(time: DateTime<Utc>) -> Option<Date> {
     from_seconds(time.timestamp())
 }
 
+/// The date that a property list holds for an instant, or for one outside the years 0 to 9999 the
+/// nearest within.
+pub fn from_chrono_or_nearest(time: DateTime<Utc>) -> Date {
+    let seconds = time.timestamp().clamp(FIRST, LAST);
+    SystemTime::from(utc(seconds)).into()
+}
+
 /// The instant of a date.
 ///
 /// A date outside the years 0 to 9999, which only a program can make, becomes the nearest one

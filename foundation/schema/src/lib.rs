@@ -29,9 +29,24 @@
 //! ```
 
 pub mod finding;
+mod generated;
+mod macros;
+pub mod model;
+pub mod record;
+mod tables;
 pub mod target;
 pub mod version;
 
 pub use finding::{Finding, Rule, Severity, path};
+pub use model::{Key, Kind, Schema, Support};
+pub use record::{
+    DecodeError, Field, Item, Log, OtherItem, OtherStatusItem, Place, Record, StatusItem,
+};
+pub use tables::{all, choose, find, schemas};
 pub use target::{Channel, Enrollment, Platform, Target};
 pub use version::{Bound, OsVersion};
+
+#[doc(hidden)]
+pub use mdm_core as __core;
+#[doc(hidden)]
+pub use mdm_plist as __plist;
