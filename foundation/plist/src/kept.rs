@@ -18,6 +18,8 @@ use crate::{
 
 mod merge;
 
+pub use merge::merge;
+
 /// A value of any type, also where serde buffers.
 ///
 /// Under `#[serde(flatten)]` and in `untagged` or internally tagged enums serde holds values back

@@ -16,6 +16,7 @@
 //! | [`from_value`], [`to_value`], [`Value`], [`Dictionary`], [`Date`], [`Data`], [`Integer`], [`Uid`] | trees in memory |
 //! | [`Limits`] | how much is read before it is refused |
 //! | [`Kept`], [`Rest`], [`Any`] | types that lose nothing: unknown keys, catch-all, any value |
+//! | [`merge`] | the changes of a typed view, applied to the dictionary that it was read from |
 //! | [`date`], [`data`] | `#[serde(with = "...")]` for chrono's `DateTime<Utc>` and for `Vec<u8>` |
 //! | [`Error`], [`ErrorKind`], [`KeyPath`] | what is wrong and where; no message quotes a value |
 //!
@@ -105,7 +106,7 @@ mod reader;
 mod ser;
 
 pub use error::{Error, ErrorKind, ValueKind};
-pub use kept::{Any, Kept, Rest};
+pub use kept::{Any, Kept, Rest, merge};
 pub use limits::Limits;
 pub use path::{KeyPath, Segment};
 

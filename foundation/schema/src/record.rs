@@ -63,6 +63,13 @@ pub trait Item: Record {
         self.write(&mut keys);
         keys
     }
+
+    /// The dictionary that the document was read from, with what changed since: order, unknown keys
+    /// and values that were not touched stay as they are.
+    fn write_over(&self, original: Dictionary) -> Dictionary {
+        let (before, _) = Self::from_dictionary_leniently(&original);
+        mdm_plist::merge(original, &before.to_dictionary(), self.to_dictionary())
+    }
 }
 
 /// An item of a status report: a value with a name of its own.

@@ -8,10 +8,23 @@ use std::{
 
 use plist::{Dictionary, Value};
 
-/// `original` with the changes that lead from `before` to `now`.
+/// A dictionary as it was read, with the changes that a typed view of it went through.
 ///
-/// `before` is what the type makes of `original`. What it does not mention was not known, so it
-/// stays. Recursion ends at the depth that all three were built with.
+/// `before` is what the type writes for `original`, `now` what it writes after the changes. A changed
+/// key is replaced where it stood, a cleared one taken out, a new one added at the end; everything
+/// else, what the type does not know included, stays the value it was. Elements of an array are
+/// followed by their place, or by equality where their number changed. [`Kept`](crate::Kept) does
+/// this for types of serde.
+///
+/// Recursive, so for values that are nested no deeper than [`Limits::MAX_DEPTH`](crate::Limits).
+pub fn merge(original: Dictionary, before: &Dictionary, now: Dictionary) -> Dictionary {
+    if *before == now {
+        return original;
+    }
+    dictionary(original, before, now)
+}
+
+/// `original` with the changes that lead from `before` to `now`.
 pub(super) fn apply(original: Value, before: &Value, now: Value) -> Value {
     if *before == now {
         return original;
