@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod conformance;
+mod cost;
 mod demo;
 mod metadata;
 mod openssl;
@@ -27,6 +28,7 @@ usage: cargo xtask COMMAND
   ci                           everything that has to hold before a change lands
   rules                        the dependency rules alone
   bench NAME                   one comparison with its peers
+  cost                         what the generated types cost to compile
   peers                        builds and lists the peers of tests and comparisons
   conformance [--from PATH]    decodes Apple's examples under PATH/vectors (../shared)
 
@@ -53,6 +55,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["rules"] => rules::rules(),
         ["bench", name, rest @ ..] => bench::bench(name, rest),
         ["bench"] => Err(format!("which comparison? {}", bench::offered()).into()),
+        ["cost"] => cost::cost(),
         ["peers"] => peers::peers(),
         ["conformance"] => conformance::conformance(None),
         ["conformance", "--from", path] => conformance::conformance(Some(path.as_ref())),

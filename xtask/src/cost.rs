@@ -1,0 +1,137 @@
+//! `cargo xtask cost`: what the generated types cost an embedder to compile, against bars.
+//!
+//! Processor time of all processes together, as one core would need it; so a busy machine changes
+//! little. The crate itself is measured by touching it once its dependencies are built.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::metadata::{Metadata, Package};
+use crate::run::{self, Outcome};
+
+/// An ignored folder, emptied before each build from nothing.
+const TARGET: &str = ".peers/cost";
+
+/// A debug build with every dependency, in seconds of one core.
+const DEBUG_BAR: f64 = 40.0;
+/// The crate itself in release, in seconds of one core.
+const RELEASE_BAR: f64 = 30.0;
+
+/// The clock of `/proc`: a hundred ticks a second on every Linux that Rust runs on.
+const TICKS: f64 = 100.0;
+
+/// Crate, and the one area that stands for "one area only".
+const CRATES: &[(&str, &str)] = &[("mdm-protocol", "commands"), ("mdm-profiles", "network")];
+
+/// Measures every build; fails where a bar is missed.
+pub(crate) fn cost() -> Outcome {
+    let metadata = Metadata::load(true)?;
+    let mut missed = Vec::new();
+    println!("| Crate | Features | Debug, all | Debug, itself | Release, itself |");
+    println!("|---|---|---|---|---|");
+    for (name, area) in CRATES {
+        let package = metadata
+            .members()
+            .into_iter()
+            .find(|member| member.name == *name)
+            .ok_or_else(|| format!("no crate {name}"))?;
+        let all = package.full().join(",");
+        for (label, features) in [("all", all.as_str()), (*area, *area)] {
+            let built = Build { package, features };
+            let debug = built.from_nothing(&[])?;
+            let itself = built.again(&[])?;
+            built.from_nothing(&["--release"])?;
+            let release = built.again(&["--release"])?;
+            println!("| `{name}` | {label} | {debug:.1} s | {itself:.1} s | {release:.1} s |");
+            if debug > DEBUG_BAR {
+                missed.push(format!(
+                    "{name}, {label}: debug {debug:.1} s > {DEBUG_BAR} s"
+                ));
+            }
+            if release > RELEASE_BAR {
+                missed.push(format!(
+                    "{name}, {label}: release {release:.1} s > {RELEASE_BAR} s"
+                ));
+            }
+        }
+    }
+    if missed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("a bar is missed: {}", missed.join("; ")).into())
+}
+
+struct Build<'a> {
+    package: &'a Package,
+    features: &'a str,
+}
+
+impl Build<'_> {
+    /// The crate and all that it depends on.
+    fn from_nothing(&self, profile: &[&str]) -> Outcome<f64> {
+        let target = run::root().join(TARGET);
+        if target.exists() {
+            fs::remove_dir_all(&target).map_err(|error| format!("{TARGET}: {error}"))?;
+        }
+        self.run(profile)
+    }
+
+    /// The crate alone.
+    fn again(&self, profile: &[&str]) -> Outcome<f64> {
+        let root = Path::new(&self.package.manifest_path).with_file_name("src/lib.rs");
+        File::options()
+            .append(true)
+            .open(&root)
+            .and_then(|file| file.set_modified(SystemTime::now()))
+            .map_err(|error| format!("{}: {error}", root.display()))?;
+        self.run(profile)
+    }
+
+    fn run(&self, profile: &[&str]) -> Outcome<f64> {
+        let arguments = [
+            "build",
+            "--quiet",
+            "--no-default-features",
+            "--package",
+            &self.package.name,
+        ];
+        let mut command = run::cargo(&arguments);
+        command
+            .args(["--features", self.features, "--target-dir", TARGET])
+            .args(profile);
+        let before = children()?;
+        run::succeed(&mut command)?;
+        Ok(children()? - before)
+    }
+}
+
+/// Processor seconds of the processes that were waited for so far, by proc(5).
+fn children() -> Outcome<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")
+        .map_err(|error| format!("processor time is read from /proc, on Linux only: {error}"))?;
+    ticks(&stat)
+        .map(|ticks| ticks / TICKS)
+        .ok_or_else(|| "/proc/self/stat is not as proc(5) says".into())
+}
+
+/// `cutime` and `cstime`; the name in parentheses before them may hold spaces.
+fn ticks(stat: &str) -> Option<f64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace().skip(13);
+    let user: f64 = fields.next()?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_children_is_found_behind_a_name_with_spaces() {
+        let stat = "7 (a (b) c) S 1 1 1 0 -1 4194560 1 2 3 4 5 6 700 80 20 0 1 0 100";
+        assert_eq!(ticks(stat), Some(780.0));
+        assert_eq!(ticks("7 (a) S 1"), None);
+    }
+}
