@@ -62,6 +62,7 @@ pub(crate) const FLOORS: &[(&str, &[&[&str]])] = &[
     // The harness itself is the standard library alone.
     ("mdm-benches", &[NOBODY]),
     ("xtask", &[NOBODY]),
+    ("schema-generator", &[NOBODY]),
 ];
 
 /// Who may name what of other people's.
