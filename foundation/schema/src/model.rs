@@ -93,6 +93,8 @@ pub struct Schema {
     /// Unique within the kind: the name, or where several share it the name with a word in
     /// parentheses, such as `com.apple.MCX(WiFi)`.
     pub id: &'static str,
+    /// Where Apple's repository has it, without `.yaml`: `mdm/commands/device.erase`.
+    pub file: &'static str,
     /// Apple's title.
     pub title: &'static str,
     /// Apple's page.
@@ -116,6 +118,7 @@ impl Schema {
             kind,
             name,
             id: name,
+            file: "",
             title,
             page: "",
             support: &[],
