@@ -9,7 +9,7 @@ mod written;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::failure::Outcome;
-use crate::ir::{KeyId, ListId, Schema};
+use crate::ir::{Choice, KeyId, ListId, Literal, Schema};
 pub(crate) use written::Written;
 
 /// The overlay, its paths resolved. Corrections, wildcards and secrets are in the [`Schema`] already.
@@ -33,6 +33,8 @@ pub(crate) struct Overlay {
     pub(crate) summaries: BTreeMap<String, String>,
     /// Our own sentences on keys.
     pub(crate) key_summaries: BTreeMap<KeyId, String>,
+    /// Our own sentences on the values that a key allows, by the value.
+    pub(crate) value_summaries: BTreeMap<(KeyId, String), String>,
 }
 
 /// Names for the values of a number.
@@ -131,10 +133,13 @@ impl Overlay {
                     &entry.text,
                     &entry.of,
                 )?,
-                Err(_) => {
-                    let id = key(schema, &entry.of)?;
-                    put(&mut overlay.key_summaries, id, &entry.text, &entry.of)?;
-                }
+                Err(_) => match value(schema, &entry.of) {
+                    Some(of) => put(&mut overlay.value_summaries, of, &entry.text, &entry.of)?,
+                    None => {
+                        let id = key(schema, &entry.of)?;
+                        put(&mut overlay.key_summaries, id, &entry.text, &entry.of)?;
+                    }
+                },
             }
         }
         Ok(overlay)
@@ -187,4 +192,13 @@ fn key(schema: &Schema, path: &str) -> Outcome<KeyId> {
         found = Some(*id);
     }
     found.ok_or_else(|| nowhere().into())
+}
+
+/// The value that a path leads to: a key's path, and behind it one of the texts that the key allows.
+fn value(schema: &Schema, path: &str) -> Option<(KeyId, String)> {
+    let (holder, text) = path.rsplit_once('/')?;
+    let id = key(schema, holder).ok()?;
+    let allowed = &schema[id].allowed;
+    let known = |choice: &Choice| matches!(&choice.value, Literal::String(known) if known == text);
+    allowed.iter().any(known).then(|| (id, text.to_owned()))
 }

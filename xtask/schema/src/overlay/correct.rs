@@ -41,6 +41,9 @@ impl Facts {
 fn set(key: &mut Key, facts: &Facts) -> Result<(), &'static str> {
     if let Some(name) = &facts.r#type {
         key.value = value_type(name).ok_or("names an unknown type")?;
+        if !matches!(key.value, ValueType::Array | ValueType::Dictionary) {
+            key.keys = None;
+        }
     }
     match facts.presence.as_deref() {
         Some("required") => key.required = true,
