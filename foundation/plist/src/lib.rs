@@ -12,6 +12,7 @@
 //! | Item | What it is |
 //! |---|---|
 //! | [`from_slice`], [`from_slice_with`], [`detect`] | reading, XML or binary by content |
+//! | [`from_slice_leniently`] | reading all but what is malformed |
 //! | [`to_xml`], [`to_binary`] | writing |
 //! | [`from_value`], [`to_value`], [`Value`], [`Dictionary`], [`Date`], [`Data`], [`Integer`], [`Uid`] | trees in memory |
 //! | [`Limits`] | how much is read before it is refused |
@@ -100,6 +101,7 @@ pub mod date;
 mod de;
 mod error;
 mod kept;
+mod lenient;
 mod limits;
 mod path;
 mod reader;
@@ -164,6 +166,38 @@ pub fn from_slice_with<'de, T: Deserialize<'de>>(
                 let tape = Tape::collect(&mut reader)?.into_owned();
                 de::decode(&mut tape.reader())
             }
+        },
+    }
+}
+
+/// Reads a whole document within limits of the caller's choice, but for the numbers, dates and data
+/// in it whose text says nothing valid: those are left out, and their paths returned.
+///
+/// Of an array with one in it nothing is kept, so that indices stay true. A root that is such an
+/// array reads as an empty one.
+///
+/// # Errors
+/// What breaks the document itself, and a root that is malformed: as [`from_slice`].
+///
+/// ```
+/// let xml = b"<dict><key>A</key><integer>many</integer><key>B</key><true/></dict>";
+/// let (value, malformed) = mdm_plist::from_slice_leniently(xml, &Default::default())?;
+/// assert!(value.as_dictionary().unwrap().keys().eq(["B"]));
+/// assert_eq!(malformed[0].to_string(), "A");
+/// # Ok::<(), mdm_plist::Error>(())
+/// ```
+pub fn from_slice_leniently(bytes: &[u8], limits: &Limits) -> Result<(Value, Vec<KeyPath>), Error> {
+    if bytes.len() > limits.bytes {
+        let limit = limits.bytes;
+        return Err(ErrorKind::TooLong { limit }.into());
+    }
+    match detect(bytes).ok_or(ErrorKind::UnknownFormat)? {
+        Format::Binary => lenient::read(&mut BinaryReader::new(bytes, limits)?),
+        Format::Xml => match reader::decode(bytes)? {
+            Decoded::InPlace { text, broken } => {
+                lenient::read(&mut XmlReader::new(text, broken, limits)?)
+            }
+            Decoded::Copied(text) => lenient::read(&mut XmlReader::new(&text, false, limits)?),
         },
     }
 }

@@ -7,6 +7,7 @@ mod document;
 mod hostile;
 mod kept;
 mod leniency;
+mod lenient;
 mod limits;
 mod property;
 mod python;
