@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use ade_client::{ServerToken, TokenKeyPair};
 use chrono::Utc;
 use clap::{Args, Parser, Subcommand};
-use mdmtool::{Error, Options, decode, input};
+use mdm_schema::Target;
+use mdmtool::{
+    Error, Options, decode, explain, input,
+    schema::{self, SchemaKind},
+};
 
 /// Tells what an Apple-MDM document is and says.
 #[derive(Debug, Parser)]
@@ -19,6 +23,11 @@ pub(crate) struct Cli {
 enum Command {
     /// Print what a file is, and what it says, as JSON.
     Decode(Decode),
+    /// List, count or dump Apple's vocabulary.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
+    /// Tell what a name of Apple's vocabulary means, and whether a device takes it.
+    Explain(Explain),
     /// Mind the keys and tokens of automated device enrolment.
     #[command(subcommand)]
     Ade(Ade),
@@ -38,6 +47,36 @@ struct Decode {
     /// The longest file that is read, in bytes.
     #[arg(long, value_name = "N", default_value_t = Options::default().limit)]
     max_bytes: usize,
+}
+
+#[derive(Debug, Subcommand)]
+enum SchemaCommand {
+    /// List the documents.
+    List {
+        /// Of this kind alone, such as command, payload or statusItem.
+        kind: Option<SchemaKind>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Count documents and keys, as JSON.
+    Stats,
+    /// Print the tables whole, as JSON.
+    Dump,
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// A document, a Document.Key, a status item, a skip key, a code: EraseDevice,
+    /// com.apple.wifi.managed, passcode.settings, DeviceLock.PIN.
+    name: String,
+    /// The device that is asked about: ios:18.2,supervised,user-enrollment,user-channel,shared-ipad
+    /// (all but the first in any order and as needed).
+    #[arg(long, value_name = "TARGET")]
+    target: Option<Target>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,6 +117,8 @@ impl Cli {
     pub(crate) fn run(self) -> Result<String, Error> {
         match self.command {
             Command::Decode(decode) => decode.run(),
+            Command::Schema(schema) => schema.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Ade(Ade::Keygen(keygen)) => keygen.run(),
             Command::Ade(Ade::Token(token)) => token.run(),
         }
@@ -96,6 +137,38 @@ impl Decode {
         });
         let document = decode(&bytes, &options)?;
         Ok(serde_json::to_string_pretty(&document)?)
+    }
+}
+
+impl SchemaCommand {
+    fn run(self) -> Result<String, Error> {
+        Ok(match self {
+            Self::List { kind, json } => {
+                let entries = schema::list(kind.map(|kind| kind.0));
+                if json {
+                    serde_json::to_string_pretty(&entries)?
+                } else {
+                    schema::list_text(&entries)
+                }
+            }
+            Self::Stats => serde_json::to_string_pretty(&schema::stats())?,
+            Self::Dump => serde_json::to_string(&schema::dump())?,
+        })
+    }
+}
+
+impl Explain {
+    fn run(self) -> Result<String, Error> {
+        let target = self.target.as_ref();
+        if !self.json {
+            return explain::explain(&self.name, target);
+        }
+        let found = explain::find(&self.name)?;
+        let told: Vec<_> = found
+            .iter()
+            .map(|subject| explain::json(subject, target))
+            .collect();
+        Ok(serde_json::to_string_pretty(&told)?)
     }
 }
 

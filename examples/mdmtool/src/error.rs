@@ -52,6 +52,22 @@ pub enum Error {
         "{0:?} is no kind of document; there are checkin, command, response, profile, ade-token, cms, declaration, status-report and scep-message"
     )]
     UnknownKind(String),
+    /// No kind of schema.
+    #[error(
+        "{0:?} is no kind of schema; there are checkIn, checkInResponse, command, response, payload, configuration, asset, management, activation, credential, statusItem, protocol, errorBody and document"
+    )]
+    UnknownSchemaKind(String),
+    /// No name of Apple's vocabulary.
+    #[error("{name:?} is no name that is known{}", near_misses(near))]
+    UnknownName {
+        /// The name.
+        name: String,
+        /// Names that look like it, the nearest first.
+        near: Vec<String>,
+    },
+    /// No target.
+    #[error(transparent)]
+    Target(#[from] mdm_schema::target::InvalidTarget),
     /// The property list cannot be read.
     #[error("the property list cannot be read")]
     Plist(#[from] mdm_plist::Error),
@@ -79,6 +95,13 @@ pub enum Error {
     /// The message cannot be opened with the key.
     #[error("the message does not open with this key")]
     Decrypt(#[source] mdm_pki::Error),
+}
+
+fn near_misses(near: &[String]) -> String {
+    if near.is_empty() {
+        return String::new();
+    }
+    format!("; did you mean {}?", near.join(", "))
 }
 
 /// An error and its causes, in one line without control characters, of at most 500 characters.

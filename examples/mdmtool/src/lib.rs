@@ -17,8 +17,10 @@
 mod decode;
 mod document;
 mod error;
+pub mod explain;
 pub mod input;
 pub mod json;
+pub mod schema;
 
 pub use decode::{As, Options, decode};
 pub use document::{Document, Kind, MAX_UNKNOWN_BYTES};

@@ -1,0 +1,90 @@
+//! What a name of Apple's vocabulary means, and whether a device takes it.
+
+mod find;
+mod judge;
+mod terms;
+mod text;
+
+use mdm_schema::{Key, Schema, Target, model::Reason, path};
+
+pub use self::text::{json, text};
+use crate::error::Error;
+
+/// Something that has a name: a document, a key in one, or a code of a status report.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Subject {
+    /// The document.
+    pub schema: &'static Schema,
+    /// The way to the key; empty for the document itself.
+    pub path: Vec<&'static Key>,
+    /// The code.
+    pub code: Option<&'static Reason>,
+}
+
+impl Subject {
+    fn document(schema: &'static Schema) -> Self {
+        Self {
+            schema,
+            path: Vec::new(),
+            code: None,
+        }
+    }
+
+    /// A key below this one.
+    fn below(&self, key: &'static Key) -> Self {
+        let mut path = self.path.clone();
+        path.push(key);
+        Self {
+            schema: self.schema,
+            path,
+            code: None,
+        }
+    }
+
+    /// The document's id, with the way to the key behind it.
+    pub fn name(&self) -> String {
+        let mut name = self.schema.id.to_owned();
+        for key in &self.path {
+            name = path::join(&name, key.name);
+        }
+        name
+    }
+}
+
+/// Everything that a name means.
+///
+/// # Errors
+/// [`Error::UnknownName`] with the names that look like it.
+pub fn find(name: &str) -> Result<Vec<Subject>, Error> {
+    let found = find::find(name);
+    if found.is_empty() {
+        return Err(Error::UnknownName {
+            name: name.chars().take(100).collect(),
+            near: find::suggest(name),
+        });
+    }
+    Ok(found)
+}
+
+/// The most meanings that are told in full; more are listed.
+pub const MAX_TOLD: usize = 4;
+
+/// What a name means, for people.
+///
+/// # Errors
+/// See [`find`].
+pub fn explain(name: &str, target: Option<&Target>) -> Result<String, Error> {
+    let found = find(name)?;
+    if found.len() > MAX_TOLD {
+        let mut lines = vec![format!("{name} means {} things:", found.len())];
+        lines.extend(
+            found
+                .iter()
+                .map(|subject| format!("  {}", find::line(subject))),
+        );
+        return Ok(lines.join("\n"));
+    }
+    let told: Vec<String> = found.iter().map(|subject| text(subject, target)).collect();
+    Ok(told.join("\n\n"))
+}

@@ -1,0 +1,265 @@
+//! Finding what a name means: a document, a key in one, a code; or what it may have meant.
+
+use std::collections::BTreeSet;
+
+use mdm_schema::{Key, Kind, Schema};
+
+use super::Subject;
+use crate::schema::{skip_keys, words};
+
+/// The longest name that is looked for, in bytes. None of Apple's is half as long.
+const MAX_NAME: usize = 512;
+
+/// What people leave out in front of a name.
+const PREFIXES: &[&str] = &[
+    "com.apple.configuration.",
+    "com.apple.asset.",
+    "com.apple.activation.",
+    "com.apple.management.",
+    "com.apple.credential.",
+    "com.apple.",
+];
+
+/// Everything that the name means; letters in either case only where they fit nothing as they are.
+pub(super) fn find(name: &str) -> Vec<Subject> {
+    let name = name.trim();
+    if name.is_empty() || name.len() > MAX_NAME {
+        return Vec::new();
+    }
+    for same in [exactly, in_any_case] {
+        let mut found = documents(name, same);
+        if found.is_empty() {
+            found = keys(name, same);
+        }
+        found.extend(skip_key(name, same));
+        if found.is_empty() {
+            found = codes(name, same);
+        }
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+type Same = fn(&str, &str) -> bool;
+
+fn exactly(one: &str, other: &str) -> bool {
+    one == other
+}
+
+fn in_any_case(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+fn documents(name: &str, same: Same) -> Vec<Subject> {
+    let named = |schema: &&'static Schema| names(schema).any(|own| same(own, name));
+    mdm_schema::all()
+        .filter(named)
+        .map(Subject::document)
+        .collect()
+}
+
+/// Every name that a document goes by.
+fn names(schema: &'static Schema) -> impl Iterator<Item = &'static str> {
+    let short = |name: &'static str| {
+        let prefixes = PREFIXES.iter();
+        prefixes.filter_map(move |prefix| name.strip_prefix(prefix))
+    };
+    let own = [schema.id, schema.name];
+    let short = own.into_iter().flat_map(short);
+    own.into_iter()
+        .chain(short)
+        .chain(Some(schema.title).filter(|title| !title.is_empty()))
+}
+
+/// `Document.Key.Path`: both parts may hold dots, so each is tried.
+fn keys(name: &str, same: Same) -> Vec<Subject> {
+    let dots = name.match_indices(['.', '#', '/']).map(|(at, _)| at);
+    let mut found: Vec<Subject> = Vec::new();
+    for at in dots.collect::<Vec<_>>().into_iter().rev() {
+        let (document, path) = (&name[..at], &name[at + 1..]);
+        for subject in documents(document, same) {
+            let mut way = Vec::new();
+            if descend(subject.schema.keys, path, same, &mut way) {
+                found.push(Subject {
+                    path: way,
+                    ..subject
+                });
+            }
+        }
+        if !found.is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+/// Follows a path down; the elements of arrays need not be named. Each step takes a part of the
+/// path or leads from an array to its element, so this ends.
+fn descend(list: &'static [Key], path: &str, same: Same, way: &mut Vec<&'static Key>) -> bool {
+    let path = path.trim_start_matches(['.', '/']);
+    for key in list {
+        let rest = [path.len(), key.name.len()]
+            .into_iter()
+            .filter_map(|at| path.split_at_checked(at))
+            .find(|(head, rest)| {
+                let ends = rest.is_empty() || rest.starts_with(['.', '/', '[']);
+                ends && same(head, key.name)
+            })
+            .map(|(_, rest)| without_index(rest));
+        let Some(rest) = rest else { continue };
+        way.push(key);
+        if rest.is_empty() || descend(key.keys, rest, same, way) {
+            return true;
+        }
+        way.pop();
+    }
+    // The path may pass over an array's element without naming it.
+    if !way_is_array(way) {
+        return false;
+    }
+    for key in list {
+        if key.keys.is_empty() || way.iter().any(|above| std::ptr::eq(*above, key)) {
+            continue;
+        }
+        way.push(key);
+        if descend(key.keys, path, same, way) {
+            return true;
+        }
+        way.pop();
+    }
+    false
+}
+
+fn way_is_array(way: &[&'static Key]) -> bool {
+    way.last()
+        .is_some_and(|key| key.value == mdm_schema::model::ValueType::Array)
+}
+
+fn without_index(rest: &str) -> &str {
+    match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((_, rest)) => rest,
+        None => rest,
+    }
+}
+
+fn skip_key(name: &str, same: Same) -> Option<Subject> {
+    let key = skip_keys().iter().find(|key| same(key.name, name))?;
+    let schema = mdm_schema::find(Kind::Document, "SkipKeys")?;
+    Some(Subject {
+        path: vec![key],
+        ..Subject::document(schema)
+    })
+}
+
+/// The documents that a code of a status report belongs to.
+fn codes(name: &str, same: Same) -> Vec<Subject> {
+    mdm_schema::all()
+        .filter_map(|schema| {
+            let code = schema.reasons.iter().find(|code| same(code.code, name))?;
+            Some(Subject {
+                code: Some(code),
+                ..Subject::document(schema)
+            })
+        })
+        .collect()
+}
+
+/// The most names that are suggested.
+const MAX_SUGGESTIONS: usize = 8;
+
+/// Names that look like this one, the nearest first.
+pub(super) fn suggest(name: &str) -> Vec<String> {
+    let asked = name.trim().to_ascii_lowercase();
+    if asked.is_empty() || asked.len() > MAX_NAME {
+        return Vec::new();
+    }
+    let last = asked.rsplit('.').next().unwrap_or(&asked);
+    let mut known: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for schema in mdm_schema::all() {
+        known.extend(names(schema).map(|own| (own, schema.id)));
+    }
+    known.extend(skip_keys().iter().map(|key| (key.name, key.name)));
+    let mut near: Vec<(usize, &str)> = known
+        .into_iter()
+        .filter_map(|(own, id)| {
+            let own = own.to_ascii_lowercase();
+            if own.contains(&asked) || (own.len() > 4 && asked.contains(&own)) {
+                return Some((own.len().abs_diff(asked.len()).min(20), id));
+            }
+            let whole = distance(&own, &asked);
+            let most = (asked.chars().count() / 3).max(1);
+            let by_end = own.len() > 4 && last.len() > 4 && own.ends_with(last);
+            match whole {
+                near if near <= most => Some((near, id)),
+                _ if by_end => Some((20, id)),
+                _ => None,
+            }
+        })
+        .collect();
+    near.sort_unstable();
+    let mut names = Vec::new();
+    for (_, id) in near {
+        if !names.iter().any(|name| name == id) {
+            names.push(id.to_owned());
+        }
+    }
+    names.truncate(MAX_SUGGESTIONS);
+    names
+}
+
+/// How many letters have to be put in, taken out, changed, or swapped with their neighbour.
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    if one.len().abs_diff(other.len()) > other.len() / 3 + 1 {
+        return usize::MAX;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    for (row, letter) in one.iter().enumerate() {
+        let mut next = vec![row + 1];
+        for (column, wanted) in other.iter().enumerate() {
+            let change = last[column] + usize::from(letter != wanted);
+            let mut least = change.min(last[column + 1] + 1).min(next[column] + 1);
+            let swapped =
+                row > 0 && column > 0 && one[row - 1] == *wanted && *letter == other[column - 1];
+            if swapped {
+                least = least.min(before[column - 1] + 1);
+            }
+            next.push(least);
+        }
+        before = std::mem::replace(&mut last, next);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
+/// A line for the list of several meanings.
+pub(super) fn line(subject: &Subject) -> String {
+    let Subject { schema, .. } = subject;
+    format!(
+        "{} {}: {}",
+        words::kind(schema.kind),
+        subject.name(),
+        schema.title
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_counted() {
+        for (one, other, letters) in [
+            ("lock", "lock", 0),
+            ("lokc", "lock", 1),
+            ("lck", "lock", 1),
+            ("erasedevise", "erasedevice", 1),
+            ("", "a", 1),
+        ] {
+            assert_eq!(distance(one, other), letters, "{one} {other}");
+        }
+        assert_eq!(distance("a", "far too long"), usize::MAX);
+    }
+}
