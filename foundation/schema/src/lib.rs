@@ -1,33 +1,53 @@
-//! The vocabulary that checks of Apple-MDM documents speak: versions, targets, findings.
+//! Apple's device-management schema as data: what there is, which device takes it, what is wrong.
 //!
-//! A check looks at a document and at the device it is meant for, and answers with a list of
-//! findings. This crate holds the three nouns of that sentence; the crates that know the documents
-//! (`mdm-protocol`, `mdm-profiles`) make the findings.
+//! Every document that Apple's schema describes has a [`Schema`] in the tables: commands and their
+//! responses, payloads, declarations, status items and the rest (see [`Kind`]). Each lies in the
+//! module of its kind, and is found by kind and name. A document is checked against its schema, for
+//! a [`Target`] or for none, and the answer is a list of [`Finding`]s.
 //!
 //! | Module | What lives there |
 //! |---|---|
+//! | [`model`] | [`Schema`], [`Key`], [`Support`]: what the tables are made of |
+//! | [`availability`] | [`Availability`]: whether a [`Target`] takes something, and why not |
+//! | [`validate`](mod@validate) | [`validate()`]: what is wrong with a document; [`validate_together`] for several |
+//! | [`walk`] | [`Schema::walk`], [`Schema::key`]: every key, or the one at a path |
+//! | [`record`] | [`Record`], [`Item`], [`Field`]: how typed documents are read and written |
 //! | [`version`] | [`OsVersion`], and [`Bound`]: what the schema writes in `introduced`, `deprecated`, `removed` |
 //! | [`target`] | [`Target`]: platform, version, supervision, enrolment, channel |
 //! | [`finding`] | [`Finding`]: a path, a [`Rule`], a [`Severity`] and a sentence |
+//! | `sample` | documents made at random within the schema, for tests (feature `sample`) |
 //!
 //! ```
-//! use mdm_schema::{Bound, Finding, OsVersion, Platform, Rule, Severity, Target};
+//! use mdm_plist::{Dictionary, Value};
+//! use mdm_schema::{Bound, Kind, Rule, Target, find, validate};
 //!
-//! let target: Target = "ios:18.2,supervised".parse()?;
-//! assert_eq!(target.platform, Platform::Ios);
-//! assert!(target.supervised);
+//! let target: Target = "ios:18.2,user-enrollment".parse()?;
+//! assert!("17.4".parse::<Bound>()?.is_reached_by(target.version));
 //!
-//! let introduced: Bound = "17.4".parse()?;
-//! assert!(introduced.is_reached_by(target.version));
-//! assert!(!"n/a".parse::<Bound>()?.is_reached_by(target.version));
+//! // May a user's own iPad be erased?
+//! let Some(erase) = find(Kind::Command, "EraseDevice") else {
+//!     unreachable!("Apple knows the command");
+//! };
+//! let availability = erase.availability(&target);
+//! assert!(!availability.is_available());
+//! assert_eq!(availability.to_string(), "not in user enrolment");
 //!
-//! let finding = Finding::new("Command.CommandUUID", Rule::Misplaced, Severity::Error,
-//!     "belongs beside Command, not inside it");
-//! assert_eq!(finding.to_string(),
-//!     "error: Command.CommandUUID: belongs beside Command, not inside it (misplaced)");
+//! // On a device that may be, what is wrong with the command?
+//! let mut command = Dictionary::new();
+//! command.insert("PreserveDataPlan".to_owned(), Value::from("yes"));
+//! command.insert("Pin".to_owned(), Value::from("123456"));
+//! let findings = validate(erase, &command, Some(&"ios:18.2,supervised".parse()?));
+//! assert_eq!(findings[0].to_string(), "error: PreserveDataPlan: is not a boolean (type)");
+//! assert_eq!(findings[1].rule, Rule::UnknownKey);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What the tables cost
+//! They are `static` data without initialisation. A program carries those that it names, and all of
+//! them only where it calls [`all`], [`schemas`], [`find`] or [`choose`]; the linker leaves the
+//! others out.
 
+pub mod availability;
 pub mod finding;
 mod generated;
 mod macros;
@@ -35,8 +55,11 @@ pub mod model;
 pub mod record;
 mod tables;
 pub mod target;
+pub mod validate;
 pub mod version;
+pub mod walk;
 
+pub use availability::{Availability, Objection};
 pub use finding::{Finding, Rule, Severity, path};
 pub use model::{Key, Kind, Schema, Support};
 pub use record::{
@@ -44,7 +67,11 @@ pub use record::{
 };
 pub use tables::{all, choose, find, schemas};
 pub use target::{Channel, Enrollment, Platform, Target};
+pub use validate::{
+    validate, validate_item, validate_status_item, validate_together, validate_value,
+};
 pub use version::{Bound, OsVersion};
+pub use walk::{KeyAt, Walk};
 
 #[doc(hidden)]
 pub use mdm_core as __core;

@@ -82,7 +82,8 @@ closed_enum! {
 /// A device that a document is checked against.
 ///
 /// As text: `ios:18.2,supervised,user-enrollment,user-channel,shared-ipad`, platform and version
-/// first, the rest in any order.
+/// first, the rest in any order. The words are those of [`Enrollment`] and [`Channel`], and
+/// `supervised`, `shared-ipad`, `automated` (or `ade`, `dep`) and `not-user-approved`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Target {
@@ -94,6 +95,11 @@ pub struct Target {
     pub supervised: bool,
     /// How it is enrolled.
     pub enrollment: Enrollment,
+    /// Whether it came under management by Automated Device Enrollment (`requiresdep` in the schema).
+    pub automated: bool,
+    /// Whether its user approved the enrolment (`userapprovedmdm` in the schema). An automated one
+    /// counts as approved.
+    pub user_approved: bool,
     /// Which channel the document comes through.
     pub channel: Channel,
     /// Whether it is a Shared iPad.
@@ -101,13 +107,16 @@ pub struct Target {
 }
 
 impl Target {
-    /// An unsupervised device in device enrolment, addressed on its device channel.
+    /// An unsupervised device in device enrolment that its user approved, addressed on its device
+    /// channel.
     pub fn new(platform: Platform, version: OsVersion) -> Self {
         Self {
             platform,
             version,
             supervised: false,
             enrollment: Enrollment::Device,
+            automated: false,
+            user_approved: true,
             channel: Channel::Device,
             shared_ipad: false,
         }
@@ -129,6 +138,12 @@ impl fmt::Display for Target {
         }
         if self.enrollment != Enrollment::Device {
             write!(f, ",{}", self.enrollment)?;
+        }
+        if self.automated {
+            f.write_str(",automated")?;
+        }
+        if !self.user_approved {
+            f.write_str(",not-user-approved")?;
         }
         if self.channel != Channel::Device {
             write!(f, ",{}", self.channel)?;
@@ -152,14 +167,15 @@ impl FromStr for Target {
         let version = version.parse().map_err(|_| InvalidTarget::new(version))?;
         let mut target = Self::new(platform.trim().parse()?, version);
         for word in words {
-            if word.eq_ignore_ascii_case("supervised") {
-                target.supervised = true;
-            } else if word.eq_ignore_ascii_case("shared-ipad") {
-                target.shared_ipad = true;
-            } else if let Ok(enrollment) = word.parse() {
-                target.enrollment = enrollment;
-            } else {
-                target.channel = word.parse()?;
+            match word.to_ascii_lowercase().as_str() {
+                "supervised" => target.supervised = true,
+                "automated" | "ade" | "dep" => target.automated = true,
+                "not-user-approved" => target.user_approved = false,
+                "shared-ipad" => target.shared_ipad = true,
+                _ => match word.parse() {
+                    Ok(enrollment) => target.enrollment = enrollment,
+                    Err(_) => target.channel = word.parse()?,
+                },
             }
         }
         Ok(target)
@@ -202,11 +218,34 @@ mod tests {
         let full = Target::new(Platform::Ios, version).with(|t| {
             t.supervised = true;
             t.enrollment = Enrollment::User;
+            t.automated = true;
+            t.user_approved = false;
             t.channel = Channel::User;
             t.shared_ipad = true;
         });
         for target in [full, Target::new(Platform::MacOs, version)] {
             assert_eq!(target.to_string().parse(), Ok(target));
+        }
+    }
+
+    #[test]
+    fn versions_of_every_form_are_read() {
+        for text in ["0", "4.2.6", "16.1", "16", "18.2b3", "18.2a", "13.4.1 (a)"] {
+            let text = format!("macOS:{text}");
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        for bound in ["n/a", "all"] {
+            let error = format!("iOS:{bound}").parse::<Target>().unwrap_err();
+            assert_eq!(error.word, bound, "no device has this version");
+        }
+    }
+
+    #[test]
+    fn an_automated_enrolment_goes_by_three_names() {
+        for word in ["automated", "ade", "DEP"] {
+            let target: Target = format!("tvos:18.0,{word}").parse().unwrap();
+            assert!(target.automated);
+            assert_eq!(target.to_string(), "tvOS:18.0,automated");
         }
     }
 

@@ -288,8 +288,24 @@ mod tests {
     #[test]
     fn a_seed_has_what_its_version_brings() {
         let bound: Bound = "18.2".parse().unwrap();
-        assert!(bound.is_reached_by(version("18.2b1")));
-        assert!(!bound.is_reached_by(version("18.1 (a)")));
+        for reached in ["18.2a", "18.2b1", "18.2 beta 3", "18.2", "18.2 (a)", "26"] {
+            assert!(bound.is_reached_by(version(reached)), "{reached}");
+        }
+        for earlier in ["0", "18.1.9", "18.1 (a)", "18", "4.2.6"] {
+            assert!(!bound.is_reached_by(version(earlier)), "{earlier}");
+        }
+    }
+
+    #[test]
+    fn all_is_always_reached_and_not_available_never() {
+        for text in ["0", "4.2.6", "16.1", "16.1b2", "65535.65535"] {
+            assert!(Bound::Always.is_reached_by(version(text)), "{text}");
+            assert!("0".parse::<Bound>().unwrap().is_reached_by(version(text)));
+            assert!(!Bound::Never.is_reached_by(version(text)), "{text}");
+        }
+        for no_bound in ["N/A", "none", "ALL", ""] {
+            assert_eq!(no_bound.parse::<Bound>(), Err(InvalidVersion), "{no_bound}");
+        }
     }
 
     #[test]

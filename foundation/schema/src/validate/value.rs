@@ -1,0 +1,137 @@
+//! What a single value has to be: its type, the values allowed, its bounds.
+
+use std::borrow::Cow;
+
+use mdm_plist::Value;
+
+use super::*;
+use crate::{
+    model::{Literal, Range},
+    record,
+};
+
+/// The longest text that a message quotes, in bytes.
+const MAX_QUOTED: usize = 64;
+
+/// Why a value is not of its type.
+pub(super) struct Mismatch {
+    pub(super) severity: Severity,
+    pub(super) message: &'static str,
+}
+
+/// Whether a value is of a type; in JSON bytes and dates are text.
+pub(super) fn fits(wanted: ValueType, value: &Value, json: bool) -> Result<(), Mismatch> {
+    let text = if json { value.as_string() } else { None };
+    let (fits, message) = match wanted {
+        ValueType::Any => (true, ""),
+        ValueType::String => (value.as_string().is_some(), "is not a string"),
+        ValueType::Boolean => (value.as_boolean().is_some(), "is not a boolean"),
+        ValueType::Array => (value.as_array().is_some(), "is not an array"),
+        ValueType::Dictionary => (value.as_dictionary().is_some(), "is not a dictionary"),
+        ValueType::Real => (record::real(value).is_some(), "is not a number"),
+        ValueType::Data => {
+            let bytes = value.as_data().is_some();
+            let base64 = text.is_some_and(|text| record::base64(text).is_some());
+            (bytes || base64, "is not data")
+        }
+        ValueType::Date => {
+            let date = value.as_date().is_some();
+            let written =
+                text.is_some_and(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok());
+            (date || written, "is not a date")
+        }
+        ValueType::Integer => match value {
+            Value::Real(_) if record::integer(value).is_some() => {
+                return Err(Mismatch {
+                    severity: Severity::Warning,
+                    message: "is a real, not an integer",
+                });
+            }
+            _ => (
+                value.as_signed_integer().is_some() || value.as_unsigned_integer().is_some(),
+                "is not an integer",
+            ),
+        },
+    };
+    if fits {
+        return Ok(());
+    }
+    let severity = Severity::Error;
+    Err(Mismatch { severity, message })
+}
+
+/// Notes a value that is not among those allowed, and returns the one that it is.
+pub(super) fn allowed(
+    key: &'static Key,
+    value: &Value,
+    severity: Severity,
+    place: &Place<'_>,
+) -> Option<&'static Choice> {
+    if key.allowed.is_empty() {
+        return None;
+    }
+    let choice = key
+        .allowed
+        .iter()
+        .find(|choice| equals(&choice.value, value));
+    if choice.is_none() {
+        let message = match value {
+            Value::String(text) if !key.secret => not_listed(text),
+            _ => "is none of the allowed values".into(),
+        };
+        place.note(Rule::Enum, severity, message);
+    }
+    choice
+}
+
+/// Says that a text is not among those allowed, and which it is where it is short.
+pub(super) fn not_listed(text: &str) -> Cow<'static, str> {
+    if text.len() > MAX_QUOTED {
+        return "is none of the allowed values".into();
+    }
+    format!("{text:?} is none of the allowed values").into()
+}
+
+#[allow(clippy::float_cmp)] // What the schema lists is exact.
+#[allow(clippy::cast_precision_loss)] // So are its integers.
+fn equals(literal: &Literal, value: &Value) -> bool {
+    match literal {
+        Literal::String(text) => value.as_string() == Some(*text),
+        Literal::Boolean(boolean) => value.as_boolean() == Some(*boolean),
+        Literal::Integer(number) => record::real(value) == Some(*number as f64),
+        Literal::Real(number) => record::real(value) == Some(*number),
+    }
+}
+
+/// Notes a number that is out of its range.
+pub(super) fn bounds(key: &Key, value: &Value, place: &Place<'_>) {
+    let (Some(Range { min, max }), Some(number)) = (key.range, record::real(value)) else {
+        return;
+    };
+    // So that what is no number is out of every range.
+    let above = min.is_none_or(|min| number >= min);
+    let below = max.is_none_or(|max| number <= max);
+    if !above || !below {
+        let message = match (min, max) {
+            (Some(min), Some(max)) => format!("is not between {min} and {max}"),
+            (Some(min), None) => format!("is less than {min}"),
+            (_, max) => format!("is more than {}", max.unwrap_or_default()),
+        };
+        place.note(Rule::Range, Severity::Error, message);
+    }
+}
+
+/// Notes an array that has too few or too many elements.
+pub(super) fn repetition(element: &Key, count: usize, place: &Place<'_>) {
+    let Some(wanted) = element.repetition else {
+        return;
+    };
+    if count < wanted.min || count > wanted.max {
+        let message = if wanted.min == wanted.max {
+            format!("has {count} elements, not {}", wanted.min)
+        } else {
+            format!("has {count} elements, not {} to {}", wanted.min, wanted.max)
+        };
+        place.note(Rule::Range, Severity::Error, message);
+    }
+}
