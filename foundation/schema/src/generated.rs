@@ -2,6 +2,52 @@
 
 use crate::model::{Kind, Schema};
 
-pub(crate) fn of_kind(_: Kind) -> &'static [&'static Schema] {
-    &[]
+/// Declarations that put configurations into force.
+pub mod activation;
+/// Declarations that configurations refer to.
+pub mod asset;
+/// Check-in messages.
+pub mod check_in;
+/// What check-in messages are answered with.
+pub mod check_in_response;
+/// Commands.
+pub mod command;
+/// Declarations that configure.
+pub mod configuration;
+/// Documents that credential assets point to.
+pub mod credential;
+/// Other documents.
+pub mod document;
+/// Bodies of HTTP errors.
+pub mod error_body;
+/// Declarations about the management itself.
+pub mod management;
+/// Payloads of configuration profiles.
+pub mod payload;
+/// Documents of the declarative protocol.
+pub mod protocol;
+/// What devices answer to commands.
+pub mod response;
+/// Items of status reports.
+pub mod status_item;
+mod support;
+
+/// Every schema of a kind, sorted by id.
+pub(crate) fn of_kind(kind: Kind) -> &'static [&'static Schema] {
+    match kind {
+        Kind::CheckIn => check_in::ALL,
+        Kind::CheckInResponse => check_in_response::ALL,
+        Kind::Command => command::ALL,
+        Kind::Response => response::ALL,
+        Kind::Payload => payload::ALL,
+        Kind::Configuration => configuration::ALL,
+        Kind::Asset => asset::ALL,
+        Kind::Management => management::ALL,
+        Kind::Activation => activation::ALL,
+        Kind::Credential => credential::ALL,
+        Kind::StatusItem => status_item::ALL,
+        Kind::Protocol => protocol::ALL,
+        Kind::ErrorBody => error_body::ALL,
+        Kind::Document => document::ALL,
+    }
 }

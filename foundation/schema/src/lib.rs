@@ -49,6 +49,8 @@
 
 pub mod availability;
 pub mod finding;
+#[cfg(test)]
+mod fixture;
 mod generated;
 mod macros;
 pub mod model;
@@ -61,6 +63,10 @@ pub mod walk;
 
 pub use availability::{Availability, Objection};
 pub use finding::{Finding, Rule, Severity, path};
+pub use generated::{
+    activation, asset, check_in, check_in_response, command, configuration, credential, document,
+    error_body, management, payload, protocol, response, status_item,
+};
 pub use model::{Key, Kind, Schema, Support};
 pub use record::{
     DecodeError, Field, Item, Log, OtherItem, OtherStatusItem, Place, Record, StatusItem,

@@ -4,7 +4,10 @@
 //! is [`availability`](crate::availability), what it means for a document is
 //! [`validate`](crate::validate()).
 
-use crate::{target::Platform, version::Bound};
+use crate::{
+    target::Platform,
+    version::{Bound, OsVersion},
+};
 
 /// What sort of document a [`Schema`] describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,6 +153,9 @@ pub struct Key {
     pub default: Option<Literal>,
     /// The values that are allowed; empty for any.
     pub allowed: &'static [Choice],
+    /// Whether the schema lists the [`allowed`](Self::allowed) values as keys below a text, and counts
+    /// them as such.
+    pub allowed_are_keys: bool,
     /// The bounds of a number, both inclusive.
     pub range: Option<Range>,
     /// The regular expression that a text has to match.
@@ -185,6 +191,7 @@ impl Key {
             required: false,
             default: None,
             allowed: &[],
+            allowed_are_keys: false,
             range: None,
             format: None,
             repetition: None,
@@ -435,6 +442,14 @@ impl Support {
             user_enrollment: None,
             always_skippable: None,
             beta: None,
+        }
+    }
+
+    /// On this system from a version on.
+    pub const fn since(platform: Platform, version: OsVersion) -> Self {
+        Self {
+            introduced: Some(Bound::From(version)),
+            ..Self::on(platform)
         }
     }
 

@@ -12,6 +12,7 @@ mod names;
 mod overlay;
 mod read;
 mod stats;
+mod tables;
 mod types;
 mod yaml;
 
@@ -20,12 +21,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use failure::Outcome;
+use files::{Difference, File};
 use overlay::{Overlay, Written};
 
 const USAGE: &str = "\
 usage: schema-generator COMMAND
 
   write PATH        writes tables and types from the checkout at PATH
+  check PATH        fails where they are not what it would write
   stats PATH        counts";
 
 fn main() -> ExitCode {
@@ -42,20 +45,8 @@ fn main() -> ExitCode {
 
 fn dispatch(arguments: &[&str]) -> Outcome {
     match arguments {
-        ["write", path] => {
-            let (schema, overlay) = load(Path::new(path))?;
-            let files = types::files(&schema, &overlay);
-            for file in &files {
-                let path = root().join(&file.path);
-                let failed = |error: std::io::Error| format!("{}: {error}", file.path);
-                if let Some(folder) = path.parent() {
-                    fs::create_dir_all(folder).map_err(failed)?;
-                }
-                fs::write(&path, &file.text).map_err(failed)?;
-            }
-            println!("schema: wrote {} files", files.len());
-            Ok(())
-        }
+        ["write", path] => write(Path::new(path)),
+        ["check", path] => check(Path::new(path)),
         ["stats", path] => {
             let (schema, _) = load(Path::new(path))?;
             let (documents, keys) = stats::stats(&schema)?;
@@ -67,6 +58,56 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         }
         _ => Err(USAGE.into()),
     }
+}
+
+/// Writes what is not as it should be.
+fn write(path: &Path) -> Outcome {
+    let generated = generate(path)?;
+    let differences = files::update(&root(), &generated)?;
+    for (path, difference) in &differences {
+        let done = match difference {
+            Difference::Missing => "new",
+            Difference::Changed => "changed",
+            Difference::Stale => "deleted",
+        };
+        println!("schema: {done}: {path}");
+    }
+    let (all, changed) = (generated.len(), differences.len());
+    println!("schema: {all} files are up to date, {changed} of them were not");
+    Ok(())
+}
+
+/// Fails where something is not as it should be.
+fn check(path: &Path) -> Outcome {
+    let generated = generate(path)?;
+    let differences = files::compare(&root(), &generated)?;
+    for (path, difference) in &differences {
+        let how = match difference {
+            Difference::Missing => "is missing",
+            Difference::Changed => "differs",
+            Difference::Stale => "should not be there",
+        };
+        println!("schema: {path} {how}");
+    }
+    match differences.len() {
+        0 => {
+            println!("schema: {} files are up to date", generated.len());
+            Ok(())
+        }
+        count => {
+            let what = "not what the schema gives; `cargo xtask schema` writes them";
+            Err(format!("{count} files are {what}").into())
+        }
+    }
+}
+
+/// Every file, formatted.
+fn generate(path: &Path) -> Outcome<Vec<File>> {
+    let (schema, overlay) = load(path)?;
+    let mut files = tables::files(&schema, &overlay)?;
+    files.extend(types::files(&schema, &overlay));
+    files::format(&mut files)?;
+    Ok(files)
 }
 
 /// The checkout, corrected by the overlay.
