@@ -23,12 +23,15 @@ fn main() -> Result<(), Error> {
     // The envelope settles the command, whatever the body holds.
     if let (Status::Acknowledged, Some(uuid)) = (&report.status, &report.command_uuid) {
         match report.body::<DeviceInformationResponse>() {
-            Ok(body) => println!("{uuid}: {:?}", body.query_responses.device_name),
+            Ok(body) => {
+                let answers = body.query_responses.unwrap_or_default();
+                println!("{uuid}: {:?}", answers.device_name);
+            }
             Err(error) => println!("{uuid}: done, but its result is not readable: {error}"),
         }
     }
 
-    let next = Command::new("C-2", &DeviceInformation::new([Query::OsVersion]))?;
+    let next = Command::new("C-2", &DeviceInformation::new([Query::OsVersion]));
     println!("{}", String::from_utf8_lossy(&next.to_xml()?));
     Ok(())
 }

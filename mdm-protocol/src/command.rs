@@ -3,13 +3,13 @@
 //! The envelope carries any command, known here or not; [`Request`] is the typed part of it.
 
 mod device_information;
+mod findings;
 mod install_profile;
 
 use std::fmt;
 
-use mdm_plist::{Dictionary, Kept, KeyPath, Limits, Value};
-use mdm_schema::{Finding, Rule, Severity};
-use serde::{Serialize, de::DeserializeOwned};
+use mdm_plist::{Dictionary, Limits, Value};
+use mdm_schema::{Finding, Item, Kind, Rule, Severity, Target};
 
 pub use self::{
     device_information::{DeviceInformation, Query},
@@ -18,18 +18,31 @@ pub use self::{
 use crate::{error::Error, response};
 
 /// The keys of one type of command, and the type of its answer.
-pub trait Request: Serialize + DeserializeOwned {
+pub trait Request: Item {
     /// `RequestType`.
-    const REQUEST_TYPE: &'static str;
+    const REQUEST_TYPE: &'static str = Self::SCHEMA.name;
 
     /// What the device answers with.
     type Response: response::Body;
-
-    /// What is noteworthy about the values.
-    fn findings(&self) -> Vec<Finding> {
-        Vec::new()
-    }
 }
+
+/// Says what a command is answered with: [`NoBody`](response::NoBody) where the schema has no keys
+/// for it.
+macro_rules! command {
+    ($request:ident -> NoBody) => {
+        impl $crate::command::Request for $request {
+            type Response = $crate::response::NoBody;
+        }
+    };
+    ($request:ident -> $response:ident) => {
+        impl $crate::command::Request for $request {
+            type Response = $response;
+        }
+
+        impl $crate::response::Body for $response {}
+    };
+}
+pub(crate) use command;
 
 /// A command on its way to a device.
 ///
@@ -45,17 +58,9 @@ impl Command {
     /// A command of a known type.
     ///
     /// `command_uuid` names it in the device's answer; any text that is unique for the device.
-    ///
-    /// # Errors
-    /// [`Error::Plist`] for what a property list cannot hold.
-    pub fn new<R: Request>(command_uuid: impl Into<String>, request: &R) -> Result<Self, Error> {
-        let Value::Dictionary(keys) = mdm_plist::to_value(request)? else {
-            return Err(Error::Invalid {
-                key: "Command",
-                problem: "no dictionary",
-            });
-        };
-        Ok(Self::assemble(command_uuid.into(), R::REQUEST_TYPE, keys))
+    pub fn new<R: Request>(command_uuid: impl Into<String>, request: &R) -> Self {
+        let keys = request.to_dictionary();
+        Self::assemble(command_uuid.into(), R::REQUEST_TYPE, keys)
     }
 
     /// A command of any type, from its keys; they pass through untouched.
@@ -207,52 +212,98 @@ impl Command {
     /// The command as its own type.
     ///
     /// # Errors
-    /// [`Error::OtherType`] when `RequestType` names another one; [`Error::Plist`] when a key is
+    /// [`Error::OtherType`] when `RequestType` names another one; [`Error::Decode`] when a key is
     /// missing or of the wrong type.
     pub fn request<R: Request>(&self) -> Result<R, Error> {
-        self.request_and_unknown().map(|(request, _)| request)
+        self.check_type::<R>()?;
+        R::from_dictionary(&self.request).map_err(|mut error| {
+            error.findings = under_command(error.findings);
+            error.into()
+        })
     }
 
-    /// The command as its own type, and the keys that the type does not have.
+    /// Whatever can be read of the command as its own type, and what could not: a required key that
+    /// is missing or does not fit reads as empty, zero or false.
     ///
     /// # Errors
-    /// See [`request`](Self::request).
-    pub fn request_and_unknown<R: Request>(&self) -> Result<(R, Vec<KeyPath>), Error> {
-        if self.request_type() != R::REQUEST_TYPE {
-            return Err(Error::OtherType {
-                wanted: R::REQUEST_TYPE,
-                found: self.request_type().to_owned(),
-            });
-        }
-        let mut keys = self.request.clone();
-        keys.remove("RequestType");
-        let kept = Kept::<R>::from_dictionary(keys)?;
-        let unknown = kept.unknown().to_vec();
-        Ok((kept.value, unknown))
+    /// [`Error::OtherType`] when `RequestType` names another one.
+    pub fn request_leniently<R: Request>(&self) -> Result<(R, Vec<Finding>), Error> {
+        self.check_type::<R>()?;
+        let (request, findings) = R::from_dictionary_leniently(&self.request);
+        Ok((request, under_command(findings)))
     }
 
-    /// What is noteworthy about the command's values, where the type is one this version knows.
-    pub fn findings(&self) -> Vec<Finding> {
-        fn check<R: Request>(command: &Command) -> Vec<Finding> {
-            match command.request::<R>() {
-                Ok(request) => request.findings(),
-                Err(_) => vec![Finding::new(
-                    "",
-                    Rule::Type,
-                    Severity::Error,
-                    format!(
-                        "a key of {} is missing or of the wrong type",
-                        R::REQUEST_TYPE
-                    ),
-                )],
-            }
+    /// The command as the type that it says it is, whatever can be read of it, and what could not.
+    #[cfg(any())]
+    pub fn any(&self) -> (AnyCommand, Vec<Finding>) {
+        let (command, findings) = AnyCommand::read(self.request_type(), &self.own_keys());
+        (command, under_command(findings))
+    }
+
+    /// Changes the command's values. Keys that the type does not have, and values that were not
+    /// touched, stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::OtherType`] when `RequestType` names another one.
+    pub fn edit<R: Request>(&mut self, change: impl FnOnce(&mut R)) -> Result<(), Error> {
+        let (mut request, _) = self.request_leniently()?;
+        change(&mut request);
+        self.replace(&request)
+    }
+
+    /// Puts these values in the place of the command's own. Keys that the type does not have, and
+    /// values that are the same, stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::OtherType`] when `RequestType` names another one.
+    pub fn replace<R: Request>(&mut self, request: &R) -> Result<(), Error> {
+        self.check_type::<R>()?;
+        self.request = request.write_over(std::mem::take(&mut self.request));
+        Ok(())
+    }
+
+    fn check_type<R: Request>(&self) -> Result<(), Error> {
+        if self.request_type() == R::REQUEST_TYPE {
+            return Ok(());
         }
-        let findings = match self.request_type() {
-            DeviceInformation::REQUEST_TYPE => check::<DeviceInformation>(self),
-            InstallProfile::REQUEST_TYPE => check::<InstallProfile>(self),
-            _ => Vec::new(),
+        Err(Error::OtherType {
+            wanted: R::REQUEST_TYPE,
+            found: self.request_type().to_owned(),
+        })
+    }
+
+    /// The keys without `RequestType`, as the schema lists them.
+    fn own_keys(&self) -> Dictionary {
+        let mut keys = self.request.clone();
+        keys.remove("RequestType");
+        keys
+    }
+
+    /// What is noteworthy about the command's values beyond what the schema says, where the type is
+    /// one that this version knows more about.
+    pub fn findings(&self) -> Vec<Finding> {
+        under_command(findings::of(self.request_type(), &self.request))
+    }
+
+    /// What the schema and [`findings`](Self::findings) say about the command, for any device or for
+    /// this one.
+    pub fn validate(&self, target: Option<&Target>) -> Vec<Finding> {
+        let mut findings = match mdm_schema::find(Kind::Command, self.request_type()) {
+            Some(schema) => mdm_schema::validate(schema, &self.own_keys(), target),
+            None => vec![Finding::new(
+                "RequestType",
+                Rule::Enum,
+                Severity::Warning,
+                "is no command that is known here",
+            )],
         };
-        findings.into_iter().map(|f| f.under("Command")).collect()
+        findings = under_command(findings);
+        findings.extend(self.findings());
+        findings.extend(self.beside.keys().map(|key| {
+            let message = "is no key of a command";
+            Finding::new(key, Rule::UnknownKey, Severity::Warning, message)
+        }));
+        findings
     }
 
     /// The document to send, as a tree.
@@ -280,6 +331,10 @@ impl fmt::Debug for Command {
             .field("keys", &self.request.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
+}
+
+fn under_command(findings: Vec<Finding>) -> Vec<Finding> {
+    findings.into_iter().map(|f| f.under("Command")).collect()
 }
 
 fn nested(request: &Dictionary) -> bool {

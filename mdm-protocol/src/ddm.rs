@@ -5,6 +5,7 @@
 mod declaration;
 mod endpoint;
 mod items;
+pub mod json;
 mod status;
 mod tokens;
 

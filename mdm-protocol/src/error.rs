@@ -41,7 +41,11 @@ pub enum Error {
         problem: &'static str,
     },
 
-    /// The body of another command or response than asked for.
+    /// A document that does not fit its type; what is wrong with it is listed inside.
+    #[error("the document does not fit its type")]
+    Decode(#[from] mdm_schema::DecodeError),
+
+    /// Another document than asked for: a command, a response, a declaration.
     #[error("this is {found:.64}, not {wanted}")]
     OtherType {
         /// The type that was asked for.

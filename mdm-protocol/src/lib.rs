@@ -34,7 +34,7 @@
 //! assert_eq!(checkin.enrollment_id()?.channel(), Channel::Device);
 //! assert_eq!(update.token.expose(), [0, 1, 2, 3]);
 //!
-//! let command = Command::new("C-1", &DeviceInformation::new([Query::OsVersion]))?;
+//! let command = Command::new("C-1", &DeviceInformation::new([Query::OsVersion]));
 //! assert_eq!(command.request_type(), "DeviceInformation");
 //! let _to_the_device: Vec<u8> = command.to_xml()?;
 //!
@@ -46,7 +46,8 @@
 //! </dict></plist>"#)?;
 //! assert_eq!((report.status.clone(), report.command_uuid.as_deref()), (Status::Acknowledged, Some("C-1")));
 //! let body: DeviceInformationResponse = report.body()?;
-//! assert_eq!(body.query_responses.os_version.as_deref(), Some("18.2"));
+//! let answers = body.query_responses.unwrap_or_default();
+//! assert_eq!(answers.os_version.as_deref(), Some("18.2"));
 //! # Ok::<(), mdm_protocol::Error>(())
 //! ```
 

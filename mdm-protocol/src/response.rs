@@ -1,30 +1,22 @@
 //! Reports: what a device PUTs to `ServerURL`, a command's result or a mere "idle".
 //!
 //! Two steps: [`Envelope`] is read wherever it can be read at all and settles the command; the typed
-//! body is a second, fallible step over the kept bytes. A body that nobody can decode can therefore
-//! never block a queue.
+//! body is a second step over the kept bytes, which leaves out what does not fit. A body that nobody
+//! can decode can therefore never block a queue.
 
+mod check;
 mod device_information;
 mod infer;
-mod rest;
-mod tree;
 
 use std::fmt;
 
 use mdm_core::{Udid, open_enum};
-use mdm_plist::{Dictionary, Limits, Value};
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use mdm_plist::{Dictionary, ErrorKind, Limits, Value};
+use mdm_schema::{Finding, Item, Kind, Place, Record, Schema, Target};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use self::tree::Tree;
-pub use self::{
-    device_information::{
-        AccessibilitySettings, AdminAccount, DeviceInformationResponse, MdmOptions,
-        OrganizationInfo, OsUpdateSettings, QueryResponses, ServiceSubscription,
-        SoftwareUpdateSettings,
-    },
-    infer::infer_request_type,
-    rest::Rest,
-};
+pub use self::device_information::*;
+pub use self::infer::infer_request_type;
 use crate::{error::Error, id::has_ids};
 
 open_enum! {
@@ -130,9 +122,9 @@ impl Envelope {
     /// See [`decode`](Self::decode).
     pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         let mut envelope: Self = match mdm_plist::from_slice_with(bytes, limits) {
-            Err(error) if tree::is_malformed(&error) => {
-                let keys = tree::read(bytes, limits)?.keys;
-                mdm_plist::from_value(keys.into()).map_err(|_| error)?
+            Err(error) if is_malformed(&error) => {
+                let (keys, _) = mdm_plist::from_slice_leniently(bytes, limits)?;
+                mdm_plist::from_value(keys).map_err(|_| error)?
             }
             result => result?,
         };
@@ -144,48 +136,60 @@ impl Envelope {
     /// The result as the type that the command asked for, from the kept bytes, within the limits that
     /// the envelope was read within.
     ///
-    /// A value of a type that does not fit, or a malformed number, date or data, is left out where
-    /// `T` can do without it, so that one wrong scalar does not lose a whole inventory. At most 16
-    /// are, the malformed ones counted wherever in the report they are; of an array with one in it
-    /// nothing is kept. [`body_and_rest`](Self::body_and_rest) names them.
+    /// A value of a type that does not fit, or a malformed number, date or data, is left out, so that
+    /// one wrong scalar does not lose a whole inventory; of an array with one in it nothing is kept.
+    /// [`body_and_findings`](Self::body_and_findings) names them.
     ///
     /// # Errors
-    /// [`Error::OtherType`] when the report names another `RequestType`; [`Error::Plist`] when a key
-    /// that the result must have is missing, unreadable or of the wrong type, or when more than 16
-    /// values would have to be left out, [`Error::Invalid`] when more than 16 are malformed.
+    /// [`Error::OtherType`] when the report names another `RequestType`; [`Error::Plist`] as
+    /// [`dictionary`](Self::dictionary).
     pub fn body<T: Body>(&self) -> Result<T, Error> {
-        self.check_type::<T>()?;
-        match mdm_plist::from_slice_with(&self.raw, &self.limits) {
-            Ok(body) => Ok(body),
-            Err(error) if error.is_data() || tree::is_malformed(&error) => {
-                Ok(rest::decode(self.tree()?)?.0)
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.body_and_findings().map(|(body, _)| body)
     }
 
-    /// The result, and what of the report did not go into it.
+    /// The result, and what of the report did not go into it: values of a wrong type, and malformed
+    /// ones anywhere. At most 1000 of either.
     ///
     /// # Errors
-    /// See [`body`](Self::body). More than 16 malformed values are an error here also where `T` does
-    /// not ask for them.
-    pub fn body_and_rest<T: Body>(&self) -> Result<(T, Rest), Error> {
-        self.check_type::<T>()?;
-        let mut tree = self.tree()?;
-        for key in Self::KEYS {
-            tree.keys.remove(key);
+    /// See [`body`](Self::body).
+    pub fn body_and_findings<T: Body>(&self) -> Result<(T, Vec<Finding>), Error> {
+        if !T::REQUEST_TYPE.is_empty() {
+            self.check_type(T::REQUEST_TYPE)?;
         }
-        rest::decode(tree)
+        let (keys, mut findings) = self.read()?;
+        let (body, misfits) = T::from_dictionary_leniently(&keys);
+        findings.extend(misfits);
+        Ok((body, findings))
     }
 
-    fn check_type<T: Body>(&self) -> Result<(), Error> {
+    /// The result of a command of this type, as its own type, and what did not go into it.
+    ///
+    /// # Errors
+    /// See [`body`](Self::body).
+    #[cfg(any())]
+    pub fn any_body(&self, request_type: &str) -> Result<(AnyResponse, Vec<Finding>), Error> {
+        if let Some(schema) = mdm_schema::find(Kind::Command, request_type) {
+            self.check_type(schema.name)?;
+        }
+        let (keys, mut findings) = self.read()?;
+        let keys = check::own_keys(keys, mdm_schema::find(Kind::Response, request_type));
+        let (body, misfits) = AnyResponse::read(request_type, &keys);
+        findings.extend(misfits);
+        Ok((body, findings))
+    }
+
+    /// What is wrong with the report: with the envelope, and with the result where the report or the
+    /// caller names the command; for any device or for this one.
+    pub fn validate(&self, request_type: Option<&str>, target: Option<&Target>) -> Vec<Finding> {
+        check::report(self, request_type, target)
+    }
+
+    fn check_type(&self, wanted: &'static str) -> Result<(), Error> {
         match &self.request_type {
-            Some(found) if !T::REQUEST_TYPE.is_empty() && found != T::REQUEST_TYPE => {
-                Err(Error::OtherType {
-                    wanted: T::REQUEST_TYPE,
-                    found: found.clone(),
-                })
-            }
+            Some(found) if found != wanted => Err(Error::OtherType {
+                wanted,
+                found: found.clone(),
+            }),
             _ => Ok(()),
         }
     }
@@ -197,12 +201,23 @@ impl Envelope {
     /// [`Error::Plist`] where [`decode`](Self::decode) passed over something that is unreadable for
     /// another reason, such as text in a wrong encoding, or the bytes were changed since.
     pub fn dictionary(&self) -> Result<Dictionary, Error> {
-        Ok(self.tree()?.keys)
+        self.read().map(|(keys, _)| keys)
     }
 
-    fn tree(&self) -> Result<Tree, Error> {
-        Ok(tree::read(&self.raw, &self.limits)?)
+    /// The keys, and what is malformed.
+    fn read(&self) -> Result<(Dictionary, Vec<Finding>), Error> {
+        let (keys, malformed) = mdm_plist::from_slice_leniently(&self.raw, &self.limits)?;
+        let keys = keys.into_dictionary().ok_or(Error::Missing("Status"))?;
+        Ok((keys, check::malformed(&malformed)))
     }
+}
+
+/// Whether a scalar is to blame whose text says nothing valid; the document around it is sound.
+fn is_malformed(error: &mdm_plist::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Malformed(_) | ErrorKind::IntegerRange
+    )
 }
 
 has_ids! {
@@ -227,19 +242,34 @@ impl fmt::Debug for Envelope {
 }
 
 /// The typed result of one type of command.
-pub trait Body: DeserializeOwned {
+///
+/// Every key is optional: a device leaves out what it does not know or may not tell.
+pub trait Body: Item {
     /// `RequestType` of the command; empty for a body that fits any.
-    const REQUEST_TYPE: &'static str;
+    const REQUEST_TYPE: &'static str = Self::SCHEMA.name;
 }
 
 /// The result of a command that has none but its status.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NoBody {}
 
-impl Body for NoBody {
-    const REQUEST_TYPE: &'static str = "";
+impl Record for NoBody {
+    fn read(_: &Dictionary, _: &Place<'_>) -> Self {
+        Self {}
+    }
+
+    fn write(&self, _: &mut Dictionary) {}
 }
+
+impl Item for NoBody {
+    const SCHEMA: &'static Schema = {
+        static NO_BODY: Schema = Schema::new(Kind::Response, "", "");
+        &NO_BODY
+    };
+}
+
+impl Body for NoBody {}
 
 /// One reason of a failure; any part of it may be missing (Q17).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -17,27 +17,6 @@ pub(crate) mod push_token {
     }
 }
 
-/// For a field of type `Option<PushToken>`.
-pub(crate) mod optional_push_token {
-    use super::{Deserializer, PushToken, Serializer, data};
-
-    pub(crate) fn serialize<S: Serializer>(
-        token: &Option<PushToken>,
-        s: S,
-    ) -> Result<S::Ok, S::Error> {
-        match token {
-            Some(token) => data::required::serialize(token.expose(), s),
-            None => s.serialize_none(),
-        }
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<Option<PushToken>, D::Error> {
-        Ok(data::optional::deserialize(d)?.map(PushToken::new))
-    }
-}
-
 /// For a field of type `Secret<Vec<u8>>`.
 pub(crate) mod required {
     use super::{Deserializer, Secret, Serializer, data};

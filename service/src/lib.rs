@@ -76,7 +76,7 @@
 //!
 //! // A command waits; the device asks, gets it, and answers.
 //! let id = EnrollmentId::device("MAC-1")?;
-//! let command = Command::new("C-1", &DeviceInformation::new([Query::OsVersion]))?;
+//! let command = Command::new("C-1", &DeviceInformation::new([Query::OsVersion]));
 //! service.enqueue(&id, &command).await?;
 //! let report = "application/x-apple-aspen-mdm";
 //! let offered = send(report, "<key>Status</key><string>Idle</string>").await;

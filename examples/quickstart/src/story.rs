@@ -214,8 +214,9 @@ async fn device_information(world: &mut World) -> Told<()> {
         Query::OsVersion,
         Query::BuildVersion,
     ]);
-    let report = run_command(world, &Command::new("quickstart-1", &request)?).await?;
-    let found = report.body::<DeviceInformationResponse>()?.query_responses;
+    let report = run_command(world, &Command::new("quickstart-1", &request)).await?;
+    let body = report.body::<DeviceInformationResponse>()?;
+    let found = body.query_responses.unwrap_or_default();
     let said = format!(
         "{} {} runs {} ({})",
         found.model_name.unwrap_or_default(),
@@ -242,7 +243,7 @@ async fn install_profile(world: &mut World) -> Told<()> {
         <key>PayloadVersion</key><integer>1</integer>
     </dict></plist>"#;
     let request = InstallProfile::new(signed(DOCK.as_bytes(), &world.profile_signer)?);
-    run_command(world, &Command::new("quickstart-2", &request)?).await?;
+    run_command(world, &Command::new("quickstart-2", &request)).await?;
     let installed: Vec<&str> = world.mac.profile_identifiers().collect();
     Ok((
         (),

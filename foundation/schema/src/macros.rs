@@ -3,7 +3,7 @@
 /// Declares a [`Record`](crate::Record): a struct, its constructor, and how it is read and written.
 ///
 /// `new` takes the required fields; the optional ones are `Option`s, set in place or in `with`. A
-/// record of one wildcard key has `entries` instead.
+/// record of one wildcard key has `entries` instead. One without required fields is `Default`.
 ///
 /// ```
 /// use mdm_plist::Dictionary;
@@ -57,7 +57,7 @@ macro_rules! record {
 
         impl $name {
             /// With the keys that are required; every other one is absent.
-            #[allow(clippy::new_without_default, clippy::too_many_arguments)]
+            #[allow(clippy::too_many_arguments)]
             pub fn new(
                 $( $required: impl ::core::convert::Into<$required_type> ),*
             ) -> Self {
@@ -74,6 +74,8 @@ macro_rules! record {
                 self
             }
         }
+
+        $crate::__default!($name $($required)*);
 
         impl $crate::Record for $name {
             fn read(keys: &$crate::__plist::Dictionary, place: &$crate::Place<'_>) -> Self {
@@ -133,6 +135,20 @@ macro_rules! record {
             }
         }
     };
+}
+
+/// A record without required keys has an empty form.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __default {
+    ($name:ident) => {
+        impl ::core::default::Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    };
+    ($name:ident $($required:ident)+) => {};
 }
 
 /// Says which schema describes each record: makes it an [`Item`](crate::Item).

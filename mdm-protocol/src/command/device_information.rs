@@ -1,108 +1,27 @@
-//! `DeviceInformation`: what the device is and how it is set up.
+//! `DeviceInformation`.
 
-use mdm_core::open_enum;
-use mdm_plist::data;
-use mdm_schema::{Finding, Rule, Severity, path};
-use serde::{Deserialize, Serialize};
+use mdm_schema::{Kind, Schema, choices, item, record};
 
-use crate::{command::Request, response};
+static DEVICE_INFORMATION: Schema = Schema::new(Kind::Command, "DeviceInformation", "");
+item!(DeviceInformation = DEVICE_INFORMATION);
+use crate::response::DeviceInformationResponse;
+super::command!(DeviceInformation -> DeviceInformationResponse);
 
-/// Asks a device about itself.
-///
-/// The device answers the queries that it knows and may answer, and leaves out the others without
-/// an error. Needs the access right to query the device; some queries need the network right.
-/// Apple: "DeviceInformation".
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-#[non_exhaustive]
-pub struct DeviceInformation {
-    /// `Queries`: what to answer.
-    pub queries: Vec<Query>,
-    /// `DeviceAttestationNonce`: at most 32 bytes that a fresh attestation then carries; goes with
-    /// [`Query::DevicePropertiesAttestation`].
-    #[serde(
-        default,
-        with = "data::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub device_attestation_nonce: Option<Vec<u8>>,
-}
-
-impl DeviceInformation {
-    /// The longest nonce that a device takes, in bytes.
-    pub const MAX_NONCE_BYTES: usize = 32;
-
-    /// Asks these queries.
-    pub fn new(queries: impl IntoIterator<Item = Query>) -> Self {
-        Self {
-            queries: queries.into_iter().collect(),
-            device_attestation_nonce: None,
+record! {
+    /// Asks a device about itself.
+    pub struct DeviceInformation {
+        required {
+            /// `Queries`: what to answer.
+            queries: Vec<Query> = "Queries",
         }
-    }
-
-    /// Sets optional keys.
-    #[must_use]
-    pub fn with(mut self, set: impl FnOnce(&mut Self)) -> Self {
-        set(&mut self);
-        self
+        optional {
+            /// `DeviceAttestationNonce`.
+            device_attestation_nonce: Vec<u8> = "DeviceAttestationNonce",
+        }
     }
 }
 
-impl Request for DeviceInformation {
-    const REQUEST_TYPE: &'static str = "DeviceInformation";
-    type Response = response::DeviceInformationResponse;
-
-    fn findings(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut find = |path: String, rule, severity, message: &'static str| {
-            findings.push(Finding::new(path, rule, severity, message));
-        };
-        if self.queries.is_empty() {
-            find(
-                "Queries".to_owned(),
-                Rule::Range,
-                Severity::Warning,
-                "is empty: the answer will be, too",
-            );
-        }
-        let mut seen = std::collections::HashSet::new();
-        for (index, query) in self.queries.iter().enumerate() {
-            let at = || path::index("Queries", index);
-            if !query.is_known() {
-                find(
-                    at(),
-                    Rule::Enum,
-                    Severity::Info,
-                    "is no query that is known here",
-                );
-            }
-            if !seen.insert(query) {
-                find(
-                    at(),
-                    Rule::Duplicate,
-                    Severity::Warning,
-                    "is asked for before",
-                );
-            }
-        }
-        if let Some(nonce) = &self.device_attestation_nonce {
-            let at = "DeviceAttestationNonce".to_owned();
-            if nonce.len() > Self::MAX_NONCE_BYTES {
-                find(at, Rule::Range, Severity::Error, "is longer than 32 bytes");
-            } else if !self.queries.contains(&Query::DevicePropertiesAttestation) {
-                find(
-                    at,
-                    Rule::Conflict,
-                    Severity::Warning,
-                    "has no effect without the query DevicePropertiesAttestation",
-                );
-            }
-        }
-        findings
-    }
-}
-
-open_enum! {
+choices! {
     /// One thing to ask a device about itself.
     pub enum Query {
         /// The device's UDID.

@@ -20,7 +20,7 @@ fn read(keys: &str) -> (Command, Vec<Finding>) {
 fn a_typed_command_reads_back_from_what_is_written() {
     let request = DeviceInformation::new([Query::OsVersion, Query::from("BrandNew")])
         .with(|r| r.device_attestation_nonce = Some(vec![1, 2]));
-    let command = Command::new("C-1", &request).unwrap();
+    let command = Command::new("C-1", &request);
     let back = Command::decode(&command.to_xml().unwrap()).unwrap();
     assert_eq!(back, command);
     assert_eq!(
@@ -34,7 +34,7 @@ fn a_typed_command_reads_back_from_what_is_written() {
 #[test]
 fn q18_a_profile_is_base64_once() {
     let profile = b"<?xml version=\"1.0\"?><plist/>";
-    let command = Command::new("C-1", &InstallProfile::new(*profile)).unwrap();
+    let command = Command::new("C-1", &InstallProfile::new(profile.to_vec()));
     let xml = command.to_xml().unwrap();
     let tree: Dictionary = mdm_plist::from_slice(&xml).unwrap();
     let inner = tree.get("Command").unwrap().as_dictionary().unwrap();
@@ -54,7 +54,7 @@ fn q18_a_profile_that_is_base64_twice_is_found() {
         "YnBsaXN0MDA",
         "LS0tLS1CRUdJTg",
     ] {
-        let command = Command::new("C-1", &InstallProfile::new(twice)).unwrap();
+        let command = Command::new("C-1", &InstallProfile::new(twice.as_bytes().to_vec()));
         assert_eq!(
             paths(&command.findings()),
             [("Command.Payload", Rule::Format)]
@@ -164,17 +164,14 @@ fn what_is_no_command_is_refused() {
 
 #[test]
 fn odd_values_of_a_known_command_are_found() {
-    let findings = |request: DeviceInformation| Command::new("C", &request).unwrap().findings();
-    let twice = DeviceInformation::new([Query::Udid, Query::Udid, Query::from("New")]);
+    let findings = |request: DeviceInformation| Command::new("C", &request).findings();
+    let twice = DeviceInformation::new([Query::Udid, Query::Udid]);
     assert_eq!(
         paths(&findings(twice)),
-        [
-            ("Command.Queries[1]", Rule::Duplicate),
-            ("Command.Queries[2]", Rule::Enum)
-        ]
+        [("Command.Queries[1]", Rule::Duplicate)]
     );
     assert_eq!(
-        paths(&findings(DeviceInformation::new([]))),
+        paths(&findings(DeviceInformation::new(Vec::new()))),
         [("Command.Queries", Rule::Range)]
     );
     let nonce = |length, query| {
@@ -191,27 +188,58 @@ fn odd_values_of_a_known_command_are_found() {
         paths(&findings(nonce(32, Query::Udid))),
         [(at, Rule::Conflict)]
     );
-
-    let (broken, _) = read(
-        "<key>Command</key><dict><key>RequestType</key><string>InstallProfile</string>
-         <key>Payload</key><string>x</string></dict><key>CommandUUID</key><string>C</string>",
-    );
-    assert_eq!(paths(&broken.findings()), [("Command", Rule::Type)]);
 }
 
 #[test]
-fn keys_that_a_known_command_does_not_have_are_named() {
-    let (command, _) = read(
+fn a_command_that_does_not_fit_its_type_is_read_as_far_as_it_does() {
+    let (broken, _) = read(
         "<key>Command</key><dict><key>RequestType</key><string>DeviceInformation</string>
-         <key>Quieries</key><array/><key>Queries</key><array/></dict>
+         <key>DeviceAttestationNonce</key><integer>1</integer></dict>
          <key>CommandUUID</key><string>C</string>",
     );
-    let (request, unknown) = command.request_and_unknown::<DeviceInformation>().unwrap();
-    assert!(request.queries.is_empty());
-    assert_eq!(
-        unknown.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["Quieries"]
+    let expected = [
+        ("Command.Queries", Rule::Required),
+        ("Command.DeviceAttestationNonce", Rule::Type),
+    ];
+    let Err(Error::Decode(error)) = broken.request::<DeviceInformation>() else {
+        panic!("read strictly");
+    };
+    assert_eq!(paths(&error.findings), expected);
+    let (request, findings) = broken.request_leniently::<DeviceInformation>().unwrap();
+    assert_eq!(request, DeviceInformation::new(Vec::new()));
+    assert_eq!(paths(&findings), expected);
+    assert!(matches!(
+        broken.request_leniently::<InstallProfile>(),
+        Err(Error::OtherType { .. })
+    ));
+}
+
+#[test]
+fn an_edit_keeps_what_the_type_does_not_know() {
+    let (mut command, _) = read(
+        "<key>Command</key><dict><key>Novel</key><date>2026-11-05T09:00:00Z</date>
+         <key>RequestType</key><string>DeviceInformation</string>
+         <key>Queries</key><array><string>UDID</string></array>
+         <key>DeviceAttestationNonce</key><integer>1</integer></dict>
+         <key>CommandUUID</key><string>C</string>",
     );
+    let before = command.keys().clone();
+    command
+        .edit(|request: &mut DeviceInformation| request.queries.push(Query::OsVersion))
+        .unwrap();
+    let keys = command.keys();
+    assert!(keys.keys().eq(before.keys()));
+    for key in ["Novel", "RequestType", "DeviceAttestationNonce"] {
+        assert_eq!(keys[key], before[key]);
+    }
+    assert_eq!(keys["Queries"].as_array().unwrap().len(), 2);
+
+    let before = command.clone();
+    assert!(matches!(
+        command.replace(&InstallProfile::new(Vec::new())),
+        Err(Error::OtherType { .. })
+    ));
+    assert_eq!(command, before);
 }
 
 #[test]
@@ -235,6 +263,9 @@ fn what_a_command_carries_never_reaches_debug_output() {
     keys.insert("PIN".into(), Value::from("123456"));
     let shown = format!("{:?}", Command::from_keys("C-1", "DeviceLock", keys));
     assert!(shown.contains("DeviceLock") && shown.contains("PIN") && !shown.contains("123456"));
-    let shown = format!("{:?}", InstallProfile::new(*b"secret"));
-    assert_eq!(shown, "InstallProfile { payload_bytes: 6 }");
+    let shown = format!("{:?}", InstallProfile::new(b"secret".to_vec()));
+    assert!(
+        shown.contains("[redacted]") && !shown.contains("115"),
+        "{shown}"
+    );
 }

@@ -215,7 +215,7 @@ pub(crate) async fn state(store: &Shared, id: &EnrollmentId) -> Enrollment {
 }
 
 pub(crate) async fn enqueue(service: &Service, id: &EnrollmentId, uuid: &str) {
-    let command = Command::new(uuid, &DeviceInformation::new([Query::OsVersion])).unwrap();
+    let command = Command::new(uuid, &DeviceInformation::new([Query::OsVersion]));
     let answer = service.enqueue(id, &command).await.unwrap();
     assert!(matches!(answer, mdm_service::queue::Enqueued::Queued(_)));
 }

@@ -41,7 +41,8 @@ async fn commands_are_offered_one_by_one_and_results_are_readable() {
     assert_eq!(body.as_ref(), device.plist(&answer).as_bytes());
     let envelope = Envelope::decode(body.as_ref()).unwrap();
     let result: DeviceInformationResponse = envelope.body().unwrap();
-    assert_eq!(result.query_responses.os_version.as_deref(), Some("26.1"));
+    let answers = result.query_responses.unwrap();
+    assert_eq!(answers.os_version.as_deref(), Some("26.1"));
     let listed = service
         .commands(&device.id(), Sequence::START, 10)
         .await

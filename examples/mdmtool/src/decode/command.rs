@@ -2,10 +2,7 @@
 
 use mdm_plist::{Dictionary, Value};
 use mdm_profiles::{Profile, detect};
-use mdm_protocol::{
-    Command,
-    command::{DeviceInformation, InstallProfile, Request},
-};
+use mdm_protocol::{Command, command::InstallProfile};
 use mdm_schema::{Finding, Rule, Severity, path};
 
 use super::{Options, certificate};
@@ -56,29 +53,17 @@ fn guess(keys: &Dictionary) -> Option<&'static str> {
 }
 
 fn list_unknown(command: &Command, told: &mut Document) {
-    fn of<R: Request>(command: &Command, told: &mut Document) {
-        if let Ok((_, unknown)) = command.request_and_unknown::<R>() {
-            told.list_unknown(
-                unknown
-                    .iter()
-                    .map(|key| path::join("Command", &key.to_string())),
-            );
-        }
-    }
-    told.list_unknown(command.beside().keys());
-    match command.request_type() {
-        DeviceInformation::REQUEST_TYPE => of::<DeviceInformation>(command, told),
-        InstallProfile::REQUEST_TYPE => of::<InstallProfile>(command, told),
-        _ => {}
-    }
+    let mut unknown = command.validate(None);
+    unknown.retain(|finding| finding.rule == Rule::UnknownKey);
+    told.list_unknown(unknown.into_iter().map(|finding| finding.path));
 }
 
 /// What commands carry inside: profiles and certificates.
 fn embedded(command: &Command, findings: &mut Vec<Finding>) {
     if let Ok(install) = command.request::<InstallProfile>() {
-        let readable = match detect::packing(&install.payload) {
+        let readable = match detect::packing(&install.payload.expose()) {
             Some(detect::Packing::Cms | detect::Packing::Pem) => true,
-            _ => Profile::decode(&install.payload).is_ok(),
+            _ => Profile::decode(&install.payload.expose()).is_ok(),
         };
         if !readable {
             findings.push(Finding::new(

@@ -42,10 +42,12 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
     check(&envelope, &mut told.findings);
     match name {
         Some("DeviceInformation") => {
-            match envelope.body_and_rest::<DeviceInformationResponse>() {
-                Ok((_, rest)) => {
-                    told.list_unknown(rest.unknown);
-                    told.findings.extend(rest.findings);
+            match envelope.body_and_findings::<DeviceInformationResponse>() {
+                Ok((_, findings)) => {
+                    let mut unknown = envelope.validate(name, None);
+                    unknown.retain(|finding| finding.rule == Rule::UnknownKey);
+                    told.list_unknown(unknown.into_iter().map(|finding| finding.path));
+                    told.findings.extend(findings);
                 }
                 // A failed command has a status, but no result.
                 Err(_) if envelope.status != Status::Acknowledged => {}
