@@ -8,6 +8,7 @@ use crate::metadata::{Metadata, Package, VENDORED};
 use crate::openssl;
 use crate::rules;
 use crate::run::{self, Outcome};
+use crate::schema;
 use crate::test::{self, Tally};
 
 /// Packages outside the workspace: checked, never tested.
@@ -28,6 +29,7 @@ type Step = (&'static str, fn(&mut Run) -> Outcome);
 const STEPS: &[Step] = &[
     ("format", format),
     ("dependency rules", |_| rules::rules()),
+    ("schema", |_| schema::check()),
     ("clippy", clippy),
     ("packages outside the workspace", outside),
     ("each crate by its features", single_features),

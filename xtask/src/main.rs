@@ -14,6 +14,7 @@ mod openssl;
 mod peers;
 mod rules;
 mod run;
+mod schema;
 mod test;
 
 use std::process::ExitCode;
@@ -31,6 +32,11 @@ usage: cargo xtask COMMAND
   cost                         what the generated types cost to compile
   peers                        builds and lists the peers of tests and comparisons
   conformance [--from PATH]    decodes Apple's examples under PATH/vectors (../shared)
+  schema [--from PATH] [--check | --stats | --accept-api]
+                               writes tables and types from a checkout of Apple's schema
+                               (../shared/schema); --check fails where they would change,
+                               --accept-api lets published fields change
+  schema diff OLD NEW          what a newer checkout adds, changes, deprecates and removes
 
 REQUIRE_PEERS=1 makes a skipped test a failure.
 --vendored builds OpenSSL from source; it is chosen by itself where OpenSSL's headers are missing.";
@@ -57,6 +63,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["bench"] => Err(format!("which comparison? {}", bench::offered()).into()),
         ["cost"] => cost::cost(),
         ["peers"] => peers::peers(),
+        ["schema", rest @ ..] => schema::schema(rest),
         ["conformance"] => conformance::conformance(None),
         ["conformance", "--from", path] => conformance::conformance(Some(path.as_ref())),
         [] | ["help" | "--help" | "-h"] => {
