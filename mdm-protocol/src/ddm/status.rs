@@ -2,15 +2,19 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use mdm_schema::{Finding, Kind, Log, Place, Rule, Schema, Severity, StatusItem, Target, path};
+use serde::{Deserialize, Serialize, de};
 use serde_json::{Map, Value};
+
+use super::json;
 
 /// A status report.
 ///
-/// Read as leniently as reports are found: a missing `Errors` counts as empty, and `FullReport` is
-/// taken from inside `StatusItems` too, where devices have been seen to put it.
+/// Read as leniently as reports are found: of `StatusItems` and `Errors` one may be missing and counts
+/// as empty, and `FullReport` is taken from inside `StatusItems` too, where devices have been seen to
+/// put it.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", from = "Wire")]
+#[serde(rename_all = "PascalCase", try_from = "Wire")]
 #[non_exhaustive]
 pub struct StatusReport {
     /// `StatusItems`: nested dictionaries, one level for each part of an item's dotted name.
@@ -54,32 +58,111 @@ impl StatusReport {
         let first = self.status_items.get(parts.next()?)?;
         parts.try_fold(first, |value, part| value.get(part))
     }
+
+    /// The value of an item as its own type, whatever can be read of it; `None` where it is not
+    /// reported, or does not fit at all. [`validate`](Self::validate) says what does not fit.
+    pub fn read<T: StatusItem>(&self) -> Option<T> {
+        let value = json::to_value(self.item(T::SCHEMA.name)?).ok()??;
+        T::read(&value, &Place::root(&Log::default()))
+    }
+
+    /// Every item in the report, by its dotted name, as its own type. What has no name that is known
+    /// here is kept whole, by the name at which it parts from every known one. A null, and nesting
+    /// that no document read here has, count as absent.
+    #[cfg(any())]
+    pub fn items(&self) -> Vec<super::AnyStatusItem> {
+        let typed = |(name, _, value): (String, _, &Value)| {
+            let value = json::to_value(value).ok()??;
+            Some(super::AnyStatusItem::read(&name, &value).0)
+        };
+        self.named().into_iter().filter_map(typed).collect()
+    }
+
+    /// What is wrong with the report, for any device or for this one.
+    pub fn validate(&self, target: Option<&Target>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (name, schema, value) in self.named() {
+            let mut find = |rule, severity, message: String| {
+                let at = path::join("StatusItems", &name);
+                findings.push(Finding::new(at, rule, severity, message));
+            };
+            match (schema, json::to_value(value)) {
+                (Some(schema), Ok(Some(value))) => {
+                    let found = mdm_schema::validate_value(schema, &value, target);
+                    findings.extend(found.into_iter().map(|f| f.under("StatusItems")));
+                }
+                (Some(_), Ok(None)) => find(Rule::Type, Severity::Warning, "is null".to_owned()),
+                (_, Err(error)) => find(Rule::Unreadable, Severity::Error, error.to_string()),
+                (None, Ok(_)) => {
+                    let message = "is no status item that is known here".to_owned();
+                    find(Rule::UnknownKey, Severity::Warning, message);
+                }
+            }
+        }
+        findings.extend(self.unknown.keys().map(|key| {
+            let message = "is no key of a status report";
+            Finding::new(key, Rule::UnknownKey, Severity::Warning, message)
+        }));
+        findings
+    }
+
+    /// The items by their dotted names, with their schemas. An object whose name begins a known one
+    /// is not an item, but holds some.
+    fn named(&self) -> Vec<(String, Option<&'static Schema>, &Value)> {
+        let schemas = mdm_schema::schemas(Kind::StatusItem);
+        let leads_on = |name: &str| {
+            let after =
+                |schema: &&Schema| schema.name.strip_prefix(name).map(|s| s.starts_with('.'));
+            schemas.iter().any(|schema| after(schema) == Some(true))
+        };
+        let mut named = Vec::new();
+        let mut open = vec![(String::new(), &self.status_items)];
+        while let Some((outer, items)) = open.pop() {
+            for (key, value) in items {
+                let name = path::join(&outer, key);
+                let schema = mdm_schema::find(Kind::StatusItem, &name);
+                match value {
+                    Value::Object(inner) if schema.is_none() && leads_on(&name) => {
+                        open.push((name, inner));
+                    }
+                    _ => named.push((name, schema, value)),
+                }
+            }
+        }
+        named.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+        named
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Wire {
-    status_items: Map<String, Value>,
-    #[serde(default)]
-    errors: Vec<StatusError>,
+    status_items: Option<Map<String, Value>>,
+    errors: Option<Vec<StatusError>>,
     #[serde(default)]
     full_report: bool,
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
 
-impl From<Wire> for StatusReport {
-    fn from(mut wire: Wire) -> Self {
-        let nested = wire.status_items.get("FullReport").and_then(Value::as_bool);
-        if nested.is_some() {
-            wire.status_items.remove("FullReport");
+impl TryFrom<Wire> for StatusReport {
+    type Error = de::value::Error;
+
+    fn try_from(wire: Wire) -> Result<Self, de::value::Error> {
+        if wire.status_items.is_none() && wire.errors.is_none() {
+            return Err(de::Error::missing_field("StatusItems"));
         }
-        Self {
-            status_items: wire.status_items,
-            errors: wire.errors,
+        let mut status_items = wire.status_items.unwrap_or_default();
+        let nested = status_items.get("FullReport").and_then(Value::as_bool);
+        if nested.is_some() {
+            status_items.remove("FullReport");
+        }
+        Ok(Self {
+            status_items,
+            errors: wire.errors.unwrap_or_default(),
             full_report: wire.full_report || nested == Some(true),
             unknown: wire.unknown,
-        }
+        })
     }
 }
 
