@@ -55,6 +55,7 @@ mod generated;
 mod macros;
 pub mod model;
 pub mod record;
+pub mod switch;
 mod tables;
 pub mod target;
 pub mod validate;
@@ -71,6 +72,7 @@ pub use model::{Key, Kind, Schema, Support};
 pub use record::{
     DecodeError, Field, Item, Log, OtherItem, OtherStatusItem, Place, Record, StatusItem,
 };
+pub use switch::Switch;
 pub use tables::{all, choose, find, schemas};
 pub use target::{Channel, Enrollment, Platform, Target};
 pub use validate::{

@@ -37,6 +37,7 @@ macro_rules! record {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
+            $( constant { $( $constant_key:literal = $constant:literal, )* } )?
             required { $(
                 $(#[$required_meta:meta])*
                 $required:ident: $required_type:ty = $required_key:literal,
@@ -88,6 +89,7 @@ macro_rules! record {
 
             fn write(&self, keys: &mut $crate::__plist::Dictionary) {
                 let _ = &keys;
+                $( $( $crate::record::write_constant(keys, $constant_key, $constant); )* )?
                 $( $crate::record::write_required(keys, $required_key, &self.$required); )*
                 $( $crate::record::write_optional(keys, $optional_key, self.$optional.as_ref()); )*
             }
@@ -353,18 +355,21 @@ macro_rules! alternatives {
     };
 }
 
-/// Declares the dynamic form of one kind of document: every known type, and any other one whole.
+/// Declares the dynamic form of some kinds of documents: every known type, and any other one whole.
 #[macro_export]
 macro_rules! any_item {
     (
         $(#[$meta:meta])*
-        pub enum $any:ident: $kind:ident { $( $item:ident, )+ }
+        pub enum $any:ident: $( $kind:ident )|+ {
+            $( $(#[$condition:meta])* $item:ident, )+
+        }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub enum $any {
             $(
+                $(#[$condition])*
                 #[doc = concat!("[`", stringify!($item), "`].")]
                 $item(::std::boxed::Box<$item>),
             )+
@@ -380,13 +385,15 @@ macro_rules! any_item {
                 name: &str,
                 keys: &$crate::__plist::Dictionary,
             ) -> (Self, ::std::vec::Vec<$crate::Finding>) {
-                if let ::core::option::Option::Some(schema) =
-                    $crate::choose($crate::Kind::$kind, name, keys)
-                {
-                    $( if ::core::ptr::eq(schema, <$item as $crate::Item>::SCHEMA) {
-                        let (item, findings) =
-                            <$item as $crate::Item>::from_dictionary_leniently(keys);
-                        return (Self::$item(::std::boxed::Box::new(item)), findings);
+                let schema = ::core::option::Option::None
+                    $( .or_else(|| $crate::choose($crate::Kind::$kind, name, keys)) )+;
+                if let ::core::option::Option::Some(schema) = schema {
+                    $( $(#[$condition])* {
+                        if ::core::ptr::eq(schema, <$item as $crate::Item>::SCHEMA) {
+                            let (item, findings) =
+                                <$item as $crate::Item>::from_dictionary_leniently(keys);
+                            return (Self::$item(::std::boxed::Box::new(item)), findings);
+                        }
                     } )+
                 }
                 let other = $crate::OtherItem::new(name, keys.clone());
@@ -396,7 +403,7 @@ macro_rules! any_item {
             /// What the schema says about the document; `None` for a type without a variant.
             pub fn schema(&self) -> ::core::option::Option<&'static $crate::Schema> {
                 match self {
-                    $( Self::$item(_) => {
+                    $( $(#[$condition])* Self::$item(_) => {
                         ::core::option::Option::Some(<$item as $crate::Item>::SCHEMA)
                     } )+
                     Self::Other(_) => ::core::option::Option::None,
@@ -406,13 +413,15 @@ macro_rules! any_item {
             /// The document as a dictionary.
             pub fn to_dictionary(&self) -> $crate::__plist::Dictionary {
                 match self {
-                    $( Self::$item(item) => $crate::Item::to_dictionary(&**item), )+
+                    $( $(#[$condition])*
+                    Self::$item(item) => $crate::Item::to_dictionary(&**item), )+
                     Self::Other(other) => other.keys.clone(),
                 }
             }
         }
 
-        $( impl ::core::convert::From<$item> for $any {
+        $( $(#[$condition])*
+        impl ::core::convert::From<$item> for $any {
             fn from(item: $item) -> Self {
                 Self::$item(::std::boxed::Box::new(item))
             }

@@ -275,6 +275,12 @@ pub fn write_required<F: Field>(keys: &mut Dictionary, key: &str, value: &F) {
     keys.insert(key.to_owned(), value.write());
 }
 
+/// Writes a key that always has the same text, for the macros.
+#[doc(hidden)]
+pub fn write_constant(keys: &mut Dictionary, key: &str, text: &str) {
+    keys.insert(key.to_owned(), Value::String(text.to_owned()));
+}
+
 /// Writes an optional key, for the macros.
 #[doc(hidden)]
 pub fn write_optional<F: Field>(keys: &mut Dictionary, key: &str, value: Option<&F>) {

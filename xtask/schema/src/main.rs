@@ -5,6 +5,7 @@
 //! [`types`] write it out, [`files`] puts it into place.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A program: this is how it talks.
 
+mod docs;
 mod failure;
 mod files;
 mod ir;
@@ -105,7 +106,7 @@ fn check(path: &Path) -> Outcome {
 fn generate(path: &Path) -> Outcome<Vec<File>> {
     let (schema, overlay) = load(path)?;
     let mut files = tables::files(&schema, &overlay)?;
-    files.extend(types::files(&schema, &overlay));
+    files.extend(types::files(&schema, &overlay)?.0);
     files::format(&mut files)?;
     Ok(files)
 }

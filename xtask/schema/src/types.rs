@@ -1,10 +1,366 @@
-//! The Rust types of every document.
+//! The Rust types of every document: which file holds them, and how the files hang together.
 
-use crate::files::File;
-use crate::ir::Schema;
-use crate::overlay::Overlay;
+mod shape;
+mod write;
 
-/// Every file of types.
-pub(crate) fn files(_: &Schema, _: &Overlay) -> Vec<File> {
-    Vec::new()
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    docs,
+    failure::Outcome,
+    files::File,
+    ir::{Document, Kind, Schema},
+    names,
+    overlay::Overlay,
+};
+
+/// A folder of generated types, one file for each document, with its index beside it.
+struct Folder {
+    /// Below the workspace, without `.rs`.
+    path: &'static str,
+    /// As a module, for the listing of names.
+    module: &'static str,
+    about: &'static str,
+    /// Folders inside.
+    inner: &'static [&'static str],
+    any: &'static [Any],
+}
+
+/// The dynamic form of some kinds of documents.
+struct Any {
+    name: &'static str,
+    kinds: &'static [Kind],
+    about: &'static str,
+}
+
+const FOLDERS: &[Folder] = &[
+    Folder {
+        path: "mdm-protocol/src/command/generated",
+        module: "mdm_protocol::command",
+        about: "Every command, and what devices answer it with.",
+        inner: &[],
+        any: &[
+            Any {
+                name: "AnyCommand",
+                kinds: &[Kind::Command],
+                about: "Any command.",
+            },
+            Any {
+                name: "AnyResponse",
+                kinds: &[Kind::Response],
+                about: "What a device answers a command with, beside the status. Commands that have no \
+                        variant here are answered by a status alone.",
+            },
+        ],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated",
+        module: "mdm_protocol::ddm",
+        about: "The documents of declarative management.",
+        inner: &[
+            "activation",
+            "asset",
+            "configuration",
+            "credential",
+            "management",
+            "protocol",
+            "status_item",
+        ],
+        any: &[Any {
+            name: "AnyDeclaration",
+            kinds: &[
+                Kind::Configuration,
+                Kind::Asset,
+                Kind::Management,
+                Kind::Activation,
+            ],
+            about: "The payload of any declaration.",
+        }],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated/activation",
+        module: "mdm_protocol::ddm::activation",
+        about: "Declarations that put configurations into force.",
+        inner: &[],
+        any: &[],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated/asset",
+        module: "mdm_protocol::ddm::asset",
+        about: "Declarations that configurations refer to.",
+        inner: &[],
+        any: &[],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated/configuration",
+        module: "mdm_protocol::ddm::configuration",
+        about: "Declarations that configure.",
+        inner: &[],
+        any: &[],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated/credential",
+        module: "mdm_protocol::ddm::credential",
+        about: "The documents that credential assets point to.",
+        inner: &[],
+        any: &[Any {
+            name: "AnyCredential",
+            kinds: &[Kind::Credential],
+            about: "Any document that a credential asset points to.",
+        }],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated/management",
+        module: "mdm_protocol::ddm::management",
+        about: "Declarations about the management itself.",
+        inner: &[],
+        any: &[],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated/protocol",
+        module: "mdm_protocol::ddm::protocol",
+        about: "The documents of the declarative protocol itself.",
+        inner: &[],
+        any: &[],
+    },
+    Folder {
+        path: "mdm-protocol/src/ddm/generated/status_item",
+        module: "mdm_protocol::ddm::status_item",
+        about: "Items of status reports.",
+        inner: &[],
+        any: &[Any {
+            name: "AnyStatusItem",
+            kinds: &[Kind::StatusItem],
+            about: "Any status item.",
+        }],
+    },
+    Folder {
+        path: "mdm-protocol/src/document/generated",
+        module: "mdm_protocol::document",
+        about: "Documents that others refer to.",
+        inner: &[],
+        any: &[],
+    },
+    Folder {
+        path: "mdm-protocol/src/enroll/generated",
+        module: "mdm_protocol::enroll",
+        about: "What is exchanged before a device is enrolled, and the errors that stop it.",
+        inner: &[],
+        any: &[Any {
+            name: "AnyErrorBody",
+            kinds: &[Kind::ErrorBody],
+            about: "Any body of an HTTP error.",
+        }],
+    },
+    Folder {
+        path: "profiles/src/payload/generated",
+        module: "mdm_profiles::payload",
+        about: "Every payload of a profile.",
+        inner: &[],
+        any: &[Any {
+            name: "AnyPayload",
+            kinds: &[Kind::Payload],
+            about: "Any payload.",
+        }],
+    },
+];
+
+/// One file of a folder.
+struct Entry {
+    /// The file, without `.rs`.
+    file: String,
+    /// The types that are documents, with their kinds.
+    types: Vec<(String, Kind)>,
+    /// The feature that has to be on.
+    feature: Option<String>,
+}
+
+/// Every file of types, and the listing of their public names.
+pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, Vec<String>)> {
+    let mut files = Vec::new();
+    let mut listing = Vec::new();
+    let mut entries: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, document) in schema.documents.iter().enumerate() {
+        groups.entry(&document.file).or_default().push(index);
+    }
+    for documents in groups.values_mut() {
+        // A command without response keys is answered by a status alone.
+        documents.retain(|index| {
+            let document = &schema.documents[*index];
+            !document.kind.is_answer() || !schema[document.keys].is_empty()
+        });
+        let Some(folder) = folder(&schema.documents[documents[0]]) else {
+            continue;
+        };
+        let module = shape::Module::of(schema, overlay, documents)?;
+        let entry = entry(&module, overlay);
+        files.push(File {
+            path: format!("{}/{}.rs", folder.path, entry.file),
+            text: write::file(&module),
+        });
+        listing.extend(write::listing(&module, folder.module));
+        entries.entry(folder.path).or_default().push(entry);
+    }
+    for entries in entries.values_mut() {
+        entries.sort_by(|a, b| a.file.cmp(&b.file));
+    }
+    for folder in FOLDERS {
+        files.push(File {
+            path: format!("{}.rs", folder.path),
+            text: index(folder, &entries)?,
+        });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    listing.sort();
+    Ok((files, listing))
+}
+
+/// Where a document's types belong; check-in messages are written by hand, skip keys are no
+/// document.
+fn folder(document: &Document) -> Option<&'static Folder> {
+    let path = match document.kind {
+        Kind::CheckIn | Kind::CheckInResponse => return None,
+        Kind::Command | Kind::Response => "mdm-protocol/src/command/generated",
+        Kind::Payload => "profiles/src/payload/generated",
+        Kind::Configuration => "mdm-protocol/src/ddm/generated/configuration",
+        Kind::Asset => "mdm-protocol/src/ddm/generated/asset",
+        Kind::Management => "mdm-protocol/src/ddm/generated/management",
+        Kind::Activation => "mdm-protocol/src/ddm/generated/activation",
+        Kind::Credential => "mdm-protocol/src/ddm/generated/credential",
+        Kind::StatusItem => "mdm-protocol/src/ddm/generated/status_item",
+        Kind::Protocol => "mdm-protocol/src/ddm/generated/protocol",
+        Kind::ErrorBody => "mdm-protocol/src/enroll/generated",
+        Kind::Document => match document.file.as_str() {
+            "other/skipkeys" => return None,
+            "other/esso" | "other/machineinfo" => "mdm-protocol/src/enroll/generated",
+            _ => "mdm-protocol/src/document/generated",
+        },
+    };
+    FOLDERS.iter().find(|folder| folder.path == path)
+}
+
+fn entry(module: &shape::Module<'_>, overlay: &Overlay) -> Entry {
+    let mut types = Vec::new();
+    let mut feature = None;
+    for (definition, document) in write::roots(module) {
+        types.push((definition.name.clone(), document.kind));
+        let file = document.file.strip_prefix("mdm/profiles/");
+        let area = file.and_then(|file| {
+            let mut areas = overlay.areas.iter();
+            areas.find(|area| area.files.iter().any(|name| name == file))
+        });
+        feature = area.map(|area| area.name.clone());
+    }
+    let first = types.first().map(|(name, _)| names::snake(name));
+    Entry {
+        file: first.unwrap_or_default(),
+        types,
+        feature,
+    }
+}
+
+/// The file beside a folder: its modules, its types, their dynamic form.
+fn index(folder: &Folder, all: &BTreeMap<&str, Vec<Entry>>) -> Outcome<String> {
+    let own = all.get(folder.path).map_or(&[][..], Vec::as_slice);
+    let mut seen = BTreeSet::new();
+    for entry in own {
+        for name in entry
+            .types
+            .iter()
+            .map(|(name, _)| name)
+            .chain([&entry.file])
+        {
+            if !seen.insert(name.as_str()) {
+                return Err(format!("{}: `{name}` is there twice", folder.path).into());
+            }
+        }
+    }
+    let mut text = format!("{}\n//! {}\n", write::MARK, folder.about);
+    let mut modules = Vec::new();
+    let mut uses = Vec::new();
+    for inner in folder.inner {
+        modules.push(format!("pub mod {inner};\n"));
+    }
+    for entry in own {
+        let feature = feature(entry);
+        let types: Vec<_> = entry.types.iter().map(|(name, _)| name.as_str()).collect();
+        modules.push(format!("{feature}pub mod {};\n", entry.file));
+        uses.push(match types.as_slice() {
+            [one] => format!("{feature}pub use {}::{one};\n", entry.file),
+            types => format!(
+                "{feature}pub use {}::{{{}}};\n",
+                entry.file,
+                types.join(", ")
+            ),
+        });
+    }
+    text += &section(&modules);
+    let dynamic: Vec<_> = folder.any.iter().map(|any| dynamic(any, all)).collect();
+    if !dynamic.is_empty() {
+        let word = match folder.any.iter().any(|any| any.kinds == [Kind::StatusItem]) {
+            true => "any_status_item",
+            false => "any_item",
+        };
+        text += &format!("\nuse mdm_schema::{word};\n");
+    }
+    if !folder.inner.is_empty() && !dynamic.is_empty() {
+        let kinds = folder.any.iter().flat_map(|any| any.kinds);
+        let globs: BTreeSet<_> = kinds.map(|kind| format!("{}::*", kind.module())).collect();
+        let globs: Vec<_> = globs.into_iter().collect();
+        text += &format!("\nuse self::{{{}}};\n", globs.join(", "));
+    }
+    text += &section(&uses);
+    for dynamic in dynamic {
+        text += "\n";
+        text += &dynamic;
+    }
+    Ok(text)
+}
+
+fn section(lines: &[String]) -> String {
+    match lines {
+        [] => String::new(),
+        lines => format!("\n{}", lines.concat()),
+    }
+}
+
+/// The enum of every document of some kinds.
+fn dynamic(any: &Any, all: &BTreeMap<&str, Vec<Entry>>) -> String {
+    let mut variants: Vec<(&str, String)> = Vec::new();
+    for entry in all.values().flatten() {
+        for (name, kind) in &entry.types {
+            if any.kinds.contains(kind) {
+                variants.push((name, feature(entry)));
+            }
+        }
+    }
+    variants.sort();
+    let about = docs::comment(&[any.about.to_owned()], 4);
+    let is_status = any.kinds == [Kind::StatusItem];
+    let mut text = match is_status {
+        true => format!("any_status_item! {{\n{about}    pub enum {} {{\n", any.name),
+        false => {
+            let kinds: Vec<_> = any.kinds.iter().map(|kind| format!("{kind:?}")).collect();
+            let kinds = kinds.join(" | ");
+            format!(
+                "any_item! {{\n{about}    pub enum {}: {kinds} {{\n",
+                any.name
+            )
+        }
+    };
+    for (name, feature) in variants {
+        if !feature.is_empty() {
+            text += &format!("        {feature}");
+        }
+        text += &format!("        {name},\n");
+    }
+    text + "    }\n}\n"
+}
+
+fn feature(entry: &Entry) -> String {
+    match &entry.feature {
+        Some(feature) => format!("#[cfg(feature = {feature:?})]\n"),
+        None => String::new(),
+    }
 }
