@@ -12,6 +12,7 @@ mod token_update;
 mod user_authenticate;
 
 use mdm_plist::{Dictionary, Kept, KeyPath, Limits, Value};
+use mdm_schema::{Finding, Kind, Rule, Severity, Target};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -170,6 +171,33 @@ impl CheckIn {
             body.insert("MessageType".to_owned(), message_type.as_str().into());
             unknown(message_type, body)
         })
+    }
+
+    /// What is wrong with the message, for any device or for this one.
+    ///
+    /// `GetBootstrapToken` and `SetBootstrapToken` may come from any device: the schema knows them on
+    /// the Mac only, Apple's documentation on others too.
+    pub fn validate(&self, target: Option<&Target>) -> Vec<Finding> {
+        let from_any = matches!(
+            self,
+            Self::GetBootstrapToken(_) | Self::SetBootstrapToken(_)
+        );
+        let target = target.filter(|_| !from_any);
+        let schema = mdm_schema::find(Kind::CheckIn, self.message_type());
+        let findings = match (schema, mdm_plist::to_value(self)) {
+            (Some(schema), Ok(Value::Dictionary(keys))) => {
+                mdm_schema::validate(schema, &keys, target)
+            }
+            _ => vec![Finding::new(
+                "",
+                Rule::Unreadable,
+                Severity::Error,
+                "cannot be written",
+            )],
+        };
+        // The types know keys that devices send and the schema leaves out.
+        let is_known = |f: &Finding| f.rule == Rule::UnknownKey && !f.path.contains('.');
+        findings.into_iter().filter(|f| !is_known(f)).collect()
     }
 
     /// Writes the message as XML, `MessageType` included.

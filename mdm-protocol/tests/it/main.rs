@@ -6,6 +6,7 @@ mod command;
 mod ddm;
 mod enroll;
 mod response;
+mod schema;
 #[cfg(feature = "crypto")]
 mod signature;
 
