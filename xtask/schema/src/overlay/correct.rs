@@ -23,6 +23,30 @@ pub(super) fn apply(schema: &mut Schema, correction: &Correction) -> Outcome {
     blocks(&mut key.support, facts).map_err(wrong)
 }
 
+impl Correction {
+    /// What is corrected, by the names that a dump of the tables has for it.
+    pub(crate) fn attributes(&self) -> Vec<&'static str> {
+        let facts = &self.set;
+        let attributes = [
+            (facts.r#type.is_some(), "type"),
+            // Where the type has become a single one.
+            (facts.r#type.is_some(), "keys"),
+            (facts.subtype.is_some(), "subtype"),
+            (facts.presence.is_some(), "required"),
+            (facts.default.is_some(), "default"),
+            (facts.allowed.is_some(), "allowed"),
+            (facts.range.is_some(), "range"),
+            (facts.format.is_some(), "format"),
+            (facts.combinetype.is_some(), "combine"),
+            (facts.assettypes.is_some(), "assetTypes"),
+            (facts.asset_content_types.is_some(), "assetContentTypes"),
+            (!facts.supported_os.is_empty(), "support"),
+        ];
+        let set = attributes.into_iter().filter(|(set, _)| *set);
+        set.map(|(_, attribute)| attribute).collect()
+    }
+}
+
 impl Facts {
     fn touches_keys(&self) -> bool {
         self.r#type.is_some()
@@ -41,9 +65,6 @@ impl Facts {
 fn set(key: &mut Key, facts: &Facts) -> Result<(), &'static str> {
     if let Some(name) = &facts.r#type {
         key.value = value_type(name).ok_or("names an unknown type")?;
-        if !matches!(key.value, ValueType::Array | ValueType::Dictionary) {
-            key.keys = None;
-        }
     }
     match facts.presence.as_deref() {
         Some("required") => key.required = true,
