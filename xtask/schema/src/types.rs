@@ -37,21 +37,13 @@ const FOLDERS: &[Folder] = &[
     Folder {
         path: "mdm-protocol/src/command/generated",
         module: "mdm_protocol::command",
-        about: "Every command, and what devices answer it with.",
+        about: "Every command, with what devices answer it with.",
         inner: &[],
-        any: &[
-            Any {
-                name: "AnyCommand",
-                kinds: &[Kind::Command],
-                about: "Any command.",
-            },
-            Any {
-                name: "AnyResponse",
-                kinds: &[Kind::Response],
-                about: "What a device answers a command with, beside the status. Commands that have no \
-                        variant here are answered by a status alone.",
-            },
-        ],
+        any: &[Any {
+            name: "AnyCommand",
+            kinds: &[Kind::Command],
+            about: "Any command.",
+        }],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated",
@@ -63,7 +55,6 @@ const FOLDERS: &[Folder] = &[
             "configuration",
             "credential",
             "management",
-            "protocol",
             "status_item",
         ],
         any: &[Any {
@@ -117,13 +108,6 @@ const FOLDERS: &[Folder] = &[
         any: &[],
     },
     Folder {
-        path: "mdm-protocol/src/ddm/generated/protocol",
-        module: "mdm_protocol::ddm::protocol",
-        about: "The documents of the declarative protocol itself.",
-        inner: &[],
-        any: &[],
-    },
-    Folder {
         path: "mdm-protocol/src/ddm/generated/status_item",
         module: "mdm_protocol::ddm::status_item",
         about: "Items of status reports.",
@@ -144,7 +128,8 @@ const FOLDERS: &[Folder] = &[
     Folder {
         path: "mdm-protocol/src/enroll/generated",
         module: "mdm_protocol::enroll",
-        about: "What is exchanged before a device is enrolled, and the errors that stop it.",
+        about: "What is exchanged before a device is enrolled, and the errors that stop it; MachineInfo is \
+                written by hand.",
         inner: &[],
         any: &[Any {
             name: "AnyErrorBody",
@@ -164,6 +149,16 @@ const FOLDERS: &[Folder] = &[
         }],
     },
 ];
+
+/// Where the answers to commands are re-exported; their types lie beside those of the commands.
+const RESPONSES: &str = "mdm-protocol/src/response/generated.rs";
+
+const ANY_RESPONSE: Any = Any {
+    name: "AnyResponse",
+    kinds: &[Kind::Response],
+    about: "What a device answers a command with, beside the status. Commands that have no variant here \
+            are answered by a status alone.",
+};
 
 /// One file of a folder.
 struct Entry {
@@ -211,16 +206,20 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, V
             text: index(folder, &entries)?,
         });
     }
+    files.push(File {
+        path: RESPONSES.to_owned(),
+        text: responses(&entries),
+    });
     files.sort_by(|a, b| a.path.cmp(&b.path));
     listing.sort();
     Ok((files, listing))
 }
 
-/// Where a document's types belong; check-in messages are written by hand, skip keys are no
-/// document.
+/// Where a document's types belong; check-in messages, the documents of the declarative protocol and
+/// MachineInfo are written by hand, skip keys are no document.
 fn folder(document: &Document) -> Option<&'static Folder> {
     let path = match document.kind {
-        Kind::CheckIn | Kind::CheckInResponse => return None,
+        Kind::CheckIn | Kind::CheckInResponse | Kind::Protocol => return None,
         Kind::Command | Kind::Response => "mdm-protocol/src/command/generated",
         Kind::Payload => "profiles/src/payload/generated",
         Kind::Configuration => "mdm-protocol/src/ddm/generated/configuration",
@@ -229,11 +228,10 @@ fn folder(document: &Document) -> Option<&'static Folder> {
         Kind::Activation => "mdm-protocol/src/ddm/generated/activation",
         Kind::Credential => "mdm-protocol/src/ddm/generated/credential",
         Kind::StatusItem => "mdm-protocol/src/ddm/generated/status_item",
-        Kind::Protocol => "mdm-protocol/src/ddm/generated/protocol",
         Kind::ErrorBody => "mdm-protocol/src/enroll/generated",
         Kind::Document => match document.file.as_str() {
-            "other/skipkeys" => return None,
-            "other/esso" | "other/machineinfo" => "mdm-protocol/src/enroll/generated",
+            "other/machineinfo" | "other/skipkeys" => return None,
+            "other/esso" => "mdm-protocol/src/enroll/generated",
             _ => "mdm-protocol/src/document/generated",
         },
     };
@@ -284,7 +282,11 @@ fn index(folder: &Folder, all: &BTreeMap<&str, Vec<Entry>>) -> Outcome<String> {
     }
     for entry in own {
         let feature = feature(entry);
-        let types: Vec<_> = entry.types.iter().map(|(name, _)| name.as_str()).collect();
+        let types = entry.types.iter();
+        let types: Vec<_> = types
+            .filter(|(_, kind)| *kind != Kind::Response)
+            .map(|(name, _)| name.as_str())
+            .collect();
         modules.push(format!("{feature}pub mod {};\n", entry.file));
         uses.push(match types.as_slice() {
             [one] => format!("{feature}pub use {}::{one};\n", entry.file),
@@ -316,6 +318,26 @@ fn index(folder: &Folder, all: &BTreeMap<&str, Vec<Entry>>) -> Outcome<String> {
         text += &dynamic;
     }
     Ok(text)
+}
+
+/// The file of the answers to commands.
+fn responses(all: &BTreeMap<&str, Vec<Entry>>) -> String {
+    let mut uses = Vec::new();
+    for entry in all.values().flatten() {
+        let answers = entry
+            .types
+            .iter()
+            .filter(|(_, kind)| *kind == Kind::Response);
+        uses.extend(
+            answers.map(|(name, _)| format!("pub use crate::command::{}::{name};\n", entry.file)),
+        );
+    }
+    format!(
+        "{}\n//! What devices answer commands with.\n\nuse mdm_schema::any_item;\n{}\n{}",
+        write::MARK,
+        section(&uses),
+        dynamic(&ANY_RESPONSE, all),
+    )
 }
 
 fn section(lines: &[String]) -> String {

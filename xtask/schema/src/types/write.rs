@@ -21,6 +21,7 @@ pub(super) fn file(module: &Module<'_>) -> String {
         body.push('\n');
         body.push_str(&write(module, index, definition, &mut used));
     }
+    body += &command(module);
     let about = match roots(module).next() {
         Some((definition, document)) => {
             format!("//! [`{}`], and what it is made of.\n", definition.name)
@@ -29,6 +30,22 @@ pub(super) fn file(module: &Module<'_>) -> String {
         None => String::new(),
     };
     format!("{MARK}\n{about}\n{}{body}", imports(&body, &used))
+}
+
+/// What the command of a file is answered with.
+fn command(module: &Module<'_>) -> String {
+    let name = |kind| {
+        let mut roots = roots(module);
+        let found = roots.find(|(_, document)| document.kind == kind);
+        found.map(|(definition, _)| definition.name.as_str())
+    };
+    match (name(Kind::Command), name(Kind::Response)) {
+        (Some(command), response) => {
+            let response = response.unwrap_or("NoBody");
+            format!("\ncrate::command::command! {{ {command} -> {response} }}\n")
+        }
+        _ => String::new(),
+    }
 }
 
 /// The types that are documents, with the documents.
@@ -191,8 +208,17 @@ fn write(
         };
         used.insert(word);
         let _ = writeln!(text, "\n{word}! {{ {name} = {} }}", schema(document, name));
+        text += &tie(document, name);
     }
     text
+}
+
+/// What makes a payload's type one of its crate.
+fn tie(document: &Document, name: &str) -> String {
+    match document.kind {
+        Kind::Payload => format!("\nimpl crate::payload::Payload for {name} {{}}\n"),
+        _ => String::new(),
+    }
 }
 
 /// The table that describes a document.
