@@ -102,7 +102,10 @@ pub(crate) fn update(root: &Path, files: &[File]) -> Outcome<BTreeMap<String, Di
             fs::remove_file(&path).map_err(|error| wrong(&path, &error))?;
         }
     }
-    for file in files.iter().filter(|file| differences.contains_key(&file.path)) {
+    for file in files
+        .iter()
+        .filter(|file| differences.contains_key(&file.path))
+    {
         write(&root.join(&file.path), &file.text)?;
     }
     Ok(differences)

@@ -5,6 +5,7 @@
 //! [`types`] write it out, [`files`] puts it into place.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A program: this is how it talks.
 
+mod compare;
 mod docs;
 mod failure;
 mod files;
@@ -30,7 +31,9 @@ usage: schema-generator COMMAND
 
   write PATH        writes tables and types from the checkout at PATH
   check PATH        fails where they are not what it would write
-  stats PATH        counts";
+  stats PATH        counts
+  compare PATH TABLES.json
+                    compares a dump of the tables with the checkout, key by key; `-` for a pipe";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,6 +51,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
     match arguments {
         ["write", path] => write(Path::new(path)),
         ["check", path] => check(Path::new(path)),
+        ["compare", path, tables] => compare(Path::new(path), tables),
         ["stats", path] => {
             let (schema, _) = load(Path::new(path))?;
             let (documents, keys) = stats::stats(&schema)?;
@@ -102,6 +106,36 @@ fn check(path: &Path) -> Outcome {
     }
 }
 
+/// Compares a dump of the tables, or what comes through standard input, with the checkout.
+fn compare(path: &Path, tables: &str) -> Outcome {
+    let dump: serde_json::Value = match tables {
+        "-" => serde_json::from_reader(std::io::stdin().lock()),
+        file => {
+            let text = fs::read(file).map_err(|error| format!("{file}: {error}"))?;
+            serde_json::from_slice(&text)
+        }
+    }
+    .map_err(|error| format!("{tables}: {error}"))?;
+    let report = compare::compare(path, &dump, &overlay()?)?;
+    for correction in &report.corrections {
+        println!("schema: corrected: {correction}");
+    }
+    for difference in &report.differences {
+        println!("schema: {difference}");
+    }
+    println!(
+        "schema: compared {} documents and {} keys, which stand there as {}; {} corrections",
+        report.documents,
+        report.keys,
+        report.written,
+        report.corrections.len()
+    );
+    match report.differences.len() {
+        0 => Ok(()),
+        count => Err(format!("the tables differ from the schema in {count} places").into()),
+    }
+}
+
 /// Every file, formatted.
 fn generate(path: &Path) -> Outcome<Vec<File>> {
     let (schema, overlay) = load(path)?;
@@ -114,10 +148,14 @@ fn generate(path: &Path) -> Outcome<Vec<File>> {
 /// The checkout, corrected by the overlay.
 fn load(path: &Path) -> Outcome<(ir::Schema, Overlay)> {
     let mut schema = read::read(path)?;
-    let overlay = root().join("xtask/schema/overlay.toml");
-    let text = fs::read_to_string(&overlay).map_err(|error| format!("overlay.toml: {error}"))?;
-    let overlay = Overlay::apply(&Written::parse(&text)?, &mut schema)?;
+    let overlay = Overlay::apply(&overlay()?, &mut schema)?;
     Ok((schema, overlay))
+}
+
+fn overlay() -> Outcome<Written> {
+    let path = root().join("xtask/schema/overlay.toml");
+    let text = fs::read_to_string(path).map_err(|error| format!("overlay.toml: {error}"))?;
+    Written::parse(&text)
 }
 
 /// The workspace's folder.

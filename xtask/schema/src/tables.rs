@@ -37,7 +37,10 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
             }
             let (module, constant) = (names::snake(&name), names::screaming(&name));
             let text = document::text(schema, &shared, document, &constant);
-            files.push(File::new(format!("{FOLDER}/{}/{module}.rs", kind.module()), text));
+            files.push(File::new(
+                format!("{FOLDER}/{}/{module}.rs", kind.module()),
+                text,
+            ));
             all += &format!("    &{constant},\n");
             if let Some(other) = modules.insert(module, constant) {
                 awkward.push(format!("{}: another {other} is there", document.file));

@@ -75,6 +75,11 @@ impl Tree {
         NodeId(0)
     }
 
+    /// Every node, as often as it is written.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
+    }
+
     pub(crate) fn content(&self, id: NodeId) -> &Content {
         &self.nodes[id.0].content
     }

@@ -29,8 +29,6 @@ impl Correction {
         let facts = &self.set;
         let attributes = [
             (facts.r#type.is_some(), "type"),
-            // Where the type has become a single one.
-            (facts.r#type.is_some(), "keys"),
             (facts.subtype.is_some(), "subtype"),
             (facts.presence.is_some(), "required"),
             (facts.default.is_some(), "default"),

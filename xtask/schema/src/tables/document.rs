@@ -67,13 +67,23 @@ pub(super) fn text(
         body: String::new(),
     };
     let mut fields = String::new();
-    let Document { kind, name, title, page, file, .. } = document;
+    let Document {
+        kind,
+        name,
+        title,
+        page,
+        file,
+        ..
+    } = document;
     if document.id != *name {
         fields += &format!("id: {:?},\n", document.id);
     }
     fields += &format!("file: {file:?},\npage: {page:?},\n");
     if !document.support.is_empty() {
-        fields += &format!("support: {},\n", shared.list(&document.support, &mut writer.uses));
+        fields += &format!(
+            "support: {},\n",
+            shared.list(&document.support, &mut writer.uses)
+        );
     }
     if let Some(apply) = &document.apply {
         writer.uses.model("Apply");
@@ -170,7 +180,9 @@ impl Writer<'_> {
         };
         let numbered = (2..).map(|number| format!("{longer}_{number}"));
         let mut names = [name, longer.clone()].into_iter().chain(numbered);
-        let free = names.find(|name| !self.taken.contains(name)).unwrap_or(longer.clone());
+        let free = names
+            .find(|name| !self.taken.contains(name))
+            .unwrap_or(longer.clone());
         self.taken.insert(free.clone());
         free
     }
@@ -195,7 +207,11 @@ impl Writer<'_> {
             set("default", format!("Some({})", self.literal(default)));
         }
         if !key.allowed.is_empty() {
-            let allowed: String = key.allowed.iter().map(|choice| self.choice(choice)).collect();
+            let allowed: String = key
+                .allowed
+                .iter()
+                .map(|choice| self.choice(choice))
+                .collect();
             set("allowed", format!("&[{allowed}]"));
         }
         if key.allowed_are_keys {
@@ -214,7 +230,10 @@ impl Writer<'_> {
         }
         if let Some(combine) = &key.combine {
             self.uses.model("Combine");
-            set("combine", format!("Some(Combine::{})", names::pascal(combine)));
+            set(
+                "combine",
+                format!("Some(Combine::{})", names::pascal(combine)),
+            );
         }
         fields += &texts("asset_types", &key.asset_types);
         fields += &texts("asset_content_types", &key.asset_content_types);

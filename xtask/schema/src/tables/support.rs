@@ -28,7 +28,9 @@ impl Shared {
         }
         let often = counts.into_iter().filter(|(_, (count, _))| *count >= OFTEN);
         Self {
-            lists: often.map(|(name, (_, list))| (name, list.to_vec())).collect(),
+            lists: often
+                .map(|(name, (_, list))| (name, list.to_vec()))
+                .collect(),
         }
     }
 
@@ -108,12 +110,17 @@ fn says(block: &Support) -> Option<String> {
         version("DEPRECATED_", &block.deprecated),
         version("REMOVED_", &block.removed),
         block.supervised.map(|supervised| {
-            let word = if supervised { "SUPERVISED" } else { "UNSUPERVISED" };
+            let word = if supervised {
+                "SUPERVISED"
+            } else {
+                "UNSUPERVISED"
+            };
             word.to_owned()
         }),
-        block.user_enrollment.as_ref().map(|mode| {
-            format!("USER_ENROLLMENT_{}", mode.to_ascii_uppercase())
-        }),
+        block
+            .user_enrollment
+            .as_ref()
+            .map(|mode| format!("USER_ENROLLMENT_{}", mode.to_ascii_uppercase())),
     ];
     let words: Vec<String> = words.into_iter().flatten().collect();
     (!words.is_empty()).then(|| words.join("_"))
@@ -121,7 +128,9 @@ fn says(block: &Support) -> Option<String> {
 
 /// The blocks of a list, one after the other.
 fn blocks(list: &[Support], uses: &mut Uses) -> String {
-    list.iter().map(|block| format!("{},", self::block(block, uses))).collect()
+    list.iter()
+        .map(|block| format!("{},", self::block(block, uses)))
+        .collect()
 }
 
 fn block(block: &Support, uses: &mut Uses) -> String {
@@ -186,7 +195,10 @@ fn block(block: &Support, uses: &mut Uses) -> String {
     }
     if let Some(mode) = &block.user_enrollment {
         uses.model("Mode");
-        fields.push(format!("user_enrollment: Some(Mode::{})", capitalised(mode)));
+        fields.push(format!(
+            "user_enrollment: Some(Mode::{})",
+            capitalised(mode)
+        ));
     }
     let mut flag = |name: &str, flag: Option<bool>| {
         fields.extend(flag.map(|flag| format!("{name}: Some({flag})")));
@@ -215,7 +227,10 @@ fn shared_ipad(shared: &SharedIpad, uses: &mut Uses) -> String {
         text += &format!("user_channel: Some({flag}),\n");
     }
     if let Some(scopes) = &shared.scopes {
-        text += &format!("scopes: Some(&[{}]),\n", words("AllowedScope", scopes, uses));
+        text += &format!(
+            "scopes: Some(&[{}]),\n",
+            words("AllowedScope", scopes, uses)
+        );
     }
     text + "..SharedIpad::NONE\n}"
 }
@@ -224,7 +239,9 @@ fn words(name: &'static str, words: &[String], uses: &mut Uses) -> String {
     if !words.is_empty() {
         uses.model(name);
     }
-    let words = words.iter().map(|word| format!("{name}::{}", capitalised(word)));
+    let words = words
+        .iter()
+        .map(|word| format!("{name}::{}", capitalised(word)));
     words.collect::<Vec<_>>().join(", ")
 }
 
