@@ -101,7 +101,7 @@ pub(crate) fn value(
     let mut paragraphs = vec![if title.is_empty() {
         format!("{}.", code(text))
     } else {
-        format!("{}: {}", code(text), sentence(&escaped(title)))
+        format!("{}: {}", code(text), sentence(title))
     }];
     let facts = holder.map(|holder| support::difference(own, holder));
     let facts = facts.unwrap_or_default().join(" ");
@@ -295,7 +295,7 @@ fn lower(text: &str) -> String {
 }
 
 /// Text in which nothing is markup.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for letter in text.trim().chars() {
         if matches!(letter, '<' | '>' | '[' | ']' | '*' | '_' | '`' | '\\' | '#') {

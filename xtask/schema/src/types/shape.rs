@@ -360,7 +360,10 @@ impl<'a> Module<'a> {
             variants.push(Variant {
                 name,
                 value: choice.value.clone(),
-                title: choice.title.clone(),
+                title: match self.overlay.value_summaries.get(&(id, text)) {
+                    Some(summary) => summary.clone(),
+                    None => docs::escaped(&choice.title),
+                },
                 support: choice.support.clone(),
             });
         }
