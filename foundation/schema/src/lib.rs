@@ -55,6 +55,8 @@ mod generated;
 mod macros;
 pub mod model;
 pub mod record;
+#[cfg(feature = "sample")]
+pub mod sample;
 pub mod switch;
 mod tables;
 pub mod target;

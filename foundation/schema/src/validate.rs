@@ -11,15 +11,16 @@
 use mdm_plist::{Dictionary, Value};
 
 use crate::{
-    availability,
+    availability::{self, Objection},
     finding::{Finding, Rule, Severity},
     model::{Choice, Key, Kind, Mode, Schema, Support, ValueType},
+    payload,
     record::{Item, Log, Place, StatusItem},
     target::{Platform, Target},
     version::Bound,
 };
 
-mod format;
+pub(crate) mod format;
 mod together;
 mod value;
 
@@ -89,7 +90,7 @@ pub(crate) struct Holder<'a> {
     outer: Option<&'a Holder<'a>>,
     schema: &'a Schema,
     key: Option<&'static Key>,
-    raised: Raised,
+    pub(crate) raised: Raised,
     depth: usize,
 }
 
@@ -99,12 +100,15 @@ pub(crate) struct Holder<'a> {
 pub(crate) struct Raised(u32);
 
 impl Raised {
-    fn add(&mut self, rule: Rule) {
-        self.0 |= match rule {
-            // Nothing in what is not there is worth a word.
-            Rule::NotAvailable | Rule::Removed => u32::MAX,
-            rule => 1 << rule as u32,
-        };
+    pub(crate) fn and(mut self, objections: &[Objection]) -> Self {
+        for objection in objections {
+            self.0 |= match objection.rule() {
+                // Nothing in what is not there is worth a word.
+                Rule::NotAvailable | Rule::Removed => u32::MAX,
+                rule => 1 << rule as u32,
+            };
+        }
+        self
     }
 
     fn has(self, rule: Rule) -> bool {
@@ -142,9 +146,30 @@ impl<'a> Holder<'a> {
     }
 
     /// Whether it is one of several alternatives.
-    fn is_alternative(&self) -> bool {
+    pub(crate) fn is_alternative(&self) -> bool {
         let array = self.outer.and_then(|outer| outer.key);
         array.is_some_and(|key| key.value == ValueType::Array && key.keys.len() > 1)
+    }
+
+    /// The keys that hold it, itself first.
+    #[cfg(feature = "sample")]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static Key> {
+        std::iter::successors(Some(self), |holder| holder.outer).filter_map(|holder| holder.key)
+    }
+
+    /// What stands against a key or a value that it holds, beyond what stands against itself.
+    pub(crate) fn objections(
+        &self,
+        own: &'static [Support],
+        target: Option<&Target>,
+    ) -> Vec<Objection> {
+        // Most keys say nothing of their own; then there is nothing to inherit either.
+        let Some(target) = target.filter(|t| availability::on(own, t.platform).is_some()) else {
+            return Vec::new();
+        };
+        let added = availability::added(own, self.support_on(target.platform), target);
+        let new = |objection: &&Objection| !self.raised.has(objection.rule());
+        added.objections().iter().filter(new).copied().collect()
     }
 
     /// Whether a key that is required has to be there.
@@ -153,10 +178,11 @@ impl<'a> Holder<'a> {
             return false;
         }
         match target {
-            Some(target) => key
+            // Of a target that does not have what holds the key nothing can be asked.
+            Some(target) if !self.raised.has(Rule::NotAvailable) => key
                 .availability(self.support_on(target.platform), target)
                 .is_available(),
-            None => !key.support.iter().any(|own| {
+            _ => !key.support.iter().any(|own| {
                 let outer = self.support_on(own.platform);
                 outer.introduced != Some(Bound::Never) && narrows(own, &outer)
             }),
@@ -198,48 +224,32 @@ impl<'a> Check<'a> {
 
     /// Notes what stands against the whole document.
     fn document(&self, place: &Place<'_>) -> Raised {
-        let mut raised = Raised::default();
-        if let Some(target) = self.target {
-            for objection in self.schema.availability(target).objections() {
-                raised.add(objection.rule());
-                place.note(
-                    objection.rule(),
-                    objection.severity(),
-                    objection.to_string(),
-                );
-            }
+        let Some(target) = self.target else {
+            return Raised::default();
+        };
+        let availability = self.schema.availability(target);
+        for objection in availability.objections() {
+            place.note(
+                objection.rule(),
+                objection.severity(),
+                objection.to_string(),
+            );
         }
-        raised
+        Raised::default().and(availability.objections())
     }
 
     /// Notes what stands against a key or a value, and returns that with what stands against what
     /// holds it.
-    fn availability(
-        &self,
-        own: &'static [Support],
-        outer: &Holder<'_>,
-        place: &Place<'_>,
-    ) -> Raised {
-        let mut raised = outer.raised;
-        let Some(target) = self.target else {
-            return raised;
-        };
-        // Most keys say nothing of their own; then there is nothing to inherit either.
-        if availability::on(own, target.platform).is_none() {
-            return raised;
+    fn availability(&self, own: &'static [Support], outer: &Holder<'_>, at: &Place<'_>) -> Raised {
+        let objections = outer.objections(own, self.target);
+        for objection in &objections {
+            at.note(
+                objection.rule(),
+                objection.severity(),
+                objection.to_string(),
+            );
         }
-        let support = outer.support_on(target.platform);
-        for objection in availability::added(own, support, target).objections() {
-            if !outer.raised.has(objection.rule()) {
-                raised.add(objection.rule());
-                place.note(
-                    objection.rule(),
-                    objection.severity(),
-                    objection.to_string(),
-                );
-            }
-        }
-        raised
+        outer.raised.and(&objections)
     }
 
     /// Checks the entries of a dictionary against the keys that it may have.
@@ -362,9 +372,11 @@ impl<'a> Check<'a> {
 /// What tells the alternatives of an array apart.
 pub(crate) const TAG: &str = "Item";
 
+/// What takes an entry of a status array back.
+pub(crate) const REMOVED: &str = "_removed";
+
 /// An entry of a status array that only says that it is gone.
 pub(crate) fn is_removal(kind: Kind, keys: &[Key], entries: &Dictionary) -> bool {
-    const REMOVED: &str = "_removed";
     kind == Kind::StatusItem
         && entries.get(REMOVED).and_then(Value::as_boolean) == Some(true)
         && keys.iter().any(|key| key.name == REMOVED)
@@ -372,12 +384,9 @@ pub(crate) fn is_removal(kind: Kind, keys: &[Key], entries: &Dictionary) -> bool
 
 /// A key that all payloads share.
 fn common(schema: &Schema, name: &str) -> Option<&'static Key> {
-    const COMMON: &str = "CommonPayloadKeys";
-    if schema.kind != Kind::Payload || schema.name == COMMON {
-        return None;
-    }
-    let common = crate::find(Kind::Payload, COMMON)?;
-    common.keys.iter().find(|key| key.name == name)
+    let common = &payload::COMMON_PAYLOAD_KEYS;
+    let key = common.keys.iter().find(|key| key.name == name);
+    key.filter(|_| schema.kind == Kind::Payload)
 }
 
 /// A key that stands beside those of any document of the kind.

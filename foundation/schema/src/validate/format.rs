@@ -17,10 +17,10 @@ const MAX_TEXT: usize = 64 * 1024;
 /// Notes a text that is not in its key's format.
 pub(super) fn check(key: &Key, value: &Value, place: &Place<'_>) {
     let Value::String(text) = value else { return };
-    if let Some(format) = key.format {
-        if text.len() > MAX_TEXT || !matches(format, text) {
-            place.note(Rule::Format, Severity::Error, "is not in its format");
-        }
+    if let Some(format) = key.format
+        && (text.len() > MAX_TEXT || !matches(format, text))
+    {
+        place.note(Rule::Format, Severity::Error, "is not in its format");
     }
     if let Some(meaning) = key.text {
         let (fits, message) = match meaning {

@@ -63,26 +63,19 @@ fn combine(
             continue;
         };
         let place = place.key(name);
-        let others = earlier.iter().filter_map(|other| other.get(name));
+        let mut others = earlier.iter().filter_map(|other| other.get(name));
         match (key.combine, value) {
             (None, Value::Dictionary(entries)) if !key.keys.is_empty() && depth < MAX_DEPTH => {
                 let others: Vec<_> = others.filter_map(Value::as_dictionary).collect();
                 combine(key.keys, entries, &others, &place, depth + 1);
             }
-            (None | Some(Combine::First), _) => {
-                if others.into_iter().any(|other| other != value) {
-                    let (severity, message) = match key.combine {
-                        None => (
-                            Severity::Warning,
-                            "is set differently by another declaration",
-                        ),
-                        _ => (
-                            Severity::Info,
-                            "differs from another declaration, and one counts",
-                        ),
-                    };
-                    place.note(Rule::CombineType, severity, message);
-                }
+            (None, _) if others.any(|other| other != value) => {
+                let message = "is set differently by another declaration";
+                place.note(Rule::CombineType, Severity::Warning, message);
+            }
+            (Some(Combine::First), _) if others.any(|other| other != value) => {
+                let message = "differs from another declaration, and one counts";
+                place.note(Rule::CombineType, Severity::Info, message);
             }
             _ => {}
         }

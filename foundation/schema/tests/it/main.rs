@@ -1,0 +1,5 @@
+//! The tables, held against themselves and against random documents.
+
+#[cfg(feature = "sample")]
+mod property;
+mod tables;
