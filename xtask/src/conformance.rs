@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::openssl;
 use crate::run::{self, Outcome};
+use crate::schema;
 
 /// Where the examples are looked for, beside the project.
 const BESIDE: &str = "../shared";
@@ -46,6 +47,7 @@ pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
     collect(&vectors, &mut files).map_err(|error| format!("{}: {error}", vectors.display()))?;
     files.sort();
     let tool = build()?;
+    schema::compare(&folder.join("schema"), &tool)?;
 
     let mut counts = BTreeMap::new();
     let mut failures = 0;

@@ -37,6 +37,7 @@ usage: cargo xtask COMMAND
                                (../shared/schema); --check fails where they would change,
                                --accept-api lets published fields change
   schema diff OLD NEW          what a newer checkout adds, changes, deprecates and removes
+  schema compare PATH DUMP     compares a checkout with what `mdmtool schema dump` wrote
 
 REQUIRE_PEERS=1 makes a skipped test a failure.
 --vendored builds OpenSSL from source; it is chosen by itself where OpenSSL's headers are missing.";
