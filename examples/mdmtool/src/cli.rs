@@ -9,6 +9,7 @@ use mdm_schema::Target;
 use mdmtool::{
     Error, Options, decode, explain, input,
     schema::{self, SchemaKind},
+    validate,
 };
 
 /// Tells what an Apple-MDM document is and says.
@@ -23,6 +24,9 @@ pub(crate) struct Cli {
 enum Command {
     /// Print what a file is, and what it says, as JSON.
     Decode(Decode),
+    /// Check a file against Apple's schema, and whether a device would take it: a line for each
+    /// finding; exit code 0 without errors, 1 with some, 2 for what cannot be read.
+    Validate(Validate),
     /// List, count or dump Apple's vocabulary.
     #[command(subcommand)]
     Schema(SchemaCommand),
@@ -33,20 +37,44 @@ enum Command {
     Ade(Ade),
 }
 
+/// A file, and what is known about it beforehand.
 #[derive(Debug, Args)]
-struct Decode {
+struct Input {
     /// The file, or - for standard input.
     file: PathBuf,
     /// What the file is, where its content cannot tell: KIND or KIND/NAME, such as
     /// response/RestartDevice.
     #[arg(long = "as", value_name = "KIND/NAME")]
     as_kind: Option<String>,
+    /// The type, where the file does not name its own: by name, or by the file in Apple's
+    /// repository, such as device.erase.
+    #[arg(long = "type", value_name = "NAME")]
+    hint: Option<String>,
     /// The private key, PEM or DER, to open what is encrypted.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// The longest file that is read, in bytes.
     #[arg(long, value_name = "N", default_value_t = Options::default().limit)]
     max_bytes: usize,
+}
+
+#[derive(Debug, Args)]
+struct Decode {
+    #[command(flatten)]
+    input: Input,
+}
+
+#[derive(Debug, Args)]
+struct Validate {
+    #[command(flatten)]
+    input: Input,
+    /// The device that it is meant for: ios:18.2,supervised,user-enrollment,user-channel,shared-ipad
+    /// (all but the first in any order and as needed).
+    #[arg(long, value_name = "TARGET")]
+    target: Option<Target>,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -112,11 +140,36 @@ struct Token {
     key: PathBuf,
 }
 
+/// What goes to standard output, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) text: String,
+    pub(crate) code: u8,
+}
+
+/// Why there is nothing to say, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    pub(crate) code: u8,
+}
+
 impl Cli {
-    /// Runs the command and returns what goes to standard output.
-    pub(crate) fn run(self) -> Result<String, Error> {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<Output, Failure> {
+        if let Command::Validate(validate) = self.command {
+            return validate.run().map_err(|error| Failure { error, code: 2 });
+        }
+        match self.text() {
+            Ok(text) => Ok(Output { text, code: 0 }),
+            Err(error) => Err(Failure { error, code: 1 }),
+        }
+    }
+
+    fn text(self) -> Result<String, Error> {
         match self.command {
             Command::Decode(decode) => decode.run(),
+            Command::Validate(validate) => validate.run().map(|output| output.text),
             Command::Schema(schema) => schema.run(),
             Command::Explain(explain) => explain.run(),
             Command::Ade(Ade::Keygen(keygen)) => keygen.run(),
@@ -125,8 +178,8 @@ impl Cli {
     }
 }
 
-impl Decode {
-    fn run(self) -> Result<String, Error> {
+impl Input {
+    fn read(self) -> Result<(Vec<u8>, Options), Error> {
         let as_kind = self.as_kind.as_deref().map(str::parse).transpose()?;
         let key = self.key.as_deref().map(input::read_key).transpose()?;
         let bytes = input::read(&self.file, self.max_bytes)?;
@@ -134,9 +187,31 @@ impl Decode {
             options.limit = self.max_bytes;
             options.key = key;
             options.as_kind = as_kind;
+            options.hint = self.hint;
         });
+        Ok((bytes, options))
+    }
+}
+
+impl Decode {
+    fn run(self) -> Result<String, Error> {
+        let (bytes, options) = self.input.read()?;
         let document = decode(&bytes, &options)?;
         Ok(serde_json::to_string_pretty(&document)?)
+    }
+}
+
+impl Validate {
+    fn run(self) -> Result<Output, Error> {
+        let (bytes, options) = self.input.read()?;
+        let found = validate(&bytes, &options, self.target.as_ref())?;
+        let text = if self.json {
+            serde_json::to_string_pretty(&found)?
+        } else {
+            found.lines()
+        };
+        let code = u8::from(!found.is_valid());
+        Ok(Output { text, code })
     }
 }
 

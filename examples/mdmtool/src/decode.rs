@@ -7,7 +7,8 @@ mod command;
 mod container;
 mod ddm;
 mod envelope;
-mod profile;
+mod other;
+pub(crate) mod profile;
 mod response;
 mod scep;
 mod signature;
@@ -18,12 +19,13 @@ use std::str::FromStr;
 use ade_client::ServerToken;
 use mdm_pki::PrivateKey;
 use mdm_plist::{Dictionary, Limits, Value};
-use mdm_schema::{Finding, Rule, Severity};
+use mdm_schema::{Finding, Kind as Table, Rule, Severity};
 
 use self::container::Container;
 use crate::{
-    document::{Document, Kind},
+    document::{Document, Kind, MAX_UNKNOWN_BYTES},
     error::Error,
+    parts::{self, Part},
 };
 
 /// What the caller knows about a document beforehand.
@@ -36,6 +38,9 @@ pub struct Options {
     pub key: Option<PrivateKey>,
     /// What the document is, where its content does not tell.
     pub as_kind: Option<As>,
+    /// The type, where the document does not name its own: by name, or by the file that Apple's
+    /// repository has it in, such as `device.erase`.
+    pub hint: Option<String>,
 }
 
 impl Default for Options {
@@ -44,6 +49,7 @@ impl Default for Options {
             limit: 64 * 1024 * 1024,
             key: None,
             as_kind: None,
+            hint: None,
         }
     }
 }
@@ -66,8 +72,14 @@ impl Options {
 
     /// The type that the caller names for documents of this kind.
     fn name_for(&self, kind: Kind) -> Option<&str> {
-        let named = self.as_kind.as_ref().filter(|named| named.kind == kind)?;
-        named.name.as_deref()
+        let named = self.as_kind.as_ref().filter(|named| named.kind == kind);
+        if let Some(name) = named.and_then(|named| named.name.as_deref()) {
+            return Some(
+                parts::named(kind.tables(), name, &Dictionary::new()).map_or(name, |s| s.id),
+            );
+        }
+        let hint = self.hint.as_deref()?;
+        parts::named(kind.tables(), hint, &Dictionary::new()).map(|schema| schema.id)
     }
 }
 
@@ -115,10 +127,39 @@ pub fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error> {
         Container::Cms(message) => cms::decode(&message, options)?,
         Container::Token(message) => token::decode(&ServerToken::from_message(message)?)?,
     };
+    let told = look_into(told, options);
     match &options.as_kind {
         Some(named) => compare(told, named),
         None => Ok(told),
     }
+}
+
+/// Takes the document apart, and tells what its parts hold that they should not.
+fn look_into(mut told: Document, options: &Options) -> Document {
+    let Some(tree) = &told.tree else { return told };
+    let hint = options.name_for(told.kind);
+    let parts = parts::parts(told.kind, told.name.as_deref(), hint, tree);
+    let mut unknown = Vec::new();
+    let mut bytes = 0;
+    for part in &parts {
+        parts::unknown(part, &mut |path| {
+            // One more than is listed, so that the list says that it is cut.
+            if bytes <= MAX_UNKNOWN_BYTES {
+                bytes += path.len();
+                unknown.push(path);
+            }
+        });
+    }
+    told.list_unknown(unknown);
+    // A result is told with what did not go into it, as a server reads it.
+    let results = parts.iter().filter(|part| part.table == Table::Response);
+    let misfits: Vec<_> = results
+        .flat_map(|part| part.findings(None))
+        .filter(|finding| finding.rule == Rule::Type && finding.severity == Severity::Error)
+        .collect();
+    told.add(misfits);
+    told.parts = parts;
+    told
 }
 
 /// A document says itself what it is, whatever the caller believes: a name beside its own is told as
@@ -132,6 +173,7 @@ fn compare(mut told: Document, named: &As) -> Result<Document, Error> {
     }
     if let (Some(own), Some(other)) = (&told.name, &named.name)
         && own != other
+        && !is_another_name(&told, own, other)
     {
         told.findings.push(Finding::new(
             "",
@@ -143,8 +185,24 @@ fn compare(mut told: Document, named: &As) -> Result<Document, Error> {
     Ok(told)
 }
 
+/// Whether the caller's name is only another one: that of Apple's file, or of a payload inside.
+fn is_another_name(told: &Document, own: &str, other: &str) -> bool {
+    let Some(schema) = parts::named(told.kind.tables(), other, &Dictionary::new()) else {
+        return false;
+    };
+    let is = |part: &Part| part.schema.is_some_and(|of| std::ptr::eq(of, schema));
+    schema.name == own || schema.id == own || told.parts.iter().any(is)
+}
+
 /// A property list: which document is it?
 fn plist(document: Dictionary, options: &Options) -> Result<Document, Error> {
+    let tree = document.clone();
+    let mut told = plist_of_kind(document, options)?;
+    told.tree = Some(tree.into());
+    Ok(told)
+}
+
+fn plist_of_kind(document: Dictionary, options: &Options) -> Result<Document, Error> {
     let kind = match &options.as_kind {
         Some(named) => named.kind,
         None => kind_of(&document).ok_or_else(|| unknown(&document))?,
@@ -154,6 +212,7 @@ fn plist(document: Dictionary, options: &Options) -> Result<Document, Error> {
         Kind::Profile => profile::decode(document, options),
         Kind::Command => command::decode(document, options),
         Kind::Response => response::decode(document, options),
+        Kind::Document => Ok(other::decode_plist(&document, options)),
         other => Err(Error::NotAs {
             kind: other.as_str(),
             problem: "it is a property list".to_owned(),
@@ -181,7 +240,7 @@ fn kind_of(document: &Dictionary) -> Option<Kind> {
     } else if profile::is_bare_payload(document) {
         Some(Kind::Profile)
     } else {
-        None
+        other::of_plist(document).map(|_| Kind::Document)
     }
 }
 
@@ -195,16 +254,28 @@ fn unknown(document: &Dictionary) -> Error {
 
 /// JSON: which document is it?
 fn json(value: serde_json::Value, options: &Options) -> Result<Document, Error> {
+    // What is nested too deep for a tree is told without its parts.
+    let tree = mdm_protocol::ddm::json::to_value(&value).ok().flatten();
+    let mut told = json_of_kind(value, options)?;
+    told.tree = tree;
+    Ok(told)
+}
+
+fn json_of_kind(value: serde_json::Value, options: &Options) -> Result<Document, Error> {
     match options.as_kind.as_ref().map(|named| named.kind) {
         Some(Kind::AdeToken) => token::from_json(value),
         Some(kind @ (Kind::Declaration | Kind::StatusReport)) => {
             ddm::decode_as(value, kind, options.name_for(kind))
         }
+        Some(kind @ (Kind::ErrorBody | Kind::Document)) => other::decode_json(value, kind, options),
         Some(other) => Err(Error::NotAs {
             kind: other.as_str(),
             problem: "it is JSON".to_owned(),
         }),
         None if token::is_one(&value) => token::from_json(value),
-        None => ddm::decode(value),
+        None => match other::of_json(&value) {
+            Some(kind) => other::decode_json(value, kind, options),
+            None => ddm::decode(value, options),
+        },
     }
 }

@@ -20,8 +20,11 @@ mod error;
 pub mod explain;
 pub mod input;
 pub mod json;
+mod parts;
 pub mod schema;
+mod validate;
 
 pub use decode::{As, Options, decode};
 pub use document::{Document, Kind, MAX_UNKNOWN_BYTES};
 pub use error::{Error, one_line};
+pub use validate::{Validation, validate};

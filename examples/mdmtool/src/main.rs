@@ -1,4 +1,5 @@
-//! `mdmtool`: tells what an Apple-MDM document is and says, and minds the keys of server tokens.
+//! `mdmtool`: tells what an Apple-MDM document is and says, checks it, explains the vocabulary, and
+//! minds the keys of server tokens.
 
 mod cli;
 
@@ -14,19 +15,19 @@ fn main() -> ExitCode {
     match cli.run() {
         Ok(output) => {
             let mut stdout = io::stdout().lock();
-            match writeln!(stdout, "{output}").and_then(|()| stdout.flush()) {
-                Ok(()) => ExitCode::SUCCESS,
+            match writeln!(stdout, "{}", output.text).and_then(|()| stdout.flush()) {
+                Ok(()) => output.code.into(),
                 // Whoever reads has seen enough.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-                Err(error) => fail(&error.to_string()),
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output.code.into(),
+                Err(error) => fail(&error.to_string(), 1),
             }
         }
-        Err(error) => fail(&mdmtool::one_line(&error)),
+        Err(failure) => fail(&mdmtool::one_line(&failure.error), failure.code),
     }
 }
 
-fn fail(line: &str) -> ExitCode {
+fn fail(line: &str, code: u8) -> ExitCode {
     // Where standard error is gone as well, the exit code still tells.
     let _ = writeln!(io::stderr(), "mdmtool: {line}");
-    ExitCode::FAILURE
+    code.into()
 }

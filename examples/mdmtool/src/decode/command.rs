@@ -31,7 +31,7 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
     let mut told = Document::new(Kind::Command, name, body);
     told.findings = findings;
     told.findings.extend(command.findings());
-    list_unknown(&command, &mut told);
+    told.list_unknown(command.beside().keys());
     embedded(&command, &mut told.findings);
     Ok(told)
 }
@@ -50,12 +50,6 @@ fn guess(keys: &Dictionary) -> Option<&'static str> {
     ];
     let found = telling.iter().find(|(key, _)| keys.contains_key(key))?;
     Some(found.1)
-}
-
-fn list_unknown(command: &Command, told: &mut Document) {
-    let mut unknown = command.validate(None);
-    unknown.retain(|finding| finding.rule == Rule::UnknownKey);
-    told.list_unknown(unknown.into_iter().map(|finding| finding.path));
 }
 
 /// What commands carry inside: profiles and certificates.

@@ -3,36 +3,21 @@
 use mdm_protocol::ddm::{
     Declaration, DeclarationItemsResponse, DeclarationKind, StatusReport, TokensResponse,
 };
-use mdm_schema::{Finding, Rule, Severity};
+use mdm_schema::{Finding, Kind as Table, Rule, Severity, find, path};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::Options;
 use crate::{
     document::{Document, Kind},
     error::Error,
+    parts::leads_to_items,
 };
 
-/// The first parts of the names of all status items.
-const STATUS_ROOTS: &[&str] = &[
-    "account",
-    "app",
-    "content-cache",
-    "device",
-    "diskmanagement",
-    "enhanced-logging",
-    "management",
-    "mdm",
-    "migration-assistant",
-    "package",
-    "passcode",
-    "screensharing",
-    "security",
-    "services",
-    "softwareupdate",
-    "test",
-];
-
-pub(super) fn decode(json: Value) -> Result<Document, Error> {
+pub(super) fn decode(json: Value, options: &Options) -> Result<Document, Error> {
+    if let Some(declarations) = several(&json) {
+        return Ok(declarations);
+    }
     let Some(keys) = json.as_object() else {
         return Err(Error::Unknown("JSON, but no object".to_owned()));
     };
@@ -43,8 +28,10 @@ pub(super) fn decode(json: Value) -> Result<Document, Error> {
         typed::<TokensResponse>(json, "TokensResponse")
     } else if has("DeclarationsToken") || has("Declarations") {
         typed::<DeclarationItemsResponse>(json, "DeclarationItemsResponse")
-    } else if has("StatusItems") || is_fragment(keys) {
-        status(json)
+    } else if is_report(keys) || is_fragment(keys) {
+        status(json, options.name_for(Kind::StatusReport))
+    } else if let Some(named) = credential_name(options) {
+        Ok(Document::new(Kind::Declaration, Some(named), json))
     } else if let Some(name) = credential(keys) {
         let mut told = Document::new(Kind::Declaration, Some(name), json);
         told.findings.push(Finding::new(
@@ -63,18 +50,53 @@ pub(super) fn decode(json: Value) -> Result<Document, Error> {
     }
 }
 
+/// Declarations, one after the other.
+fn several(json: &Value) -> Option<Document> {
+    let declarations = json.as_array().filter(|array| !array.is_empty())?;
+    let all = declarations
+        .iter()
+        .all(|json| json.as_object().is_some_and(is_declaration));
+    if !all {
+        return None;
+    }
+    let mut told = Document::new(Kind::Declaration, None, json.clone());
+    for (index, json) in declarations.iter().enumerate() {
+        if let Ok(one) = declaration(json.clone()) {
+            let at = path::index("", index);
+            let unknown = one.unknown_keys.iter().map(|key| path::join(&at, key));
+            told.list_unknown(unknown);
+            told.findings
+                .extend(one.findings.into_iter().map(|finding| finding.under(&at)));
+        }
+    }
+    Some(told)
+}
+
+/// The credential that the caller says it is.
+fn credential_name(options: &Options) -> Option<&str> {
+    let name = options.name_for(Kind::Declaration)?;
+    find(Table::Credential, name).map(|_| name)
+}
+
 /// The document that the caller says it is.
 pub(super) fn decode_as(json: Value, kind: Kind, name: Option<&str>) -> Result<Document, Error> {
     let not = |problem: &str| Error::NotAs {
         kind: kind.as_str(),
         problem: problem.to_owned(),
     };
+    if kind == Kind::StatusReport {
+        let is_item = name.is_some_and(|name| find(Table::StatusItem, name).is_some());
+        return match json {
+            json if is_item || json.is_object() => status(json, name),
+            _ => Err(not("it is no JSON object")),
+        };
+    }
+    if let Some(declarations) = several(&json) {
+        return Ok(declarations);
+    }
     let keys = json
         .as_object()
         .ok_or_else(|| not("it is no JSON object"))?;
-    if kind == Kind::StatusReport {
-        return status(json);
-    }
     match name {
         Some("TokensResponse") => typed::<TokensResponse>(json, "TokensResponse"),
         Some("DeclarationItemsResponse") => {
@@ -137,17 +159,21 @@ fn fault(error: &serde_json::Error) -> Finding {
 }
 
 /// A status report, or a fragment of one: Apple's examples are the items without the report.
-fn status(json: Value) -> Result<Document, Error> {
+fn status(json: Value, named: Option<&str>) -> Result<Document, Error> {
     let mut told = Document::new(Kind::StatusReport, Some("StatusReport"), json.clone());
     let missing = |key: &str, severity, message: &'static str| {
         Finding::new(key, Rule::Required, severity, message)
     };
     if json.get("StatusItems").is_none() {
-        told.findings.push(missing(
-            "StatusItems",
-            Severity::Info,
-            "is missing: these are status items without their report",
-        ));
+        if json.as_object().is_some_and(is_report) {
+            let message = "is missing: the report says what it could not report, and nothing else";
+            told.findings
+                .push(missing("StatusItems", Severity::Warning, message));
+        } else if named.is_none() {
+            let message = "is missing: these are status items without their report";
+            told.findings
+                .push(missing("StatusItems", Severity::Info, message));
+        }
         return Ok(told);
     }
     if json.get("Errors").is_none() {
@@ -169,11 +195,19 @@ fn status(json: Value) -> Result<Document, Error> {
     Ok(told)
 }
 
+/// Whether it is a whole report; one may hold nothing but errors.
+fn is_report(keys: &Map<String, Value>) -> bool {
+    let errors = keys.get("Errors").and_then(Value::as_array);
+    let tells = |error: &Value| error.get("StatusItem").is_some();
+    keys.contains_key("StatusItems") || errors.is_some_and(|errors| errors.iter().any(tells))
+}
+
 fn is_fragment(keys: &Map<String, Value>) -> bool {
     !keys.is_empty()
-        && keys
-            .iter()
-            .all(|(key, items)| STATUS_ROOTS.contains(&key.as_str()) && items.is_object())
+        && keys.iter().all(|(key, items)| {
+            let item = find(Table::StatusItem, key).is_some();
+            item || (leads_to_items(key) && items.is_object())
+        })
 }
 
 /// Which credential it is that an asset refers to: it has the first keys, and none but these.

@@ -3,7 +3,7 @@
 use mdm_plist::{Dictionary, Limits, Value};
 use mdm_protocol::{
     id::HasIds,
-    response::{DeviceInformationResponse, Envelope, Status, infer_request_type},
+    response::{Envelope, Status, infer_request_type},
 };
 use mdm_schema::{Finding, Rule, Severity, path};
 
@@ -41,24 +41,6 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
     let mut told = Document::new(Kind::Response, name, json::dictionary(&document));
     check(&envelope, &mut told.findings);
     match name {
-        Some("DeviceInformation") => {
-            match envelope.body_and_findings::<DeviceInformationResponse>() {
-                Ok((_, findings)) => {
-                    let mut unknown = envelope.validate(name, None);
-                    unknown.retain(|finding| finding.rule == Rule::UnknownKey);
-                    told.list_unknown(unknown.into_iter().map(|finding| finding.path));
-                    told.findings.extend(findings);
-                }
-                // A failed command has a status, but no result.
-                Err(_) if envelope.status != Status::Acknowledged => {}
-                Err(error) => told.findings.push(Finding::new(
-                    "",
-                    Rule::Type,
-                    Severity::Error,
-                    crate::error::one_line(&error),
-                )),
-            }
-        }
         Some("LOMDeviceRequest") => lom_device_request(&document, &mut told),
         // Without a result there are no keys but the envelope's.
         _ if !matches!(envelope.status, Status::Acknowledged | Status::Error) => {

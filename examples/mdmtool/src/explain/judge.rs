@@ -1,36 +1,29 @@
 //! What a device makes of a subject.
 
-use mdm_schema::{Finding, Platform, Support, Target};
+use mdm_schema::{Key, Platform, Schema, Support, Target, availability::Availability};
 
 use super::Subject;
-use crate::schema::on;
 
-/// What a device makes of a subject.
-pub(super) struct Verdict {
-    pub(super) available: bool,
-    pub(super) findings: Vec<Finding>,
+/// On what terms a system takes the key at the end of a way.
+fn along(schema: &'static Schema, way: &[&'static Key], platform: Platform) -> Support {
+    let under = |outer, key: &&'static Key| key.support_under(outer);
+    way.iter().fold(schema.support_on(platform), under)
 }
 
-/// What holds for a subject on a system: what the document says, overridden on the way to the key.
-pub(super) fn support(subject: &Subject, platform: Platform) -> Option<Support> {
-    let mut support = *on(subject.schema.support, platform)?;
-    for key in &subject.path {
-        if let Some(own) = on(key.support, platform) {
-            support = overridden(support, own);
-        }
-    }
-    Some(support)
+/// On what terms a system takes a subject.
+pub(super) fn support(subject: &Subject, platform: Platform) -> Support {
+    along(subject.schema, &subject.path, platform)
 }
 
-fn overridden(mut outer: Support, own: &Support) -> Support {
-    outer.introduced = own.introduced.or(outer.introduced);
-    outer
+/// Whether a device takes a subject.
+pub(super) fn whole(subject: &Subject, target: &Target) -> Availability {
+    support(subject, target.platform).availability(target)
 }
 
-pub(super) fn subject(subject: &Subject, target: &Target) -> Verdict {
-    let _ = (subject, target);
-    Verdict {
-        available: true,
-        findings: Vec::new(),
-    }
+/// What a key adds to what is to be said about what holds it.
+pub(super) fn added(subject: &Subject, target: &Target) -> Option<Availability> {
+    let (key, above) = subject.path.split_last()?;
+    let outer = along(subject.schema, above, target.platform);
+    Some(key.availability(outer, target))
+        .filter(|availability| !availability.objections().is_empty())
 }

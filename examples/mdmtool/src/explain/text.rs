@@ -6,11 +6,7 @@ use mdm_schema::{
 };
 use serde_json::{Value, json as object};
 
-use super::{
-    Subject,
-    judge::{self, Verdict},
-    terms::terms,
-};
+use super::{Subject, judge, terms::terms};
 use crate::schema::{dump, is_among, on, skip_keys, words};
 
 /// Keys deeper than this are told by name and type alone.
@@ -24,7 +20,7 @@ pub fn json(subject: &Subject, target: Option<&Target>) -> Value {
         (None, None) => object!({"schema": dump::schema(subject.schema)}),
     };
     if let (Some(target), Some(keys)) = (target, told.as_object_mut()) {
-        let verdict = judge::subject(subject, target);
+        let verdict = judge::whole(subject, target);
         let mut lines = Vec::new();
         let list = subject
             .path
@@ -35,8 +31,8 @@ pub fn json(subject: &Subject, target: Option<&Target>) -> Value {
             "target".into(),
             object!({
                 "name": target.to_string(),
-                "available": verdict.available,
-                "findings": verdict.findings,
+                "available": verdict.is_available(),
+                "findings": verdict.findings(""),
                 "keys": lines,
             }),
         );
@@ -58,12 +54,11 @@ fn below(
     outer.push(list);
     for key in list {
         let inner = subject.below(key);
-        if !key.support.is_empty() {
-            let verdict = judge::subject(&inner, target);
+        if let Some(verdict) = judge::added(&inner, target) {
             lines.push(object!({
                 "key": inner.name(),
-                "available": verdict.available,
-                "findings": verdict.findings,
+                "available": verdict.is_available(),
+                "findings": verdict.findings(""),
             }));
         }
         below(key.keys, &inner, target, outer, lines);
@@ -137,18 +132,12 @@ impl Page<'_> {
 
     fn verdict(&mut self, subject: &Subject) {
         let Some(target) = self.target else { return };
-        let Verdict {
-            available,
-            findings,
-        } = judge::subject(subject, target);
-        let answer = if available { "yes" } else { "no" };
+        let verdict = judge::whole(subject, target);
+        let answer = if verdict.is_available() { "yes" } else { "no" };
         self.blank();
         self.line(format!("On {target}: {answer}"));
-        for finding in findings {
-            self.line(format!(
-                "  {}: {} ({})",
-                finding.severity, finding.message, finding.rule
-            ));
+        for finding in verdict.findings("") {
+            self.line(format!("  {finding}"));
         }
     }
 
@@ -158,10 +147,7 @@ impl Page<'_> {
         self.line("Systems");
         for platform in Platform::ALL {
             let support = judge::support(subject, *platform);
-            let told = match support {
-                Some(support) => terms(&support, true),
-                None => vec!["not available".to_owned()],
-            };
+            let told = terms(&support, true);
             self.line(format!("  {:9} {}", platform.to_string(), told.join("; ")));
         }
     }
@@ -261,16 +247,10 @@ impl Page<'_> {
         let Some(target) = self.target else {
             return String::new();
         };
-        let own = subject.path.last().map_or(&[][..], |key| key.support);
-        if own.is_empty() {
-            return String::new();
-        }
-        let verdict = judge::subject(subject, target);
-        let why: Vec<&str> = verdict.findings.iter().map(|f| &*f.message).collect();
-        match (verdict.available, why.as_slice()) {
-            (true, []) => String::new(),
-            (true, why) => format!("  [! {}]", why.join("; ")),
-            (false, why) => format!("  [not here: {}]", why.join("; ")),
+        match judge::added(subject, target) {
+            None => String::new(),
+            Some(verdict) if verdict.is_available() => format!("  [! {verdict}]"),
+            Some(verdict) => format!("  [not here: {verdict}]"),
         }
     }
 

@@ -19,6 +19,7 @@ pub(crate) fn schema(schema: &'static Schema) -> Value {
     told.set("kind", words::kind(schema.kind));
     told.set("id", schema.id);
     told.set("name", schema.name);
+    told.set("file", schema.file);
     told.set("title", schema.title);
     told.set("page", schema.page);
     told.set_some("apply", schema.apply.map(words::apply));
@@ -63,6 +64,9 @@ fn key(key: &'static Key, outer: &mut Vec<&'static [Key]>) -> Value {
         "allowed",
         key.allowed.iter().map(choice).collect::<Vec<_>>(),
     );
+    if key.allowed_are_keys {
+        told.set("allowedAreKeys", true);
+    }
     if let Some(range) = key.range {
         let mut bounds = Told::default();
         bounds.set_some("min", range.min.map(number));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mdm_schema::{Key, Kind, find, schemas};
+use mdm_schema::{Key, Kind, Schema, find, schemas};
 use serde::Serialize;
 
 /// Counts, each as Apple's repository would be counted by hand.
@@ -52,6 +52,8 @@ pub fn stats() -> Stats {
     let count = |kind| schemas(kind).len();
     let with_keys = |kind| schemas(kind).iter().filter(|s| !s.keys.is_empty()).count();
     let names: BTreeSet<_> = schemas(Kind::Payload).iter().map(|s| s.name).collect();
+    let sent = |schema: &&&'static Schema| schema.file.starts_with("declarative/protocol/");
+    let protocol = schemas(Kind::Protocol).iter().filter(sent).count();
     Stats {
         check_in: count(Kind::CheckIn),
         check_in_responses: with_keys(Kind::CheckInResponse),
@@ -67,8 +69,9 @@ pub fn stats() -> Stats {
         status_items: count(Kind::StatusItem),
         errors: count(Kind::ErrorBody),
         skip_keys: skip_keys().len(),
-        protocol: count(Kind::Protocol),
-        documents: count(Kind::Document),
+        protocol,
+        // Declarations and reasons have a form of their own, beside the documents sent as such.
+        documents: count(Kind::Document) + count(Kind::Protocol) - protocol,
         keys: mdm_schema::all()
             .map(|schema| keys(schema.keys, &mut Vec::new()))
             .sum(),
@@ -80,15 +83,27 @@ pub(crate) fn skip_keys() -> &'static [Key] {
     find(Kind::Document, "SkipKeys").map_or(&[], |schema| schema.keys)
 }
 
-/// Counts keys and what lies below them.
-fn keys(list: &'static [Key], outer: &mut Vec<&'static [Key]>) -> usize {
-    if list.is_empty() || is_among(list, outer) {
-        return 0;
+/// Counts keys and what lies below them; a key that lies within itself is not entered again.
+fn keys(list: &'static [Key], outer: &mut Vec<&'static Key>) -> usize {
+    let mut count = list.len();
+    for key in list {
+        count += named_values(key);
+        if !outer.iter().any(|outer| std::ptr::eq(*outer, key)) {
+            outer.push(key);
+            count += keys(key.keys, outer);
+            outer.pop();
+        }
     }
-    outer.push(list);
-    let below: usize = list.iter().map(|key| keys(key.keys, outer)).sum();
-    outer.pop();
-    list.len() + below
+    count
+}
+
+/// The values of a text that Apple's files list as keys below it.
+fn named_values(key: &Key) -> usize {
+    if key.allowed_are_keys {
+        key.allowed.len()
+    } else {
+        0
+    }
 }
 
 /// Whether a list of keys is one of those that it lies in.

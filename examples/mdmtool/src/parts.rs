@@ -1,0 +1,98 @@
+//! The parts of a document that Apple's schema describes, each with its schema and its place.
+//!
+//! A command's keys, a profile and each of its payloads, a declaration's payload, each status item:
+//! what is checked, typed and searched for unknown keys is always a part.
+
+mod find;
+mod unknown;
+
+use mdm_plist::{Dictionary, Value};
+use mdm_schema::{
+    Finding, Key, Kind as Table, Schema, Target, choose, path, schemas, validate, validate_value,
+};
+
+pub(crate) use self::{
+    find::{leads_to_items, parts},
+    unknown::unknown,
+};
+
+/// The kinds of declarations.
+pub(crate) const DECLARATIONS: &[Table] = &[
+    Table::Configuration,
+    Table::Asset,
+    Table::Activation,
+    Table::Management,
+];
+
+/// A step from a document into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// A part of a document.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    /// Where it lies.
+    pub(crate) way: Vec<Step>,
+    /// What sort of document it is.
+    pub(crate) table: Table,
+    /// What it calls itself, or is called by the caller.
+    pub(crate) name: String,
+    /// What it is; nothing for a name that no schema has.
+    pub(crate) schema: Option<&'static Schema>,
+    /// Its value, without the keys of the frame.
+    pub(crate) value: Value,
+}
+
+impl Part {
+    /// Where it lies, as findings write it.
+    pub(crate) fn path(&self) -> String {
+        self.way
+            .iter()
+            .fold(String::new(), |outer, step| match step {
+                Step::Key(key) => path::join(&outer, key),
+                Step::Index(index) => path::index(&outer, *index),
+            })
+    }
+
+    /// What is wrong with it, for any device or for this one; nothing for what is of no known type.
+    pub(crate) fn findings(&self, target: Option<&Target>) -> Vec<Finding> {
+        let at = self.path();
+        let (found, own) = match (self.schema, &self.value) {
+            (Some(schema), value) if schema.kind == Table::StatusItem => {
+                (validate_value(schema, value, target), schema.name)
+            }
+            (Some(schema), Value::Dictionary(keys)) => (validate(schema, keys, target), ""),
+            _ => return Vec::new(),
+        };
+        let moved = found.into_iter().map(|mut finding| {
+            // The name of a status item is the way to it already.
+            if let Some(rest) = finding.path.strip_prefix(own) {
+                finding.path = rest.trim_start_matches('.').to_owned();
+            }
+            finding.under(&at)
+        });
+        moved.collect()
+    }
+}
+
+/// The schema of a document that goes by this name, or lies in Apple's repository under it:
+/// `device.erase`, `credentials/acme`.
+pub(crate) fn named(tables: &[Table], name: &str, keys: &Dictionary) -> Option<&'static Schema> {
+    let by_name = tables.iter().find_map(|table| choose(*table, name, keys));
+    by_name.or_else(|| {
+        let mut all = tables.iter().flat_map(|table| schemas(*table));
+        all.find(|schema| {
+            let above = schema.file.strip_suffix(name);
+            above.is_some_and(|above| above.is_empty() || above.ends_with('/'))
+        })
+        .copied()
+    })
+}
+
+/// The keys that every payload has beside its own.
+pub(crate) fn every_payload() -> &'static [Key] {
+    mdm_schema::find(Table::Payload, "CommonPayloadKeys").map_or(&[], |common| common.keys)
+}
