@@ -2,19 +2,17 @@
 //!
 //! The envelope carries any command, known here or not; [`Request`] is the typed part of it.
 
-mod device_information;
 mod findings;
-mod install_profile;
+#[cfg(feature = "commands")]
+mod generated;
 
 use std::fmt;
 
 use mdm_plist::{Dictionary, Limits, Value};
 use mdm_schema::{Finding, Item, Kind, Rule, Severity, Target};
 
-pub use self::{
-    device_information::{DeviceInformation, Query},
-    install_profile::InstallProfile,
-};
+#[cfg(feature = "commands")]
+pub use self::generated::{device_information::Query, *};
 use crate::{error::Error, response};
 
 /// The keys of one type of command, and the type of its answer.
@@ -28,6 +26,7 @@ pub trait Request: Item {
 
 /// Says what a command is answered with: [`NoBody`](response::NoBody) where the schema has no keys
 /// for it.
+#[cfg(feature = "commands")]
 macro_rules! command {
     ($request:ident -> NoBody) => {
         impl $crate::command::Request for $request {
@@ -42,6 +41,7 @@ macro_rules! command {
         impl $crate::response::Body for $response {}
     };
 }
+#[cfg(feature = "commands")]
 pub(crate) use command;
 
 /// A command on its way to a device.
@@ -234,7 +234,7 @@ impl Command {
     }
 
     /// The command as the type that it says it is, whatever can be read of it, and what could not.
-    #[cfg(any())]
+    #[cfg(feature = "commands")]
     pub fn any(&self) -> (AnyCommand, Vec<Finding>) {
         let (command, findings) = AnyCommand::read(self.request_type(), &self.own_keys());
         (command, under_command(findings))

@@ -4,6 +4,8 @@
 
 mod declaration;
 mod endpoint;
+#[cfg(feature = "ddm")]
+mod generated;
 mod items;
 pub mod json;
 mod status;
@@ -11,6 +13,8 @@ mod tokens;
 
 use serde::de::DeserializeOwned;
 
+#[cfg(feature = "ddm")]
+pub use self::generated::*;
 pub use self::{
     declaration::Declaration,
     endpoint::{DeclarationKind, Endpoint, MAX_IDENTIFIER_BYTES},

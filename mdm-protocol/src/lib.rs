@@ -55,6 +55,7 @@ mod base64;
 pub mod checkin;
 pub mod command;
 pub mod ddm;
+pub mod document;
 pub mod enroll;
 pub mod error;
 pub mod id;

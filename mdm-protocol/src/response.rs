@@ -5,7 +5,8 @@
 //! can decode can therefore never block a queue.
 
 mod check;
-mod device_information;
+#[cfg(feature = "commands")]
+mod generated;
 mod infer;
 
 use std::fmt;
@@ -15,8 +16,11 @@ use mdm_plist::{Dictionary, ErrorKind, Limits, Value};
 use mdm_schema::{Finding, Item, Kind, Place, Record, Schema, Target};
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::device_information::*;
+#[cfg(feature = "commands")]
+pub use self::generated::*;
 pub use self::infer::infer_request_type;
+#[cfg(feature = "commands")]
+pub use crate::command::device_information::QueryResponses;
 use crate::{error::Error, id::has_ids};
 
 open_enum! {
@@ -166,7 +170,7 @@ impl Envelope {
     ///
     /// # Errors
     /// See [`body`](Self::body).
-    #[cfg(any())]
+    #[cfg(feature = "commands")]
     pub fn any_body(&self, request_type: &str) -> Result<(AnyResponse, Vec<Finding>), Error> {
         if let Some(schema) = mdm_schema::find(Kind::Command, request_type) {
             self.check_type(schema.name)?;

@@ -69,11 +69,11 @@ impl StatusReport {
     /// Every item in the report, by its dotted name, as its own type. What has no name that is known
     /// here is kept whole, by the name at which it parts from every known one. A null, and nesting
     /// that no document read here has, count as absent.
-    #[cfg(any())]
-    pub fn items(&self) -> Vec<super::AnyStatusItem> {
+    #[cfg(feature = "ddm")]
+    pub fn items(&self) -> Vec<super::status_item::AnyStatusItem> {
         let typed = |(name, _, value): (String, _, &Value)| {
             let value = json::to_value(value).ok()??;
-            Some(super::AnyStatusItem::read(&name, &value).0)
+            Some(super::status_item::AnyStatusItem::read(&name, &value).0)
         };
         self.named().into_iter().filter_map(typed).collect()
     }

@@ -46,440 +46,443 @@ item! { DeviceInformation = mdm_schema::command::DEVICE_INFORMATION }
 choices! {
     /// A value of [`DeviceInformation::queries`].
     pub enum Query {
-        /// `UDID`.
+        /// `UDID`: The device's UDID.
         ///
         /// On iOS, macOS, visionOS: not in user enrolment.
         Udid = "UDID",
-        /// `ProvisioningUDID`.
+        /// `ProvisioningUDID`: The identifier that provisioning profiles name a Mac by.
         ///
         /// Only on macOS 11.3 and later. On macOS: not in user enrolment.
         ProvisioningUdid = "ProvisioningUDID",
-        /// `OrganizationInfo`.
+        /// `OrganizationInfo`: What `Settings` told the device about its organisation.
         ///
         /// iOS 7.0 and later, macOS 10.11 and later.
         OrganizationInfo = "OrganizationInfo",
-        /// `MDMOptions`.
+        /// `MDMOptions`: The options that `Settings` set for device management.
         ///
         /// iOS 7.0 and later, macOS 11.0 and later.
         MdmOptions = "MDMOptions",
-        /// `LastCloudBackupDate`.
+        /// `LastCloudBackupDate`: When the device was last backed up to iCloud.
         ///
         /// Only on iOS 8.0 and later, visionOS. On iOS, visionOS: not in user enrolment.
         LastCloudBackupDate = "LastCloudBackupDate",
-        /// `AwaitingConfiguration`.
+        /// `AwaitingConfiguration`: Whether the device waits in Setup Assistant for
+        /// `DeviceConfigured`.
         ///
         /// iOS 9.0 and later, macOS 10.11 and later, tvOS 10.2 and later, visionOS 2.0 and later.
         /// On iOS, macOS, visionOS: not in user enrolment.
         AwaitingConfiguration = "AwaitingConfiguration",
-        /// `iTunesStoreAccountIsActive`.
+        /// `iTunesStoreAccountIsActive`: Whether a store account is signed in.
         ///
         /// iOS 7.0 and later, macOS 10.9 and later; not on visionOS. On iOS, macOS: not in user
         /// enrolment; needs the access right `AllowAppInstallation`. On tvOS, watchOS: needs the
         /// access right `AllowAppInstallation`.
         ItunesStoreAccountIsActive = "iTunesStoreAccountIsActive",
-        /// `iTunesStoreAccountHash`.
+        /// `iTunesStoreAccountHash`: A hash of the store account.
         ///
         /// iOS 8.0 and later, macOS 10.10 and later; not on visionOS. On iOS, macOS: not in user
         /// enrolment; needs the access right `AllowAppInstallation`. On tvOS, watchOS: needs the
         /// access right `AllowAppInstallation`.
         ItunesStoreAccountHash = "iTunesStoreAccountHash",
-        /// `DeviceName`.
+        /// `DeviceName`: The name that the user gave the device.
         ///
         /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         DeviceName = "DeviceName",
-        /// `OSVersion`.
+        /// `OSVersion`: The system's version.
         ///
         /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         OsVersion = "OSVersion",
-        /// `SupplementalOSVersionExtra`.
+        /// `SupplementalOSVersionExtra`: The letter of a rapid security response, such as `(a)`.
         ///
         /// iOS 16.1 and later, macOS 13.0 and later, tvOS 16.1 and later. On iOS, macOS, tvOS,
         /// visionOS, watchOS: needs the access right `AllowQueryDeviceInformation`.
         SupplementalOsVersionExtra = "SupplementalOSVersionExtra",
-        /// `BuildVersion`.
+        /// `BuildVersion`: The system's build.
         ///
         /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         BuildVersion = "BuildVersion",
-        /// `SupplementalBuildVersion`.
+        /// `SupplementalBuildVersion`: The build with a rapid security response.
         ///
         /// iOS 16.1 and later, macOS 13.0 and later, tvOS 16.1 and later. On iOS, macOS, tvOS,
         /// visionOS, watchOS: needs the access right `AllowQueryDeviceInformation`.
         SupplementalBuildVersion = "SupplementalBuildVersion",
-        /// `ModelName`.
+        /// `ModelName`: The model's name, such as `MacBook Pro`.
         ///
         /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         ModelName = "ModelName",
-        /// `Model`.
+        /// `Model`: The model, such as `MacBookPro18,3`.
         ///
         /// Not on visionOS. On iOS, macOS, tvOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         Model = "Model",
-        /// `ModelNumber`.
+        /// `ModelNumber`: The model's order number with its region.
         ///
         /// iOS 16.4 and later, macOS 13.3 and later, tvOS 16.4 and later. On iOS, macOS, tvOS,
         /// visionOS, watchOS: needs the access right `AllowQueryDeviceInformation`.
         ModelNumber = "ModelNumber",
-        /// `IsAppleSilicon`.
+        /// `IsAppleSilicon`: Whether the Mac has Apple silicon.
         ///
         /// Only on macOS 12.0 and later. On macOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         IsAppleSilicon = "IsAppleSilicon",
-        /// `ProductName`.
+        /// `ProductName`: The product, such as `iPhone14,2`.
         ///
         /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         ProductName = "ProductName",
-        /// `SerialNumber`.
+        /// `SerialNumber`: The serial number.
         ///
         /// On iOS, macOS, visionOS: not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`. On tvOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         SerialNumber = "SerialNumber",
-        /// `DeviceCapacity`.
+        /// `DeviceCapacity`: Total storage in GiB (1024-based).
         ///
         /// Not on tvOS. On iOS, macOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         DeviceCapacity = "DeviceCapacity",
-        /// `AvailableDeviceCapacity`.
+        /// `AvailableDeviceCapacity`: Free storage in GiB (1024-based).
         ///
         /// Not on tvOS. On iOS, macOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         AvailableDeviceCapacity = "AvailableDeviceCapacity",
-        /// `IMEI`.
+        /// `IMEI`: The IMEI of the first SIM; see `ServiceSubscriptions` for all.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryDeviceInformation`.
         Imei = "IMEI",
-        /// `MEID`.
+        /// `MEID`: The MEID of the first SIM; see `ServiceSubscriptions` for all.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryDeviceInformation`.
         Meid = "MEID",
-        /// `ModemFirmwareVersion`.
+        /// `ModemFirmwareVersion`: The firmware of the baseband.
         ///
         /// Only on iOS. On iOS: not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`.
         ModemFirmwareVersion = "ModemFirmwareVersion",
-        /// `CellularTechnology`.
+        /// `CellularTechnology`: 0 none, 1 GSM, 2 CDMA, 3 both.
         ///
         /// Only on iOS 4.2.6 and later. On iOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         CellularTechnology = "CellularTechnology",
-        /// `BatteryLevel`.
+        /// `BatteryLevel`: The charge from 0.0 to 1.0, or -1.0 where it cannot be told.
         ///
         /// iOS 5.0 and later, macOS 13.3 and later; not on tvOS. On iOS, macOS, visionOS, watchOS:
         /// needs the access right `AllowQueryDeviceInformation`.
         BatteryLevel = "BatteryLevel",
-        /// `HasBattery`.
+        /// `HasBattery`: Whether the Mac has a battery.
         ///
         /// Only on macOS 13.3 and later. On macOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         HasBattery = "HasBattery",
-        /// `IsSupervised`.
+        /// `IsSupervised`: Whether the device is supervised.
         ///
         /// iOS 6.0 and later, macOS 10.15 and later. On iOS, tvOS, visionOS, watchOS: needs the
         /// access right `AllowQueryDeviceInformation`.
         IsSupervised = "IsSupervised",
-        /// `IsMultiUser`.
+        /// `IsMultiUser`: Whether this is a Shared iPad.
         ///
         /// Only on iOS 9.3 and later. On iOS: needs the access right `AllowQueryDeviceInformation`.
         IsMultiUser = "IsMultiUser",
-        /// `IsDeviceLocatorServiceEnabled`.
+        /// `IsDeviceLocatorServiceEnabled`: Whether Find My is on.
         ///
         /// iOS 7.0 and later; not on macOS, tvOS. On iOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         IsDeviceLocatorServiceEnabled = "IsDeviceLocatorServiceEnabled",
-        /// `IsActivationLockEnabled`.
+        /// `IsActivationLockEnabled`: Whether Activation Lock is on.
         ///
         /// iOS 7.0 and later, macOS 10.15 and later; not on tvOS, visionOS. Deprecated in iOS 16.0,
         /// macOS 13.0, watchOS 10.0. On iOS, macOS: not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`. On watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         IsActivationLockEnabled = "IsActivationLockEnabled",
-        /// `IsActivationLockSupported`.
+        /// `IsActivationLockSupported`: Whether the Mac can have Activation Lock.
         ///
         /// Only on macOS 10.15 and later. On macOS: not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`.
         IsActivationLockSupported = "IsActivationLockSupported",
-        /// `IsDoNotDisturbInEffect`.
+        /// `IsDoNotDisturbInEffect`: Whether Do Not Disturb is on.
         ///
         /// iOS 7.0 and later; not on macOS, tvOS. On iOS, visionOS: not in user enrolment; needs
         /// the access right `AllowQueryDeviceInformation`. On watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         IsDoNotDisturbInEffect = "IsDoNotDisturbInEffect",
-        /// `DeviceID`.
+        /// `DeviceID`: The identifier of an Apple TV.
         ///
         /// Only on tvOS. On tvOS: needs the access right `AllowQueryDeviceInformation`.
         DeviceId = "DeviceID",
-        /// `EASDeviceIdentifier`.
+        /// `EASDeviceIdentifier`: The identifier that the device shows to Exchange ActiveSync.
         ///
         /// Only on iOS 7.0 and later, visionOS. On iOS, visionOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         EasDeviceIdentifier = "EASDeviceIdentifier",
-        /// `IsCloudBackupEnabled`.
+        /// `IsCloudBackupEnabled`: Whether backup to iCloud is on.
         ///
         /// Only on iOS 7.1 and later, visionOS. On iOS, visionOS: not in user enrolment; needs the
         /// access right `AllowQueryDeviceInformation`.
         IsCloudBackupEnabled = "IsCloudBackupEnabled",
-        /// `ActiveManagedUsers`.
+        /// `ActiveManagedUsers`: The managed users that are logged in, as GUIDs.
         ///
         /// Only on macOS 10.11 and later. On macOS: device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         ActiveManagedUsers = "ActiveManagedUsers",
-        /// `OSUpdateSettings`.
+        /// `OSUpdateSettings`: How the Mac updates itself.
         ///
         /// Only on macOS 10.11 and later. Deprecated in macOS 26.0. Removed in macOS 27.0. On
         /// macOS: not in user enrolment; needs the access right `AllowQueryDeviceInformation`.
         OsUpdateSettings = "OSUpdateSettings",
-        /// `LocalHostName`.
+        /// `LocalHostName`: The Mac's name in the local network.
         ///
         /// Only on macOS 10.11 and later. On macOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         LocalHostName = "LocalHostName",
-        /// `HostName`.
+        /// `HostName`: The Mac's host name.
         ///
         /// Only on macOS 10.11 and later. On macOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         HostName = "HostName",
-        /// `AutoSetupAdminAccounts`.
+        /// `AutoSetupAdminAccounts`: The administrators that automated enrolment made.
         ///
         /// Only on macOS 10.11 and later. On macOS: automated enrolment; not in user enrolment;
         /// needs the access right `AllowQueryDeviceInformation`.
         AutoSetupAdminAccounts = "AutoSetupAdminAccounts",
-        /// `SystemIntegrityProtectionEnabled`.
+        /// `SystemIntegrityProtectionEnabled`: Whether System Integrity Protection is on.
         ///
         /// Only on macOS 10.12 and later. On macOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         SystemIntegrityProtectionEnabled = "SystemIntegrityProtectionEnabled",
-        /// `SupportsLOMDevice`.
+        /// `SupportsLOMDevice`: Whether the Mac can be managed while it is off.
         ///
         /// Only on macOS 11.0 and later. On macOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         SupportsLomDevice = "SupportsLOMDevice",
-        /// `IsMDMLostModeEnabled`.
+        /// `IsMDMLostModeEnabled`: Whether Managed Lost Mode is on.
         ///
         /// Only on iOS 9.3 and later, watchOS. On iOS: not in user enrolment; needs the access
         /// right `AllowQueryDeviceInformation`. On watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         IsMdmLostModeEnabled = "IsMDMLostModeEnabled",
-        /// `MaximumResidentUsers`.
+        /// `MaximumResidentUsers`: How many users may keep data on a Shared iPad.
         ///
         /// Only on iOS 9.3 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         MaximumResidentUsers = "MaximumResidentUsers",
-        /// `EstimatedResidentUsers`.
+        /// `EstimatedResidentUsers`: How many users' data a Shared iPad is expected to hold.
         ///
         /// Only on iOS 14.0 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         EstimatedResidentUsers = "EstimatedResidentUsers",
-        /// `QuotaSize`.
+        /// `QuotaSize`: The storage of each user of a Shared iPad, in MB.
         ///
         /// Only on iOS 13.4 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         QuotaSize = "QuotaSize",
-        /// `ResidentUsers`.
+        /// `ResidentUsers`: How many users have data on a Shared iPad.
         ///
         /// Only on iOS 13.4 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         ResidentUsers = "ResidentUsers",
-        /// `UserSessionTimeout`.
+        /// `UserSessionTimeout`: When an idle session of a Shared iPad ends, in seconds; 0 never.
         ///
         /// Only on iOS 14.5 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         UserSessionTimeout = "UserSessionTimeout",
-        /// `TemporarySessionTimeout`.
+        /// `TemporarySessionTimeout`: When an idle guest session ends, in seconds; 0 never.
         ///
         /// Only on iOS 14.5 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         TemporarySessionTimeout = "TemporarySessionTimeout",
-        /// `TemporarySessionOnly`.
+        /// `TemporarySessionOnly`: Whether a Shared iPad takes guests only.
         ///
         /// Only on iOS 14.5 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         TemporarySessionOnly = "TemporarySessionOnly",
-        /// `ManagedAppleIDDefaultDomains`.
+        /// `ManagedAppleIDDefaultDomains`: The domains that the login window offers.
         ///
         /// Only on iOS 16.0 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         ManagedAppleIdDefaultDomains = "ManagedAppleIDDefaultDomains",
-        /// `OnlineAuthenticationGracePeriod`.
+        /// `OnlineAuthenticationGracePeriod`: After how many days a user must log in online.
         ///
         /// Only on iOS 16.0 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         OnlineAuthenticationGracePeriod = "OnlineAuthenticationGracePeriod",
-        /// `SkipLanguageAndLocaleSetupForNewUsers`.
+        /// `SkipLanguageAndLocaleSetupForNewUsers`: Whether new users are not asked for language
+        /// and region.
         ///
         /// Only on iOS 16.2 and later. On iOS: supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         SkipLanguageAndLocaleSetupForNewUsers = "SkipLanguageAndLocaleSetupForNewUsers",
-        /// `PushToken`.
+        /// `PushToken`: The push token of the device.
         ///
         /// Only on iOS 9.3 and later, macOS 10.12 and later. On iOS: not in user enrolment; Shared
         /// iPad: user channel; needs the access right `AllowQueryDeviceInformation`.
         PushToken = "PushToken",
-        /// `DiagnosticSubmissionEnabled`.
+        /// `DiagnosticSubmissionEnabled`: Whether diagnostics are sent to Apple.
         ///
         /// iOS 9.3 and later; not on macOS, tvOS. On iOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         DiagnosticSubmissionEnabled = "DiagnosticSubmissionEnabled",
-        /// `AppAnalyticsEnabled`.
+        /// `AppAnalyticsEnabled`: Whether app analytics are shared.
         ///
         /// iOS 9.3 and later; not on macOS, tvOS. On iOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         AppAnalyticsEnabled = "AppAnalyticsEnabled",
-        /// `TimeZone`.
+        /// `TimeZone`: The time zone, as in the IANA database.
         ///
         /// iOS 14.0 and later, macOS 26.0 and later, tvOS 14.0 and later, visionOS 2.0 and later.
         /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         TimeZone = "TimeZone",
-        /// `ICCID`.
+        /// `ICCID`: The ICCID of the first SIM.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryNetworkInformation`.
         Iccid = "ICCID",
-        /// `BluetoothMAC`.
+        /// `BluetoothMAC`: The Bluetooth address.
         ///
         /// Not on watchOS. On iOS, macOS, visionOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`. On tvOS: needs the access right
         /// `AllowQueryNetworkInformation`.
         BluetoothMac = "BluetoothMAC",
-        /// `WiFiMAC`.
+        /// `WiFiMAC`: The Wi-Fi address.
         ///
         /// On iOS, macOS, visionOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`. On tvOS, watchOS: needs the access right
         /// `AllowQueryNetworkInformation`.
         WiFiMac = "WiFiMAC",
-        /// `EthernetMAC`.
+        /// `EthernetMAC`: The Ethernet address.
         ///
         /// Only on macOS. On macOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`.
         EthernetMac = "EthernetMAC",
-        /// `CurrentCarrierNetwork`.
+        /// `CurrentCarrierNetwork`: The network that the phone is in.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryNetworkInformation`.
         CurrentCarrierNetwork = "CurrentCarrierNetwork",
-        /// `SIMCarrierNetwork`.
+        /// `SIMCarrierNetwork`: The network of the SIM; older name of `SubscriberCarrierNetwork`.
         ///
         /// Only on iOS. Removed in iOS 5.0. On iOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`.
         SimCarrierNetwork = "SIMCarrierNetwork",
-        /// `SubscriberCarrierNetwork`.
+        /// `SubscriberCarrierNetwork`: The network of the SIM.
         ///
         /// Only on iOS 5.0 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
         /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
         SubscriberCarrierNetwork = "SubscriberCarrierNetwork",
-        /// `CarrierSettingsVersion`.
+        /// `CarrierSettingsVersion`: The version of the carrier's settings.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryNetworkInformation`.
         CarrierSettingsVersion = "CarrierSettingsVersion",
-        /// `PhoneNumber`.
+        /// `PhoneNumber`: The phone number, formatted or not.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryNetworkInformation`.
         PhoneNumber = "PhoneNumber",
-        /// `DataRoamingEnabled`.
+        /// `DataRoamingEnabled`: Whether data roaming is on.
         ///
         /// Only on iOS 5.0 and later. On iOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`.
         DataRoamingEnabled = "DataRoamingEnabled",
-        /// `VoiceRoamingEnabled`.
+        /// `VoiceRoamingEnabled`: Whether voice roaming is on.
         ///
         /// Only on iOS 5.0 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
         /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
         VoiceRoamingEnabled = "VoiceRoamingEnabled",
-        /// `PersonalHotspotEnabled`.
+        /// `PersonalHotspotEnabled`: Whether the personal hotspot is on.
         ///
         /// Only on iOS 7.0 and later. On iOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`.
         PersonalHotspotEnabled = "PersonalHotspotEnabled",
-        /// `IsNetworkTethered`.
+        /// `IsNetworkTethered`: Whether the network comes through a cable.
         ///
         /// Only on iOS 10.3 and later. On iOS: needs the access right
         /// `AllowQueryNetworkInformation`.
         IsNetworkTethered = "IsNetworkTethered",
-        /// `IsRoaming`.
+        /// `IsRoaming`: Whether the phone is roaming.
         ///
         /// Only on iOS 4.2 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
         /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
         IsRoaming = "IsRoaming",
-        /// `SubscriberMCC`.
+        /// `SubscriberMCC`: The SIM's country code.
         ///
         /// Only on iOS 4.2.6 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
         /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
         SubscriberMcc = "SubscriberMCC",
-        /// `SubscriberMNC`.
+        /// `SubscriberMNC`: The SIM's network code.
         ///
         /// Only on iOS 4.2.6 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
         /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
         SubscriberMnc = "SubscriberMNC",
-        /// `CurrentMCC`.
+        /// `CurrentMCC`: The country code of the network that the phone is in.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryNetworkInformation`.
         CurrentMcc = "CurrentMCC",
-        /// `CurrentMNC`.
+        /// `CurrentMNC`: The network code of the network that the phone is in.
         ///
         /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
         /// needs the access right `AllowQueryNetworkInformation`.
         CurrentMnc = "CurrentMNC",
-        /// `ServiceSubscriptions`.
+        /// `ServiceSubscriptions`: Every SIM, physical or not.
         ///
         /// Only on iOS 12.0 and later. On iOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`.
         ServiceSubscriptions = "ServiceSubscriptions",
-        /// `PINRequiredForEraseDevice`.
+        /// `PINRequiredForEraseDevice`: Whether `EraseDevice` needs a PIN.
         ///
         /// Only on macOS 11.0 and later. On macOS: not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`.
         PinRequiredForEraseDevice = "PINRequiredForEraseDevice",
-        /// `PINRequiredForDeviceLock`.
+        /// `PINRequiredForDeviceLock`: Whether `DeviceLock` needs a PIN.
         ///
         /// Only on macOS 11.0 and later. On macOS: not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`.
         PinRequiredForDeviceLock = "PINRequiredForDeviceLock",
-        /// `SupportsiOSAppInstalls`.
+        /// `SupportsiOSAppInstalls`: Whether the Mac runs iOS apps.
         ///
         /// Only on macOS 11.0 and later. On macOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         SupportsIosAppInstalls = "SupportsiOSAppInstalls",
-        /// `SoftwareUpdateDeviceID`.
+        /// `SoftwareUpdateDeviceID`: What Apple's list of updates calls the device.
         ///
         /// iOS 15.0 and later, macOS 12.0 and later; not on tvOS, watchOS. Deprecated in iOS 26.0,
         /// macOS 26.0, visionOS 26.0. Removed in iOS 27.0, macOS 27.0, visionOS 27.0. On iOS,
         /// macOS, visionOS: not in user enrolment.
         SoftwareUpdateDeviceId = "SoftwareUpdateDeviceID",
-        /// `SoftwareUpdateSettings`.
+        /// `SoftwareUpdateSettings`: The settings of software update.
         ///
         /// Only on iOS 14.5 and later. Deprecated in iOS 26.0. Removed in iOS 27.0. On iOS: not in
         /// user enrolment.
         SoftwareUpdateSettings = "SoftwareUpdateSettings",
-        /// `AccessibilitySettings`.
+        /// `AccessibilitySettings`: The settings of accessibility.
         ///
         /// Only on iOS 16.0 and later, watchOS. On iOS: supervised; not in user enrolment; Shared
         /// iPad: user channel. On watchOS: supervised.
         AccessibilitySettings = "AccessibilitySettings",
-        /// `DevicePropertiesAttestation`.
+        /// `DevicePropertiesAttestation`: Certificates, leaf first, by which Apple attests to the
+        /// device.
         ///
         /// iOS 16.0 and later, macOS 14.0 and later, tvOS 16.0 and later.
         DevicePropertiesAttestation = "DevicePropertiesAttestation",
-        /// `EACSPreflight`.
+        /// `EACSPreflight`: Whether Erase All Content and Settings would work, and why not.
         ///
         /// Only on macOS 13.3 and later. On macOS: not in user enrolment; device channel; needs the
         /// access right `AllowQueryDeviceInformation`.

@@ -328,11 +328,11 @@ choices! {
 choices! {
     /// A value of [`SecureBoot::reduced_security`].
     pub enum ReducedSecurityItems {
-        /// `AllowsAnyAppleSignedOS`.
+        /// `AllowsAnyAppleSignedOS`: Any system that Apple ever signed may run.
         AllowsAnyAppleSignedOs = "AllowsAnyAppleSignedOS",
-        /// `AllowsUserKextApproval`.
+        /// `AllowsUserKextApproval`: The user may approve kernel extensions.
         AllowsUserKextApproval = "AllowsUserKextApproval",
-        /// `AllowsMDM`.
+        /// `AllowsMDM`: The server may manage kernel extensions and updates.
         AllowsMdm = "AllowsMDM",
     }
 }
