@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A program: this is how it talks.
 
 mod compare;
+mod diff;
 mod docs;
 mod failure;
 mod files;
@@ -32,6 +33,7 @@ usage: schema-generator COMMAND
   write PATH        writes tables and types from the checkout at PATH
   check PATH        fails where they are not what it would write
   stats PATH        counts
+  diff OLD NEW      what a newer checkout adds, changes, deprecates and removes
   compare PATH TABLES.json
                     compares a dump of the tables with the checkout, key by key; `-` for a pipe";
 
@@ -52,6 +54,11 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["write", path] => write(Path::new(path)),
         ["check", path] => check(Path::new(path)),
         ["compare", path, tables] => compare(Path::new(path), tables),
+        ["diff", old, new] => {
+            let (old, new) = (read::read(Path::new(old))?, read::read(Path::new(new))?);
+            print!("{}", diff::diff(&old, &new));
+            Ok(())
+        }
         ["stats", path] => {
             let (schema, _) = load(Path::new(path))?;
             let (documents, keys) = stats::stats(&schema)?;
