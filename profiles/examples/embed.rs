@@ -3,7 +3,7 @@
 //! `cargo run -p mdm-profiles --example embed > enrol.mobileconfig`
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
-use mdm_profiles::{EnrollmentProfile, MdmSettings, Namespace, payload::ScepContent};
+use mdm_profiles::{EnrollmentProfile, MdmSettings, Namespace, payload::scep::ScepContent};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mdm = MdmSettings::new(
@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "com.apple.mgmt.External.0123456789".parse()?,
     )
     .with(|mdm| mdm.check_in_url = Some("https://mdm.example.com/checkin".into()));
-    let scep = ScepContent::new("https://mdm.example.com/scep").common_name("%SerialNumber%");
+    let scep = ScepContent::rsa_2048("https://mdm.example.com/scep").common_name("%SerialNumber%");
     let namespace = Namespace::new("mdm.example.com")?;
     let profile = EnrollmentProfile::new("com.example.mdm", namespace, mdm, scep)
         .with(|profile| profile.display_name = Some("Example Enrolment".into()))

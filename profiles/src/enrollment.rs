@@ -3,13 +3,12 @@
 mod settings;
 
 use mdm_pki::{Certificate, DigestAlgorithm};
-use mdm_plist::{Dictionary, Value};
-use uuid::Uuid;
 
 pub use self::settings::MdmSettings;
 use crate::{
+    builder::ProfileBuilder,
     error::Error,
-    payload::{Payload, RootCertificate, Scep, ScepContent},
+    payload::{CertificateRoot, Scep, scep::ScepContent},
     profile::{Profile, Scope},
     stable::Namespace,
 };
@@ -22,12 +21,12 @@ use crate::{
 /// ```
 /// use mdm_profiles::{
 ///     EnrollmentProfile, MdmSettings, Namespace,
-///     payload::{Mdm, ScepContent},
+///     payload::{Mdm, scep::ScepContent},
 /// };
 ///
 /// let mdm = MdmSettings::new("https://mdm.example.com/mdm", "com.apple.mgmt.External.a1".parse()?)
 ///     .with(|mdm| mdm.check_in_url = Some("https://mdm.example.com/checkin".into()));
-/// let scep = ScepContent::new("https://mdm.example.com/scep").common_name("%SerialNumber%");
+/// let scep = ScepContent::rsa_2048("https://mdm.example.com/scep").common_name("%SerialNumber%");
 /// let profile = EnrollmentProfile::new("com.example.mdm", Namespace::new("mdm.example.com")?, mdm, scep)
 ///     .with(|profile| profile.display_name = Some("Example Enrolment".into()))
 ///     .build()?;
@@ -46,7 +45,8 @@ pub struct EnrollmentProfile {
     pub namespace: Namespace,
     /// The management payload.
     pub mdm: MdmSettings,
-    /// How the device gets its identity.
+    /// How the device gets its identity. Where it says nothing about the key, that is one of RSA
+    /// with 2048 bits, to sign and to encrypt.
     pub scep: ScepContent,
     /// The roots that the device shall trust.
     pub roots: Vec<Certificate>,
@@ -104,12 +104,6 @@ impl EnrollmentProfile {
     /// one of MDM; [`Error::AccessRights`] for rights that no device accepts; [`Error::Duplicate`]
     /// for the same root twice.
     pub fn build(&self) -> Result<Profile, Error> {
-        if self.identifier.is_empty() {
-            return Err(Error::Invalid {
-                key: "PayloadIdentifier",
-                problem: "is empty",
-            });
-        }
         self.mdm.check()?;
         let scheme = self.scep.url.get(..4).unwrap_or_default();
         if !scheme.eq_ignore_ascii_case("http") {
@@ -120,7 +114,13 @@ impl EnrollmentProfile {
             });
         }
 
-        let mut payloads = Vec::new();
+        let mut profile = ProfileBuilder::new(&*self.identifier, self.namespace).with(|profile| {
+            profile.display_name.clone_from(&self.display_name);
+            profile.description.clone_from(&self.description);
+            profile.organization.clone_from(&self.organization);
+            profile.scope.clone_from(&self.scope);
+            profile.removal_disallowed = self.removal_disallowed;
+        });
         let mut roots = Vec::new();
         for root in &self.roots {
             let print = root.fingerprint(DigestAlgorithm::Sha256)?;
@@ -129,71 +129,16 @@ impl EnrollmentProfile {
                 .take(8)
                 .map(|byte| format!("{byte:02x}"))
                 .collect();
-            let payload = RootCertificate::new(root.to_der());
-            let uuid = self.add(&mut payloads, &format!("root.{name}"), &payload)?;
-            if roots.contains(&uuid) {
-                return Err(Error::Duplicate("root certificate"));
-            }
-            roots.push(uuid);
+            let payload = CertificateRoot::new(root.to_der());
+            let uuid = profile.add(&format!("root.{name}"), &payload);
+            roots.push(uuid.map_err(|error| match error {
+                Error::Duplicate(_) => Error::Duplicate("root certificate"),
+                error => error,
+            })?);
         }
-        let scep = Scep::new(self.scep.clone());
-        let identity = self.add(&mut payloads, "scep", &scep)?;
-        let mdm = self.mdm.payload(&identity, &roots);
-        self.add(&mut payloads, "mdm", &mdm)?;
-
-        let mut keys = Dictionary::new();
-        let texts = [
-            ("PayloadDisplayName", &self.display_name),
-            ("PayloadDescription", &self.description),
-            ("PayloadOrganization", &self.organization),
-        ];
-        for (key, text) in texts {
-            if let Some(text) = text {
-                keys.insert(key.to_owned(), text.as_str().into());
-            }
-        }
-        if let Some(scope) = &self.scope {
-            keys.insert("PayloadScope".to_owned(), scope.as_str().into());
-        }
-        if let Some(disallowed) = self.removal_disallowed {
-            keys.insert("PayloadRemovalDisallowed".to_owned(), disallowed.into());
-        }
-        keys.insert("PayloadContent".to_owned(), Value::Array(payloads));
-        self.frame(&mut keys, "Configuration", self.identifier.clone())?;
-        Ok(Profile::from_dictionary(keys)?.0)
-    }
-
-    /// Adds a payload and tells its UUID.
-    fn add<P: Payload>(
-        &self,
-        payloads: &mut Vec<Value>,
-        name: &str,
-        payload: &P,
-    ) -> Result<String, Error> {
-        let Value::Dictionary(mut keys) = mdm_plist::to_value(payload)? else {
-            return Err(Error::NotAProfile);
-        };
-        let identifier = format!("{}.{name}", self.identifier);
-        let uuid = self.frame(&mut keys, P::PAYLOAD_TYPE, identifier)?;
-        payloads.push(Value::Dictionary(keys));
-        Ok(uuid)
-    }
-
-    /// Adds the four keys that the profile and each payload must have, and sorts all of them.
-    fn frame(
-        &self,
-        keys: &mut Dictionary,
-        payload_type: &str,
-        identifier: String,
-    ) -> Result<String, Error> {
-        keys.insert("PayloadIdentifier".to_owned(), identifier.into());
-        keys.insert("PayloadType".to_owned(), payload_type.into());
-        keys.insert("PayloadVersion".to_owned(), 1.into());
-        keys.sort_keys();
-        let uuid: Uuid = self.namespace.uuid(&mdm_plist::to_xml(keys)?)?;
-        let uuid = uuid.to_string().to_uppercase();
-        keys.insert("PayloadUUID".to_owned(), uuid.as_str().into());
-        keys.sort_keys();
-        Ok(uuid)
+        let scep = Scep::new(self.scep.clone().or_rsa_2048());
+        let identity = profile.add("scep", &scep)?;
+        profile.add("mdm", &self.mdm.payload(&identity, &roots))?;
+        profile.build()
     }
 }

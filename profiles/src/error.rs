@@ -29,6 +29,14 @@ pub enum Error {
         found: String,
     },
 
+    /// No payload has this `PayloadIdentifier`.
+    #[error("no payload has the identifier asked for")]
+    NoSuchPayload,
+
+    /// A payload that does not fit its type; what is wrong with it is listed inside.
+    #[error("the payload does not fit its type")]
+    Decode(#[from] mdm_schema::DecodeError),
+
     /// A value that the device would refuse.
     #[error("{key} {problem}")]
     Invalid {

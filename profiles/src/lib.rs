@@ -35,6 +35,8 @@
 //! # Ok::<(), mdm_profiles::Error>(())
 //! ```
 
+#[cfg(feature = "crypto")]
+pub mod builder;
 pub mod detect;
 #[cfg(feature = "crypto")]
 pub mod enrollment;
@@ -42,6 +44,7 @@ pub mod error;
 pub mod mdm;
 pub mod payload;
 pub mod profile;
+mod scep;
 #[cfg(feature = "crypto")]
 pub mod sign;
 #[cfg(feature = "crypto")]
@@ -49,6 +52,8 @@ pub mod stable;
 #[cfg(feature = "crypto")]
 pub mod verify;
 
+#[cfg(feature = "crypto")]
+pub use builder::ProfileBuilder;
 #[cfg(feature = "crypto")]
 pub use enrollment::{EnrollmentProfile, MdmSettings};
 pub use error::Error;

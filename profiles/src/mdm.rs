@@ -2,8 +2,7 @@
 
 use std::{error, fmt, ops::BitOr};
 
-use mdm_core::open_enum;
-use serde::{Deserialize, Serialize};
+pub use crate::payload::mdm::{EnrollmentMode, ServerCapability};
 
 /// What the server may do with the device: `AccessRights`.
 ///
@@ -19,8 +18,7 @@ use serde::{Deserialize, Serialize};
 /// assert!(rights.check().is_ok());
 /// assert!(AccessRights::INSTALL_PROFILES.check().is_err());
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccessRights(u32);
 
 macro_rules! rights {
@@ -112,6 +110,23 @@ impl AccessRights {
     }
 }
 
+/// The number as the payload has it.
+impl From<AccessRights> for i64 {
+    fn from(rights: AccessRights) -> Self {
+        rights.0.into()
+    }
+}
+
+/// Takes the number as the payload has it.
+impl TryFrom<i64> for AccessRights {
+    type Error = InvalidAccessRights;
+
+    fn try_from(bits: i64) -> Result<Self, InvalidAccessRights> {
+        let bits = u32::try_from(bits).map_err(|_| InvalidAccessRights::Undefined)?;
+        Self::new(bits)
+    }
+}
+
 impl BitOr for AccessRights {
     type Output = Self;
 
@@ -158,28 +173,6 @@ impl fmt::Display for InvalidAccessRights {
 
 impl error::Error for InvalidAccessRights {}
 
-open_enum! {
-    /// What the server can do beyond the basic protocol: `ServerCapabilities`.
-    pub enum ServerCapability {
-        /// It takes user channels; needed for Shared iPad and for the users of a Mac.
-        PerUserConnections = "com.apple.mdm.per-user-connections",
-        /// It keeps bootstrap tokens; without it a Mac makes none.
-        BootstrapToken = "com.apple.mdm.bootstraptoken",
-        /// It answers `GetToken`.
-        Token = "com.apple.mdm.token",
-    }
-}
-
-open_enum! {
-    /// How an account-driven enrolment treats the device: `EnrollmentMode`.
-    pub enum EnrollmentMode {
-        /// The user's own device: User Enrolment.
-        Byod = "BYOD",
-        /// The organisation's device.
-        Adde = "ADDE",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,7 +189,13 @@ mod tests {
             assert_eq!(AccessRights::new(bits), Err(expected), "{bits}");
         }
         for bits in [1, 3, 64 | 128, 8191] {
-            assert_eq!(AccessRights::new(bits).unwrap().bits(), bits);
+            let rights = AccessRights::new(bits).unwrap();
+            assert_eq!(rights.bits(), bits);
+            assert_eq!(AccessRights::try_from(i64::from(rights)), Ok(rights));
+        }
+        for bits in [-1, 1 << 32 | 1] {
+            let refused = AccessRights::try_from(bits);
+            assert_eq!(refused, Err(InvalidAccessRights::Undefined));
         }
     }
 

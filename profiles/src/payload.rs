@@ -1,25 +1,22 @@
 //! Payloads: the parts of a profile, known here or not.
 
-mod certificate;
-mod mdm;
-mod scep;
+mod generated;
 
 use std::fmt;
 
 use mdm_plist::{Dictionary, Value};
-use serde::{Serialize, de::DeserializeOwned};
+use mdm_schema::{Finding, Item, Kind, Rule, Schema, Target};
 
-pub use self::{
-    certificate::{Certificate, RootCertificate},
-    mdm::Mdm,
-    scep::{Scep, ScepContent, SubjectAltName},
-};
+pub use self::generated::*;
 use crate::error::Error;
 
 /// The keys of one type of payload, those that every payload has left aside.
-pub trait Payload: Serialize + DeserializeOwned {
+///
+/// A payload of one's own needs a table, a [`record!`](mdm_schema::record), an
+/// [`item!`](mdm_schema::item), and this trait.
+pub trait Payload: Item {
     /// `PayloadType`.
-    const PAYLOAD_TYPE: &'static str;
+    const PAYLOAD_TYPE: &'static str = Self::SCHEMA.name;
 }
 
 /// A payload as it stands in the profile.
@@ -71,16 +68,59 @@ impl<'a> RawPayload<'a> {
     /// The payload as its own type.
     ///
     /// # Errors
-    /// [`Error::OtherType`] when `PayloadType` is another one; [`Error::Plist`] when a key is
-    /// missing or of the wrong type.
+    /// [`Error::OtherType`] when `PayloadType` is another one; [`Error::Decode`] when a required key
+    /// is missing or a key of the wrong type.
     pub fn decode<T: Payload>(&self) -> Result<T, Error> {
-        if self.payload_type() != Some(T::PAYLOAD_TYPE) {
-            return Err(Error::OtherType {
+        self.is::<T>()?;
+        Ok(T::from_dictionary(self.keys)?)
+    }
+
+    /// The payload as its own type, as far as it can be read, and what cannot.
+    ///
+    /// # Errors
+    /// [`Error::OtherType`] when `PayloadType` is another one.
+    pub fn decode_leniently<T: Payload>(&self) -> Result<(T, Vec<Finding>), Error> {
+        self.is::<T>()?;
+        Ok(T::from_dictionary_leniently(self.keys))
+    }
+
+    /// The payload as whatever type it is, as far as it can be read, and what cannot.
+    pub fn any(&self) -> (AnyPayload, Vec<Finding>) {
+        AnyPayload::read(self.payload_type().unwrap_or_default(), self.keys)
+    }
+
+    /// What is known about payloads of this type; where several share the type, about the one that
+    /// has most of the payload's keys.
+    pub fn schema(&self) -> Option<&'static Schema> {
+        mdm_schema::choose(Kind::Payload, self.payload_type()?, self.keys)
+    }
+
+    /// What is wrong with the payload's keys, and with a target also what that does not take.
+    ///
+    /// Nothing where the type is unknown. Whether the keys are there that every payload needs is for
+    /// [`Profile::validate`](crate::Profile::validate) to say.
+    pub fn validate(&self, target: Option<&Target>) -> Vec<Finding> {
+        self.schema().map_or_else(Vec::new, |schema| {
+            mdm_schema::validate(schema, self.keys, target)
+        })
+    }
+
+    /// Where the keys stand that the payload's type does not have; none where the type is unknown.
+    pub fn unknown_keys(&self) -> impl Iterator<Item = String> {
+        let findings = self.validate(None).into_iter();
+        findings
+            .filter(|finding| finding.rule == Rule::UnknownKey)
+            .map(|finding| finding.path)
+    }
+
+    pub(crate) fn is<T: Payload>(&self) -> Result<(), Error> {
+        match self.payload_type() {
+            Some(found) if found == T::PAYLOAD_TYPE => Ok(()),
+            found => Err(Error::OtherType {
                 wanted: T::PAYLOAD_TYPE,
-                found: self.payload_type().unwrap_or_default().to_owned(),
-            });
+                found: found.unwrap_or_default().to_owned(),
+            }),
         }
-        Ok(mdm_plist::from_value(Value::Dictionary(self.keys.clone()))?)
     }
 
     fn text(&self, key: &str) -> Option<&'a str> {

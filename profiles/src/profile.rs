@@ -5,25 +5,16 @@ mod check;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use mdm_core::open_enum;
 use mdm_plist::{Dictionary, Limits, Value};
-use mdm_schema::{Finding, Rule, Severity};
+use mdm_schema::{Finding, Rule, Severity, Target};
 
 use crate::{
     detect::{Packing, packing},
     error::Error,
-    payload::RawPayload,
+    payload::{Payload, RawPayload},
 };
 
-open_enum! {
-    /// Whom a profile is for: `PayloadScope`. The Mac alone looks at it.
-    pub enum Scope {
-        /// Everybody on the device; suppresses the user channel in manual enrolment.
-        System = "System",
-        /// One user.
-        User = "User",
-    }
-}
+pub use crate::payload::top_level::PayloadScope as Scope;
 
 /// A configuration profile.
 ///
@@ -184,13 +175,18 @@ impl Profile {
 
     /// The payloads, in order; none where they are encrypted, and none in a `Profile Service`.
     pub fn payloads(&self) -> impl Iterator<Item = RawPayload<'_>> {
+        self.numbered().map(|(_, payload)| payload)
+    }
+
+    /// The payloads with their places in `PayloadContent`.
+    fn numbered(&self) -> impl Iterator<Item = (usize, RawPayload<'_>)> {
         self.keys
             .get("PayloadContent")
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
-            .filter_map(Value::as_dictionary)
-            .map(RawPayload::new)
+            .enumerate()
+            .filter_map(|(index, payload)| Some((index, RawPayload::new(payload.as_dictionary()?))))
     }
 
     /// The first payload of a type.
@@ -208,11 +204,52 @@ impl Profile {
         })
     }
 
+    /// Changes the payload with this `PayloadIdentifier`, the first where several have it.
+    ///
+    /// The order of its keys, those that its type does not know, and what could not be read stay as
+    /// they are, unless `change` sets them. So does `PayloadUUID`: the device updates the payload
+    /// instead of replacing it.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchPayload`] where no payload has the identifier; [`Error::OtherType`] where it is
+    /// of another type.
+    pub fn edit<T: Payload>(
+        &mut self,
+        identifier: &str,
+        change: impl FnOnce(&mut T),
+    ) -> Result<(), Error> {
+        let payloads = match self.keys.get_mut("PayloadContent") {
+            Some(Value::Array(payloads)) => payloads.as_mut_slice(),
+            _ => &mut [],
+        };
+        let named =
+            |payload: &&mut Dictionary| RawPayload::new(payload).identifier() == Some(identifier);
+        let mut payloads = payloads.iter_mut().filter_map(Value::as_dictionary_mut);
+        let keys = payloads.find(named).ok_or(Error::NoSuchPayload)?;
+        let (mut payload, _) = RawPayload::new(keys).decode_leniently::<T>()?;
+        change(&mut payload);
+        *keys = payload.write_over(std::mem::take(keys));
+        Ok(())
+    }
+
+    /// What is wrong with the profile: its own keys and those of every payload whose type is known,
+    /// what identifiers and references mean together, and with a target also what that does not take.
+    ///
+    /// Each mistake is found once.
+    pub fn validate(&self, target: Option<&Target>) -> Vec<Finding> {
+        self.found(check::validate(self, target))
+    }
+
     /// What is wrong with the profile as a whole: required keys, types, identifiers, references.
     ///
-    /// The payloads' own keys are not looked into.
+    /// The part of [`validate`](Self::validate) that needs no table: the payloads' own keys are not
+    /// looked into.
     pub fn findings(&self) -> Vec<Finding> {
-        let findings = check::findings(self);
+        self.found(check::findings(self))
+    }
+
+    /// Findings as the document has their paths.
+    fn found(&self, findings: Vec<Finding>) -> Vec<Finding> {
         match &self.wrapper {
             Some(key) => findings.into_iter().map(|f| f.under(key)).collect(),
             None => findings,

@@ -12,7 +12,7 @@ use mdm_sdk::{
     apns,
     core::{SystemClock, Topic},
     pki::{Certificate, Identity, KeySpec, Name, PrivateKey},
-    profiles::{EnrollmentProfile, MdmSettings, Namespace, payload::ScepContent, sign},
+    profiles::{EnrollmentProfile, MdmSettings, Namespace, payload::scep::ScepContent, sign},
     protocol::enroll::DeviceAuthorities,
     push::{ApnsConnections, ApnsPusher},
     scep::{self, EmbeddedCa, OneTime, Responder},
@@ -137,7 +137,7 @@ impl Vendor {
         let now = chrono::Utc::now();
         let bound = scep::Bound::common_name(serial);
         let challenge = self.challenges.issue(serial, bound, now).await?;
-        let scep = ScepContent::new(format!("{}/scep", self.base()))
+        let scep = ScepContent::rsa_2048(format!("{}/scep", self.base()))
             .common_name(serial)
             .with(|scep| scep.challenge = Some(challenge));
         let mdm = MdmSettings::new(format!("{}/mdm", self.base()), self.topic.clone());

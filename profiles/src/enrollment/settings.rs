@@ -38,7 +38,7 @@ pub struct MdmSettings {
     /// `PromptUserToAllowBootstrapTokenForAuthentication`.
     pub prompt_user_to_allow_bootstrap_token_for_authentication: Option<bool>,
     /// `RequiredAppIDForMDM`: an app of the store that belongs to the enrolment.
-    pub required_app_id_for_mdm: Option<u64>,
+    pub required_app_id_for_mdm: Option<i64>,
 }
 
 impl MdmSettings {
@@ -106,25 +106,23 @@ impl MdmSettings {
         } else {
             &[]
         };
-        Mdm {
-            identity_certificate_uuid: identity.to_owned(),
-            topic: self.topic.clone(),
-            server_url: self.server_url.clone(),
-            check_in_url: self.check_in_url.clone(),
-            sign_message: Some(self.sign_message),
-            access_rights: self.access_rights,
-            use_development_apns: self.use_development_apns.then_some(true),
-            managed_apple_id: None,
-            assigned_managed_apple_id: self.assigned_managed_apple_id.clone(),
-            enrollment_mode: self.enrollment_mode.clone(),
-            server_url_pinning_certificate_uuids: pins.to_vec(),
-            check_in_url_pinning_certificate_uuids: checkin_pins.to_vec(),
-            pinning_revocation_check_required: None,
-            server_capabilities: self.server_capabilities.clone(),
-            check_out_when_removed: Some(self.check_out_when_removed),
-            required_app_id_for_mdm: self.required_app_id_for_mdm,
-            prompt_user_to_allow_bootstrap_token_for_authentication: self
-                .prompt_user_to_allow_bootstrap_token_for_authentication,
-        }
+        let some = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+        Mdm::new(identity, self.topic.as_str(), self.server_url.as_str()).with(|mdm| {
+            mdm.check_in_url.clone_from(&self.check_in_url);
+            mdm.sign_message = Some(self.sign_message);
+            mdm.access_rights = self.access_rights.map(i64::from);
+            mdm.use_development_apns = self.use_development_apns.then_some(true);
+            mdm.assigned_managed_apple_id
+                .clone_from(&self.assigned_managed_apple_id);
+            mdm.enrollment_mode.clone_from(&self.enrollment_mode);
+            mdm.server_url_pinning_certificate_uuids = some(pins);
+            mdm.check_in_url_pinning_certificate_uuids = some(checkin_pins);
+            mdm.server_capabilities = Some(self.server_capabilities.clone())
+                .filter(|capabilities| !capabilities.is_empty());
+            mdm.check_out_when_removed = Some(self.check_out_when_removed);
+            mdm.required_app_id_for_mdm = self.required_app_id_for_mdm;
+            mdm.prompt_user_to_allow_bootstrap_token_for_authentication =
+                self.prompt_user_to_allow_bootstrap_token_for_authentication;
+        })
     }
 }

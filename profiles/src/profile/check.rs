@@ -3,13 +3,10 @@
 use std::collections::HashMap;
 
 use mdm_plist::{Dictionary, Value};
-use mdm_schema::{Finding, Rule, Severity, path};
+use mdm_schema::{Finding, Rule, Severity, Target, path, payload};
 
 use super::Profile;
-use crate::{
-    error::Error,
-    payload::{Mdm, RawPayload},
-};
+use crate::{mdm::AccessRights, payload::RawPayload};
 
 pub(super) fn findings(profile: &Profile) -> Vec<Finding> {
     let mut check = Check::default();
@@ -19,6 +16,58 @@ pub(super) fn findings(profile: &Profile) -> Vec<Finding> {
     check.references(profile);
     check.found
 }
+
+/// The findings above, and those of the tables. About one value the former know better, but for
+/// whether the target takes it.
+pub(super) fn validate(profile: &Profile, target: Option<&Target>) -> Vec<Finding> {
+    let mut found = findings(profile);
+    let mut known = Vec::new();
+    let mut places = Vec::new();
+    let mut tables = mdm_schema::validate(&payload::TOP_LEVEL, profile.keys(), target);
+    for (index, payload) in profile.numbered() {
+        let Some(schema) = payload.schema() else {
+            continue;
+        };
+        let at = path::index("PayloadContent", index);
+        let findings = mdm_schema::validate(schema, payload.keys(), target);
+        tables.extend(findings.into_iter().map(|finding| finding.under(&at)));
+        known.push((schema, payload.keys()));
+        places.push(at);
+    }
+    for mut finding in mdm_schema::validate_together(&known, target) {
+        // The path begins with the place in `known`.
+        let (number, rest) = finding.path.split_once(']').unwrap_or_default();
+        let place = number.trim_start_matches('[').parse().ok();
+        if let Some(at) = place.and_then(|place: usize| places.get(place)) {
+            finding.path = format!("{at}{rest}");
+        }
+        tables.push(finding);
+    }
+    let service = profile.payload_type() == Some(SERVICE);
+    let is_new = |finding: &Finding| {
+        let path = finding.path.as_str();
+        match finding.rule {
+            // What the table of a profile does not know of over-the-air enrolment.
+            Rule::Type | Rule::Enum if service && SERVICE_KEYS.contains(&path) => false,
+            Rule::Required
+            | Rule::Type
+            | Rule::Enum
+            | Rule::Range
+            | Rule::Format
+            | Rule::UnknownKey => found.iter().all(|other| other.path != path),
+            _ => true,
+        }
+    };
+    tables.retain(is_new);
+    found.extend(tables);
+    found
+}
+
+/// `PayloadType` of a profile that begins over-the-air enrolment.
+const SERVICE: &str = "Profile Service";
+
+/// What is different in such a profile.
+const SERVICE_KEYS: &[&str] = &["PayloadContent", "PayloadType"];
 
 #[derive(Default)]
 struct Check {
@@ -76,7 +125,7 @@ impl Check {
 
     fn top_level(&mut self, profile: &Profile) {
         let keys = profile.keys();
-        let service = profile.payload_type() == Some("Profile Service");
+        let service = profile.payload_type() == Some(SERVICE);
         if let Some(other) = profile.payload_type()
             && other != "Configuration"
             && !service
@@ -162,55 +211,34 @@ impl Check {
 
     /// The MDM payload and what it refers to.
     fn references(&mut self, profile: &Profile) {
-        for (index, payload) in profile.payloads().enumerate() {
+        let is_mdm = |payload: &RawPayload<'_>| payload.payload_type() == Some("com.apple.mdm");
+        for (index, payload) in profile.numbered().filter(|(_, payload)| is_mdm(payload)) {
             let at = path::index("PayloadContent", index);
-            let mdm = match payload.decode::<Mdm>() {
-                Ok(mdm) => mdm,
-                Err(Error::Plist(error)) => {
-                    self.found.push(Finding::new(
-                        path::join(&at, &error.path().to_string()),
-                        Rule::Type,
-                        Severity::Error,
-                        error.kind().to_string(),
-                    ));
-                    continue;
+            let mut refer = |path: String, uuid: &Value| {
+                let uuid = uuid.as_string();
+                if uuid.is_some_and(|uuid| profile.payload_by_uuid(uuid).is_none()) {
+                    let message = "is the UUID of no payload";
+                    self.find(path, Rule::Conflict, Severity::Error, message);
                 }
-                Err(_) => continue,
             };
-            let uuid = &mdm.identity_certificate_uuid;
-            if profile.payload_by_uuid(uuid).is_none() {
-                self.find(
-                    path::join(&at, "IdentityCertificateUUID"),
-                    Rule::Conflict,
-                    Severity::Error,
-                    "is the UUID of no payload",
-                );
+            let key = "IdentityCertificateUUID";
+            if let Some(uuid) = payload.keys().get(key) {
+                refer(path::join(&at, key), uuid);
             }
-            let pins = [
-                (
-                    "ServerURLPinningCertificateUUIDs",
-                    &mdm.server_url_pinning_certificate_uuids,
-                ),
-                (
-                    "CheckInURLPinningCertificateUUIDs",
-                    &mdm.check_in_url_pinning_certificate_uuids,
-                ),
-            ];
-            for (key, uuids) in pins {
-                for (index, uuid) in uuids.iter().enumerate() {
-                    if profile.payload_by_uuid(uuid).is_none() {
-                        self.find(
-                            path::index(&path::join(&at, key), index),
-                            Rule::Conflict,
-                            Severity::Error,
-                            "is the UUID of no payload",
-                        );
-                    }
+            for key in [
+                "ServerURLPinningCertificateUUIDs",
+                "CheckInURLPinningCertificateUUIDs",
+            ] {
+                let pins = payload.keys().get(key).and_then(Value::as_array);
+                for (index, uuid) in pins.into_iter().flatten().enumerate() {
+                    refer(path::index(&path::join(&at, key), index), uuid);
                 }
             }
-            if mdm
-                .access_rights
-                .is_some_and(|rights| rights.check().is_err())
+            let rights = payload.keys().get("AccessRights");
+            if let Some(Value::Integer(bits)) = rights
+                && bits
+                    .as_signed()
+                    .is_none_or(|bits| AccessRights::try_from(bits).is_err())
             {
                 self.find(
                     path::join(&at, "AccessRights"),

@@ -4,7 +4,10 @@ use mdm_profiles::{
     AccessRights, EnrollmentMode, EnrollmentProfile, Error, MdmSettings, Namespace, Profile, Scope,
     ServerCapability,
     mdm::InvalidAccessRights,
-    payload::{Mdm, RootCertificate, Scep, ScepContent},
+    payload::{
+        CertificateRoot, Mdm, Scep,
+        scep::{Keysize, ScepContent},
+    },
 };
 
 fn root(name: &str) -> Certificate {
@@ -64,19 +67,17 @@ fn an_enrolment_profile_has_everything_a_device_needs() {
         mdm.check_in_url.as_deref(),
         Some("https://mdm.example.com/checkin")
     );
-    assert_eq!(mdm.access_rights, Some(AccessRights::ALL));
+    assert_eq!(mdm.access_rights, Some(AccessRights::ALL.into()));
     assert_eq!(mdm.sign_message, Some(true));
     assert_eq!(mdm.check_out_when_removed, Some(true));
-    assert!(
-        mdm.server_capabilities
-            .contains(&ServerCapability::BootstrapToken)
-    );
+    let capabilities = mdm.server_capabilities.unwrap();
+    assert!(capabilities.contains(&ServerCapability::BootstrapToken));
     let identity = profile
         .payload_by_uuid(&mdm.identity_certificate_uuid)
         .unwrap();
     let scep: Scep = identity.decode().unwrap();
     assert_eq!(scep.payload_content.url, "http://mdm.example.com/scep");
-    let trusted: RootCertificate = profile
+    let trusted: CertificateRoot = profile
         .payload("com.apple.security.root")
         .unwrap()
         .decode()
@@ -122,7 +123,12 @@ fn several_roots_have_identifiers_of_their_own_and_can_be_pinned() {
         .unwrap();
     assert!(profile.findings().is_empty(), "{:?}", profile.findings());
     let mdm = mdm(&profile);
-    assert_eq!(mdm.server_url_pinning_certificate_uuids.len(), 2);
+    assert_eq!(
+        mdm.server_url_pinning_certificate_uuids
+            .as_ref()
+            .map(Vec::len),
+        Some(2)
+    );
     assert_eq!(
         mdm.check_in_url_pinning_certificate_uuids,
         mdm.server_url_pinning_certificate_uuids
@@ -177,7 +183,35 @@ fn an_account_driven_enrolment_names_its_mode_and_account() {
     let mdm = mdm(&profile);
     assert_eq!(mdm.enrollment_mode, Some(EnrollmentMode::Byod));
     assert_eq!(mdm.access_rights, None);
-    assert!(mdm.check_in_url_pinning_certificate_uuids.is_empty());
+    assert_eq!(mdm.check_in_url_pinning_certificate_uuids, None);
+}
+
+#[test]
+fn a_profile_keeps_its_uuid_from_one_version_of_this_crate_to_the_next() {
+    let profile = enrollment()
+        .with(|p| {
+            p.mdm.required_app_id_for_mdm = Some(361_309_726);
+            p.scep.retries = Some(5);
+            p.display_name = Some("Enrolment".into());
+            p.scope = Some(Scope::System);
+            p.removal_disallowed = Some(true);
+        })
+        .build()
+        .unwrap();
+    // The UUID is that of every byte but its own.
+    assert_eq!(profile.uuid(), Some("199A691B-F434-5E7A-A18E-C9DBB0124D36"));
+}
+
+#[test]
+fn q07_an_enrolment_asks_for_2048_bits_unless_told_otherwise() {
+    let keysize = |set: fn(&mut ScepContent)| {
+        let profile = enrollment().with(|p| set(&mut p.scep)).build().unwrap();
+        let scep = profile.payload("com.apple.security.scep").unwrap();
+        scep.decode::<Scep>().unwrap().payload_content.keysize
+    };
+    assert_eq!(keysize(|_| ()), Some(Keysize::Bits2048));
+    let larger = keysize(|scep| scep.keysize = Some(Keysize::Bits4096));
+    assert_eq!(larger, Some(Keysize::Bits4096));
 }
 
 #[test]

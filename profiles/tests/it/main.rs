@@ -6,3 +6,4 @@ mod enrollment;
 mod profile;
 #[cfg(feature = "crypto")]
 mod signed;
+mod typed;

@@ -121,10 +121,10 @@ choices! {
     /// A value of [`Mdm::server_capabilities`].
     pub enum ServerCapability {
         /// `com.apple.mdm.per-user-connections`.
-        MdmPerUserConnections = "com.apple.mdm.per-user-connections",
+        PerUserConnections = "com.apple.mdm.per-user-connections",
         /// `com.apple.mdm.bootstraptoken`.
-        MdmBootstraptoken = "com.apple.mdm.bootstraptoken",
+        BootstrapToken = "com.apple.mdm.bootstraptoken",
         /// `com.apple.mdm.token`.
-        MdmToken = "com.apple.mdm.token",
+        Token = "com.apple.mdm.token",
     }
 }

@@ -25,7 +25,7 @@ record! {
             /// Where and how to enrol.
             ///
             /// `PayloadContent`: required.
-            payload_content: PayloadContent = "PayloadContent",
+            payload_content: ScepContent = "PayloadContent",
         }
         optional {}
     }
@@ -37,7 +37,7 @@ impl crate::payload::Payload for Scep {}
 
 record! {
     /// What [`Scep::payload_content`] holds.
-    pub struct PayloadContent {
+    pub struct ScepContent {
         required {
             /// The SCEP server.
             ///
@@ -98,7 +98,7 @@ record! {
 }
 
 numbers! {
-    /// A value of [`PayloadContent::keysize`].
+    /// A value of [`ScepContent::keysize`].
     pub enum Keysize: i64 {
         /// `1024`.
         Bits1024 = 1024,
@@ -110,7 +110,7 @@ numbers! {
 }
 
 record! {
-    /// What [`PayloadContent::subject_alt_name`] holds.
+    /// What [`ScepContent::subject_alt_name`] holds.
     pub struct SubjectAltName {
         required {}
         optional {
@@ -121,7 +121,7 @@ record! {
             /// Host names: one text or an array.
             ///
             /// `dNSName`: optional.
-            d_ns_name: Value = "dNSName",
+            dns_name: Value = "dNSName",
             /// URIs: one text or an array.
             ///
             /// `uniformResourceIdentifier`: optional.
