@@ -11,7 +11,7 @@
 //! | [`availability`] | [`Availability`]: whether a [`Target`] takes something, and why not |
 //! | [`validate`](mod@validate) | [`validate()`]: what is wrong with a document; [`validate_together`] for several |
 //! | [`walk`] | [`Schema::walk`], [`Schema::key`]: every key, or the one at a path |
-//! | [`record`] | [`Record`], [`Item`], [`Field`]: how typed documents are read and written |
+//! | [`record`](mod@record) | [`Record`], [`Item`], [`Field`]: how typed documents are read and written |
 //! | [`version`] | [`OsVersion`], and [`Bound`]: what the schema writes in `introduced`, `deprecated`, `removed` |
 //! | [`target`] | [`Target`]: platform, version, supervision, enrolment, channel |
 //! | [`finding`] | [`Finding`]: a path, a [`Rule`], a [`Severity`] and a sentence |

@@ -4,6 +4,8 @@
 //! is [`availability`](crate::availability), what it means for a document is
 //! [`validate`](crate::validate()).
 
+use std::fmt;
+
 use crate::{
     target::Platform,
     version::{Bound, OsVersion},
@@ -254,6 +256,18 @@ pub enum Literal {
     Real(f64),
     /// True or false.
     Boolean(bool),
+}
+
+impl fmt::Display for Literal {
+    /// Texts in quotation marks.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String(text) => write!(f, "{text:?}"),
+            Self::Integer(number) => number.fmt(f),
+            Self::Real(number) => number.fmt(f),
+            Self::Boolean(boolean) => boolean.fmt(f),
+        }
+    }
 }
 
 /// One of the values that a key allows.

@@ -1,6 +1,6 @@
 //! How typed documents meet property lists: [`Record`], [`Item`] and [`Field`].
 //!
-//! Generated types implement these through [`record!`](crate::record), [`item!`](crate::item) and
+//! Generated types implement these through [`record!`](macro@crate::record), [`item!`](crate::item) and
 //! their relatives instead of deriving serde: it compiles several times as fast.
 //!
 //! There is one way to read, and it never gives up: what does not fit is left out and noted in the

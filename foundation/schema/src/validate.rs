@@ -363,7 +363,11 @@ impl<'a> Check<'a> {
             Some(_) => return at.note(Rule::Type, Severity::Error, "is not a string"),
         };
         match alternatives.iter().find(|key| key.name == name) {
-            None => at.note(Rule::Enum, self.incomplete, value::not_listed(name)),
+            None => {
+                let found = value::quoted(name).unwrap_or_else(|| "is".to_owned());
+                let message = format!("{found} none of the alternatives");
+                at.note(Rule::Enum, self.incomplete, message);
+            }
             Some(key) => self.key(key, value, holder, place),
         }
     }

@@ -178,7 +178,13 @@ impl Matching<'_> {
     fn class(&mut self) -> char {
         let mut ranges = Vec::new();
         while let Some(from) = self.take().filter(|from| *from != ']') {
-            let to = if self.takes('-') { self.take() } else { None };
+            // A hyphen at the end means itself.
+            let ends = self.text.get(self.at + 1) == Some(&']');
+            let to = if !ends && self.takes('-') {
+                self.take()
+            } else {
+                None
+            };
             ranges.push((from, to.unwrap_or(from)));
         }
         self.random.of(&ranges)

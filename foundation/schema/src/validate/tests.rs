@@ -109,7 +109,7 @@ fn values_have_to_be_allowed_in_range_and_in_format() {
     for (xml, said) in [
         (
             "<key>Mode</key><string>fast</string>",
-            "error: Mode: \"fast\" is none of the allowed values (enum)",
+            "error: Mode: \"fast\" is none of \"Fast\", \"Slow\", \"Silent\" (enum)",
         ),
         (
             "<key>Pin</key><string>1234</string>",
@@ -117,7 +117,7 @@ fn values_have_to_be_allowed_in_range_and_in_format() {
         ),
         (
             "<key>Ratio</key><real>1.4</real>",
-            "error: Ratio: is none of the allowed values (enum)",
+            "error: Ratio: 1.4 is none of 0, 1.5 (enum)",
         ),
         (
             "<key>Count</key><integer>0</integer>",
@@ -141,7 +141,7 @@ fn values_have_to_be_allowed_in_range_and_in_format() {
     let long = format!("<key>Mode</key><string>{}</string>", "x".repeat(65));
     assert_eq!(
         command(None, &long),
-        ["error: Mode: is none of the allowed values (enum)"]
+        ["error: Mode: is none of \"Fast\", \"Slow\", \"Silent\" (enum)"]
     );
 }
 
@@ -187,7 +187,7 @@ fn alternatives_are_told_apart_by_their_item() {
     );
     assert_eq!(
         setting("<key>Item</key><string>Wifi</string>"),
-        ["error: Settings[0].Item: \"Wifi\" is none of the allowed values (enum)"]
+        ["error: Settings[0].Item: \"Wifi\" is none of the alternatives (enum)"]
     );
     assert_eq!(
         setting("<key>Item</key><string>Roaming</string>"),

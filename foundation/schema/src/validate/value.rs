@@ -1,7 +1,5 @@
 //! What a single value has to be: its type, the values allowed, its bounds.
 
-use std::borrow::Cow;
-
 use mdm_plist::Value;
 
 use super::*;
@@ -12,6 +10,9 @@ use crate::{
 
 /// The longest text that a message quotes, in bytes.
 const MAX_QUOTED: usize = 64;
+
+/// The most values that a message lists.
+const MAX_LISTED: usize = 6;
 
 /// Why a value is not of its type.
 pub(super) struct Mismatch {
@@ -75,21 +76,33 @@ pub(super) fn allowed(
         .iter()
         .find(|choice| equals(&choice.value, value));
     if choice.is_none() {
-        let message = match value {
-            Value::String(text) if !key.secret => not_listed(text),
-            _ => "is none of the allowed values".into(),
-        };
-        place.note(Rule::Enum, severity, message);
+        place.note(Rule::Enum, severity, not_allowed(key, value));
     }
     choice
 }
 
-/// Says that a text is not among those allowed, and which it is where it is short.
-pub(super) fn not_listed(text: &str) -> Cow<'static, str> {
-    if text.len() > MAX_QUOTED {
-        return "is none of the allowed values".into();
+/// Says which value it is that is not allowed, and which ones are, as far as that is short.
+fn not_allowed(key: &Key, value: &Value) -> String {
+    let found = match value {
+        _ if key.secret => None,
+        Value::String(text) => quoted(text),
+        Value::Integer(number) => Some(format!("{number} is")),
+        Value::Real(number) => Some(format!("{number} is")),
+        _ => None,
+    };
+    let found = found.unwrap_or_else(|| "is".to_owned());
+    let wanted = key.allowed.iter().map(|choice| choice.value.to_string());
+    let wanted = wanted.take(MAX_LISTED + 1).collect::<Vec<_>>();
+    if key.secret || wanted.len() > MAX_LISTED {
+        format!("{found} none of the allowed values")
+    } else {
+        format!("{found} none of {}", wanted.join(", "))
     }
-    format!("{text:?} is none of the allowed values").into()
+}
+
+/// A text that is short enough to be quoted.
+pub(super) fn quoted(text: &str) -> Option<String> {
+    (text.len() <= MAX_QUOTED).then(|| format!("{text:?} is"))
 }
 
 #[allow(clippy::float_cmp)] // What the schema lists is exact.
