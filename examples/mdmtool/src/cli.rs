@@ -7,7 +7,7 @@ use chrono::Utc;
 use clap::{Args, Parser, Subcommand};
 use mdm_schema::Target;
 use mdmtool::{
-    Error, Options, decode, explain, input,
+    Error, Options, decode, explain, input, roundtrip,
     schema::{self, SchemaKind},
     validate,
 };
@@ -27,6 +27,8 @@ enum Command {
     /// Check a file against Apple's schema, and whether a device would take it: a line for each
     /// finding; exit code 0 without errors, 1 with some, 2 for what cannot be read.
     Validate(Validate),
+    /// Read a file as its own types, write it from them again, compare, and check it; as JSON.
+    Roundtrip(Decode),
     /// List, count or dump Apple's vocabulary.
     #[command(subcommand)]
     Schema(SchemaCommand),
@@ -170,6 +172,7 @@ impl Cli {
         match self.command {
             Command::Decode(decode) => decode.run(),
             Command::Validate(validate) => validate.run().map(|output| output.text),
+            Command::Roundtrip(decode) => decode.roundtrip(),
             Command::Schema(schema) => schema.run(),
             Command::Explain(explain) => explain.run(),
             Command::Ade(Ade::Keygen(keygen)) => keygen.run(),
@@ -198,6 +201,13 @@ impl Decode {
         let (bytes, options) = self.input.read()?;
         let document = decode(&bytes, &options)?;
         Ok(serde_json::to_string_pretty(&document)?)
+    }
+}
+
+impl Decode {
+    fn roundtrip(self) -> Result<String, Error> {
+        let (bytes, options) = self.input.read()?;
+        Ok(serde_json::to_string_pretty(&roundtrip(&bytes, &options)?)?)
     }
 }
 

@@ -22,9 +22,11 @@ pub mod input;
 pub mod json;
 mod parts;
 pub mod schema;
+pub mod typed;
 mod validate;
 
 pub use decode::{As, Options, decode};
 pub use document::{Document, Kind, MAX_UNKNOWN_BYTES};
 pub use error::{Error, one_line};
+pub use typed::{Roundtrip, Typed, decode_as, roundtrip, typed};
 pub use validate::{Validation, validate};

@@ -67,15 +67,28 @@ impl Part {
             (Some(schema), Value::Dictionary(keys)) => (validate(schema, keys, target), ""),
             _ => return Vec::new(),
         };
-        let moved = found.into_iter().map(|mut finding| {
-            // The name of a status item is the way to it already.
-            if let Some(rest) = finding.path.strip_prefix(own) {
-                finding.path = rest.trim_start_matches('.').to_owned();
-            }
-            finding.under(&at)
-        });
+        let moved = found.into_iter().map(|finding| moved(finding, own, &at));
         moved.collect()
     }
+}
+
+/// A finding about a part, as one about the document. `own` is the name of a status item, which is
+/// the way to it already.
+pub(crate) fn moved(mut finding: Finding, own: &str, at: &str) -> Finding {
+    if let Some(rest) = finding.path.strip_prefix(own) {
+        finding.path = rest.trim_start_matches('.').to_owned();
+    }
+    finding.under(at)
+}
+
+/// What lies at the end of a way.
+pub(crate) fn at<'a>(tree: &'a mut Value, way: &[Step]) -> Option<&'a mut Value> {
+    way.iter()
+        .try_fold(tree, |value, step| match (step, value) {
+            (Step::Key(key), Value::Dictionary(keys)) => keys.get_mut(key),
+            (Step::Index(index), Value::Array(values)) => values.get_mut(*index),
+            _ => None,
+        })
 }
 
 /// The schema of a document that goes by this name, or lies in Apple's repository under it:

@@ -178,6 +178,8 @@ impl Parts {
         let own = keys.get("Type").and_then(Value::as_string);
         match (keys.get("Payload"), own.or(hint)) {
             (Some(Value::Dictionary(payload)), Some(name)) => {
+                let base = &[Table::Protocol];
+                self.add(way.clone(), base, "DeclarationBase", keys.clone(), &[]);
                 way.push(Step::Key("Payload".to_owned()));
                 self.add(way, DECLARATIONS, name, payload.clone(), &[]);
             }
