@@ -56,7 +56,7 @@ any_item! {
         NetworkVpnAlwaysOn,
         NetworkVpnIkev2,
         NetworkVpnIpSec,
-        NetworkVpnVpnPlugin,
+        NetworkVpnPlugin,
         Package,
         PasscodeSettings,
         SafariBookmarks,

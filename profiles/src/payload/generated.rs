@@ -119,7 +119,7 @@ pub mod jabber_account;
 #[cfg(feature = "accounts")]
 pub mod ldap;
 #[cfg(feature = "security")]
-pub mod lights_out_management_lom;
+pub mod lights_out_management;
 #[cfg(feature = "shared-devices")]
 pub mod lock_screen_message;
 #[cfg(feature = "apps")]
@@ -369,7 +369,7 @@ pub use jabber_account::JabberAccount;
 #[cfg(feature = "accounts")]
 pub use ldap::Ldap;
 #[cfg(feature = "security")]
-pub use lights_out_management_lom::LightsOutManagementLom;
+pub use lights_out_management::LightsOutManagement;
 #[cfg(feature = "shared-devices")]
 pub use lock_screen_message::LockScreenMessage;
 #[cfg(feature = "apps")]
@@ -620,7 +620,7 @@ any_item! {
         #[cfg(feature = "accounts")]
         Ldap,
         #[cfg(feature = "security")]
-        LightsOutManagementLom,
+        LightsOutManagement,
         #[cfg(feature = "shared-devices")]
         LockScreenMessage,
         #[cfg(feature = "apps")]

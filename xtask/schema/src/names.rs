@@ -65,7 +65,30 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
     ("WiFi", "wifi", "WiFi"),
     ("XAuth", "xauth", "XAuth"),
     ("XProtect", "xprotect", "XProtect"),
+    ("appstore", "app_store", "AppStore"),
+    ("blankbd", "blank_bd", "BlankBd"),
+    ("blankcd", "blank_cd", "BlankCd"),
+    ("blankdvd", "blank_dvd", "BlankDvd"),
+    ("bootstraptoken", "bootstrap_token", "BootstrapToken"),
+    (
+        "configurationprofiles",
+        "configuration_profiles",
+        "ConfigurationProfiles",
+    ),
+    ("dblclickbehavior", "dbl_click_behavior", "DblClickBehavior"),
+    (
+        "desktopscreeneffect",
+        "desktop_screen_effect",
+        "DesktopScreenEffect",
+    ),
+    ("diskmanagement", "disk_management", "DiskManagement"),
+    ("dvdram", "dvd_ram", "DvdRam"),
     ("eSIM", "esim", "Esim"),
+    ("energysaver", "energy_saver", "EnergySaver"),
+    ("eventtype", "event_type", "EventType"),
+    ("fibrechannel", "fibre_channel", "FibreChannel"),
+    ("fsnameservers", "fs_name_servers", "FsNameServers"),
+    ("harddisk", "hard_disk", "HardDisk"),
     ("iBooks", "ibooks", "Ibooks"),
     ("iBookstore", "ibookstore", "Ibookstore"),
     ("iChat", "ichat", "Ichat"),
@@ -75,10 +98,38 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
     ("iPad", "ipad", "Ipad"),
     ("iPhone", "iphone", "Iphone"),
     ("iTunes", "itunes", "Itunes"),
+    ("internetaccounts", "internet_accounts", "InternetAccounts"),
+    ("largesize", "large_size", "LargeSize"),
+    ("launchanim", "launch_anim", "LaunchAnim"),
+    ("loginscripts", "login_scripts", "LoginScripts"),
+    ("logoutscripts", "logout_scripts", "LogoutScripts"),
     ("macOS", "macos", "MacOs"),
+    ("magsize", "mag_size", "MagSize"),
+    ("mineffect", "min_effect", "MinEffect"),
+    ("minintoapp", "min_into_app", "MinIntoApp"),
+    ("networkdisk", "network_disk", "NetworkDisk"),
+    ("osxserver", "osx_server", "OsxServer"),
+    ("parentalcontrols", "parental_controls", "ParentalControls"),
+    ("poweron", "power_on", "PowerOn"),
+    ("printfax", "print_fax", "PrintFax"),
+    ("screensharing", "screen_sharing", "ScreenSharing"),
+    ("screentime", "screen_time", "ScreenTime"),
+    ("showindicators", "show_indicators", "ShowIndicators"),
+    ("showrecents", "show_recents", "ShowRecents"),
+    ("softwareupdate", "software_update", "SoftwareUpdate"),
+    ("startupdisk", "startup_disk", "StartupDisk"),
+    (
+        "systempreferences",
+        "system_preferences",
+        "SystemPreferences",
+    ),
+    ("tilesize", "tile_size", "TileSize"),
     ("tvOS", "tvos", "TvOs"),
+    ("universalaccess", "universal_access", "UniversalAccess"),
     ("visionOS", "visionos", "VisionOs"),
+    ("wakepoweron", "wake_power_on", "WakePowerOn"),
     ("watchOS", "watchos", "WatchOs"),
+    ("windowtabbing", "window_tabbing", "WindowTabbing"),
 ];
 
 /// What Rust reserves, in edition 2024.
@@ -226,13 +277,18 @@ pub(crate) fn element(array: &str, element: &str) -> String {
     }
     // A `LoginItem` is no login; an element's name is always better without the word.
     let bare = whole.last().is_some_and(|word| word == "element");
-    join_pascal(&without_dictionary(if bare { stem } else { whole }))
+    let name = if bare { stem } else { singular(&whole) };
+    join_pascal(&without_dictionary(name))
 }
 
-/// The type of a structure that the schema names: `RulesElement` is a `Rule`, `AppDictionary` an
-/// `App`.
+/// The type of a dictionary that the schema names: `RulesElement` is a `Rule`, `AppDictionary` an
+/// `App`, but `PowerSettings` stay.
 pub(crate) fn structure(name: &str) -> String {
-    element("", name)
+    let whole = words(name);
+    if whole.last().is_some_and(|word| is_filler(word)) {
+        return element("", name);
+    }
+    join_pascal(&without_dictionary(whole))
 }
 
 /// The singular of a Pascal name.

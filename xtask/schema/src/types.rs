@@ -35,6 +35,13 @@ struct Any {
 
 const FOLDERS: &[Folder] = &[
     Folder {
+        path: "ade-client/src/model/generated",
+        module: "ade_client::model",
+        about: "The words of Apple's schema that profiles of device assignment hold.",
+        inner: &[],
+        any: &[],
+    },
+    Folder {
         path: "mdm-protocol/src/command/generated",
         module: "mdm_protocol::command",
         about: "Every command, with what devices answer it with.",
@@ -160,6 +167,9 @@ const ANY_RESPONSE: Any = Any {
             are answered by a status alone.",
 };
 
+/// The file whose keys are not those of a document, but the values of one key elsewhere.
+const SKIP_KEYS: &str = "other/skipkeys";
+
 /// One file of a folder.
 struct Entry {
     /// The file, without `.rs`.
@@ -185,9 +195,26 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, V
             let document = &schema.documents[*index];
             !document.kind.is_answer() || !schema[document.keys].is_empty()
         });
-        let Some(folder) = folder(&schema.documents[documents[0]]) else {
+        let document = &schema.documents[documents[0]];
+        let Some(folder) = folder(document) else {
             continue;
         };
+        if document.file == SKIP_KEYS {
+            let (text, names) = write::skip_keys(schema, overlay, document);
+            let entry = Entry {
+                file: "skip_key".to_owned(),
+                types: vec![("SkipKey".to_owned(), document.kind)],
+                feature: None,
+            };
+            files.push(File {
+                path: format!("{}/{}.rs", folder.path, entry.file),
+                text,
+            });
+            let names = names.into_iter();
+            listing.extend(names.map(|name| format!("{}::{name}", folder.module)));
+            entries.entry(folder.path).or_default().push(entry);
+            continue;
+        }
         let module = shape::Module::of(schema, overlay, documents)?;
         let entry = entry(&module, overlay);
         files.push(File {
@@ -216,7 +243,7 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, V
 }
 
 /// Where a document's types belong; check-in messages, the documents of the declarative protocol and
-/// MachineInfo are written by hand, skip keys are no document.
+/// MachineInfo are written by hand.
 fn folder(document: &Document) -> Option<&'static Folder> {
     let path = match document.kind {
         Kind::CheckIn | Kind::CheckInResponse | Kind::Protocol => return None,
@@ -230,7 +257,8 @@ fn folder(document: &Document) -> Option<&'static Folder> {
         Kind::StatusItem => "mdm-protocol/src/ddm/generated/status_item",
         Kind::ErrorBody => "mdm-protocol/src/enroll/generated",
         Kind::Document => match document.file.as_str() {
-            "other/machineinfo" | "other/skipkeys" => return None,
+            "other/machineinfo" => return None,
+            SKIP_KEYS => "ade-client/src/model/generated",
             "other/esso" => "mdm-protocol/src/enroll/generated",
             _ => "mdm-protocol/src/document/generated",
         },

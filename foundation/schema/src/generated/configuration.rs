@@ -31,7 +31,7 @@ mod network_relay;
 mod network_vpn_always_on;
 mod network_vpn_ikev2;
 mod network_vpn_ipsec;
-mod network_vpn_vpn_plugin;
+mod network_vpn_plugin;
 mod package;
 mod passcode_settings;
 mod safari_bookmarks;
@@ -80,7 +80,7 @@ pub use network_relay::NETWORK_RELAY;
 pub use network_vpn_always_on::NETWORK_VPN_ALWAYS_ON;
 pub use network_vpn_ikev2::NETWORK_VPN_IKEV2;
 pub use network_vpn_ipsec::NETWORK_VPN_IPSEC;
-pub use network_vpn_vpn_plugin::NETWORK_VPN_VPN_PLUGIN;
+pub use network_vpn_plugin::NETWORK_VPN_PLUGIN;
 pub use package::PACKAGE;
 pub use passcode_settings::PASSCODE_SETTINGS;
 pub use safari_bookmarks::SAFARI_BOOKMARKS;
@@ -131,7 +131,7 @@ pub(super) static ALL: &[&Schema] = &[
     &NETWORK_VPN_ALWAYS_ON,
     &NETWORK_VPN_IKEV2,
     &NETWORK_VPN_IPSEC,
-    &NETWORK_VPN_VPN_PLUGIN,
+    &NETWORK_VPN_PLUGIN,
     &PACKAGE,
     &PASSCODE_SETTINGS,
     &SAFARI_BOOKMARKS,

@@ -63,7 +63,7 @@ mod identification;
 mod identity_preference;
 mod jabber_account;
 mod ldap;
-mod lights_out_management_lom;
+mod lights_out_management;
 mod lock_screen_message;
 mod login_items_managed_items;
 mod login_window;
@@ -192,7 +192,7 @@ pub use identification::IDENTIFICATION;
 pub use identity_preference::IDENTITY_PREFERENCE;
 pub use jabber_account::JABBER_ACCOUNT;
 pub use ldap::LDAP;
-pub use lights_out_management_lom::LIGHTS_OUT_MANAGEMENT_LOM;
+pub use lights_out_management::LIGHTS_OUT_MANAGEMENT;
 pub use lock_screen_message::LOCK_SCREEN_MESSAGE;
 pub use login_items_managed_items::LOGIN_ITEMS_MANAGED_ITEMS;
 pub use login_window::LOGIN_WINDOW;
@@ -330,7 +330,7 @@ pub(super) static ALL: &[&Schema] = &[
     &LDAP,
     &LOGIN_ITEMS_MANAGED_ITEMS,
     &LOGIN_WINDOW,
-    &LIGHTS_OUT_MANAGEMENT_LOM,
+    &LIGHTS_OUT_MANAGEMENT,
     &MAIL,
     &MANAGED_MENU_EXTRAS,
     &LOGIN_WINDOW_SCRIPTS,

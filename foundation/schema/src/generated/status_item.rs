@@ -29,7 +29,7 @@ mod device_operating_system_supplemental_extra_version;
 mod device_operating_system_version;
 mod device_power_battery_health;
 mod device_system_health;
-mod diskmanagement_filevault_enabled;
+mod disk_management_filevault_enabled;
 mod enhanced_logging_applecare_token;
 mod enhanced_logging_status;
 mod enhanced_logging_timestamp;
@@ -47,16 +47,16 @@ mod migration_assistant_state;
 mod package_list;
 mod passcode_is_compliant;
 mod passcode_is_present;
-mod screensharing_connection_group_unresolved_connection;
+mod screen_sharing_connection_group_unresolved_connection;
 mod security_certificate_list;
 mod security_lockdown_mode;
 mod services_background_task;
-mod softwareupdate_beta_enrollment;
-mod softwareupdate_device_id;
-mod softwareupdate_failure_reason;
-mod softwareupdate_install_reason;
-mod softwareupdate_install_state;
-mod softwareupdate_pending_version;
+mod software_update_beta_enrollment;
+mod software_update_device_id;
+mod software_update_failure_reason;
+mod software_update_install_reason;
+mod software_update_install_state;
+mod software_update_pending_version;
 mod test_array_value;
 mod test_boolean_value;
 mod test_dictionary_value;
@@ -92,7 +92,7 @@ pub use device_operating_system_supplemental_extra_version::DEVICE_OPERATING_SYS
 pub use device_operating_system_version::DEVICE_OPERATING_SYSTEM_VERSION;
 pub use device_power_battery_health::DEVICE_POWER_BATTERY_HEALTH;
 pub use device_system_health::DEVICE_SYSTEM_HEALTH;
-pub use diskmanagement_filevault_enabled::DISKMANAGEMENT_FILEVAULT_ENABLED;
+pub use disk_management_filevault_enabled::DISK_MANAGEMENT_FILEVAULT_ENABLED;
 pub use enhanced_logging_applecare_token::ENHANCED_LOGGING_APPLECARE_TOKEN;
 pub use enhanced_logging_status::ENHANCED_LOGGING_STATUS;
 pub use enhanced_logging_timestamp::ENHANCED_LOGGING_TIMESTAMP;
@@ -110,16 +110,16 @@ pub use migration_assistant_state::MIGRATION_ASSISTANT_STATE;
 pub use package_list::PACKAGE_LIST;
 pub use passcode_is_compliant::PASSCODE_IS_COMPLIANT;
 pub use passcode_is_present::PASSCODE_IS_PRESENT;
-pub use screensharing_connection_group_unresolved_connection::SCREENSHARING_CONNECTION_GROUP_UNRESOLVED_CONNECTION;
+pub use screen_sharing_connection_group_unresolved_connection::SCREEN_SHARING_CONNECTION_GROUP_UNRESOLVED_CONNECTION;
 pub use security_certificate_list::SECURITY_CERTIFICATE_LIST;
 pub use security_lockdown_mode::SECURITY_LOCKDOWN_MODE;
 pub use services_background_task::SERVICES_BACKGROUND_TASK;
-pub use softwareupdate_beta_enrollment::SOFTWAREUPDATE_BETA_ENROLLMENT;
-pub use softwareupdate_device_id::SOFTWAREUPDATE_DEVICE_ID;
-pub use softwareupdate_failure_reason::SOFTWAREUPDATE_FAILURE_REASON;
-pub use softwareupdate_install_reason::SOFTWAREUPDATE_INSTALL_REASON;
-pub use softwareupdate_install_state::SOFTWAREUPDATE_INSTALL_STATE;
-pub use softwareupdate_pending_version::SOFTWAREUPDATE_PENDING_VERSION;
+pub use software_update_beta_enrollment::SOFTWARE_UPDATE_BETA_ENROLLMENT;
+pub use software_update_device_id::SOFTWARE_UPDATE_DEVICE_ID;
+pub use software_update_failure_reason::SOFTWARE_UPDATE_FAILURE_REASON;
+pub use software_update_install_reason::SOFTWARE_UPDATE_INSTALL_REASON;
+pub use software_update_install_state::SOFTWARE_UPDATE_INSTALL_STATE;
+pub use software_update_pending_version::SOFTWARE_UPDATE_PENDING_VERSION;
 pub use test_array_value::TEST_ARRAY_VALUE;
 pub use test_boolean_value::TEST_BOOLEAN_VALUE;
 pub use test_dictionary_value::TEST_DICTIONARY_VALUE;
@@ -157,7 +157,7 @@ pub(super) static ALL: &[&Schema] = &[
     &DEVICE_OPERATING_SYSTEM_VERSION,
     &DEVICE_POWER_BATTERY_HEALTH,
     &DEVICE_SYSTEM_HEALTH,
-    &DISKMANAGEMENT_FILEVAULT_ENABLED,
+    &DISK_MANAGEMENT_FILEVAULT_ENABLED,
     &ENHANCED_LOGGING_APPLECARE_TOKEN,
     &ENHANCED_LOGGING_STATUS,
     &ENHANCED_LOGGING_TIMESTAMP,
@@ -175,16 +175,16 @@ pub(super) static ALL: &[&Schema] = &[
     &PACKAGE_LIST,
     &PASSCODE_IS_COMPLIANT,
     &PASSCODE_IS_PRESENT,
-    &SCREENSHARING_CONNECTION_GROUP_UNRESOLVED_CONNECTION,
+    &SCREEN_SHARING_CONNECTION_GROUP_UNRESOLVED_CONNECTION,
     &SECURITY_CERTIFICATE_LIST,
     &SECURITY_LOCKDOWN_MODE,
     &SERVICES_BACKGROUND_TASK,
-    &SOFTWAREUPDATE_BETA_ENROLLMENT,
-    &SOFTWAREUPDATE_DEVICE_ID,
-    &SOFTWAREUPDATE_FAILURE_REASON,
-    &SOFTWAREUPDATE_INSTALL_REASON,
-    &SOFTWAREUPDATE_INSTALL_STATE,
-    &SOFTWAREUPDATE_PENDING_VERSION,
+    &SOFTWARE_UPDATE_BETA_ENROLLMENT,
+    &SOFTWARE_UPDATE_DEVICE_ID,
+    &SOFTWARE_UPDATE_FAILURE_REASON,
+    &SOFTWARE_UPDATE_INSTALL_REASON,
+    &SOFTWARE_UPDATE_INSTALL_STATE,
+    &SOFTWARE_UPDATE_PENDING_VERSION,
     &TEST_ARRAY_VALUE,
     &TEST_BOOLEAN_VALUE,
     &TEST_DICTIONARY_VALUE,

@@ -161,7 +161,7 @@ record! {
         required {}
         optional {
             /// `className`: required.
-            class_name: AlertAlertClassName = "className",
+            class_name: StatusResponseAlertClassName = "className",
             /// `postDate`: required.
             post_date: DateTime<Utc> = "postDate",
             /// `cacheLimit`: optional.
@@ -178,7 +178,7 @@ record! {
 
 choices! {
     /// A value of [`StatusResponseAlert::class_name`].
-    pub enum AlertAlertClassName {
+    pub enum StatusResponseAlertClassName {
         /// `AssetCacheLowSpaceAlert`.
         AssetCacheLowSpaceAlert = "AssetCacheLowSpaceAlert",
         /// `AssetCacheNoSpaceAlert`.
@@ -246,7 +246,7 @@ record! {
         required {}
         optional {
             /// `className`: required.
-            class_name: ParentAlertAlertClassName = "className",
+            class_name: ParentAlertClassName = "className",
             /// `postDate`: required.
             post_date: DateTime<Utc> = "postDate",
             /// `addresses`: required.
@@ -257,7 +257,7 @@ record! {
 
 choices! {
     /// A value of [`ParentAlert::class_name`].
-    pub enum ParentAlertAlertClassName {
+    pub enum ParentAlertClassName {
         /// `AssetCacheParentCycleAlert`.
         AssetCacheParentCycleAlert = "AssetCacheParentCycleAlert",
         /// `AssetCacheParentDepthAlert`.
@@ -349,7 +349,7 @@ record! {
         required {}
         optional {
             /// `className`: required.
-            class_name: PeerAlertAlertClassName = "className",
+            class_name: PeerAlertClassName = "className",
             /// `postDate`: required.
             post_date: DateTime<Utc> = "postDate",
             /// `addresses`: optional.
@@ -362,7 +362,7 @@ record! {
 
 choices! {
     /// A value of [`PeerAlert::class_name`].
-    pub enum PeerAlertAlertClassName {
+    pub enum PeerAlertClassName {
         /// `AssetCachePeerCycleAlert`.
         AssetCachePeerCycleAlert = "AssetCachePeerCycleAlert",
         /// `AssetCacheUnfriendlyPeerAlert`.

@@ -57,13 +57,13 @@ item! { EraseDevice = mdm_schema::command::ERASE_DEVICE }
 choices! {
     /// A value of [`EraseDevice::obliteration_behavior`].
     pub enum ObliterationBehavior {
-        /// `Default`.
+        /// `Default`: Reports the failure and then destroys the disk's contents.
         Default = "Default",
-        /// `DoNotObliterate`.
+        /// `DoNotObliterate`: Reports the failure and does not erase.
         DoNotObliterate = "DoNotObliterate",
-        /// `ObliterateWithWarning`.
+        /// `ObliterateWithWarning`: Acknowledges the command and then destroys the disk's contents.
         ObliterateWithWarning = "ObliterateWithWarning",
-        /// `Always`.
+        /// `Always`: Does not try, and destroys the disk's contents.
         Always = "Always",
     }
 }

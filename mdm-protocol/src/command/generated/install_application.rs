@@ -164,7 +164,7 @@ record! {
 choices! {
     /// A value of [`InstallApplication::change_management_state`].
     pub enum ChangeManagementState {
-        /// `Managed`.
+        /// `Managed`: Takes it into management.
         Managed = "Managed",
     }
 }
@@ -197,45 +197,45 @@ item! { InstallApplicationResponse = mdm_schema::response::INSTALL_APPLICATION_R
 choices! {
     /// A value of [`InstallApplicationResponse::state`].
     pub enum InstallApplicationResponseState {
-        /// `Queued`.
+        /// `Queued`: The installation is to begin.
         Queued = "Queued",
-        /// `NeedsRedemption`.
+        /// `NeedsRedemption`: The app waits for a redemption code.
         NeedsRedemption = "NeedsRedemption",
-        /// `Redeeming`.
+        /// `Redeeming`: The code is being redeemed.
         Redeeming = "Redeeming",
-        /// `Prompting`.
+        /// `Prompting`: The user is asked whether to install.
         Prompting = "Prompting",
-        /// `PromptingForLogin`.
+        /// `PromptingForLogin`: The user is asked to sign in to the store.
         PromptingForLogin = "PromptingForLogin",
-        /// `ValidatingPurchase`.
+        /// `ValidatingPurchase`: The licence is being checked.
         ValidatingPurchase = "ValidatingPurchase",
-        /// `Installing`.
+        /// `Installing`: The app is being installed.
         Installing = "Installing",
-        /// `Managed`.
+        /// `Managed`: The app is there and managed.
         Managed = "Managed",
-        /// `ManagedButUninstalled`.
+        /// `ManagedButUninstalled`: The app is managed, and the user removed it.
         ManagedButUninstalled = "ManagedButUninstalled",
-        /// `UserInstalledApp`.
+        /// `UserInstalledApp`: The user was quicker to install the app; told once.
         UserInstalledApp = "UserInstalledApp",
-        /// `UserRejected`.
+        /// `UserRejected`: The user declined the app; told once.
         UserRejected = "UserRejected",
-        /// `PromptingForUpdate`.
+        /// `PromptingForUpdate`: The user is asked whether to update.
         PromptingForUpdate = "PromptingForUpdate",
-        /// `PromptingForUpdateLogin`.
+        /// `PromptingForUpdateLogin`: The user is asked to sign in for the update.
         PromptingForUpdateLogin = "PromptingForUpdateLogin",
-        /// `ValidatingUpdate`.
+        /// `ValidatingUpdate`: The update is being checked.
         ValidatingUpdate = "ValidatingUpdate",
-        /// `Updating`.
+        /// `Updating`: The app is being updated.
         Updating = "Updating",
-        /// `UpdateRejected`.
+        /// `UpdateRejected`: The user declined the update; told once.
         UpdateRejected = "UpdateRejected",
-        /// `PromptingForManagement`.
+        /// `PromptingForManagement`: The user is asked whether the app may be managed.
         PromptingForManagement = "PromptingForManagement",
-        /// `ManagementRejected`.
+        /// `ManagementRejected`: The user declined management; told once.
         ManagementRejected = "ManagementRejected",
-        /// `Failed`.
+        /// `Failed`: The installation failed; told once.
         Failed = "Failed",
-        /// `Unknown`.
+        /// `Unknown`: The state is not known.
         Unknown = "Unknown",
     }
 }
@@ -243,25 +243,25 @@ choices! {
 choices! {
     /// A value of [`InstallApplicationResponse::rejection_reason`].
     pub enum RejectionReason {
-        /// `AppAlreadyInstalled`.
+        /// `AppAlreadyInstalled`: The app is there.
         AppAlreadyInstalled = "AppAlreadyInstalled",
-        /// `AppAlreadyQueued`.
+        /// `AppAlreadyQueued`: The app is about to be installed.
         AppAlreadyQueued = "AppAlreadyQueued",
-        /// `AppStoreDisabled`.
+        /// `AppStoreDisabled`: The App Store is turned off.
         AppStoreDisabled = "AppStoreDisabled",
-        /// `CouldNotVerifyAppID`.
+        /// `CouldNotVerifyAppID`: The store does not know the app.
         CouldNotVerifyAppId = "CouldNotVerifyAppID",
-        /// `ManagementChangeNotSupported`.
+        /// `ManagementChangeNotSupported`: The app cannot be taken into management.
         ManagementChangeNotSupported = "ManagementChangeNotSupported",
-        /// `NotAnApp`.
+        /// `NotAnApp`: It is something else than an app.
         NotAnApp = "NotAnApp",
-        /// `NotSupported`.
+        /// `NotSupported`: The device cannot do so.
         NotSupported = "NotSupported",
-        /// `Other`.
+        /// `Other`: Another reason; the only one that a Mac tells.
         Other = "Other",
-        /// `PurchaseMethodNotSupported`.
+        /// `PurchaseMethodNotSupported`: The device does not know this way to pay.
         PurchaseMethodNotSupported = "PurchaseMethodNotSupported",
-        /// `PurchaseMethodNotSupportedInMultiUser`.
+        /// `PurchaseMethodNotSupportedInMultiUser`: A Shared iPad does not know this way to pay.
         PurchaseMethodNotSupportedInMultiUser = "PurchaseMethodNotSupportedInMultiUser",
     }
 }

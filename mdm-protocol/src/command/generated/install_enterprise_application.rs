@@ -76,7 +76,7 @@ numbers! {
 choices! {
     /// A value of [`InstallEnterpriseApplication::change_management_state`].
     pub enum ChangeManagementState {
-        /// `Managed`.
+        /// `Managed`: Takes it into management.
         Managed = "Managed",
     }
 }

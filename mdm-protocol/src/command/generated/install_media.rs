@@ -54,11 +54,11 @@ choices! {
 choices! {
     /// A value of [`InstallMedia::kind`].
     pub enum InstallMediaKind {
-        /// `pdf`.
+        /// `pdf`: A PDF.
         Pdf = "pdf",
-        /// `epub`.
+        /// `epub`: An EPUB.
         Epub = "epub",
-        /// `ibooks`.
+        /// `ibooks`: A book of iBooks Author.
         Ibooks = "ibooks",
     }
 }

@@ -35,7 +35,7 @@ record! {
             /// What to tell of each app; all where absent.
             ///
             /// `Items`: optional. iOS 14.0 and later, tvOS 14.0 and later; not on macOS.
-            items: Vec<InstalledApplicationListInstalledApplicationListItem> = "Items",
+            items: Vec<ApplicationProperty> = "Items",
         }
     }
 }
@@ -44,7 +44,7 @@ item! { InstalledApplicationList = mdm_schema::command::INSTALLED_APPLICATION_LI
 
 choices! {
     /// A value of [`InstalledApplicationList::items`].
-    pub enum InstalledApplicationListInstalledApplicationListItem {
+    pub enum ApplicationProperty {
         /// `AdHocCodeSigned`.
         AdHocCodeSigned = "AdHocCodeSigned",
         /// `AppStoreVendable`.
@@ -90,7 +90,7 @@ record! {
             /// The apps.
             ///
             /// `InstalledApplicationList`: required.
-            installed_application_list: Vec<InstalledApplicationListResponseInstalledApplicationListItem> = "InstalledApplicationList",
+            installed_application_list: Vec<InstalledApplicationListItem> = "InstalledApplicationList",
         }
     }
 }
@@ -99,7 +99,7 @@ item! { InstalledApplicationListResponse = mdm_schema::response::INSTALLED_APPLI
 
 record! {
     /// An entry of [`InstalledApplicationListResponse::installed_application_list`].
-    pub struct InstalledApplicationListResponseInstalledApplicationListItem {
+    pub struct InstalledApplicationListItem {
         required {}
         optional {
             /// The bundle identifier; apps of a Mac may have none.

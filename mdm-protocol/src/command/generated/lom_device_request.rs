@@ -51,11 +51,11 @@ record! {
 choices! {
     /// A value of [`RequestListItem::device_request_type`].
     pub enum DeviceRequestType {
-        /// `PowerON`.
+        /// `PowerON`: Switches it on.
         PowerOn = "PowerON",
-        /// `PowerOFF`.
+        /// `PowerOFF`: Switches it off.
         PowerOff = "PowerOFF",
-        /// `Reset`.
+        /// `Reset`: Resets it.
         Reset = "Reset",
     }
 }

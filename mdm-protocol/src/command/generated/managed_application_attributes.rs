@@ -40,7 +40,7 @@ record! {
         required {}
         optional {
             /// `ApplicationAttributes`: required.
-            application_attributes: Vec<ApplicationAttribute> = "ApplicationAttributes",
+            application_attributes: Vec<ApplicationAttributes> = "ApplicationAttributes",
         }
     }
 }
@@ -49,20 +49,20 @@ item! { ManagedApplicationAttributesResponse = mdm_schema::response::MANAGED_APP
 
 record! {
     /// An entry of [`ManagedApplicationAttributesResponse::application_attributes`].
-    pub struct ApplicationAttribute {
+    pub struct ApplicationAttributes {
         required {}
         optional {
             /// `Identifier`: required.
             identifier: String = "Identifier",
             /// `Attributes`: optional.
-            attributes: ApplicationAttributeAttributes = "Attributes",
+            attributes: ApplicationAttributesAttributes = "Attributes",
         }
     }
 }
 
 record! {
-    /// The dictionary of [`ApplicationAttribute::attributes`].
-    pub struct ApplicationAttributeAttributes {
+    /// The dictionary of [`ApplicationAttributes::attributes`].
+    pub struct ApplicationAttributesAttributes {
         required {}
         optional {
             /// `VPNUUID`: optional. Not on tvOS.

@@ -95,45 +95,45 @@ record! {
 choices! {
     /// A value of [`ManagedApplicationItem::status`].
     pub enum ManagedApplicationItemStatus {
-        /// `Queued`.
+        /// `Queued`: The installation is to begin.
         Queued = "Queued",
-        /// `NeedsRedemption`.
+        /// `NeedsRedemption`: The app waits for a redemption code.
         NeedsRedemption = "NeedsRedemption",
-        /// `Redeeming`.
+        /// `Redeeming`: The code is being redeemed.
         Redeeming = "Redeeming",
-        /// `Prompting`.
+        /// `Prompting`: The user is asked whether to install.
         Prompting = "Prompting",
-        /// `PromptingForLogin`.
+        /// `PromptingForLogin`: The user is asked to sign in to the store.
         PromptingForLogin = "PromptingForLogin",
-        /// `ValidatingPurchase`.
+        /// `ValidatingPurchase`: The licence is being checked.
         ValidatingPurchase = "ValidatingPurchase",
-        /// `PromptingForUpdate`.
+        /// `PromptingForUpdate`: The user is asked whether to update.
         PromptingForUpdate = "PromptingForUpdate",
-        /// `PromptingForUpdateLogin`.
+        /// `PromptingForUpdateLogin`: The user is asked to sign in for the update.
         PromptingForUpdateLogin = "PromptingForUpdateLogin",
-        /// `PromptingForManagement`.
+        /// `PromptingForManagement`: The user is asked whether the app may be managed.
         PromptingForManagement = "PromptingForManagement",
-        /// `ValidatingUpdate`.
+        /// `ValidatingUpdate`: The update is being checked.
         ValidatingUpdate = "ValidatingUpdate",
-        /// `Updating`.
+        /// `Updating`: The app is being updated.
         Updating = "Updating",
-        /// `Installing`.
+        /// `Installing`: The app is being installed.
         Installing = "Installing",
-        /// `Managed`.
+        /// `Managed`: The app is there and managed.
         Managed = "Managed",
-        /// `ManagedButUninstalled`.
+        /// `ManagedButUninstalled`: The app is managed, and the user removed it.
         ManagedButUninstalled = "ManagedButUninstalled",
-        /// `Unknown`.
+        /// `Unknown`: The state is not known.
         Unknown = "Unknown",
-        /// `UserInstalledApp`.
+        /// `UserInstalledApp`: The user was quicker to install the app; told once.
         UserInstalledApp = "UserInstalledApp",
-        /// `UserRejected`.
+        /// `UserRejected`: The user declined the app; told once.
         UserRejected = "UserRejected",
-        /// `UpdateRejected`.
+        /// `UpdateRejected`: The user declined the update; told once.
         UpdateRejected = "UpdateRejected",
-        /// `ManagementRejected`.
+        /// `ManagementRejected`: The user declined management; told once.
         ManagementRejected = "ManagementRejected",
-        /// `Failed`.
+        /// `Failed`: The installation failed; told once.
         Failed = "Failed",
     }
 }

@@ -44,11 +44,11 @@ record! {
             /// What is in force, all sources taken together.
             ///
             /// `GlobalRestrictions`: required.
-            global_restrictions: RestrictionsResponseRestrictions = "GlobalRestrictions",
+            global_restrictions: RestrictionSet = "GlobalRestrictions",
             /// What each profile restricts, by its identifier.
             ///
             /// `ProfileRestrictions`: required.
-            profile_restrictions: BTreeMap<String, RestrictionsResponseRestrictions> = "ProfileRestrictions",
+            profile_restrictions: BTreeMap<String, RestrictionSet> = "ProfileRestrictions",
         }
     }
 }
@@ -57,7 +57,7 @@ item! { RestrictionsResponse = mdm_schema::response::RESTRICTIONS_RESPONSE }
 
 record! {
     /// The dictionary of [`RestrictionsResponse::global_restrictions`].
-    pub struct RestrictionsResponseRestrictions {
+    pub struct RestrictionSet {
         required {}
         optional {
             /// `restrictedBool`: optional.
@@ -73,7 +73,7 @@ record! {
 }
 
 record! {
-    /// An entry of [`RestrictionsResponseRestrictions::restricted_bool`].
+    /// An entry of [`RestrictionSet::restricted_bool`].
     pub struct RestrictedBoolEntry {
         required {}
         optional {
@@ -84,7 +84,7 @@ record! {
 }
 
 record! {
-    /// An entry of [`RestrictionsResponseRestrictions::restricted_value`].
+    /// An entry of [`RestrictionSet::restricted_value`].
     pub struct RestrictedValueEntry {
         required {}
         optional {
@@ -95,7 +95,7 @@ record! {
 }
 
 record! {
-    /// An entry of [`RestrictionsResponseRestrictions::intersection`].
+    /// An entry of [`RestrictionSet::intersection`].
     pub struct IntersectionEntry {
         required {}
         optional {
@@ -106,7 +106,7 @@ record! {
 }
 
 record! {
-    /// An entry of [`RestrictionsResponseRestrictions::union`].
+    /// An entry of [`RestrictionSet::union`].
     pub struct UnionEntry {
         required {}
         optional {

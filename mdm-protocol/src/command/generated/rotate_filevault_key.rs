@@ -46,9 +46,9 @@ item! { RotateFileVaultKey = mdm_schema::command::ROTATE_FILEVAULT_KEY }
 choices! {
     /// A value of [`RotateFileVaultKey::key_type`].
     pub enum KeyType {
-        /// `personal`.
+        /// `personal`: The key of this Mac.
         Personal = "personal",
-        /// `institutional`.
+        /// `institutional`: The organisation's key.
         Institutional = "institutional",
     }
 }
@@ -84,7 +84,7 @@ record! {
             /// What came out of it.
             ///
             /// `RotateResult`: optional.
-            rotate_result: RotateResultItem = "RotateResult",
+            rotate_result: RotateResult = "RotateResult",
         }
     }
 }
@@ -93,7 +93,7 @@ item! { RotateFileVaultKeyResponse = mdm_schema::response::ROTATE_FILEVAULT_KEY_
 
 record! {
     /// The dictionary of [`RotateFileVaultKeyResponse::rotate_result`].
-    pub struct RotateResultItem {
+    pub struct RotateResult {
         required {}
         optional {
             /// The new personal key, as CMS for `ReplyEncryptionCertificate`.

@@ -66,17 +66,19 @@ record! {
 choices! {
     /// A value of [`Update::install_action`].
     pub enum UpdateInstallAction {
-        /// `Default`.
+        /// `Default`: Downloads or installs, whichever comes next.
         Default = "Default",
-        /// `DownloadOnly`.
+        /// `DownloadOnly`: Downloads, and does not install.
         DownloadOnly = "DownloadOnly",
-        /// `InstallASAP`.
+        /// `InstallASAP`: Installs what is downloaded; a Mac downloads first and then counts down
+        /// to the restart.
         InstallAsap = "InstallASAP",
-        /// `NotifyOnly`.
+        /// `NotifyOnly`: Downloads, and tells the user.
         NotifyOnly = "NotifyOnly",
-        /// `InstallLater`.
+        /// `InstallLater`: Downloads, and installs later.
         InstallLater = "InstallLater",
-        /// `InstallForceRestart`.
+        /// `InstallForceRestart`: Installs, and restarts whatever the user is doing; work may be
+        /// lost.
         InstallForceRestart = "InstallForceRestart",
     }
 }
@@ -84,9 +86,9 @@ choices! {
 choices! {
     /// A value of [`Update::priority`].
     pub enum Priority {
-        /// `Low`.
+        /// `Low`: When the Mac has nothing else to do.
         Low = "Low",
-        /// `High`.
+        /// `High`: As if the user had asked for it.
         High = "High",
     }
 }
@@ -136,17 +138,19 @@ record! {
 choices! {
     /// A value of [`UpdateResult::install_action`].
     pub enum UpdateResultInstallAction {
-        /// `Error`.
+        /// `Error`: Nothing: it could not be scheduled.
         Error = "Error",
-        /// `DownloadOnly`.
+        /// `DownloadOnly`: Downloads, and does not install.
         DownloadOnly = "DownloadOnly",
-        /// `InstallASAP`.
+        /// `InstallASAP`: Installs what is downloaded; a Mac downloads first and then counts down
+        /// to the restart.
         InstallAsap = "InstallASAP",
-        /// `NotifyOnly`.
+        /// `NotifyOnly`: Downloads, and tells the user.
         NotifyOnly = "NotifyOnly",
-        /// `InstallLater`.
+        /// `InstallLater`: Downloads, and installs later.
         InstallLater = "InstallLater",
-        /// `InstallForceRestart`.
+        /// `InstallForceRestart`: Installs, and restarts whatever the user is doing; work may be
+        /// lost.
         InstallForceRestart = "InstallForceRestart",
     }
 }
@@ -154,29 +158,29 @@ choices! {
 choices! {
     /// A value of [`UpdateResult::status`].
     pub enum UpdateResultStatus {
-        /// `Idle`.
+        /// `Idle`: Nothing is happening.
         Idle = "Idle",
-        /// `Downloading`.
+        /// `Downloading`: It is being downloaded.
         Downloading = "Downloading",
-        /// `DownloadFailed`.
+        /// `DownloadFailed`: The download failed.
         DownloadFailed = "DownloadFailed",
-        /// `DownloadRequiresComputer`.
+        /// `DownloadRequiresComputer`: It has to be downloaded through a computer.
         DownloadRequiresComputer = "DownloadRequiresComputer",
-        /// `DownloadInsufficientSpace`.
+        /// `DownloadInsufficientSpace`: There is no room for the download.
         DownloadInsufficientSpace = "DownloadInsufficientSpace",
-        /// `DownloadInsufficientPower`.
+        /// `DownloadInsufficientPower`: There is too little power for the download.
         DownloadInsufficientPower = "DownloadInsufficientPower",
-        /// `DownloadInsufficientNetwork`.
+        /// `DownloadInsufficientNetwork`: The network is too weak for the download.
         DownloadInsufficientNetwork = "DownloadInsufficientNetwork",
-        /// `Installing`.
+        /// `Installing`: It is being installed.
         Installing = "Installing",
-        /// `InstallInsufficientSpace`.
+        /// `InstallInsufficientSpace`: There is no room for the installation.
         InstallInsufficientSpace = "InstallInsufficientSpace",
-        /// `InstallInsufficientPower`.
+        /// `InstallInsufficientPower`: There is too little power for the installation.
         InstallInsufficientPower = "InstallInsufficientPower",
-        /// `InstallPhoneCallInProgress`.
+        /// `InstallPhoneCallInProgress`: Someone is on the phone.
         InstallPhoneCallInProgress = "InstallPhoneCallInProgress",
-        /// `InstallFailed`.
+        /// `InstallFailed`: The installation failed.
         InstallFailed = "InstallFailed",
     }
 }

@@ -39,7 +39,7 @@ record! {
             /// How the device is secured.
             ///
             /// `SecurityInfo`: required.
-            security_info: SecurityInfoResponseSecurityInfo = "SecurityInfo",
+            security_info: SecurityDetails = "SecurityInfo",
         }
     }
 }
@@ -48,7 +48,7 @@ item! { SecurityInfoResponse = mdm_schema::response::SECURITY_INFO_RESPONSE }
 
 record! {
     /// The dictionary of [`SecurityInfoResponse::security_info`].
-    pub struct SecurityInfoResponseSecurityInfo {
+    pub struct SecurityDetails {
         required {}
         optional {
             /// What the hardware encrypts: 1 blocks, 2 files, 3 both.
@@ -167,7 +167,7 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SecurityInfoResponseSecurityInfo::firewall_settings`].
+    /// The dictionary of [`SecurityDetails::firewall_settings`].
     pub struct FirewallSettings {
         required {}
         optional {
@@ -223,17 +223,17 @@ record! {
 choices! {
     /// A value of [`FirewallSettings::logging_option`].
     pub enum LoggingOption {
-        /// `throttled`.
+        /// `throttled`: Little.
         Throttled = "throttled",
-        /// `brief`.
+        /// `brief`: Some.
         Brief = "brief",
-        /// `detail`.
+        /// `detail`: Much.
         Detail = "detail",
     }
 }
 
 record! {
-    /// The dictionary of [`SecurityInfoResponseSecurityInfo::firmware_password_status`].
+    /// The dictionary of [`SecurityDetails::firmware_password_status`].
     pub struct FirmwarePasswordStatus {
         required {}
         optional {
@@ -254,7 +254,7 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SecurityInfoResponseSecurityInfo::management_status`].
+    /// The dictionary of [`SecurityDetails::management_status`].
     pub struct ManagementStatus {
         required {}
         optional {
@@ -279,7 +279,7 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SecurityInfoResponseSecurityInfo::secure_boot`].
+    /// The dictionary of [`SecurityDetails::secure_boot`].
     pub struct SecureBoot {
         required {}
         optional {
@@ -294,7 +294,7 @@ record! {
             /// What the owner of a Mac with Apple silicon allowed in recovery.
             ///
             /// `ReducedSecurity`: optional. macOS 11.0 and later.
-            reduced_security: Vec<ReducedSecurityItems> = "ReducedSecurity",
+            reduced_security: Vec<ReducedSecurityItem> = "ReducedSecurity",
         }
     }
 }
@@ -302,13 +302,13 @@ record! {
 choices! {
     /// A value of [`SecureBoot::secure_boot_level`].
     pub enum SecureBootLevel {
-        /// `off`.
+        /// `off`: Any system starts.
         Off = "off",
-        /// `medium`.
+        /// `medium`: Any system that Apple ever signed starts.
         Medium = "medium",
-        /// `full`.
+        /// `full`: Only a system that Apple signs today starts.
         Full = "full",
-        /// `not supported`.
+        /// `not supported`: The Mac has no such setting.
         NotSupported = "not supported",
     }
 }
@@ -316,18 +316,18 @@ choices! {
 choices! {
     /// A value of [`SecureBoot::external_boot_level`].
     pub enum ExternalBootLevel {
-        /// `allowed`.
+        /// `allowed`: It may.
         Allowed = "allowed",
-        /// `disallowed`.
+        /// `disallowed`: It may not.
         Disallowed = "disallowed",
-        /// `not supported`.
+        /// `not supported`: The Mac has no such setting.
         NotSupported = "not supported",
     }
 }
 
 choices! {
     /// A value of [`SecureBoot::reduced_security`].
-    pub enum ReducedSecurityItems {
+    pub enum ReducedSecurityItem {
         /// `AllowsAnyAppleSignedOS`: Any system that Apple ever signed may run.
         AllowsAnyAppleSignedOs = "AllowsAnyAppleSignedOS",
         /// `AllowsUserKextApproval`: The user may approve kernel extensions.
@@ -338,13 +338,13 @@ choices! {
 }
 
 choices! {
-    /// A value of [`SecurityInfoResponseSecurityInfo::bootstrap_token_allowed_for_authentication`].
+    /// A value of [`SecurityDetails::bootstrap_token_allowed_for_authentication`].
     pub enum BootstrapTokenAllowedForAuthentication {
-        /// `allowed`.
+        /// `allowed`: It may.
         Allowed = "allowed",
-        /// `disallowed`.
+        /// `disallowed`: It may not.
         Disallowed = "disallowed",
-        /// `not supported`.
+        /// `not supported`: The Mac has no such setting.
         NotSupported = "not supported",
     }
 }

@@ -47,7 +47,7 @@ record! {
         required {}
         optional {
             /// `SetFirmwarePassword`: required.
-            set_firmware_password: SetFirmwarePasswordResponseSetFirmwarePassword = "SetFirmwarePassword",
+            set_firmware_password: SetFirmwarePasswordResult = "SetFirmwarePassword",
         }
     }
 }
@@ -56,7 +56,7 @@ item! { SetFirmwarePasswordResponse = mdm_schema::response::SET_FIRMWARE_PASSWOR
 
 record! {
     /// The dictionary of [`SetFirmwarePasswordResponse::set_firmware_password`].
-    pub struct SetFirmwarePasswordResponseSetFirmwarePassword {
+    pub struct SetFirmwarePasswordResult {
         required {}
         optional {
             /// Whether the password is changed.

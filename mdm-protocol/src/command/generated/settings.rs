@@ -4,7 +4,7 @@
 //! Source: `mdm/commands/settings`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{alternatives, choices, item, numbers, record};
+use mdm_schema::{alternatives, item, numbers, record};
 
 record! {
     /// Changes settings of the device, once; the user may change most of them back.
@@ -97,14 +97,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`Wallpaper`].
-    pub enum WallpaperItem {
-        /// `Wallpaper`.
-        Wallpaper = "Wallpaper",
-    }
-}
-
 numbers! {
     /// A value of [`Wallpaper::where_`].
     pub enum WallpaperPlace: i64 {
@@ -130,14 +122,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`DataRoaming`].
-    pub enum DataRoamingItem {
-        /// `DataRoaming`.
-        DataRoaming = "DataRoaming",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct VoiceRoaming {
@@ -148,14 +132,6 @@ record! {
             enabled: bool = "Enabled",
         }
         optional {}
-    }
-}
-
-choices! {
-    /// A value of [`VoiceRoaming`].
-    pub enum VoiceRoamingItem {
-        /// `VoiceRoaming`.
-        VoiceRoaming = "VoiceRoaming",
     }
 }
 
@@ -172,14 +148,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`PersonalHotspot`].
-    pub enum PersonalHotspotItem {
-        /// `PersonalHotspot`.
-        PersonalHotspot = "PersonalHotspot",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct Bluetooth {
@@ -190,14 +158,6 @@ record! {
             enabled: bool = "Enabled",
         }
         optional {}
-    }
-}
-
-choices! {
-    /// A value of [`Bluetooth`].
-    pub enum BluetoothItem {
-        /// `Bluetooth`.
-        Bluetooth = "Bluetooth",
     }
 }
 
@@ -219,14 +179,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`ApplicationConfiguration`].
-    pub enum ApplicationConfigurationItem {
-        /// `ApplicationConfiguration`.
-        ApplicationConfiguration = "ApplicationConfiguration",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct ApplicationAttributes {
@@ -242,14 +194,6 @@ record! {
             /// `Attributes`: optional.
             attributes: ApplicationAttributesAttributes = "Attributes",
         }
-    }
-}
-
-choices! {
-    /// A value of [`ApplicationAttributes`].
-    pub enum ApplicationAttributesItem {
-        /// `ApplicationAttributes`.
-        ApplicationAttributes = "ApplicationAttributes",
     }
 }
 
@@ -320,14 +264,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`DeviceName`].
-    pub enum DeviceNameItem {
-        /// `DeviceName`.
-        DeviceName = "DeviceName",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct HostName {
@@ -341,14 +277,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`HostName`].
-    pub enum HostNameItem {
-        /// `HostName`.
-        HostName = "HostName",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct OrganizationInfo {
@@ -357,22 +285,14 @@ record! {
             /// The organisation; absent to forget it.
             ///
             /// `OrganizationInfo`: optional.
-            organization_info: OrganizationInfoOrganizationInfo = "OrganizationInfo",
+            organization_info: OrganizationDetails = "OrganizationInfo",
         }
-    }
-}
-
-choices! {
-    /// A value of [`OrganizationInfo`].
-    pub enum OrganizationInfoItem {
-        /// `OrganizationInfo`.
-        OrganizationInfo = "OrganizationInfo",
     }
 }
 
 record! {
     /// The dictionary of [`OrganizationInfo::organization_info`].
-    pub struct OrganizationInfoOrganizationInfo {
+    pub struct OrganizationDetails {
         required {
             /// Its name.
             ///
@@ -433,23 +353,15 @@ record! {
             /// The options.
             ///
             /// `MDMOptions`: required.
-            mdm_options: MdmOptionsMdmOptions = "MDMOptions",
+            mdm_options: ManagementOptions = "MDMOptions",
         }
         optional {}
     }
 }
 
-choices! {
-    /// A value of [`MdmOptions`].
-    pub enum MdmOptionsItem {
-        /// `MDMOptions`.
-        MdmOptions = "MDMOptions",
-    }
-}
-
 record! {
     /// The dictionary of [`MdmOptions::mdm_options`].
-    pub struct MdmOptionsMdmOptions {
+    pub struct ManagementOptions {
         required {}
         optional {
             /// Whether the user may have Activation Lock on a supervised device.
@@ -484,14 +396,6 @@ record! {
             maximum_resident_users: i64 = "MaximumResidentUsers",
         }
         optional {}
-    }
-}
-
-choices! {
-    /// A value of [`MaximumResidentUsers`].
-    pub enum MaximumResidentUsersItem {
-        /// `MaximumResidentUsers`.
-        MaximumResidentUsers = "MaximumResidentUsers",
     }
 }
 
@@ -542,14 +446,6 @@ record! {
             /// `PasscodePolicy`: optional. iOS 17.0 and later.
             passcode_policy: PasscodePolicy = "PasscodePolicy",
         }
-    }
-}
-
-choices! {
-    /// A value of [`SharedDeviceConfiguration`].
-    pub enum SharedDeviceConfigurationItem {
-        /// `SharedDeviceConfiguration`.
-        SharedDeviceConfiguration = "SharedDeviceConfiguration",
     }
 }
 
@@ -614,14 +510,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`DiagnosticSubmission`].
-    pub enum DiagnosticSubmissionItem {
-        /// `DiagnosticSubmission`.
-        DiagnosticSubmission = "DiagnosticSubmission",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct AppAnalytics {
@@ -632,14 +520,6 @@ record! {
             enabled: bool = "Enabled",
         }
         optional {}
-    }
-}
-
-choices! {
-    /// A value of [`AppAnalytics`].
-    pub enum AppAnalyticsItem {
-        /// `AppAnalytics`.
-        AppAnalytics = "AppAnalytics",
     }
 }
 
@@ -656,14 +536,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`PasscodeLockGracePeriod`].
-    pub enum PasscodeLockGracePeriodItem {
-        /// `PasscodeLockGracePeriod`.
-        PasscodeLockGracePeriod = "PasscodeLockGracePeriod",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct TimeZone {
@@ -677,14 +549,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`TimeZone`].
-    pub enum TimeZoneItem {
-        /// `TimeZone`.
-        TimeZone = "TimeZone",
-    }
-}
-
 record! {
     /// An entry of [`Settings::settings`].
     pub struct SoftwareUpdateSettings {
@@ -695,14 +559,6 @@ record! {
             recommendation_cadence: RecommendationCadence = "RecommendationCadence",
         }
         optional {}
-    }
-}
-
-choices! {
-    /// A value of [`SoftwareUpdateSettings`].
-    pub enum SoftwareUpdateSettingsItem {
-        /// `SoftwareUpdateSettings`.
-        SoftwareUpdateSettings = "SoftwareUpdateSettings",
     }
 }
 
@@ -763,14 +619,6 @@ record! {
     }
 }
 
-choices! {
-    /// A value of [`AccessibilitySettings`].
-    pub enum AccessibilitySettingsItem {
-        /// `AccessibilitySettings`.
-        AccessibilitySettings = "AccessibilitySettings",
-    }
-}
-
 numbers! {
     /// A value of [`AccessibilitySettings::text_size`].
     pub enum TextSize: i64 {
@@ -811,7 +659,7 @@ record! {
             /// What became of it.
             ///
             /// `Settings`: optional.
-            settings: SettingsResponseSettings = "Settings",
+            settings: SettingsResult = "Settings",
         }
     }
 }
@@ -820,7 +668,7 @@ item! { SettingsResponse = mdm_schema::response::SETTINGS_RESPONSE }
 
 record! {
     /// The dictionary of [`SettingsResponse::settings`].
-    pub struct SettingsResponseSettings {
+    pub struct SettingsResult {
         required {}
         optional {
             /// Whether it is done.

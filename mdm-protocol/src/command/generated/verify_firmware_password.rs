@@ -38,7 +38,7 @@ record! {
         required {}
         optional {
             /// `VerifyFirmwarePassword`: required.
-            verify_firmware_password: VerifyFirmwarePasswordResponseVerifyFirmwarePassword = "VerifyFirmwarePassword",
+            verify_firmware_password: VerifyFirmwarePasswordResult = "VerifyFirmwarePassword",
         }
     }
 }
@@ -47,7 +47,7 @@ item! { VerifyFirmwarePasswordResponse = mdm_schema::response::VERIFY_FIRMWARE_P
 
 record! {
     /// The dictionary of [`VerifyFirmwarePasswordResponse::verify_firmware_password`].
-    pub struct VerifyFirmwarePasswordResponseVerifyFirmwarePassword {
+    pub struct VerifyFirmwarePasswordResult {
         required {}
         optional {
             /// Whether it is right.

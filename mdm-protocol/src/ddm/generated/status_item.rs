@@ -29,7 +29,7 @@ pub mod device_operating_system_supplemental_extra_version;
 pub mod device_operating_system_version;
 pub mod device_power_battery_health;
 pub mod device_system_health;
-pub mod diskmanagement_filevault_enabled;
+pub mod disk_management_filevault_enabled;
 pub mod enhanced_logging_applecare_token;
 pub mod enhanced_logging_status;
 pub mod enhanced_logging_timestamp;
@@ -47,16 +47,16 @@ pub mod migration_assistant_state;
 pub mod package_list;
 pub mod passcode_is_compliant;
 pub mod passcode_is_present;
-pub mod screensharing_connection_group_unresolved_connection;
+pub mod screen_sharing_connection_group_unresolved_connection;
 pub mod security_certificate_list;
 pub mod security_lockdown_mode;
 pub mod services_background_task;
-pub mod softwareupdate_beta_enrollment;
-pub mod softwareupdate_device_id;
-pub mod softwareupdate_failure_reason;
-pub mod softwareupdate_install_reason;
-pub mod softwareupdate_install_state;
-pub mod softwareupdate_pending_version;
+pub mod software_update_beta_enrollment;
+pub mod software_update_device_id;
+pub mod software_update_failure_reason;
+pub mod software_update_install_reason;
+pub mod software_update_install_state;
+pub mod software_update_pending_version;
 pub mod test_array_value;
 pub mod test_boolean_value;
 pub mod test_dictionary_value;
@@ -94,7 +94,7 @@ pub use device_operating_system_supplemental_extra_version::DeviceOperatingSyste
 pub use device_operating_system_version::DeviceOperatingSystemVersion;
 pub use device_power_battery_health::DevicePowerBatteryHealth;
 pub use device_system_health::DeviceSystemHealth;
-pub use diskmanagement_filevault_enabled::DiskmanagementFileVaultEnabled;
+pub use disk_management_filevault_enabled::DiskManagementFileVaultEnabled;
 pub use enhanced_logging_applecare_token::EnhancedLoggingApplecareToken;
 pub use enhanced_logging_status::EnhancedLoggingStatus;
 pub use enhanced_logging_timestamp::EnhancedLoggingTimestamp;
@@ -112,16 +112,16 @@ pub use migration_assistant_state::MigrationAssistantState;
 pub use package_list::PackageList;
 pub use passcode_is_compliant::PasscodeIsCompliant;
 pub use passcode_is_present::PasscodeIsPresent;
-pub use screensharing_connection_group_unresolved_connection::ScreensharingConnectionGroupUnresolvedConnection;
+pub use screen_sharing_connection_group_unresolved_connection::ScreenSharingConnectionGroupUnresolvedConnection;
 pub use security_certificate_list::SecurityCertificateList;
 pub use security_lockdown_mode::SecurityLockdownMode;
 pub use services_background_task::ServicesBackgroundTask;
-pub use softwareupdate_beta_enrollment::SoftwareupdateBetaEnrollment;
-pub use softwareupdate_device_id::SoftwareupdateDeviceId;
-pub use softwareupdate_failure_reason::SoftwareupdateFailureReason;
-pub use softwareupdate_install_reason::SoftwareupdateInstallReason;
-pub use softwareupdate_install_state::SoftwareupdateInstallState;
-pub use softwareupdate_pending_version::SoftwareupdatePendingVersion;
+pub use software_update_beta_enrollment::SoftwareUpdateBetaEnrollment;
+pub use software_update_device_id::SoftwareUpdateDeviceId;
+pub use software_update_failure_reason::SoftwareUpdateFailureReason;
+pub use software_update_install_reason::SoftwareUpdateInstallReason;
+pub use software_update_install_state::SoftwareUpdateInstallState;
+pub use software_update_pending_version::SoftwareUpdatePendingVersion;
 pub use test_array_value::TestArrayValue;
 pub use test_boolean_value::TestBooleanValue;
 pub use test_dictionary_value::TestDictionaryValue;
@@ -160,7 +160,7 @@ any_status_item! {
         DeviceOperatingSystemVersion,
         DevicePowerBatteryHealth,
         DeviceSystemHealth,
-        DiskmanagementFileVaultEnabled,
+        DiskManagementFileVaultEnabled,
         EnhancedLoggingApplecareToken,
         EnhancedLoggingStatus,
         EnhancedLoggingTimestamp,
@@ -178,16 +178,16 @@ any_status_item! {
         PackageList,
         PasscodeIsCompliant,
         PasscodeIsPresent,
-        ScreensharingConnectionGroupUnresolvedConnection,
+        ScreenSharingConnectionGroupUnresolvedConnection,
         SecurityCertificateList,
         SecurityLockdownMode,
         ServicesBackgroundTask,
-        SoftwareupdateBetaEnrollment,
-        SoftwareupdateDeviceId,
-        SoftwareupdateFailureReason,
-        SoftwareupdateInstallReason,
-        SoftwareupdateInstallState,
-        SoftwareupdatePendingVersion,
+        SoftwareUpdateBetaEnrollment,
+        SoftwareUpdateDeviceId,
+        SoftwareUpdateFailureReason,
+        SoftwareUpdateInstallReason,
+        SoftwareUpdateInstallState,
+        SoftwareUpdatePendingVersion,
         TestArrayValue,
         TestBooleanValue,
         TestDictionaryValue,

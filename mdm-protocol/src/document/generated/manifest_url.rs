@@ -142,7 +142,7 @@ record! {
             /// The items.
             ///
             /// `items`: optional. Not on watchOS. Removed in iOS 0, macOS 0, tvOS 0, visionOS 0.
-            items: Vec<MetadataItemsItem> = "items",
+            items: Vec<MetadataItem> = "items",
         }
     }
 }
@@ -157,7 +157,7 @@ choices! {
 
 record! {
     /// An entry of [`Metadata::items`].
-    pub struct MetadataItemsItem {
+    pub struct MetadataItem {
         required {}
         optional {
             /// removed.

@@ -82,9 +82,9 @@ impl crate::payload::Payload for AcmeCertificate {}
 choices! {
     /// A value of [`AcmeCertificate::key_type`].
     pub enum KeyType {
-        /// `RSA`.
+        /// `RSA`: RSA; cannot be bound to hardware.
         Rsa = "RSA",
-        /// `ECSECPrimeRandom`.
+        /// `ECSECPrimeRandom`: A curve of NIST, chosen by the size.
         EcsecPrimeRandom = "ECSECPrimeRandom",
     }
 }

@@ -24,7 +24,7 @@ record! {
             restrict_store_require_admin_to_install: bool = "restrict-store-require-admin-to-install",
             /// `restrict-store-softwareupdate-only`: optional; false where absent. macOS 10.10 and
             /// later.
-            restrict_store_softwareupdate_only: bool = "restrict-store-softwareupdate-only",
+            restrict_store_software_update_only: bool = "restrict-store-softwareupdate-only",
             /// `restrict-store-disable-app-adoption`: optional; false where absent. macOS 10.10 and
             /// later.
             restrict_store_disable_app_adoption: bool = "restrict-store-disable-app-adoption",

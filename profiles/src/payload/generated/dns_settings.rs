@@ -23,7 +23,7 @@ record! {
             /// DNS Settings.
             ///
             /// `DNSSettings`: required.
-            dns_settings: DnsSettingsDnsSettings = "DNSSettings",
+            dns_settings: DnsResolver = "DNSSettings",
         }
         optional {
             /// On Demand Rules.
@@ -45,7 +45,7 @@ impl crate::payload::Payload for DnsSettings {}
 
 record! {
     /// What [`DnsSettings::dns_settings`] holds.
-    pub struct DnsSettingsDnsSettings {
+    pub struct DnsResolver {
         required {
             /// DNS Protocol.
             ///
@@ -85,7 +85,7 @@ record! {
 }
 
 choices! {
-    /// A value of [`DnsSettingsDnsSettings::dns_protocol`].
+    /// A value of [`DnsResolver::dns_protocol`].
     pub enum DnsProtocol {
         /// `HTTPS`.
         Https = "HTTPS",

@@ -21,7 +21,7 @@ record! {
         required {}
         optional {
             /// `tilesize`: optional. From 16 to 128.
-            tilesize: i64 = "tilesize",
+            tile_size: i64 = "tilesize",
             /// `size-immutable`: optional; false where absent.
             size_immutable: bool = "size-immutable",
             /// `magnification`: optional; false where absent.
@@ -29,33 +29,33 @@ record! {
             /// `magnify-immutable`: optional; false where absent.
             magnify_immutable: bool = "magnify-immutable",
             /// `largesize`: optional. From 16 to 128.
-            largesize: i64 = "largesize",
+            large_size: i64 = "largesize",
             /// `magsize-immutable`: optional; false where absent.
-            magsize_immutable: bool = "magsize-immutable",
+            mag_size_immutable: bool = "magsize-immutable",
             /// `orientation`: optional.
             orientation: Orientation = "orientation",
             /// `position-immutable`: optional; false where absent.
             position_immutable: bool = "position-immutable",
             /// `mineffect`: optional.
-            mineffect: Mineffect = "mineffect",
+            min_effect: MinimizeEffect = "mineffect",
             /// `mineffect-immutable`: optional; false where absent.
-            mineffect_immutable: bool = "mineffect-immutable",
+            min_effect_immutable: bool = "mineffect-immutable",
             /// `windowtabbing`: optional. macOS 10.15 and later.
-            windowtabbing: Windowtabbing = "windowtabbing",
+            window_tabbing: WindowTabbing = "windowtabbing",
             /// `windowtabbing-immutable`: optional; false where absent. macOS 10.12 and later.
-            windowtabbing_immutable: bool = "windowtabbing-immutable",
+            window_tabbing_immutable: bool = "windowtabbing-immutable",
             /// `dblclickbehavior`: optional. macOS 10.15 and later.
-            dblclickbehavior: Dblclickbehavior = "dblclickbehavior",
+            dbl_click_behavior: DoubleClickBehavior = "dblclickbehavior",
             /// `dblclickbehavior-immutable`: optional; false where absent. macOS 10.14 and later.
-            dblclickbehavior_immutable: bool = "dblclickbehavior-immutable",
+            dbl_click_behavior_immutable: bool = "dblclickbehavior-immutable",
             /// `minimize-to-application`: optional; false where absent.
             minimize_to_application: bool = "minimize-to-application",
             /// `minintoapp-immutable`: optional; false where absent. macOS 10.14 and later.
-            minintoapp_immutable: bool = "minintoapp-immutable",
+            min_into_app_immutable: bool = "minintoapp-immutable",
             /// `launchanim`: optional; false where absent.
-            launchanim: bool = "launchanim",
+            launch_anim: bool = "launchanim",
             /// `launchanim-immutable`: optional; false where absent.
-            launchanim_immutable: bool = "launchanim-immutable",
+            launch_anim_immutable: bool = "launchanim-immutable",
             /// `autohide`: optional; false where absent.
             autohide: bool = "autohide",
             /// `autohide-immutable`: optional; false where absent.
@@ -63,11 +63,11 @@ record! {
             /// `show-process-indicators`: optional; false where absent.
             show_process_indicators: bool = "show-process-indicators",
             /// `showindicators-immutable`: optional; false where absent.
-            showindicators_immutable: bool = "showindicators-immutable",
+            show_indicators_immutable: bool = "showindicators-immutable",
             /// `show-recents`: optional; false where absent. macOS 10.14 and later.
             show_recents: bool = "show-recents",
             /// `showrecents-immutable`: optional; false where absent. macOS 10.15 and later.
-            showrecents_immutable: bool = "showrecents-immutable",
+            show_recents_immutable: bool = "showrecents-immutable",
             /// `contents-immutable`: optional; false where absent.
             contents_immutable: bool = "contents-immutable",
             /// `MCXDockSpecialFolders`: optional.
@@ -105,8 +105,8 @@ choices! {
 }
 
 choices! {
-    /// A value of [`Dock::mineffect`].
-    pub enum Mineffect {
+    /// A value of [`Dock::min_effect`].
+    pub enum MinimizeEffect {
         /// `genie`.
         Genie = "genie",
         /// `scale`.
@@ -115,8 +115,8 @@ choices! {
 }
 
 choices! {
-    /// A value of [`Dock::windowtabbing`].
-    pub enum Windowtabbing {
+    /// A value of [`Dock::window_tabbing`].
+    pub enum WindowTabbing {
         /// `manual`.
         Manual = "manual",
         /// `always`.
@@ -127,8 +127,8 @@ choices! {
 }
 
 choices! {
-    /// A value of [`Dock::dblclickbehavior`].
-    pub enum Dblclickbehavior {
+    /// A value of [`Dock::dbl_click_behavior`].
+    pub enum DoubleClickBehavior {
         /// `minimize`.
         Minimize = "minimize",
         /// `maximize`.

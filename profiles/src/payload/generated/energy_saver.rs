@@ -20,11 +20,11 @@ record! {
         required {}
         optional {
             /// `com.apple.EnergySaver.desktop.ACPower`: optional.
-            com_apple_energy_saver_desktop_ac_power: PowerSetting = "com.apple.EnergySaver.desktop.ACPower",
+            com_apple_energy_saver_desktop_ac_power: PowerSettings = "com.apple.EnergySaver.desktop.ACPower",
             /// `com.apple.EnergySaver.portable.ACPower`: optional.
-            com_apple_energy_saver_portable_ac_power: PowerSetting = "com.apple.EnergySaver.portable.ACPower",
+            com_apple_energy_saver_portable_ac_power: PowerSettings = "com.apple.EnergySaver.portable.ACPower",
             /// `com.apple.EnergySaver.portable.BatteryPower`: optional.
-            com_apple_energy_saver_portable_battery_power: PowerSetting = "com.apple.EnergySaver.portable.BatteryPower",
+            com_apple_energy_saver_portable_battery_power: PowerSettings = "com.apple.EnergySaver.portable.BatteryPower",
             /// `com.apple.EnergySaver.desktop.Schedule`: optional.
             com_apple_energy_saver_desktop_schedule: EnergySaverSchedule = "com.apple.EnergySaver.desktop.Schedule",
             /// `SleepDisabled`: optional; false where absent.
@@ -39,7 +39,7 @@ impl crate::payload::Payload for EnergySaver {}
 
 record! {
     /// The dictionary of [`EnergySaver::com_apple_energy_saver_desktop_ac_power`].
-    pub struct PowerSetting {
+    pub struct PowerSettings {
         required {}
         optional {
             /// `Display Sleep Timer`: optional. From 0 to 180.
@@ -80,7 +80,7 @@ record! {
     pub struct RepeatingPowerItem {
         required {
             /// `eventtype`: required.
-            eventtype: Eventtype = "eventtype",
+            event_type: EventType = "eventtype",
         }
         optional {
             /// `weekdays`: optional.
@@ -92,14 +92,14 @@ record! {
 }
 
 choices! {
-    /// A value of [`RepeatingPowerItem::eventtype`].
-    pub enum Eventtype {
+    /// A value of [`RepeatingPowerItem::event_type`].
+    pub enum EventType {
         /// `wake`.
         Wake = "wake",
         /// `poweron`.
-        Poweron = "poweron",
+        PowerOn = "poweron",
         /// `wakepoweron`.
-        Wakepoweron = "wakepoweron",
+        WakePowerOn = "wakepoweron",
         /// `sleep`.
         Sleep = "sleep",
         /// `shutdown`.

@@ -133,11 +133,11 @@ record! {
             /// `AllowAccessKeyExpressMode`: optional; false where absent. macOS 26.0 and later.
             allow_access_key_express_mode: bool = "AllowAccessKeyExpressMode",
             /// `FileVaultPolicy`: optional. macOS 15.0 and later.
-            filevault_policy: Vec<FileVaultPolicyPolicy> = "FileVaultPolicy",
+            filevault_policy: Vec<FileVaultPolicy> = "FileVaultPolicy",
             /// `LoginPolicy`: optional. macOS 15.0 and later.
-            login_policy: Vec<LoginPolicyPolicy> = "LoginPolicy",
+            login_policy: Vec<LoginPolicy> = "LoginPolicy",
             /// `UnlockPolicy`: optional. macOS 15.0 and later.
-            unlock_policy: Vec<UnlockPolicyPolicy> = "UnlockPolicy",
+            unlock_policy: Vec<UnlockPolicy> = "UnlockPolicy",
             /// `OfflineGracePeriod`: optional. macOS 15.0 and later.
             offline_grace_period: i64 = "OfflineGracePeriod",
             /// `AuthenticationGracePeriod`: optional. macOS 15.0 and later.
@@ -230,7 +230,7 @@ choices! {
 
 choices! {
     /// A value of [`PlatformSso::filevault_policy`].
-    pub enum FileVaultPolicyPolicy {
+    pub enum FileVaultPolicy {
         /// `AttemptAuthentication`.
         AttemptAuthentication = "AttemptAuthentication",
         /// `RequireAuthentication`.
@@ -250,7 +250,7 @@ choices! {
 
 choices! {
     /// A value of [`PlatformSso::login_policy`].
-    pub enum LoginPolicyPolicy {
+    pub enum LoginPolicy {
         /// `AttemptAuthentication`.
         AttemptAuthentication = "AttemptAuthentication",
         /// `RequireAuthentication`.
@@ -270,7 +270,7 @@ choices! {
 
 choices! {
     /// A value of [`PlatformSso::unlock_policy`].
-    pub enum UnlockPolicyPolicy {
+    pub enum UnlockPolicy {
         /// `AttemptAuthentication`.
         AttemptAuthentication = "AttemptAuthentication",
         /// `RequireAuthentication`.

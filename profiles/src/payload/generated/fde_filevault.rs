@@ -89,9 +89,9 @@ impl crate::payload::Payload for FdeFileVault {}
 choices! {
     /// A value of [`FdeFileVault::enable`].
     pub enum Enable {
-        /// `On`.
+        /// `On`: It goes on.
         On = "On",
-        /// `Off`.
+        /// `Off`: It goes off.
         Off = "Off",
     }
 }

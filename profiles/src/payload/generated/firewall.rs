@@ -82,11 +82,11 @@ record! {
 choices! {
     /// A value of [`Firewall::logging_option`].
     pub enum LoggingOption {
-        /// `throttled`.
+        /// `throttled`: Little.
         Throttled = "throttled",
-        /// `brief`.
+        /// `brief`: Some.
         Brief = "brief",
-        /// `detail`.
+        /// `detail`: Much.
         Detail = "detail",
     }
 }

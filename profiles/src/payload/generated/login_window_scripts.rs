@@ -20,9 +20,9 @@ record! {
         required {}
         optional {
             /// `loginscripts`: optional.
-            loginscripts: Vec<Script> = "loginscripts",
+            login_scripts: Vec<Script> = "loginscripts",
             /// `logoutscripts`: optional.
-            logoutscripts: Vec<Script> = "logoutscripts",
+            logout_scripts: Vec<Script> = "logoutscripts",
             /// `skipLoginHook`: optional; false where absent.
             skip_login_hook: bool = "skipLoginHook",
             /// `skipLogoutHook`: optional; false where absent.
@@ -36,7 +36,7 @@ item! { LoginWindowScripts = mdm_schema::payload::LOGIN_WINDOW_SCRIPTS }
 impl crate::payload::Payload for LoginWindowScripts {}
 
 record! {
-    /// An entry of [`LoginWindowScripts::loginscripts`].
+    /// An entry of [`LoginWindowScripts::login_scripts`].
     pub struct Script {
         required {
             /// `filename`: required.

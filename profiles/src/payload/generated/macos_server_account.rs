@@ -71,6 +71,6 @@ choices! {
     /// A value of [`ConfiguredAccount::type_`].
     pub enum ConfiguredAccountType {
         /// `com.apple.osxserver.documents`.
-        OsxserverDocuments = "com.apple.osxserver.documents",
+        OsxServerDocuments = "com.apple.osxserver.documents",
     }
 }

@@ -110,9 +110,9 @@ impl crate::payload::Payload for Mdm {}
 choices! {
     /// A value of [`Mdm::enrollment_mode`].
     pub enum EnrollmentMode {
-        /// `BYOD`.
+        /// `BYOD`: A user's own device.
         Byod = "BYOD",
-        /// `ADDE`.
+        /// `ADDE`: An organisation's device, enrolled by account.
         Adde = "ADDE",
     }
 }
@@ -120,11 +120,11 @@ choices! {
 choices! {
     /// A value of [`Mdm::server_capabilities`].
     pub enum ServerCapability {
-        /// `com.apple.mdm.per-user-connections`.
+        /// `com.apple.mdm.per-user-connections`: Users have channels of their own.
         PerUserConnections = "com.apple.mdm.per-user-connections",
-        /// `com.apple.mdm.bootstraptoken`.
+        /// `com.apple.mdm.bootstraptoken`: Bootstrap tokens are kept.
         BootstrapToken = "com.apple.mdm.bootstraptoken",
-        /// `com.apple.mdm.token`.
+        /// `com.apple.mdm.token`: Tokens for services are handed out.
         Token = "com.apple.mdm.token",
     }
 }

@@ -20,11 +20,11 @@ record! {
         required {}
         optional {
             /// `logout-eject`: optional.
-            logout_eject: MediaItems = "logout-eject",
+            logout_eject: MediaActions = "logout-eject",
             /// `mount-controls`: optional.
-            mount_controls: MediaItems = "mount-controls",
+            mount_controls: MediaActions = "mount-controls",
             /// `unmount-controls`: optional.
-            unmount_controls: MediaItems = "unmount-controls",
+            unmount_controls: MediaActions = "unmount-controls",
         }
     }
 }
@@ -35,40 +35,40 @@ impl crate::payload::Payload for MediaManagementAllowedMedia {}
 
 record! {
     /// The dictionary of [`MediaManagementAllowedMedia::logout_eject`].
-    pub struct MediaItems {
+    pub struct MediaActions {
         required {}
         optional {
             /// `all-media`: optional.
             all_media: String = "all-media",
             /// `cd`: optional.
-            cd: Vec<ActionStringItem> = "cd",
+            cd: Vec<MediaAction> = "cd",
             /// `dvd`: optional.
-            dvd: Vec<ActionStringItem> = "dvd",
+            dvd: Vec<MediaAction> = "dvd",
             /// `bd`: optional.
-            bd: Vec<ActionStringItem> = "bd",
+            bd: Vec<MediaAction> = "bd",
             /// `blankcd`: optional.
-            blankcd: Vec<ActionStringItem> = "blankcd",
+            blank_cd: Vec<MediaAction> = "blankcd",
             /// `blankdvd`: optional.
-            blankdvd: Vec<ActionStringItem> = "blankdvd",
+            blank_dvd: Vec<MediaAction> = "blankdvd",
             /// `blankbd`: optional.
-            blankbd: Vec<ActionStringItem> = "blankbd",
+            blank_bd: Vec<MediaAction> = "blankbd",
             /// `dvdram`: optional.
-            dvdram: Vec<ActionStringItem> = "dvdram",
+            dvd_ram: Vec<MediaAction> = "dvdram",
             /// `disk-image`: optional.
-            disk_image: Vec<ActionStringItem> = "disk-image",
+            disk_image: Vec<MediaAction> = "disk-image",
             /// `harddisk-internal`: optional.
-            harddisk_internal: Vec<ActionStringItem> = "harddisk-internal",
+            hard_disk_internal: Vec<MediaAction> = "harddisk-internal",
             /// `harddisk-external`: optional.
-            harddisk_external: Vec<ActionStringItem> = "harddisk-external",
+            hard_disk_external: Vec<MediaAction> = "harddisk-external",
             /// `networkdisk`: optional.
-            networkdisk: Vec<ActionStringItem> = "networkdisk",
+            network_disk: Vec<MediaAction> = "networkdisk",
         }
     }
 }
 
 choices! {
-    /// A value of [`MediaItems::cd`].
-    pub enum ActionStringItem {
+    /// A value of [`MediaActions::cd`].
+    pub enum MediaAction {
         /// `authenticate`.
         Authenticate = "authenticate",
         /// `read-only`.

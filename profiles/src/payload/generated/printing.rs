@@ -40,7 +40,7 @@ record! {
             /// `DefaultPrinter`: optional.
             default_printer: DefaultPrinter = "DefaultPrinter",
             /// `UserPrinterList`: optional.
-            user_printer_list: BTreeMap<String, UserPrinterListEntry> = "UserPrinterList",
+            user_printer_list: BTreeMap<String, Printer> = "UserPrinterList",
         }
     }
 }
@@ -64,7 +64,7 @@ record! {
 
 record! {
     /// An entry of [`Printing::user_printer_list`].
-    pub struct UserPrinterListEntry {
+    pub struct Printer {
         required {}
         optional {
             /// `DeviceURI`: optional.

@@ -169,9 +169,9 @@ record! {
 choices! {
     /// A value of [`Identity::identifier_type`].
     pub enum IdentifierType {
-        /// `bundleID`.
+        /// `bundleID`: A bundle identifier.
         BundleId = "bundleID",
-        /// `path`.
+        /// `path`: A path.
         Path = "path",
     }
 }
@@ -179,11 +179,11 @@ choices! {
 choices! {
     /// A value of [`Identity::authorization`].
     pub enum Authorization {
-        /// `Allow`.
+        /// `Allow`: The app may.
         Allow = "Allow",
-        /// `Deny`.
+        /// `Deny`: The app may not.
         Deny = "Deny",
-        /// `AllowStandardUserToSetSystemService`.
+        /// `AllowStandardUserToSetSystemService`: The user decides, without administrator rights.
         AllowStandardUserToSetSystemService = "AllowStandardUserToSetSystemService",
     }
 }
@@ -191,9 +191,9 @@ choices! {
 choices! {
     /// A value of [`Identity::ae_receiver_identifier_type`].
     pub enum AeReceiverIdentifierType {
-        /// `bundleID`.
+        /// `bundleID`: A bundle identifier.
         BundleId = "bundleID",
-        /// `path`.
+        /// `path`: A path.
         Path = "path",
     }
 }

@@ -27,7 +27,7 @@ record! {
             /// Relays.
             ///
             /// `Relays`: required.
-            relays: Vec<RelayRelay> = "Relays",
+            relays: Vec<RelayServer> = "Relays",
         }
         optional {
             /// Match Domains.
@@ -70,7 +70,7 @@ impl crate::payload::Payload for Relay {}
 
 record! {
     /// An entry of [`Relay::relays`].
-    pub struct RelayRelay {
+    pub struct RelayServer {
         required {}
         optional {
             /// HTTP/3 Relay URL.

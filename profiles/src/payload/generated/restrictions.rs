@@ -21,287 +21,323 @@ record! {
     pub struct Restrictions {
         required {}
         optional {
+            /// Whether the user may change accounts.
+            ///
             /// `allowAccountModification`: optional; true where absent. iOS 7.0 and later, macOS
             /// 14.0 and later, visionOS 2.0 and later; not on tvOS. On iOS, visionOS: supervised;
             /// not in user enrolment. On macOS: not in user enrolment. On watchOS: supervised.
             allow_account_modification: bool = "allowAccountModification",
-            /// Allow Handoff.
+            /// Whether Handoff works.
             ///
             /// `allowActivityContinuation`: optional; true where absent. iOS 8.0 and later, macOS
             /// 10.15 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
             /// visionOS: not in user enrolment.
             allow_activity_continuation: bool = "allowActivityContinuation",
-            /// Allow Adding Game Center Friends.
+            /// Whether friends may be added in Game Center.
             ///
             /// `allowAddingGameCenterFriends`: optional; true where absent. Only on iOS 4.2.1 and
             /// later, macOS 10.13 and later. On iOS: supervised; not in user enrolment. On macOS:
             /// not in user enrolment.
             allow_adding_game_center_friends: bool = "allowAddingGameCenterFriends",
+            /// Whether AirDrop may be used.
+            ///
             /// `allowAirDrop`: optional; true where absent. iOS 7.0 and later, macOS 10.13 and
             /// later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, visionOS: supervised;
             /// not in user enrolment. On macOS: not in user enrolment.
             allow_airdrop: bool = "allowAirDrop",
-            /// Allow incoming AirPlay requests.
+            /// Whether others may stream to the device.
             ///
             /// `allowAirPlayIncomingRequests`: optional; true where absent. Only on macOS 12.3 and
             /// later, tvOS 10.2 and later. On macOS: not in user enrolment. On tvOS: supervised.
             allow_airplay_incoming_requests: bool = "allowAirPlayIncomingRequests",
-            /// Allow AirPrint.
+            /// Whether AirPrint may be used.
             ///
             /// `allowAirPrint`: optional; true where absent. Only on iOS 11.0 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_airprint: bool = "allowAirPrint",
-            /// Allow storage of AirPrint credentials in Keychain.
+            /// Whether the keychain keeps names and passwords of printers.
             ///
             /// `allowAirPrintCredentialsStorage`: optional; true where absent. Only on iOS 11.0 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_airprint_credentials_storage: bool = "allowAirPrintCredentialsStorage",
-            /// Allow discovery of AirPrint printers using iBeacons.
+            /// Whether printers are found by iBeacon.
             ///
             /// `allowAirPrintiBeaconDiscovery`: optional; true where absent. Only on iOS 11.0 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_air_printi_beacon_discovery: bool = "allowAirPrintiBeaconDiscovery",
-            /// Allow Modifying Cellular Data Usage for Apps Settings.
+            /// Whether the user may choose the apps that use mobile data.
             ///
             /// `allowAppCellularDataModification`: optional; true where absent. Only on iOS 7.0 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_app_cellular_data_modification: bool = "allowAppCellularDataModification",
-            /// Allow App Clips.
+            /// Whether App Clips may be used.
             ///
             /// `allowAppClips`: optional; true where absent. Only on iOS 14.0 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_app_clips: bool = "allowAppClips",
-            /// Allow App Installation.
+            /// Whether apps may be installed from the store, by any means.
             ///
             /// `allowAppInstallation`: optional; true where absent. visionOS 2.0 and later; not on
             /// macOS, tvOS. On iOS, visionOS: supervised; not in user enrolment. On watchOS:
             /// supervised.
             allow_app_installation: bool = "allowAppInstallation",
-            /// Allow Apple Intelligence report.
+            /// Whether the report of Apple Intelligence may be made.
             ///
             /// `allowAppleIntelligenceReport`: optional; true where absent. Only on iOS 18.4 and
             /// later, macOS 15.4 and later. Deprecated in iOS 26.4, macOS 26.4. On iOS: supervised;
             /// not in user enrolment; not on Shared iPad. On macOS: not in user enrolment.
             allow_apple_intelligence_report: bool = "allowAppleIntelligenceReport",
+            /// Whether Apple's advertising may be personal.
+            ///
             /// `allowApplePersonalizedAdvertising`: optional; true where absent. iOS 14.0 and
             /// later, macOS 12.0 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS:
             /// not in user enrolment; without effect on Shared iPad. On macOS, visionOS: not in
             /// user enrolment.
             allow_apple_personalized_advertising: bool = "allowApplePersonalizedAdvertising",
-            /// Allow App Removal.
+            /// Whether apps may be removed.
             ///
             /// `allowAppRemoval`: optional; true where absent. Only on iOS 4.2.1 and later,
             /// watchOS. On iOS: supervised; not in user enrolment. On watchOS: supervised.
             allow_app_removal: bool = "allowAppRemoval",
-            /// Allow Hiding Apps.
+            /// Whether apps may be hidden.
             ///
             /// `allowAppsToBeHidden`: optional; true where absent. Only on iOS 18.0 and later. On
             /// iOS: supervised; not in user enrolment; without effect on Shared iPad.
             allow_apps_to_be_hidden: bool = "allowAppsToBeHidden",
-            /// Allow Locking Apps.
+            /// Whether apps may be locked, which hiding needs, too.
             ///
             /// `allowAppsToBeLocked`: optional; true where absent. Only on iOS 18.0 and later. On
             /// iOS: supervised; not in user enrolment; without effect on Shared iPad.
             allow_apps_to_be_locked: bool = "allowAppsToBeLocked",
-            /// Allow modifying Remote Management Sharing setting.
+            /// Whether the user may change the settings of Remote Management.
             ///
             /// `allowARDRemoteManagementModification`: optional; true where absent. Only on macOS
             /// 14.0 and later. On macOS: not in user enrolment.
             allow_ard_remote_management_modification: bool = "allowARDRemoteManagementModification",
-            /// Allow Siri.
+            /// Whether Siri may be used.
             ///
             /// `allowAssistant`: optional; true where absent. iOS 5.0 and later, macOS 14.0 and
             /// later, visionOS 2.0 and later; not on tvOS, watchOS. Deprecated in iOS 26.4, macOS
             /// 26.4, visionOS 26.4. On macOS: not in user enrolment.
             allow_assistant: bool = "allowAssistant",
+            /// Whether Siri may find what people write on the web.
+            ///
             /// `allowAssistantUserGeneratedContent`: optional; true where absent. Only on iOS 7.0
             /// and later, watchOS. Deprecated in iOS 26.4, watchOS 26.4. On iOS: supervised; not in
             /// user enrolment. On watchOS: supervised.
             allow_assistant_user_generated_content: bool = "allowAssistantUserGeneratedContent",
-            /// Allow Siri While Locked.
+            /// Whether Siri works while the device is locked.
             ///
             /// `allowAssistantWhileLocked`: optional; true where absent. Only on iOS 5.1 and later,
             /// watchOS. Deprecated in iOS 26.4, watchOS 26.4.
             allow_assistant_while_locked: bool = "allowAssistantWhileLocked",
-            /// Allow Auto Correction.
+            /// Whether the keyboard corrects words.
             ///
             /// `allowAutoCorrection`: optional; true where absent. Only on iOS 8.1.3 and later.
             /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
             allow_auto_correction: bool = "allowAutoCorrection",
-            /// Allow Auto Dim.
+            /// Whether iPads with OLED displays dim by themselves.
             ///
             /// `allowAutoDim`: optional; true where absent. Only on iOS 17.4 and later. On iOS:
             /// supervised; not in user enrolment; not on Shared iPad.
             allow_auto_dim: bool = "allowAutoDim",
-            /// Allow Automatic App Downloads.
+            /// Whether apps bought on another device come by themselves.
             ///
             /// `allowAutomaticAppDownloads`: optional; true where absent. Only on iOS 9.0 and
             /// later, watchOS. On iOS: supervised; not in user enrolment. On watchOS: supervised.
             allow_automatic_app_downloads: bool = "allowAutomaticAppDownloads",
+            /// Whether the Apple TV's screen saver starts by itself.
+            ///
             /// `allowAutomaticScreenSaver`: optional; true where absent. Only on tvOS 15.4 and
             /// later. On tvOS: supervised.
             allow_automatic_screen_saver: bool = "allowAutomaticScreenSaver",
+            /// Whether another device may unlock this one.
+            ///
             /// `allowAutoUnlock`: optional; true where absent. Only on iOS 14.5 and later, macOS
             /// 10.12 and later. On iOS: not in user enrolment; not on Shared iPad. On macOS: not in
             /// user enrolment.
             allow_auto_unlock: bool = "allowAutoUnlock",
-            /// Allow modifying Bluetooth settings.
+            /// Whether the user may change the settings of Bluetooth.
             ///
             /// `allowBluetoothModification`: optional; true where absent. iOS 11.0 and later, macOS
             /// 13.0 and later, visionOS 27.0 and later; not on tvOS, watchOS. On iOS, visionOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment.
             allow_bluetooth_modification: bool = "allowBluetoothModification",
-            /// Allow modifying Bluetooth Sharing setting.
+            /// Whether the user may change the settings of Bluetooth sharing.
             ///
             /// `allowBluetoothSharingModification`: optional; true where absent. Only on macOS 14.0
             /// and later. On macOS: not in user enrolment.
             allow_bluetooth_sharing_modification: bool = "allowBluetoothSharingModification",
-            /// Allow Bookstore.
+            /// Whether the book store is there.
             ///
             /// `allowBookstore`: optional; true where absent. Only on iOS 6.0 and later, macOS 15.0
             /// and later. On iOS: supervised; not in user enrolment. On macOS: not in user
             /// enrolment.
             allow_bookstore: bool = "allowBookstore",
-            /// Allow Bookstore Erotica.
+            /// Whether erotic books may be downloaded.
             ///
             /// `allowBookstoreErotica`: optional; true where absent. iOS 6.0 and later, macOS 15.0
             /// and later, tvOS 11.3 and later; not on visionOS, watchOS. Deprecated in tvOS 17.0.
             /// On iOS, macOS: not in user enrolment.
             allow_bookstore_erotica: bool = "allowBookstoreErotica",
-            /// Allow Call Recording.
+            /// Whether calls may be recorded.
             ///
             /// `allowCallRecording`: optional; true where absent. Only on iOS 18.1 and later, macOS
             /// 26.0 and later. On iOS: supervised; not in user enrolment; not on Shared iPad. On
             /// macOS: not in user enrolment.
             allow_call_recording: bool = "allowCallRecording",
-            /// Allow Camera Use.
+            /// Whether the camera may be used.
             ///
             /// `allowCamera`: optional; true where absent. macOS 10.11 and later, tvOS 17.0 and
             /// later, visionOS 2.0 and later; not on watchOS. On iOS, macOS, visionOS: not in user
             /// enrolment.
             allow_camera: bool = "allowCamera",
+            /// Whether the user may change the mobile plan.
+            ///
             /// `allowCellularPlanModification`: optional; true where absent. Only on iOS 11.0 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_cellular_plan_modification: bool = "allowCellularPlanModification",
-            /// Allow use of iMessage.
+            /// Whether iMessage may be used.
             ///
             /// `allowChat`: optional; true where absent. Only on iOS 5.0 and later, visionOS 27.0
             /// and later. On iOS, visionOS: supervised; not in user enrolment.
             allow_chat: bool = "allowChat",
+            /// Whether contacts may be in iCloud.
+            ///
             /// `allowCloudAddressBook`: optional; true where absent. Only on macOS 10.12 and later.
             /// On macOS: not in user enrolment.
             allow_cloud_address_book: bool = "allowCloudAddressBook",
-            /// Allow iCloud Backup.
+            /// Whether backups may be in iCloud.
             ///
             /// `allowCloudBackup`: optional; true where absent. Only on iOS 5.0 and later, visionOS
             /// 2.0 and later. On iOS, visionOS: not in user enrolment.
             allow_cloud_backup: bool = "allowCloudBackup",
+            /// Whether bookmarks may be in iCloud.
+            ///
             /// `allowCloudBookmarks`: optional; true where absent. Only on macOS 10.12 and later.
             /// On macOS: not in user enrolment.
             allow_cloud_bookmarks: bool = "allowCloudBookmarks",
+            /// Whether calendars may be in iCloud.
+            ///
             /// `allowCloudCalendar`: optional; true where absent. Only on macOS 10.12 and later. On
             /// macOS: not in user enrolment.
             allow_cloud_calendar: bool = "allowCloudCalendar",
+            /// Whether Desktop and Documents may be in iCloud.
+            ///
             /// `allowCloudDesktopAndDocuments`: optional; true where absent. Only on macOS 10.12.4
             /// and later. On macOS: not in user enrolment.
             allow_cloud_desktop_and_documents: bool = "allowCloudDesktopAndDocuments",
-            /// Allow iCloud Document Sync.
+            /// Whether documents may be in iCloud.
             ///
             /// `allowCloudDocumentSync`: optional; true where absent. iOS 5.0 and later, macOS
             /// 10.11 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS: supervised;
             /// not in user enrolment; not on Shared iPad. On macOS: not in user enrolment. On
             /// visionOS: supervised; not in user enrolment.
             allow_cloud_document_sync: bool = "allowCloudDocumentSync",
+            /// Whether Freeform boards may be in iCloud.
+            ///
             /// `allowCloudFreeform`: optional; true where absent. Only on macOS 14.0 and later. On
             /// macOS: not in user enrolment.
             allow_cloud_freeform: bool = "allowCloudFreeform",
+            /// Whether the keychain may be in iCloud.
+            ///
             /// `allowCloudKeychainSync`: optional; true where absent. iOS 7.0 and later, macOS
             /// 10.12 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
             /// visionOS: not in user enrolment.
             allow_cloud_keychain_sync: bool = "allowCloudKeychainSync",
+            /// Whether iCloud mail may be used.
+            ///
             /// `allowCloudMail`: optional; true where absent. Only on macOS 10.12 and later. On
             /// macOS: not in user enrolment.
             allow_cloud_mail: bool = "allowCloudMail",
+            /// Whether notes may be in iCloud.
+            ///
             /// `allowCloudNotes`: optional; true where absent. Only on macOS 10.12 and later. On
             /// macOS: not in user enrolment.
             allow_cloud_notes: bool = "allowCloudNotes",
-            /// Allow iCloud Photo Library.
+            /// Whether photos may be in iCloud.
             ///
             /// `allowCloudPhotoLibrary`: optional; true where absent. iOS 9.0 and later, macOS
             /// 10.12 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
             /// visionOS: not in user enrolment.
             allow_cloud_photo_library: bool = "allowCloudPhotoLibrary",
+            /// Whether iCloud Private Relay may be used.
+            ///
             /// `allowCloudPrivateRelay`: optional; true where absent. iOS 15.0 and later, macOS
             /// 12.0 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, visionOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment.
             allow_cloud_private_relay: bool = "allowCloudPrivateRelay",
+            /// Whether reminders may be in iCloud.
+            ///
             /// `allowCloudReminders`: optional; true where absent. Only on macOS 10.12 and later.
             /// On macOS: not in user enrolment.
             allow_cloud_reminders: bool = "allowCloudReminders",
+            /// Whether content caching may be turned on.
+            ///
             /// `allowContentCaching`: optional; true where absent. Only on macOS 10.13 and later.
             /// On macOS: not in user enrolment; device channel.
             allow_content_caching: bool = "allowContentCaching",
-            /// Allow Continuous Path Keyboard.
+            /// Whether words may be typed by sliding.
             ///
             /// `allowContinuousPathKeyboard`: optional; true where absent. Only on iOS 13.0 and
             /// later. Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
             allow_continuous_path_keyboard: bool = "allowContinuousPathKeyboard",
-            /// Allow default browser modification.
+            /// Whether the user may choose the browser.
             ///
             /// `allowDefaultBrowserModification`: optional; true where absent. Only on iOS 18.2 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_default_browser_modification: bool = "allowDefaultBrowserModification",
-            /// Allow default calling app modification.
+            /// Whether the user may choose the app for calls.
             ///
             /// `allowDefaultCallingAppModification`: optional; true where absent. Only on iOS 18.4
             /// and later. On iOS: supervised; not in user enrolment.
             allow_default_calling_app_modification: bool = "allowDefaultCallingAppModification",
-            /// Allow default messaging app modification.
+            /// Whether the user may choose the app for messages.
             ///
             /// `allowDefaultMessagingAppModification`: optional; true where absent. Only on iOS
             /// 18.4 and later. On iOS: supervised; not in user enrolment.
             allow_default_messaging_app_modification: bool = "allowDefaultMessagingAppModification",
-            /// Allow Define.
+            /// Whether words may be looked up.
             ///
             /// `allowDefinitionLookup`: optional; true where absent. Only on iOS 8.1.3 and later,
             /// macOS 10.11 and later. Deprecated in iOS 26.4, macOS 26.4. On iOS: supervised; not
             /// in user enrolment. On macOS: not in user enrolment.
             allow_definition_lookup: bool = "allowDefinitionLookup",
-            /// Allow Modifying Device Name.
+            /// Whether the user may rename the device.
             ///
             /// `allowDeviceNameModification`: optional; true where absent. iOS 9.0 and later, macOS
             /// 14.0 and later, tvOS 11.0 and later, visionOS 2.0 and later; not on watchOS. On iOS,
             /// visionOS: supervised; not in user enrolment. On macOS: not in user enrolment. On
             /// tvOS: supervised.
             allow_device_name_modification: bool = "allowDeviceNameModification",
-            /// Allow Device Sleep.
+            /// Whether the device sleeps by itself.
             ///
             /// `allowDeviceSleep`: optional; true where absent. Only on tvOS 13.0 and later. On
             /// tvOS: supervised.
             allow_device_sleep: bool = "allowDeviceSleep",
-            /// Allow diagnostic submission.
+            /// Whether diagnostics may be sent to Apple.
             ///
             /// `allowDiagnosticSubmission`: optional; true where absent. iOS 6.0 and later, macOS
             /// 10.13 and later, visionOS 2.0 and later; not on tvOS.
             allow_diagnostic_submission: bool = "allowDiagnosticSubmission",
-            /// Allow modifying diagnostics settings.
+            /// Whether the user may change whether they are sent.
             ///
             /// `allowDiagnosticSubmissionModification`: optional; true where absent. Only on iOS
             /// 9.3.2 and later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user
             /// enrolment.
             allow_diagnostic_submission_modification: bool = "allowDiagnosticSubmissionModification",
-            /// Allow dictation.
+            /// Whether dictation may be used.
             ///
             /// `allowDictation`: optional; true where absent. Only on iOS 10.3 and later, macOS
             /// 10.13 and later. Deprecated in iOS 26.4, macOS 26.4. On iOS: supervised; not in user
             /// enrolment. On macOS: not in user enrolment.
             allow_dictation: bool = "allowDictation",
-            /// Allowed exceptions to camera restriction.
+            /// Apps that may use the camera all the same, by bundle identifier.
             ///
             /// `allowedCameraRestrictionBundleIDs`: optional. Only on iOS 26.0 and later. On iOS:
             /// supervised; not in user enrolment; not on Shared iPad; not by hand.
             allowed_camera_restriction_bundle_ids: Vec<String> = "allowedCameraRestrictionBundleIDs",
-            /// Allowed external intelligence workspace IDs.
+            /// The workspaces of other companies' services that may be used.
             ///
             /// `allowedExternalIntelligenceWorkspaceIDs`: optional. iOS 18.3 and later, macOS 15.3
             /// and later, visionOS 2.4 and later; not on tvOS, watchOS. Deprecated in iOS 26.4,
@@ -309,116 +345,128 @@ record! {
             /// iPad; not by hand. On macOS: not in user enrolment; not by hand. On visionOS:
             /// supervised; not in user enrolment; not by hand.
             allowed_external_intelligence_workspace_ids: Vec<String> = "allowedExternalIntelligenceWorkspaceIDs",
-            /// Allow Configuring Restrictions or ScreenTime.
+            /// Whether the user may turn Screen Time on.
             ///
             /// `allowEnablingRestrictions`: optional; true where absent. Only on iOS 8.0 and later,
             /// visionOS 2.0 and later. On iOS: supervised; not in user enrolment; without effect on
             /// Shared iPad. On visionOS: supervised; not in user enrolment.
             allow_enabling_restrictions: bool = "allowEnablingRestrictions",
-            /// Allow Trusting Enterprise Apps.
+            /// Whether the user may trust developers of enterprise apps.
             ///
             /// `allowEnterpriseAppTrust`: optional; true where absent. Only on iOS 9.0 and later,
             /// visionOS 2.0 and later. On iOS, visionOS: not in user enrolment.
             allow_enterprise_app_trust: bool = "allowEnterpriseAppTrust",
-            /// Allow Enterprise Books Backup.
+            /// Whether managed books are backed up.
             ///
             /// `allowEnterpriseBookBackup`: optional; true where absent. Only on iOS 8.0 and later.
             allow_enterprise_book_backup: bool = "allowEnterpriseBookBackup",
-            /// Allow Enterprise Books Notes and Highlights Sync.
+            /// Whether notes and highlights in managed books are in iCloud.
             ///
             /// `allowEnterpriseBookMetadataSync`: optional; true where absent. Only on iOS 8.0 and
             /// later.
             allow_enterprise_book_metadata_sync: bool = "allowEnterpriseBookMetadataSync",
-            /// Allow Erase All Content and Settings.
+            /// Whether the user may erase the device in Settings.
             ///
             /// `allowEraseContentAndSettings`: optional; true where absent. iOS 8.0 and later,
             /// macOS 12.0 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS,
             /// visionOS: supervised; not in user enrolment. On macOS: not in user enrolment.
             allow_erase_content_and_settings: bool = "allowEraseContentAndSettings",
-            /// Allow eSIM Modification.
+            /// Whether the user may change eSIMs.
             ///
             /// `allowESIMModification`: optional; true where absent. Only on iOS 12.1 and later. On
             /// iOS: supervised; not in user enrolment.
             allow_esim_modification: bool = "allowESIMModification",
-            /// Allow eSIM Outgoing Transfers.
+            /// Whether an eSIM may move to another device.
             ///
             /// `allowESIMOutgoingTransfers`: optional; true where absent. Only on iOS 18.0 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_esim_outgoing_transfers: bool = "allowESIMOutgoingTransfers",
-            /// Allow Explicit Content.
+            /// Whether explicit music and films are shown.
             ///
             /// `allowExplicitContent`: optional; true where absent. macOS 15.0 and later, tvOS 11.3
             /// and later; not on visionOS, watchOS. On iOS: supervised; not in user enrolment. On
             /// macOS: not in user enrolment. On tvOS: supervised.
             allow_explicit_content: bool = "allowExplicitContent",
-            /// Allow external intelligence integrations.
+            /// Whether other companies' intelligence services may be used.
             ///
             /// `allowExternalIntelligenceIntegrations`: optional; true where absent. iOS 18.2 and
             /// later, macOS 15.2 and later, visionOS 2.4 and later; not on tvOS, watchOS.
             /// Deprecated in iOS 26.4, macOS 26.4, visionOS 26.4. On iOS: not on Shared iPad.
             allow_external_intelligence_integrations: bool = "allowExternalIntelligenceIntegrations",
-            /// Allow external intelligence integrations sign-in.
+            /// Whether the user may sign in to them.
             ///
             /// `allowExternalIntelligenceIntegrationsSignIn`: optional; true where absent. iOS 18.2
             /// and later, macOS 15.2 and later, visionOS 2.4 and later; not on tvOS, watchOS.
             /// Deprecated in iOS 26.4, macOS 26.4, visionOS 26.4. On iOS: not on Shared iPad.
             allow_external_intelligence_integrations_sign_in: bool = "allowExternalIntelligenceIntegrationsSignIn",
-            /// Allow modifying File Sharing setting.
+            /// Whether the user may change the settings of file sharing.
             ///
             /// `allowFileSharingModification`: optional; true where absent. Only on macOS 14.0 and
             /// later. On macOS: not in user enrolment.
             allow_file_sharing_modification: bool = "allowFileSharingModification",
+            /// Whether Files may connect to network drives.
+            ///
             /// `allowFilesNetworkDriveAccess`: optional; true where absent. Only on iOS 13.1 and
             /// later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
             allow_files_network_drive_access: bool = "allowFilesNetworkDriveAccess",
+            /// Whether Files may use USB drives.
+            ///
             /// `allowFilesUSBDriveAccess`: optional; true where absent. Only on iOS 13.0 and later.
             /// On iOS: supervised; not in user enrolment.
             allow_files_usb_drive_access: bool = "allowFilesUSBDriveAccess",
+            /// Whether devices may be looked for in Find My.
+            ///
             /// `allowFindMyDevice`: optional; true where absent. Only on iOS 13.0 and later, macOS
             /// 10.15 and later. On iOS: supervised; not in user enrolment; not on Shared iPad. On
             /// macOS: not in user enrolment.
             allow_find_my_device: bool = "allowFindMyDevice",
+            /// Whether friends may be looked for in Find My.
+            ///
             /// `allowFindMyFriends`: optional; true where absent. Only on iOS 13.0 and later, macOS
             /// 10.15 and later. On iOS: supervised; not in user enrolment; not on Shared iPad. On
             /// macOS: not in user enrolment.
             allow_find_my_friends: bool = "allowFindMyFriends",
+            /// Whether the user may change the settings of Find My Friends.
+            ///
             /// `allowFindMyFriendsModification`: optional; true where absent. Only on iOS 7.0 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_find_my_friends_modification: bool = "allowFindMyFriendsModification",
-            /// Allow Touch ID to Unlock Device.
+            /// Whether a finger or face may unlock the device.
             ///
             /// `allowFingerprintForUnlock`: optional; true where absent. iOS 7.0 and later, macOS
             /// 10.12.4 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
             /// visionOS: not in user enrolment.
             allow_fingerprint_for_unlock: bool = "allowFingerprintForUnlock",
-            /// Allow Modifying Touch ID Fingerprints.
+            /// Whether the user may add or remove fingers and faces.
             ///
             /// `allowFingerprintModification`: optional; true where absent. iOS 8.3 and later,
             /// macOS 14.0 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS,
             /// visionOS: supervised; not in user enrolment. On macOS: not in user enrolment.
             allow_fingerprint_modification: bool = "allowFingerprintModification",
-            /// Allow Game Center.
+            /// Whether Game Center may be used.
             ///
             /// `allowGameCenter`: optional; true where absent. Only on iOS 6.0 and later, macOS
             /// 10.13 and later. On iOS: supervised; not in user enrolment; without effect on Shared
             /// iPad. On macOS: not in user enrolment.
             allow_game_center: bool = "allowGameCenter",
-            /// Allow Genmoji.
+            /// Whether Genmoji may be made.
             ///
             /// `allowGenmoji`: optional; true where absent. iOS 18.0 and later, macOS 15.0 and
             /// later, visionOS 2.4 and later; not on tvOS, watchOS. Deprecated in iOS 26.4, macOS
             /// 26.4, visionOS 26.4. On iOS: supervised; not in user enrolment; not on Shared iPad.
             /// On macOS: not in user enrolment. On visionOS: supervised; not in user enrolment.
             allow_genmoji: bool = "allowGenmoji",
-            /// Allow Automatic Sync While Roaming.
+            /// Whether mail and the like are fetched while the phone is roaming.
             ///
             /// `allowGlobalBackgroundFetchWhenRoaming`: optional; true where absent. Only on iOS.
             /// On iOS: not in user enrolment.
             allow_global_background_fetch_when_roaming: bool = "allowGlobalBackgroundFetchWhenRoaming",
+            /// Whether the device pairs with computers other than the one that supervises it.
+            ///
             /// `allowHostPairing`: optional; true where absent. Only on iOS 7.0 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_host_pairing: bool = "allowHostPairing",
-            /// Allow Image Playground.
+            /// Whether images may be generated.
             ///
             /// `allowImagePlayground`: optional; true where absent. iOS 18.0 and later, macOS 15.0
             /// and later, visionOS 2.4 and later; not on tvOS, watchOS. Deprecated in iOS 26.4,
@@ -426,599 +474,699 @@ record! {
             /// iPad. On macOS: not in user enrolment. On visionOS: supervised; not in user
             /// enrolment.
             allow_image_playground: bool = "allowImagePlayground",
-            /// Allow Image Wand.
+            /// Whether Image Wand may be used.
             ///
             /// `allowImageWand`: optional; true where absent. Only on iOS 18.0 and later, visionOS
             /// 2.4 and later. Deprecated in iOS 26.4, visionOS 26.4. On iOS: supervised; not in
             /// user enrolment; not on Shared iPad. On visionOS: supervised; not in user enrolment.
             allow_image_wand: bool = "allowImageWand",
-            /// Allow In App Purchases.
+            /// Whether the user may buy in apps.
             ///
             /// `allowInAppPurchases`: optional; true where absent. Only on iOS. On iOS: not in user
             /// enrolment.
             allow_in_app_purchases: bool = "allowInAppPurchases",
-            /// Allow modifying Internet Sharing setting.
+            /// Whether the user may change the settings of internet sharing.
             ///
             /// `allowInternetSharingModification`: optional; true where absent. Only on macOS 14.0
             /// and later. On macOS: not in user enrolment.
             allow_internet_sharing_modification: bool = "allowInternetSharingModification",
-            /// Allow iPhone mirroring.
+            /// Whether an iPhone may be mirrored on a Mac.
             ///
             /// `allowiPhoneMirroring`: optional; true where absent. Only on iOS 18.0 and later,
             /// macOS 15.0 and later. On iOS: supervised; not in user enrolment; not on Shared iPad.
             /// On macOS: not in user enrolment.
             allowi_phone_mirroring: bool = "allowiPhoneMirroring",
-            /// Allow iPhone widget on Mac.
+            /// Whether widgets of an iPhone may be on a Mac.
             ///
             /// `allowiPhoneWidgetsOnMac`: optional; true where absent. Only on iOS 17.0 and later.
             /// On iOS: supervised; not in user enrolment; not on Shared iPad.
             allowi_phone_widgets_on_mac: bool = "allowiPhoneWidgetsOnMac",
-            /// Allow use of iTunes.
+            /// Whether the iTunes Store is there.
             ///
             /// `allowiTunes`: optional; true where absent. Only on iOS. On iOS: supervised; not in
             /// user enrolment.
             allowi_tunes: bool = "allowiTunes",
+            /// Whether files may be shared with iTunes.
+            ///
             /// `allowiTunesFileSharing`: optional; true where absent. Only on macOS 10.13 and
             /// later. On macOS: not in user enrolment.
             allowi_tunes_file_sharing: bool = "allowiTunesFileSharing",
-            /// Allow Keyboard Shortcuts.
+            /// Whether keyboard shortcuts work.
             ///
             /// `allowKeyboardShortcuts`: optional; true where absent. Only on iOS 9.0 and later.
             /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
             allow_keyboard_shortcuts: bool = "allowKeyboardShortcuts",
-            /// Allow Listed Apps.
+            /// The only apps that may be shown or opened, by bundle identifier.
             ///
             /// `allowListedAppBundleIDs`: optional. iOS 15.0 and later, tvOS 15.0 and later,
             /// visionOS 27.0 and later; not on macOS, watchOS. Deprecated in iOS 27.0, tvOS 27.0,
             /// visionOS 27.0. On iOS, visionOS: supervised; not in user enrolment. On tvOS:
             /// supervised.
             allow_listed_app_bundle_ids: Vec<String> = "allowListedAppBundleIDs",
-            /// Allow Live Voicemail.
+            /// Whether voicemail is transcribed as it is spoken.
             ///
             /// `allowLiveVoicemail`: optional; true where absent. Only on iOS 17.2 and later, macOS
             /// 26.0 and later. On iOS: supervised; not in user enrolment; not on Shared iPad. On
             /// macOS: not in user enrolment.
             allow_live_voicemail: bool = "allowLiveVoicemail",
-            /// Allow creating users in System Settings.
+            /// Whether users may be added in System Settings.
             ///
             /// `allowLocalUserCreation`: optional; true where absent. Only on macOS 14.0 and later.
             /// On macOS: not in user enrolment.
             allow_local_user_creation: bool = "allowLocalUserCreation",
+            /// Whether Control Center opens on the lock screen.
+            ///
             /// `allowLockScreenControlCenter`: optional; true where absent. Only on iOS 7.0 and
             /// later.
             allow_lock_screen_control_center: bool = "allowLockScreenControlCenter",
+            /// Whether past notifications are on the lock screen.
+            ///
             /// `allowLockScreenNotificationsView`: optional; true where absent. Only on iOS 7.0 and
             /// later, watchOS.
             allow_lock_screen_notifications_view: bool = "allowLockScreenNotificationsView",
+            /// Whether the Today view is on the lock screen.
+            ///
             /// `allowLockScreenTodayView`: optional; true where absent. Only on iOS 7.0 and later.
             allow_lock_screen_today_view: bool = "allowLockScreenTodayView",
+            /// Whether Mail may hide the user from senders.
+            ///
             /// `allowMailPrivacyProtection`: optional; true where absent. Only on iOS 15.2 and
             /// later. On iOS: supervised; not in user enrolment.
             allow_mail_privacy_protection: bool = "allowMailPrivacyProtection",
+            /// Whether Mail suggests replies.
+            ///
             /// `allowMailSmartReplies`: optional; true where absent. iOS 18.4 and later, macOS 15.4
             /// and later, visionOS 2.4 and later; not on tvOS, watchOS. Deprecated in iOS 26.4,
             /// macOS 26.4, visionOS 26.4. On iOS: supervised; not in user enrolment; not on Shared
             /// iPad. On macOS: not in user enrolment. On visionOS: supervised; not in user
             /// enrolment.
             allow_mail_smart_replies: bool = "allowMailSmartReplies",
+            /// Whether the user may have mails summarised.
+            ///
             /// `allowMailSummary`: optional; true where absent. iOS 18.1 and later, macOS 15.1 and
             /// later, visionOS 2.4 and later; not on tvOS, watchOS. Deprecated in iOS 26.4, macOS
             /// 26.4, visionOS 26.4. On iOS: supervised; not in user enrolment; not on Shared iPad.
             /// On macOS: not in user enrolment. On visionOS: supervised; not in user enrolment.
             allow_mail_summary: bool = "allowMailSummary",
-            /// Allow iCloud Sync for Managed Apps.
+            /// Whether managed apps may keep data in iCloud.
             ///
             /// `allowManagedAppsCloudSync`: optional; true where absent. Only on iOS 8.0 and later,
             /// visionOS 2.0 and later.
             allow_managed_apps_cloud_sync: bool = "allowManagedAppsCloudSync",
-            /// Allow managed apps to write to managed contacts accounts.
+            /// Whether managed apps may write contacts to unmanaged accounts.
             ///
             /// `allowManagedToWriteUnmanagedContacts`: optional; false where absent. Only on iOS
             /// 12.0 and later, visionOS 2.0 and later. On iOS, visionOS: not in user enrolment; not
             /// by hand.
             allow_managed_to_write_unmanaged_contacts: bool = "allowManagedToWriteUnmanagedContacts",
-            /// Allow App Installation from alternative marketplaces.
+            /// Whether apps may be installed from other marketplaces.
             ///
             /// `allowMarketplaceAppInstallation`: optional; true where absent. Only on iOS 17.4 and
             /// later. On iOS: supervised; not in user enrolment; not on Shared iPad.
             allow_marketplace_app_installation: bool = "allowMarketplaceAppInstallation",
-            /// Allow modifying Media Sharing setting.
+            /// Whether the user may change the settings of media sharing.
             ///
             /// `allowMediaSharingModification`: optional; true where absent. Only on macOS 15.1 and
             /// later. On macOS: not in user enrolment.
             allow_media_sharing_modification: bool = "allowMediaSharingModification",
-            /// Allow Multiplayer Gaming.
+            /// Whether games may be played with others.
             ///
             /// `allowMultiplayerGaming`: optional; true where absent. Only on iOS 4.1 and later,
             /// macOS 10.13 and later. On iOS: supervised; not in user enrolment. On macOS: not in
             /// user enrolment.
             allow_multiplayer_gaming: bool = "allowMultiplayerGaming",
-            /// Allow Apple Music.
+            /// Whether Apple Music may be used.
             ///
             /// `allowMusicService`: optional; true where absent. Only on iOS 9.3 and later, macOS
             /// 10.12 and later. On iOS: supervised; not in user enrolment. On macOS: not in user
             /// enrolment.
             allow_music_service: bool = "allowMusicService",
-            /// Allow use of News.
+            /// Whether News may be used.
             ///
             /// `allowNews`: optional; true where absent. Only on iOS 9.0 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_news: bool = "allowNews",
+            /// Whether near field communication works.
+            ///
             /// `allowNFC`: optional; true where absent. Only on iOS 14.2 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_nfc: bool = "allowNFC",
+            /// Whether Notes may transcribe recordings.
+            ///
             /// `allowNotesTranscription`: optional; true where absent. Only on iOS 18.4 and later,
             /// macOS 15.4 and later. Deprecated in iOS 26.4, macOS 26.4. On iOS: supervised; not in
             /// user enrolment; not on Shared iPad. On macOS: not in user enrolment.
             allow_notes_transcription: bool = "allowNotesTranscription",
+            /// Whether Notes may summarise transcriptions.
+            ///
             /// `allowNotesTranscriptionSummary`: optional; true where absent. Only on iOS 18.3 and
             /// later, macOS 15.3 and later. Deprecated in iOS 26.4, macOS 26.4. On iOS: supervised;
             /// not in user enrolment; not on Shared iPad. On macOS: not in user enrolment.
             allow_notes_transcription_summary: bool = "allowNotesTranscriptionSummary",
-            /// Allow Modifying Notifications Settings.
+            /// Whether the user may change the settings of notifications.
             ///
             /// `allowNotificationsModification`: optional; true where absent. Only on iOS 9.3 and
             /// later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
             allow_notifications_modification: bool = "allowNotificationsModification",
-            /// Enable allow open from managed to unmanaged.
+            /// Whether what is managed may be opened in apps that are not.
             ///
             /// `allowOpenFromManagedToUnmanaged`: optional; true where absent. Only on iOS 7.0 and
             /// later, visionOS 2.0 and later.
             allow_open_from_managed_to_unmanaged: bool = "allowOpenFromManagedToUnmanaged",
-            /// Enable allow open from unmanaged to managed.
+            /// Whether what is not managed may be opened in apps that are.
             ///
             /// `allowOpenFromUnmanagedToManaged`: optional; true where absent. Only on iOS 7.0 and
             /// later, visionOS 2.0 and later.
             allow_open_from_unmanaged_to_managed: bool = "allowOpenFromUnmanagedToManaged",
+            /// Whether lists of trusted certificates update over the air.
+            ///
             /// `allowOTAPKIUpdates`: optional; true where absent. Only on iOS 7.0 and later. On
             /// iOS: not in user enrolment.
             allow_otapki_updates: bool = "allowOTAPKIUpdates",
-            /// Allow Pairing With Apple Watch.
+            /// Whether an Apple Watch may be paired.
             ///
             /// `allowPairedWatch`: optional; true where absent. Only on iOS 9.0 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_paired_watch: bool = "allowPairedWatch",
-            /// Allow Wallet While Locked.
+            /// Whether Wallet's notifications are on the lock screen.
             ///
             /// `allowPassbookWhileLocked`: optional; true where absent. Only on iOS 6.0 and later.
             /// On iOS: not in user enrolment.
             allow_passbook_while_locked: bool = "allowPassbookWhileLocked",
-            /// Allow Modifying Passcode.
+            /// Whether the user may set, change or remove the passcode.
             ///
             /// `allowPasscodeModification`: optional; true where absent. iOS 9.0 and later, macOS
             /// 10.13 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS: supervised;
             /// not in user enrolment; not on Shared iPad. On macOS: not in user enrolment. On
             /// visionOS: supervised; not in user enrolment.
             allow_passcode_modification: bool = "allowPasscodeModification",
+            /// Whether passwords are filled in.
+            ///
             /// `allowPasswordAutoFill`: optional; true where absent. iOS 12.0 and later, macOS
             /// 10.14 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, visionOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment.
             allow_password_auto_fill: bool = "allowPasswordAutoFill",
+            /// Whether passwords may be asked for from devices nearby.
+            ///
             /// `allowPasswordProximityRequests`: optional; true where absent. iOS 12.0 and later,
             /// macOS 10.14 and later, tvOS 12.0 and later; not on visionOS, watchOS. Deprecated in
             /// tvOS 17.4. Removed in tvOS 26.4. On iOS: supervised; not in user enrolment. On
             /// macOS: not in user enrolment. On tvOS: supervised.
             allow_password_proximity_requests: bool = "allowPasswordProximityRequests",
+            /// Whether passwords may be sent over AirDrop.
+            ///
             /// `allowPasswordSharing`: optional; true where absent. iOS 12.0 and later, macOS 10.14
             /// and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, visionOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment.
             allow_password_sharing: bool = "allowPasswordSharing",
-            /// Allow modifying Personal Hotspot settings.
+            /// Whether the user may change the settings of the personal hotspot.
             ///
             /// `allowPersonalHotspotModification`: optional; true where absent. Only on iOS 12.2
             /// and later. On iOS: supervised; not in user enrolment.
             allow_personal_hotspot_modification: bool = "allowPersonalHotspotModification",
-            /// Allow personalized handwriting results.
+            /// Whether text may be made in the user's handwriting.
             ///
             /// `allowPersonalizedHandwritingResults`: optional; true where absent. Only on iOS 18.0
             /// and later. Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment; not on
             /// Shared iPad.
             allow_personalized_handwriting_results: bool = "allowPersonalizedHandwritingResults",
-            /// Allow Photo Stream.
+            /// Whether My Photo Stream may be used.
             ///
             /// `allowPhotoStream`: optional; true where absent. Only on iOS 5.0 and later.
             /// Deprecated in iOS 17.0. On iOS: not in user enrolment.
             allow_photo_stream: bool = "allowPhotoStream",
+            /// Whether Podcasts may be used.
+            ///
             /// `allowPodcasts`: optional; true where absent. Only on iOS 8.0 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_podcasts: bool = "allowPodcasts",
-            /// Allow Predictive Keyboard.
+            /// Whether the keyboard predicts words.
             ///
             /// `allowPredictiveKeyboard`: optional; true where absent. Only on iOS 8.1.3 and later.
             /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
             allow_predictive_keyboard: bool = "allowPredictiveKeyboard",
-            /// Allow modifying Printer Sharing setting.
+            /// Whether the user may change the settings of printer sharing.
             ///
             /// `allowPrinterSharingModification`: optional; true where absent. Only on macOS 14.0
             /// and later. On macOS: not in user enrolment.
             allow_printer_sharing_modification: bool = "allowPrinterSharingModification",
+            /// Whether the device offers to set up new ones nearby.
+            ///
             /// `allowProximitySetupToNewDevice`: optional; true where absent. Only on iOS 11.0 and
             /// later. On iOS: supervised; not in user enrolment; without effect on Shared iPad.
             allow_proximity_setup_to_new_device: bool = "allowProximitySetupToNewDevice",
-            /// Allow iTunes Radio.
+            /// Whether Apple Music Radio may be used.
             ///
             /// `allowRadioService`: optional; true where absent. Only on iOS 9.3 and later. On iOS:
             /// supervised; not in user enrolment.
             allow_radio_service: bool = "allowRadioService",
-            /// Allow Rapid Security Response Installation.
+            /// Whether rapid security responses may be installed.
             ///
             /// `allowRapidSecurityResponseInstallation`: optional; true where absent. Only on iOS
             /// 16.0 and later, macOS 13.0 and later. Deprecated in iOS 26.0, macOS 26.0. Removed in
             /// iOS 27.0, macOS 27.0. On iOS: supervised; not in user enrolment. On macOS: not in
             /// user enrolment.
             allow_rapid_security_response_installation: bool = "allowRapidSecurityResponseInstallation",
-            /// Allow Rapid Security Response Removal.
+            /// Whether rapid security responses may be removed.
             ///
             /// `allowRapidSecurityResponseRemoval`: optional; true where absent. Only on iOS 16.0
             /// and later, macOS 13.0 and later. Deprecated in iOS 26.0, macOS 26.0. Removed in iOS
             /// 27.0, macOS 27.0. On iOS: supervised; not in user enrolment. On macOS: not in user
             /// enrolment.
             allow_rapid_security_response_removal: bool = "allowRapidSecurityResponseRemoval",
+            /// Whether RCS messages may be used.
+            ///
             /// `allowRCSMessaging`: optional; true where absent. Only on iOS 18.1 and later. On
             /// iOS: supervised; not in user enrolment.
             allow_rcs_messaging: bool = "allowRCSMessaging",
-            /// Allow modifying Remote Apple Events Sharing setting.
+            /// Whether the user may change the settings of remote Apple events.
             ///
             /// `allowRemoteAppleEventsModification`: optional; true where absent. Only on macOS
             /// 14.0 and later. On macOS: not in user enrolment.
             allow_remote_apple_events_modification: bool = "allowRemoteAppleEventsModification",
-            /// Allow pairing with Remote app.
+            /// Whether the Apple TV pairs with remotes on other devices.
             ///
             /// `allowRemoteAppPairing`: optional; true where absent. Only on tvOS 10.2 and later.
             /// On tvOS: supervised.
             allow_remote_app_pairing: bool = "allowRemoteAppPairing",
-            /// Allow Remote Screen Observation.
+            /// Whether Classroom may show the screen to a teacher.
             ///
             /// `allowRemoteScreenObservation`: optional; true where absent. Only on iOS 9.3 and
             /// later, macOS 10.14.4 and later.
             allow_remote_screen_observation: bool = "allowRemoteScreenObservation",
+            /// Whether the user is told of apps that need Rosetta.
+            ///
             /// `allowRosettaUsageAwareness`: optional; true where absent. Only on macOS 26.4 and
             /// later. On macOS: not in user enrolment; not by hand.
             allow_rosetta_usage_awareness: bool = "allowRosettaUsageAwareness",
-            /// Allow use of Safari.
+            /// Whether Safari may be used.
             ///
             /// `allowSafari`: optional; true where absent. Only on iOS. On iOS: supervised; not in
             /// user enrolment.
             allow_safari: bool = "allowSafari",
+            /// Whether Safari's history may be cleared.
+            ///
             /// `allowSafariHistoryClearing`: optional; true where absent. iOS 26.0 and later, macOS
             /// 26.0 and later, visionOS 26.0 and later; not on tvOS, watchOS. On iOS, visionOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment; not by hand.
             allow_safari_history_clearing: bool = "allowSafariHistoryClearing",
+            /// Whether Safari has private windows.
+            ///
             /// `allowSafariPrivateBrowsing`: optional; true where absent. iOS 26.0 and later, macOS
             /// 26.0 and later, visionOS 26.0 and later; not on tvOS, watchOS. On iOS, visionOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment; not by hand.
             allow_safari_private_browsing: bool = "allowSafariPrivateBrowsing",
+            /// Whether Safari may summarise pages.
+            ///
             /// `allowSafariSummary`: optional; true where absent. iOS 18.4 and later, macOS 15.4
             /// and later, visionOS 2.4 and later; not on tvOS, watchOS. Deprecated in iOS 26.4,
             /// macOS 26.4, visionOS 26.4. On iOS: supervised; not in user enrolment; not on Shared
             /// iPad. On macOS: not in user enrolment. On visionOS: supervised; not in user
             /// enrolment.
             allow_safari_summary: bool = "allowSafariSummary",
-            /// Allow use of satellite connectivity.
+            /// Whether the phone may connect to satellites.
             ///
             /// `allowSatelliteConnection`: optional; true where absent. Only on iOS 18.2 and later.
             /// On iOS: supervised; not in user enrolment; not on Shared iPad.
             allow_satellite_connection: bool = "allowSatelliteConnection",
-            /// Allow Screenshots and Screen Recording.
+            /// Whether the screen may be saved or recorded.
             ///
             /// `allowScreenShot`: optional; true where absent. iOS 3.1 and later, macOS 10.14.4 and
             /// later, visionOS 2.0 and later; not on tvOS.
             allow_screen_shot: bool = "allowScreenShot",
+            /// Whether a Shared iPad takes guests.
+            ///
             /// `allowSharedDeviceTemporarySession`: optional; true where absent. Only on iOS 13.4
             /// and later. On iOS: supervised; not in user enrolment; Shared iPad only, device and
             /// user channel.
             allow_shared_device_temporary_session: bool = "allowSharedDeviceTemporarySession",
-            /// Allow Shared Stream.
+            /// Whether albums may be shared in iCloud.
             ///
             /// `allowSharedStream`: optional; true where absent. Only on iOS 6.0 and later. On iOS:
             /// not in user enrolment.
             allow_shared_stream: bool = "allowSharedStream",
-            /// Allow Siri Apple Intelligence integration.
+            /// Whether Siri may use Apple Intelligence.
             ///
             /// `allowSiriAI`: optional; true where absent. Only on iOS 27.0 and later. Deprecated
             /// in iOS 27.0. On iOS: not on Shared iPad.
             allow_siri_ai: bool = "allowSiriAI",
-            /// Allow Spell Check.
+            /// Whether the keyboard checks spelling.
             ///
             /// `allowSpellCheck`: optional; true where absent. Only on iOS 8.1.3 and later.
             /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
             allow_spell_check: bool = "allowSpellCheck",
-            /// Allow Siri Suggestions.
+            /// Whether Spotlight shows results from the internet.
             ///
             /// `allowSpotlightInternetResults`: optional; true where absent. Only on iOS 8.0 and
             /// later, macOS 10.11 and later. On iOS, macOS: not in user enrolment.
             allow_spotlight_internet_results: bool = "allowSpotlightInternetResults",
-            /// Allow modifying Startup Disk settings.
+            /// Whether the user may change the startup disk.
             ///
             /// `allowStartupDiskModification`: optional; true where absent. Only on macOS 14.0 and
             /// later. On macOS: not in user enrolment.
             allow_startup_disk_modification: bool = "allowStartupDiskModification",
+            /// Whether Apple's apps may be removed.
+            ///
             /// `allowSystemAppRemoval`: optional; true where absent. Only on iOS 11.0 and later,
             /// visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
             allow_system_app_removal: bool = "allowSystemAppRemoval",
-            /// Allow modifying Time Machine settings.
+            /// Whether the user may change the settings of Time Machine.
             ///
             /// `allowTimeMachineBackup`: optional; true where absent. Only on macOS 14.0 and later.
             /// On macOS: not in user enrolment; device channel.
             allow_time_machine_backup: bool = "allowTimeMachineBackup",
-            /// Allow App Installation from App Store.
+            /// Whether the App Store is there for the user; other ways stay.
             ///
             /// `allowUIAppInstallation`: optional; true where absent. iOS 9.0 and later, visionOS
             /// 2.0 and later; not on macOS, tvOS. On iOS, visionOS: supervised; not in user
             /// enrolment. On watchOS: supervised.
             allow_ui_app_installation: bool = "allowUIAppInstallation",
-            /// Allow UI Configuration Profile Installation.
+            /// Whether the user may install profiles and certificates.
             ///
             /// `allowUIConfigurationProfileInstallation`: optional; true where absent. iOS 6.0 and
             /// later, macOS 13.0 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS,
             /// visionOS: supervised; not in user enrolment. On macOS: not in user enrolment.
             allow_ui_configuration_profile_installation: bool = "allowUIConfigurationProfileInstallation",
-            /// Allow Universal Control.
+            /// Whether Universal Control may be used.
             ///
             /// `allowUniversalControl`: optional; true where absent. Only on macOS 13.0 and later.
             /// On macOS: not in user enrolment.
             allow_universal_control: bool = "allowUniversalControl",
-            /// Allow unmanaged apps to read managed contacts accounts.
+            /// Whether unmanaged apps may read contacts of managed accounts.
             ///
             /// `allowUnmanagedToReadManagedContacts`: optional; false where absent. Only on iOS
             /// 12.0 and later, visionOS 2.0 and later. On iOS, visionOS: not by hand.
             allow_unmanaged_to_read_managed_contacts: bool = "allowUnmanagedToReadManagedContacts",
+            /// Whether a device that is not paired may start this one into recovery.
+            ///
             /// `allowUnpairedExternalBootToRecovery`: optional; false where absent. Only on iOS
             /// 14.5 and later. On iOS: supervised; not in user enrolment.
             allow_unpaired_external_boot_to_recovery: bool = "allowUnpairedExternalBootToRecovery",
-            /// Allow user to accept untrusted TLS certificates.
+            /// Whether the user may accept certificates that are not trusted.
             ///
             /// `allowUntrustedTLSPrompt`: optional; true where absent. Only on iOS 5.0 and later,
             /// visionOS. On iOS, visionOS: not in user enrolment.
             allow_untrusted_tls_prompt: bool = "allowUntrustedTLSPrompt",
+            /// Whether accessories are kept out while the device is locked.
+            ///
             /// `allowUSBRestrictedMode`: optional; true where absent. Only on iOS 11.4.1 and later,
             /// macOS 13.0 and later. On iOS: supervised; not in user enrolment. On macOS: not in
             /// user enrolment; device channel.
             allow_usb_restricted_mode: bool = "allowUSBRestrictedMode",
-            /// Allow Video Conferencing.
+            /// Whether FaceTime is there.
             ///
             /// `allowVideoConferencing`: optional; true where absent. Only on iOS, visionOS 2.0 and
             /// later. On iOS, visionOS: supervised; not in user enrolment.
             allow_video_conferencing: bool = "allowVideoConferencing",
-            /// Allow video conferencing remote control.
+            /// Whether the other side of a FaceTime call may be given control.
             ///
             /// `allowVideoConferencingRemoteControl`: optional; true where absent. Only on iOS 18.4
             /// and later. On iOS: supervised; not in user enrolment.
             allow_video_conferencing_remote_control: bool = "allowVideoConferencingRemoteControl",
-            /// Allow visual intelligence summary.
+            /// Whether visual intelligence may summarise.
             ///
             /// `allowVisualIntelligenceSummary`: optional; true where absent. Only on iOS 18.3 and
             /// later. Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment; not on
             /// Shared iPad.
             allow_visual_intelligence_summary: bool = "allowVisualIntelligenceSummary",
-            /// Allow Voice Dialing While Device is Locked.
+            /// Whether a voice may dial while the device is locked.
             ///
             /// `allowVoiceDialing`: optional; true where absent. Only on iOS. Deprecated in iOS
             /// 17.0. On iOS: not in user enrolment.
             allow_voice_dialing: bool = "allowVoiceDialing",
-            /// Allow Adding VPN Configurations (Supervised devices only).
+            /// Whether the user may add VPNs.
             ///
             /// `allowVPNCreation`: optional; true where absent. Only on iOS 11.0 and later,
             /// visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
             allow_vpn_creation: bool = "allowVPNCreation",
-            /// Allow Modifying Wallpaper.
+            /// Whether the user may change the wallpaper.
             ///
             /// `allowWallpaperModification`: optional; true where absent. Only on iOS 9.0 and
             /// later, macOS 10.13 and later. On iOS: supervised; not in user enrolment. On macOS:
             /// not in user enrolment.
             allow_wallpaper_modification: bool = "allowWallpaperModification",
-            /// Allow App Installation from web sites.
+            /// Whether apps may be installed from web sites.
             ///
             /// `allowWebDistributionAppInstallation`: optional; true where absent. Only on iOS 17.5
             /// and later. On iOS: supervised; not in user enrolment; not on Shared iPad.
             allow_web_distribution_app_installation: bool = "allowWebDistributionAppInstallation",
-            /// Allow writing tools.
+            /// Whether Writing Tools may be used.
             ///
             /// `allowWritingTools`: optional; true where absent. iOS 18.0 and later, macOS 15.0 and
             /// later, visionOS 2.4 and later; not on tvOS, watchOS. Deprecated in iOS 26.4, macOS
             /// 26.4, visionOS 26.4. On iOS: supervised; not in user enrolment; not on Shared iPad.
             /// On macOS: not in user enrolment. On visionOS: supervised; not in user enrolment.
             allow_writing_tools: bool = "allowWritingTools",
+            /// Apps that may lock the device to themselves, by bundle identifier.
+            ///
             /// `autonomousSingleAppModePermittedAppIDs`: optional. Only on iOS 7.0 and later. On
             /// iOS: supervised; not in user enrolment.
             autonomous_single_app_mode_permitted_app_ids: Vec<String> = "autonomousSingleAppModePermittedAppIDs",
-            /// Blacklisted Apps.
+            /// Older name of `blockedAppBundleIDs`.
             ///
             /// `blacklistedAppBundleIDs`: optional. Only on iOS 9.3 and later, tvOS 11.0 and later.
             /// Deprecated in iOS 15.0, tvOS 15.0. On iOS: supervised; not in user enrolment. On
             /// tvOS: supervised.
             blacklisted_app_bundle_ids: Vec<String> = "blacklistedAppBundleIDs",
-            /// Blocked Apps.
+            /// Apps that may not be shown or opened, by bundle identifier.
             ///
             /// `blockedAppBundleIDs`: optional. iOS 15.0 and later, tvOS 15.0 and later, visionOS
             /// 27.0 and later; not on macOS, watchOS. Deprecated in iOS 27.0, tvOS 27.0, visionOS
             /// 27.0. On iOS, visionOS: supervised; not in user enrolment. On tvOS: supervised.
             blocked_app_bundle_ids: Vec<String> = "blockedAppBundleIDs",
+            /// SIMs that iMessage and FaceTime may not use, by ICCID.
+            ///
             /// `deniedICCIDsForiMessageFaceTime`: optional. Only on iOS 26.0 and later. On iOS:
             /// supervised; not in user enrolment; not on Shared iPad.
             denied_iccids_for_imessage_facetime: Vec<String> = "deniedICCIDsForiMessageFaceTime",
+            /// SIMs that RCS may not use, by ICCID.
+            ///
             /// `deniedICCIDsForRCS`: optional. Only on iOS 26.0 and later. On iOS: supervised; not
             /// in user enrolment; not on Shared iPad.
             denied_iccids_for_rcs: Vec<String> = "deniedICCIDsForRCS",
+            /// After how many seconds a finger no longer unlocks the Mac.
+            ///
             /// `enforcedFingerprintTimeout`: optional; 172800 where absent. Only on macOS 12.0 and
             /// later. On macOS: not in user enrolment.
             enforced_fingerprint_timeout: i64 = "enforcedFingerprintTimeout",
+            /// For how many days updates are held back.
+            ///
             /// `enforcedSoftwareUpdateDelay`: optional; 30 where absent. From 1 to 90. iOS 11.3 and
             /// later, macOS 10.13.4 and later, tvOS 12.2 and later; not on visionOS, watchOS.
             /// Deprecated in iOS 26.0, macOS 26.0, tvOS 26.0. Removed in iOS 27.0, macOS 27.0, tvOS
             /// 27.0. On iOS: supervised; not in user enrolment. On macOS: not in user enrolment. On
             /// tvOS: supervised.
             enforced_software_update_delay: i64 = "enforcedSoftwareUpdateDelay",
+            /// For how many days upgrades of a Mac are held back.
+            ///
             /// `enforcedSoftwareUpdateMajorOSDeferredInstallDelay`: optional; 30 where absent. From
             /// 1 to 90. Only on macOS 11.3 and later. Deprecated in macOS 26.0. Removed in macOS
             /// 27.0. On macOS: not in user enrolment.
             enforced_software_update_major_os_deferred_install_delay: i64 = "enforcedSoftwareUpdateMajorOSDeferredInstallDelay",
+            /// For how many days updates of a Mac are held back.
+            ///
             /// `enforcedSoftwareUpdateMinorOSDeferredInstallDelay`: optional; 30 where absent. From
             /// 1 to 90. Only on macOS 11.3 and later. Deprecated in macOS 26.0. Removed in macOS
             /// 27.0. On macOS: not in user enrolment.
             enforced_software_update_minor_os_deferred_install_delay: i64 = "enforcedSoftwareUpdateMinorOSDeferredInstallDelay",
+            /// For how many days updates of Apple's apps on a Mac are held back.
+            ///
             /// `enforcedSoftwareUpdateNonOSDeferredInstallDelay`: optional; 30 where absent. From 1
             /// to 90. Only on macOS 11.3 and later. Deprecated in macOS 26.0. Removed in macOS
             /// 27.0. On macOS: not in user enrolment.
             enforced_software_update_non_os_deferred_install_delay: i64 = "enforcedSoftwareUpdateNonOSDeferredInstallDelay",
-            /// Treat AirDrop as Unmanaged Destination.
+            /// Whether AirDrop counts as unmanaged.
             ///
             /// `forceAirDropUnmanaged`: optional; false where absent. Only on iOS 9.0 and later,
             /// visionOS 2.0 and later.
             force_airdrop_unmanaged: bool = "forceAirDropUnmanaged",
+            /// Whether those who stream to the device need a password.
+            ///
             /// `forceAirPlayIncomingRequestsPairingPassword`: optional; false where absent. Only on
             /// tvOS.
             force_airplay_incoming_requests_pairing_password: bool = "forceAirPlayIncomingRequestsPairingPassword",
+            /// Whether the device streams only to those that ask for a password.
+            ///
             /// `forceAirPlayOutgoingRequestsPairingPassword`: optional; false where absent. Only on
             /// iOS 7.1 and later.
             force_airplay_outgoing_requests_pairing_password: bool = "forceAirPlayOutgoingRequestsPairingPassword",
-            /// Disallow AirPrint to destinations with untrusted certificates.
+            /// Whether printers need a trusted certificate.
             ///
             /// `forceAirPrintTrustedTLSRequirement`: optional; false where absent. Only on iOS 11.0
             /// and later. On iOS: supervised; not in user enrolment.
             force_airprint_trusted_tls_requirement: bool = "forceAirPrintTrustedTLSRequirement",
-            /// Enable Siri Profanity Filter.
+            /// Whether Siri and dictation leave out offensive words.
             ///
             /// `forceAssistantProfanityFilter`: optional; false where absent. Only on iOS 5.0 and
             /// later, macOS 10.13 and later. Deprecated in iOS 26.4, macOS 26.4. On iOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment.
             force_assistant_profanity_filter: bool = "forceAssistantProfanityFilter",
+            /// Whether the user must authenticate before passwords are filled in.
+            ///
             /// `forceAuthenticationBeforeAutoFill`: optional; false where absent. Only on iOS 11.0
             /// and later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user
             /// enrolment.
             force_authentication_before_auto_fill: bool = "forceAuthenticationBeforeAutoFill",
+            /// Whether date and time are always set by themselves.
+            ///
             /// `forceAutomaticDateAndTime`: optional; false where absent. iOS 12.0 and later, tvOS
             /// 12.2 and later, visionOS 2.0 and later; not on macOS, watchOS. On iOS, visionOS:
             /// supervised; not in user enrolment. On tvOS: supervised.
             force_automatic_date_and_time: bool = "forceAutomaticDateAndTime",
+            /// Whether no alert tells of recordings of the screen.
+            ///
             /// `forceBypassScreenCaptureAlert`: optional; false where absent. Only on macOS 15.1
             /// and later. On macOS: not in user enrolment; not by hand.
             force_bypass_screen_capture_alert: bool = "forceBypassScreenCaptureAlert",
+            /// Whether students join classes without being asked.
+            ///
             /// `forceClassroomAutomaticallyJoinClasses`: optional; false where absent. Only on iOS
             /// 11.0 and later, macOS 10.14.4 and later. On iOS: supervised; not in user enrolment.
             /// On macOS: supervised; not in user enrolment; not by hand.
             force_classroom_automatically_join_classes: bool = "forceClassroomAutomaticallyJoinClasses",
+            /// Whether students must ask before they leave a class.
+            ///
             /// `forceClassroomRequestPermissionToLeaveClasses`: optional; false where absent. Only
             /// on iOS 11.3 and later, macOS 10.14.4 and later. On iOS: supervised; not in user
             /// enrolment. On macOS: supervised; not in user enrolment; not by hand.
             force_classroom_request_permission_to_leave_classes: bool = "forceClassroomRequestPermissionToLeaveClasses",
+            /// Whether teachers may lock apps and devices without asking.
+            ///
             /// `forceClassroomUnpromptedAppAndDeviceLock`: optional; false where absent. Only on
             /// iOS 11.0 and later, macOS 10.14.4 and later. On iOS: supervised; not in user
             /// enrolment. On macOS: supervised; not in user enrolment; not by hand.
             force_classroom_unprompted_app_and_device_lock: bool = "forceClassroomUnpromptedAppAndDeviceLock",
+            /// Whether teachers may watch screens without asking.
+            ///
             /// `forceClassroomUnpromptedScreenObservation`: optional; false where absent. Only on
             /// iOS 11.0 and later, macOS 10.14.4 and later. On iOS: supervised; not in user
             /// enrolment. On macOS: supervised; not in user enrolment; not by hand.
             force_classroom_unprompted_screen_observation: bool = "forceClassroomUnpromptedScreenObservation",
+            /// Whether updates of Apple's apps are held back.
+            ///
             /// `forceDelayedAppSoftwareUpdates`: optional; false where absent. Only on macOS 11.0
             /// and later. Deprecated in macOS 26.0. Removed in macOS 27.0. On macOS: not in user
             /// enrolment.
             force_delayed_app_software_updates: bool = "forceDelayedAppSoftwareUpdates",
+            /// Whether upgrades of a Mac are held back.
+            ///
             /// `forceDelayedMajorSoftwareUpdates`: optional; false where absent. Only on macOS 11.3
             /// and later. Deprecated in macOS 26.0. Removed in macOS 27.0. On macOS: not in user
             /// enrolment.
             force_delayed_major_software_updates: bool = "forceDelayedMajorSoftwareUpdates",
+            /// Whether updates are held back.
+            ///
             /// `forceDelayedSoftwareUpdates`: optional; false where absent. iOS 11.3 and later,
             /// macOS 10.13 and later, tvOS 12.2 and later; not on visionOS, watchOS. Deprecated in
             /// iOS 26.0, macOS 26.0, tvOS 26.0. Removed in iOS 27.0, macOS 27.0, tvOS 27.0. On iOS:
             /// supervised; not in user enrolment. On macOS: not in user enrolment. On tvOS:
             /// supervised.
             force_delayed_software_updates: bool = "forceDelayedSoftwareUpdates",
-            /// Force Encrypted Backups.
+            /// Whether backups are always encrypted.
             ///
             /// `forceEncryptedBackup`: optional; false where absent. Only on iOS.
             force_encrypted_backup: bool = "forceEncryptedBackup",
-            /// Require iTunes password for all purchases.
+            /// Whether each purchase asks for the password.
             ///
             /// `forceITunesStorePasswordEntry`: optional; false where absent. Only on iOS 6.0 and
             /// later. Deprecated in iOS 17.0. On iOS: not in user enrolment.
             force_itunes_store_password_entry: bool = "forceITunesStorePasswordEntry",
+            /// Whether apps may not track the user.
+            ///
             /// `forceLimitAdTracking`: optional; false where absent. Only on iOS 7.0 and later. On
             /// iOS: not in user enrolment.
             force_limit_ad_tracking: bool = "forceLimitAdTracking",
+            /// Whether dictation stays on the device.
+            ///
             /// `forceOnDeviceOnlyDictation`: optional; false where absent. iOS 14.5 and later,
             /// macOS 14.0 and later, visionOS 2.0 and later; not on tvOS. Deprecated in iOS 26.4,
             /// macOS 26.4, visionOS 26.4, watchOS 26.4.
             force_on_device_only_dictation: bool = "forceOnDeviceOnlyDictation",
+            /// Whether translation stays on the device.
+            ///
             /// `forceOnDeviceOnlyTranslation`: optional; false where absent. Only on iOS 15.0 and
             /// later, watchOS. Deprecated in iOS 26.4, watchOS 26.4.
             force_on_device_only_translation: bool = "forceOnDeviceOnlyTranslation",
-            /// Force Preserve ESIM on Erase.
+            /// Whether eSIMs survive an erasure by wrong passcodes or by the user.
             ///
             /// `forcePreserveESIMOnErase`: optional; false where absent. Only on iOS 17.2 and
             /// later. On iOS: supervised; not in user enrolment; not on Shared iPad.
             force_preserve_esim_on_erase: bool = "forcePreserveESIMOnErase",
-            /// Force Apple Watch Wrist Detection.
+            /// Whether a paired watch always notices that it is taken off.
             ///
             /// `forceWatchWristDetection`: optional; false where absent. Only on iOS 8.2 and later,
             /// watchOS.
             force_watch_wrist_detection: bool = "forceWatchWristDetection",
-            /// Disallow Wi-Fi from being turned off.
+            /// Whether Wi-Fi cannot be turned off.
             ///
             /// `forceWiFiPowerOn`: optional; false where absent. Only on iOS 13.0 and later. On
             /// iOS: supervised; not in user enrolment.
             force_wifi_power_on: bool = "forceWiFiPowerOn",
+            /// Whether the device joins only networks from profiles.
+            ///
             /// `forceWiFiToAllowedNetworksOnly`: optional; false where absent. Only on iOS 14.5 and
             /// later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
             force_wifi_to_allowed_networks_only: bool = "forceWiFiToAllowedNetworksOnly",
-            /// Only join Wi-Fi networks installed by profiles.
+            /// Older name of `forceWiFiToAllowedNetworksOnly`.
             ///
             /// `forceWiFiWhitelisting`: optional; false where absent. Only on iOS 10.3 and later.
             /// Deprecated in iOS 14.5. On iOS: supervised; not in user enrolment.
             force_wifi_whitelisting: bool = "forceWiFiWhitelisting",
-            /// Apps Ranking Number.
+            /// The highest rating of apps, from 0 for none to 1000 for all.
             ///
             /// `ratingApps`: optional; 1000 where absent. From 0 to 1000. macOS 15.0 and later,
             /// tvOS 11.3 and later; not on visionOS, watchOS. On iOS, macOS: not in user enrolment.
             rating_apps: i64 = "ratingApps",
-            /// Apps exempted from rating restrictions.
+            /// Apps that the rating does not count for, by bundle identifier.
             ///
             /// `ratingAppsExemptedBundleIDs`: optional. Only on iOS 26.1 and later. On iOS: not in
             /// user enrolment; not by hand.
             rating_apps_exempted_bundle_ids: Vec<String> = "ratingAppsExemptedBundleIDs",
-            /// Movies Ranking Number.
+            /// The highest rating of films, from 0 for none to 1000 for all.
             ///
             /// `ratingMovies`: optional; 1000 where absent. From 0 to 1000. macOS 15.0 and later,
             /// tvOS 11.3 and later; not on visionOS, watchOS. On iOS, macOS: not in user enrolment.
             rating_movies: i64 = "ratingMovies",
-            /// Region Code.
+            /// The country whose ratings count, for tools that show them.
             ///
             /// `ratingRegion`: optional. Not on visionOS, watchOS.
             rating_region: RatingRegion = "ratingRegion",
-            /// TV Shows Ranking Number.
+            /// The highest rating of television, from 0 for none to 1000 for all.
             ///
             /// `ratingTVShows`: optional; 1000 where absent. From 0 to 1000. macOS 15.0 and later,
             /// tvOS 11.3 and later; not on visionOS, watchOS. On iOS, macOS: not in user enrolment.
             rating_tv_shows: i64 = "ratingTVShows",
+            /// Whether copying obeys the rules for opening documents.
+            ///
             /// `requireManagedPasteboard`: optional; false where absent. Only on iOS 15.0 and
             /// later, visionOS 2.0 and later.
             require_managed_pasteboard: bool = "requireManagedPasteboard",
-            /// Accept Cookies in Safari.
+            /// Which cookies Safari takes.
             ///
             /// `safariAcceptCookies`: optional; 2.0 where absent. Only on iOS. On iOS: not in user
             /// enrolment.
             safari_accept_cookies: SafariAcceptCookies = "safariAcceptCookies",
-            /// Allow AutoFill in Safari.
+            /// Whether Safari fills in forms.
             ///
             /// `safariAllowAutoFill`: optional; true where absent. macOS 10.13 and later, visionOS
             /// 2.0 and later; not on tvOS, watchOS. On iOS, visionOS: supervised; not in user
             /// enrolment. On macOS: not in user enrolment.
             safari_allow_auto_fill: bool = "safariAllowAutoFill",
-            /// Allow JavaScript.
+            /// Whether Safari runs JavaScript.
             ///
             /// `safariAllowJavaScript`: optional; true where absent. Only on iOS. On iOS: not in
             /// user enrolment.
             safari_allow_javascript: bool = "safariAllowJavaScript",
-            /// Allow Pop-ups.
+            /// Whether Safari opens pop-up windows.
             ///
             /// `safariAllowPopups`: optional; true where absent. Only on iOS. On iOS: not in user
             /// enrolment.
             safari_allow_popups: bool = "safariAllowPopups",
-            /// Enable Fraud Warning.
+            /// Whether Safari always warns of fraudulent sites.
             ///
             /// `safariForceFraudWarning`: optional; false where absent. Only on iOS.
             safari_force_fraud_warning: bool = "safariForceFraudWarning",
-            /// Whitelisted Apps.
+            /// Older name of `allowListedAppBundleIDs`.
             ///
             /// `whitelistedAppBundleIDs`: optional. Only on iOS 9.3 and later, tvOS 11.0 and later.
             /// Deprecated in iOS 15.0, tvOS 15.0. On iOS: supervised; not in user enrolment. On

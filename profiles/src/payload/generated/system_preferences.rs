@@ -43,7 +43,7 @@ choices! {
         /// `com.apple.preference.datetime`.
         PreferenceDatetime = "com.apple.preference.datetime",
         /// `com.apple.preference.desktopscreeneffect`.
-        PreferenceDesktopscreeneffect = "com.apple.preference.desktopscreeneffect",
+        PreferenceDesktopScreenEffect = "com.apple.preference.desktopscreeneffect",
         /// `com.apple.preference.digihub.discs`.
         PreferenceDigihubDiscs = "com.apple.preference.digihub.discs",
         /// `com.apple.preference.displays`.
@@ -51,7 +51,7 @@ choices! {
         /// `com.apple.preference.dock`.
         PreferenceDock = "com.apple.preference.dock",
         /// `com.apple.preference.energysaver`.
-        PreferenceEnergysaver = "com.apple.preference.energysaver",
+        PreferenceEnergySaver = "com.apple.preference.energysaver",
         /// `com.apple.preference.expose`.
         PreferenceExpose = "com.apple.preference.expose",
         /// `com.apple.preference.general`.
@@ -67,9 +67,9 @@ choices! {
         /// `com.apple.preference.notifications`.
         PreferenceNotifications = "com.apple.preference.notifications",
         /// `com.apple.preference.printfax`.
-        PreferencePrintfax = "com.apple.preference.printfax",
+        PreferencePrintFax = "com.apple.preference.printfax",
         /// `com.apple.preference.screentime`.
-        PreferenceScreentime = "com.apple.preference.screentime",
+        PreferenceScreenTime = "com.apple.preference.screentime",
         /// `com.apple.preference.security`.
         PreferenceSecurity = "com.apple.preference.security",
         /// `com.apple.preference.sidecar`.
@@ -81,19 +81,19 @@ choices! {
         /// `com.apple.preference.spotlight`.
         PreferenceSpotlight = "com.apple.preference.spotlight",
         /// `com.apple.preference.startupdisk`.
-        PreferenceStartupdisk = "com.apple.preference.startupdisk",
+        PreferenceStartupDisk = "com.apple.preference.startupdisk",
         /// `com.apple.preference.trackpad`.
         PreferenceTrackpad = "com.apple.preference.trackpad",
         /// `com.apple.preference.universalaccess`.
-        PreferenceUniversalaccess = "com.apple.preference.universalaccess",
+        PreferenceUniversalAccess = "com.apple.preference.universalaccess",
         /// `com.apple.preferences.AppleIDPrefPane`.
         PreferencesAppleIdPrefPane = "com.apple.preferences.AppleIDPrefPane",
         /// `com.apple.preferences.appstore`.
-        PreferencesAppstore = "com.apple.preferences.appstore",
+        PreferencesAppStore = "com.apple.preferences.appstore",
         /// `com.apple.preferences.Bluetooth`.
         PreferencesBluetooth = "com.apple.preferences.Bluetooth",
         /// `com.apple.preferences.configurationprofiles`.
-        PreferencesConfigurationprofiles = "com.apple.preferences.configurationprofiles",
+        PreferencesConfigurationProfiles = "com.apple.preferences.configurationprofiles",
         /// `com.apple.preferences.extensions`.
         PreferencesExtensions = "com.apple.preferences.extensions",
         /// `com.apple.preferences.FamilySharingPrefPane`.
@@ -101,21 +101,21 @@ choices! {
         /// `com.apple.preferences.icloud`.
         PreferencesIcloud = "com.apple.preferences.icloud",
         /// `com.apple.preferences.internetaccounts`.
-        PreferencesInternetaccounts = "com.apple.preferences.internetaccounts",
+        PreferencesInternetAccounts = "com.apple.preferences.internetaccounts",
         /// `com.apple.preferences.parentalcontrols`.
-        PreferencesParentalcontrols = "com.apple.preferences.parentalcontrols",
+        PreferencesParentalControls = "com.apple.preferences.parentalcontrols",
         /// `com.apple.preferences.password`.
         PreferencesPassword = "com.apple.preferences.password",
         /// `com.apple.preferences.sharing`.
         PreferencesSharing = "com.apple.preferences.sharing",
         /// `com.apple.preferences.softwareupdate`.
-        PreferencesSoftwareupdate = "com.apple.preferences.softwareupdate",
+        PreferencesSoftwareUpdate = "com.apple.preferences.softwareupdate",
         /// `com.apple.preferences.users`.
         PreferencesUsers = "com.apple.preferences.users",
         /// `com.apple.preferences.wallet`.
         PreferencesWallet = "com.apple.preferences.wallet",
         /// `com.apple.prefpanel.fibrechannel`.
-        PrefpanelFibrechannel = "com.apple.prefpanel.fibrechannel",
+        PrefpanelFibreChannel = "com.apple.prefpanel.fibrechannel",
         /// `com.apple.prefs.backup`.
         PrefsBackup = "com.apple.prefs.backup",
         /// `com.apple.Xsan`.
@@ -213,7 +213,7 @@ choices! {
         /// `com.apple.settings.Storage`.
         SettingsStorage = "com.apple.settings.Storage",
         /// `com.apple.systempreferences.AppleIDSettings`.
-        SystempreferencesAppleIdSettings = "com.apple.systempreferences.AppleIDSettings",
+        SystemPreferencesAppleIdSettings = "com.apple.systempreferences.AppleIDSettings",
         /// `com.apple.wifi-settings-extension`.
         WiFiSettingsExtension = "com.apple.wifi-settings-extension",
     }

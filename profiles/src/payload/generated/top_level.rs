@@ -118,9 +118,9 @@ numbers! {
 choices! {
     /// A value of [`TopLevel::payload_scope`].
     pub enum PayloadScope {
-        /// `System`.
+        /// `System`: For the device.
         System = "System",
-        /// `User`.
+        /// `User`: For one user.
         User = "User",
     }
 }

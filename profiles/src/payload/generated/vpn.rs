@@ -43,7 +43,7 @@ record! {
             /// A VPN of an app.
             ///
             /// `VPN`: optional.
-            vpn: VpnVpn = "VPN",
+            vpn: VpnPlugin = "VPN",
             /// Whether all traffic goes through an L2TP or Cisco IPsec VPN.
             ///
             /// `IPv4`: optional. Not on tvOS.
@@ -87,17 +87,17 @@ impl crate::payload::Payload for Vpn {}
 choices! {
     /// A value of [`Vpn::vpn_type`].
     pub enum VpnType {
-        /// `VPN`.
+        /// `VPN`: An app provides the VPN.
         Vpn = "VPN",
-        /// `L2TP`.
+        /// `L2TP`: L2TP over IPsec.
         L2tp = "L2TP",
-        /// `IPSec`.
+        /// `IPSec`: Cisco IPsec.
         IpSec = "IPSec",
-        /// `IKEv2`.
+        /// `IKEv2`: IKEv2.
         Ikev2 = "IKEv2",
-        /// `AlwaysOn`.
+        /// `AlwaysOn`: IKEv2, always on.
         AlwaysOn = "AlwaysOn",
-        /// `TransparentProxy`.
+        /// `TransparentProxy`: An app provides a transparent proxy.
         TransparentProxy = "TransparentProxy",
     }
 }
@@ -129,7 +129,7 @@ record! {
 
 record! {
     /// What [`Vpn::vpn`] holds.
-    pub struct VpnVpn {
+    pub struct VpnPlugin {
         required {
             /// The server.
             ///
@@ -148,7 +148,7 @@ record! {
             /// How the user authenticates.
             ///
             /// `AuthenticationMethod`: optional; `Password` where absent.
-            authentication_method: VpnAuthenticationMethod = "AuthenticationMethod",
+            authentication_method: VpnPluginAuthenticationMethod = "AuthenticationMethod",
             /// The payload that brings the identity.
             ///
             /// `PayloadCertificateUUID`: optional.
@@ -232,8 +232,8 @@ record! {
 }
 
 choices! {
-    /// A value of [`VpnVpn::authentication_method`].
-    pub enum VpnAuthenticationMethod {
+    /// A value of [`VpnPlugin::authentication_method`].
+    pub enum VpnPluginAuthenticationMethod {
         /// `Password`.
         Password = "Password",
         /// `Certificate`.
@@ -244,17 +244,17 @@ choices! {
 }
 
 choices! {
-    /// A value of [`VpnVpn::provider_type`].
+    /// A value of [`VpnPlugin::provider_type`].
     pub enum ProviderType {
-        /// `packet-tunnel`.
+        /// `packet-tunnel`: Packets.
         PacketTunnel = "packet-tunnel",
-        /// `app-proxy`.
+        /// `app-proxy`: The flows of apps.
         AppProxy = "app-proxy",
     }
 }
 
 record! {
-    /// An entry of [`VpnVpn::on_demand_rules`].
+    /// An entry of [`VpnPlugin::on_demand_rules`].
     pub struct OnDemandRule {
         required {
             /// On Demand Action.
@@ -294,15 +294,15 @@ record! {
 choices! {
     /// A value of [`OnDemandRule::action`].
     pub enum OnDemandRuleAction {
-        /// `Allow`.
+        /// `Allow`: Connects where something asks for it; deprecated.
         Allow = "Allow",
-        /// `Connect`.
+        /// `Connect`: Connects at the next use of the network.
         Connect = "Connect",
-        /// `Disconnect`.
+        /// `Disconnect`: Disconnects, and does not connect again.
         Disconnect = "Disconnect",
-        /// `EvaluateConnection`.
+        /// `EvaluateConnection`: Goes by `ActionParameters`.
         EvaluateConnection = "EvaluateConnection",
-        /// `Ignore`.
+        /// `Ignore`: Stays as it is, and does not connect again.
         Ignore = "Ignore",
     }
 }
@@ -336,9 +336,9 @@ record! {
 choices! {
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
-        /// `ConnectIfNeeded`.
+        /// `ConnectIfNeeded`: Connects where the domain's name cannot be resolved.
         ConnectIfNeeded = "ConnectIfNeeded",
-        /// `NeverConnect`.
+        /// `NeverConnect`: Does not connect.
         NeverConnect = "NeverConnect",
     }
 }
@@ -346,11 +346,11 @@ choices! {
 choices! {
     /// A value of [`OnDemandRule::interface_type_match`].
     pub enum InterfaceTypeMatch {
-        /// `Ethernet`.
+        /// `Ethernet`: Ethernet.
         Ethernet = "Ethernet",
-        /// `WiFi`.
+        /// `WiFi`: Wi-Fi.
         WiFi = "WiFi",
-        /// `Cellular`.
+        /// `Cellular`: The mobile network.
         Cellular = "Cellular",
     }
 }
@@ -746,11 +746,11 @@ record! {
             /// The algorithms of the control channel.
             ///
             /// `IKESecurityAssociationParameters`: optional.
-            ike_security_association_parameters: SecurityAssociationParameter = "IKESecurityAssociationParameters",
+            ike_security_association_parameters: SecurityAssociationParameters = "IKESecurityAssociationParameters",
             /// The algorithms of the data channel.
             ///
             /// `ChildSecurityAssociationParameters`: optional.
-            child_security_association_parameters: SecurityAssociationParameter = "ChildSecurityAssociationParameters",
+            child_security_association_parameters: SecurityAssociationParameters = "ChildSecurityAssociationParameters",
         }
     }
 }
@@ -786,13 +786,13 @@ choices! {
 choices! {
     /// A value of [`Ikev2::dead_peer_detection_rate`].
     pub enum DeadPeerDetectionRate {
-        /// `None`.
+        /// `None`: Never.
         None = "None",
-        /// `Low`.
+        /// `Low`: Every 30 minutes.
         Low = "Low",
-        /// `Medium`.
+        /// `Medium`: Every 10 minutes.
         Medium = "Medium",
-        /// `High`.
+        /// `High`: Every minute.
         High = "High",
     }
 }
@@ -827,7 +827,7 @@ choices! {
 
 record! {
     /// What [`Ikev2::ike_security_association_parameters`] holds.
-    pub struct SecurityAssociationParameter {
+    pub struct SecurityAssociationParameters {
         required {}
         optional {
             /// EncryptionAlgorithm.
@@ -856,12 +856,12 @@ record! {
 }
 
 choices! {
-    /// A value of [`SecurityAssociationParameter::encryption_algorithm`].
+    /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
         /// `DES`.
         Des = "DES",
         /// `3DES`.
-        V3Des = "3DES",
+        TripleDes = "3DES",
         /// `AES-128`.
         Aes128 = "AES-128",
         /// `AES-256`.
@@ -876,7 +876,7 @@ choices! {
 }
 
 choices! {
-    /// A value of [`SecurityAssociationParameter::integrity_algorithm`].
+    /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
         /// `SHA1-96`.
         Sha1_96 = "SHA1-96",
@@ -892,7 +892,7 @@ choices! {
 }
 
 numbers! {
-    /// A value of [`SecurityAssociationParameter::diffie_hellman_group`].
+    /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
         /// `1`.
         Modp768 = 1,
@@ -924,7 +924,7 @@ numbers! {
 }
 
 numbers! {
-    /// A value of [`SecurityAssociationParameter::post_quantum_key_exchange_methods`].
+    /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
         NoMethod = 0,
@@ -987,11 +987,11 @@ record! {
 choices! {
     /// A value of [`Dns::dns_protocol`].
     pub enum DnsProtocol {
-        /// `Cleartext`.
+        /// `Cleartext`: In the clear.
         Cleartext = "Cleartext",
-        /// `HTTPS`.
+        /// `HTTPS`: Over HTTPS.
         Https = "HTTPS",
-        /// `TLS`.
+        /// `TLS`: Over TLS.
         Tls = "TLS",
     }
 }
@@ -1215,7 +1215,7 @@ record! {
             /// Authentication Method.
             ///
             /// `AuthenticationMethod`: optional; `Password` where absent.
-            authentication_method: VpnAuthenticationMethod = "AuthenticationMethod",
+            authentication_method: VpnPluginAuthenticationMethod = "AuthenticationMethod",
             /// Enable Disconnect on Idle.
             ///
             /// `DisconnectOnIdle`: optional; 0 where absent.

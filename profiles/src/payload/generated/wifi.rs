@@ -157,11 +157,11 @@ impl crate::payload::Payload for WiFi {}
 choices! {
     /// A value of [`WiFi::proxy_type`].
     pub enum ProxyType {
-        /// `None`.
+        /// `None`: None.
         None = "None",
-        /// `Manual`.
+        /// `Manual`: One that is named here.
         Manual = "Manual",
-        /// `Auto`.
+        /// `Auto`: One that the device finds by a configuration.
         Auto = "Auto",
     }
 }
@@ -169,17 +169,17 @@ choices! {
 choices! {
     /// A value of [`WiFi::encryption_type`].
     pub enum EncryptionType {
-        /// `WEP`.
+        /// `WEP`: WEP.
         Wep = "WEP",
-        /// `WPA`.
+        /// `WPA`: WPA or WPA2.
         Wpa = "WPA",
-        /// `WPA2`.
+        /// `WPA2`: WPA2 or WPA3.
         Wpa2 = "WPA2",
-        /// `WPA3`.
+        /// `WPA3`: WPA3 only.
         Wpa3 = "WPA3",
-        /// `Any`.
+        /// `Any`: WEP, or any WPA.
         Any = "Any",
-        /// `None`.
+        /// `None`: The network is open.
         None = "None",
     }
 }
@@ -379,9 +379,9 @@ record! {
 choices! {
     /// A value of [`WiFi::setup_modes`].
     pub enum SetupMode {
-        /// `System`.
+        /// `System`: As the Mac.
         System = "System",
-        /// `Loginwindow`.
+        /// `Loginwindow`: At the login window.
         Loginwindow = "Loginwindow",
     }
 }

@@ -28,7 +28,7 @@ record! {
             /// `sanConfigURLs`: optional.
             san_config_urls: Vec<String> = "sanConfigURLs",
             /// `fsnameservers`: optional.
-            fsnameservers: Vec<String> = "fsnameservers",
+            fs_name_servers: Vec<String> = "fsnameservers",
             /// `sanAuthMethod`: optional.
             san_auth_method: SanAuthMethod = "sanAuthMethod",
         }

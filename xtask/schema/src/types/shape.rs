@@ -4,6 +4,8 @@ mod name;
 
 use std::collections::BTreeMap;
 
+use self::name::Base;
+
 use crate::{
     docs,
     failure::Outcome,
@@ -33,9 +35,7 @@ pub(super) struct Definition {
     /// On what terms it is available; `None` where it stands in several places that differ.
     pub(super) support: Option<Vec<Support>>,
     pub(super) body: Body,
-    /// A name before collisions are resolved, and whether the overlay decided it.
-    base: String,
-    is_decided: bool,
+    base: Base,
     /// Whether all keys are optional, whatever the schema says.
     is_from_device: bool,
 }
@@ -139,14 +139,13 @@ impl<'a> Module<'a> {
             key: None,
             support: Some(document.support.clone()),
             body: Body::Newtype(Shape::Any),
-            base: names::document(self.schema, self.overlay, document),
-            is_decided: true,
+            base: Base::Decided(names::document(self.schema, self.overlay, document)),
             is_from_device,
         });
         let list = document.keys;
         let body = match (document.kind, &self.schema[list]) {
             (Kind::StatusItem, [key]) => self.status_item(root, *key)?,
-            _ => self.dictionary(root, list, document.kind)?,
+            (kind, _) => self.dictionary(root, list, Of::Document(kind))?,
         };
         self.definitions[root].body = body;
         Ok(())
@@ -158,10 +157,12 @@ impl<'a> Module<'a> {
         self.definitions[root].key = Some(id);
         let keys = key.keys.filter(|list| !self.schema[*list].is_empty());
         match (key.value, keys) {
-            (ValueType::Dictionary, Some(list)) => self.dictionary(root, list, Kind::StatusItem),
+            (ValueType::Dictionary, Some(list)) => {
+                self.dictionary(root, list, Of::Document(Kind::StatusItem))
+            }
             (ValueType::String, _) if !key.allowed.is_empty() => {
                 let base = self.definitions[root].base.clone();
-                Ok(Body::Texts(self.variants(id, &base)?))
+                Ok(Body::Texts(self.variants(id, base.text())?))
             }
             _ => {
                 let support = self.definitions[root].support.clone().unwrap_or_default();
@@ -178,15 +179,16 @@ impl<'a> Module<'a> {
     }
 
     /// The body of a dictionary with these keys.
-    fn dictionary(&mut self, holder: usize, list: ListId, kind: Kind) -> Outcome<Body> {
+    fn dictionary(&mut self, holder: usize, list: ListId, of: Of) -> Outcome<Body> {
         let schema = self.schema;
         let support = self.definitions[holder].support.clone().unwrap_or_default();
         let mut constants = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
         for id in &schema[list] {
             let key = &schema[*id];
-            if let Some(text) = discriminator(key, kind) {
-                if kind != Kind::Response {
+            if let Some(text) = discriminator(key, of) {
+                // The enum of the alternatives writes theirs.
+                if of != Of::Alternative {
                     constants.push((key.name.clone(), text));
                 }
                 continue;
@@ -299,8 +301,7 @@ impl<'a> Module<'a> {
         }
         let index = self.define(id, at, Body::Newtype(Shape::Any));
         self.by_list.insert((list, is_from_device), index);
-        // A kind that has no discriminators of its own.
-        self.definitions[index].body = self.dictionary(index, list, Kind::Response)?;
+        self.definitions[index].body = self.dictionary(index, list, Of::Key)?;
         Ok(Shape::Named(index))
     }
 
@@ -317,14 +318,12 @@ impl<'a> Module<'a> {
     }
 
     fn texts(&mut self, id: KeyId, at: At<'_>) -> Outcome<Shape> {
-        let (base, _) = self.base(id, at);
-        let variants = self.variants(id, &base)?;
+        let variants = self.variants(id, self.base(id, at).text())?;
         Ok(Shape::Named(self.define(id, at, Body::Texts(variants))))
     }
 
     fn numbers(&mut self, id: KeyId, at: At<'_>) -> Outcome<Shape> {
-        let (base, _) = self.base(id, at);
-        let variants = self.variants(id, &base)?;
+        let variants = self.variants(id, self.base(id, at).text())?;
         Ok(Shape::Named(self.define(id, at, Body::Numbers(variants))))
     }
 
@@ -375,8 +374,9 @@ impl<'a> Module<'a> {
         let schema = self.schema;
         let mut variants = Vec::new();
         let index = self.define(id, at, Body::Alternatives(Vec::new()));
-        let definition = &mut self.definitions[index];
-        definition.base = names::singular_of(&definition.base);
+        if let Base::Plain(name) = &mut self.definitions[index].base {
+            *name = names::singular_of(name);
+        }
         for id in ids {
             let key = &schema[*id];
             let list = match (key.value, key.keys) {
@@ -393,18 +393,14 @@ impl<'a> Module<'a> {
             let tag = schema[list].iter().find(|id| schema[**id].name == TAG);
             let text = tag.and_then(|id| only(&schema[*id]));
             variants.push((text.unwrap_or_else(|| key.name.clone()), record));
-            let mut body = self.dictionary(record, list, Kind::Response)?;
-            if let Body::Record { fields, .. } = &mut body {
-                fields.retain(|field| schema[field.key].name != TAG);
-            }
-            self.definitions[record].body = body;
+            self.definitions[record].body = self.dictionary(record, list, Of::Alternative)?;
         }
         self.definitions[index].body = Body::Alternatives(variants);
         Ok(Shape::Named(index))
     }
 
     fn define(&mut self, id: KeyId, at: At<'_>, body: Body) -> usize {
-        let (base, is_decided) = self.base(id, at);
+        let base = self.base(id, at);
         self.definitions.push(Definition {
             name: String::new(),
             root: None,
@@ -413,7 +409,6 @@ impl<'a> Module<'a> {
             support: Some(at.support.to_vec()),
             body,
             base,
-            is_decided,
             is_from_device: self.definitions[at.holder].is_from_device,
         });
         self.definitions.len() - 1
@@ -487,12 +482,21 @@ impl<'a> Module<'a> {
 /// The key that tells alternatives apart.
 pub(super) const TAG: &str = "Item";
 
-/// The text of a key that only says which document this is.
-fn discriminator(key: &Key, kind: Kind) -> Option<String> {
-    let name = match kind {
-        Kind::ErrorBody => "code",
-        Kind::CheckIn => "MessageType",
-        Kind::Payload => "PayloadType",
+/// What a dictionary is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Document(Kind),
+    Alternative,
+    Key,
+}
+
+/// The text of a key that only says which document or alternative this is.
+fn discriminator(key: &Key, of: Of) -> Option<String> {
+    let name = match of {
+        Of::Document(Kind::ErrorBody) => "code",
+        Of::Document(Kind::CheckIn) => "MessageType",
+        Of::Document(Kind::Payload) => "PayloadType",
+        Of::Alternative => TAG,
         _ => return None,
     };
     only(key).filter(|_| key.name == name && key.required)

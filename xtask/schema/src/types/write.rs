@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use super::shape::{Body, Definition, Field, Module, Shape, TAG, Variant, plain};
 use crate::{
     docs,
-    ir::{Document, Kind, Literal},
+    ir::{Document, Kind, Literal, Schema},
     names,
+    overlay::Overlay,
 };
 
 /// What the first line of every generated file is.
@@ -104,6 +105,37 @@ pub(super) fn listing(module: &Module<'_>, path: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The panes of Setup Assistant as an enum: the file, and the published names. Its crate knows
+/// nothing of the tables and reads JSON by serde.
+pub(super) fn skip_keys(
+    schema: &Schema,
+    overlay: &Overlay,
+    document: &Document,
+) -> (String, Vec<String>) {
+    const NAME: &str = "SkipKey";
+    let about = docs::document(
+        document,
+        overlay.summaries.get(&document.file).map(String::as_str),
+    );
+    let mut text = format!(
+        "{MARK}\n//! [`{NAME}`].\n//! Source: `{}`.\n\nuse mdm_core::open_enum;\n\nopen_enum! {{\n",
+        document.file
+    );
+    text += &docs::comment(&about, 4);
+    let _ = writeln!(text, "    pub enum {NAME} {{");
+    let mut listing = Vec::new();
+    for id in &schema[document.keys] {
+        let key = &schema[*id];
+        let title = overlay.key_summaries.get(id).unwrap_or(&key.title);
+        let about = docs::value(&key.name, title, &key.support, Some(&document.support));
+        text += &docs::comment(&about, 8);
+        let line = format!("{} = {:?}", names::variant(NAME, &key.name), key.name);
+        let _ = writeln!(text, "        {line},");
+        listing.push(format!("{NAME}::{line}"));
+    }
+    (text + "    }\n}\n", listing)
 }
 
 fn used_definitions<'m>(module: &'m Module<'_>) -> impl Iterator<Item = (usize, &'m Definition)> {

@@ -165,5 +165,12 @@ static PAYLOAD_CONTENT_ITEM: [Key; 1] = [Key {
 
 static CONSENT_TEXT: [Key; 1] = [Key {
     wildcard: true,
+    keys: &CONSENT_TEXT_ITEM,
     ..Key::new("ConsentTextItem", ValueType::String)
+}];
+
+static CONSENT_TEXT_ITEM: [Key; 1] = [Key {
+    wildcard: true,
+    required: true,
+    ..Key::new("ANY", ValueType::String)
 }];

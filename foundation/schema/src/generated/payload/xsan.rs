@@ -41,7 +41,7 @@ static KEYS: [Key; 5] = [
         ..Key::new("sanConfigURLs", ValueType::Array)
     },
     Key {
-        keys: &FSNAMESERVERS,
+        keys: &FS_NAME_SERVERS,
         ..Key::new("fsnameservers", ValueType::Array)
     },
     Key {
@@ -60,7 +60,7 @@ static SAN_CONFIG_URLS: [Key; 1] = [Key {
     ..Key::new("sanConfigURLsItem", ValueType::String)
 }];
 
-static FSNAMESERVERS: [Key; 1] = [Key {
+static FS_NAME_SERVERS: [Key; 1] = [Key {
     required: true,
     ..Key::new("fsnameserversItem", ValueType::String)
 }];

@@ -82,9 +82,9 @@ record! {
 choices! {
     /// A value of [`Authentication::type_`].
     pub enum AuthenticationType {
-        /// `MDM`.
+        /// `MDM`: As it does with the server; works with the server's own hosts.
         Mdm = "MDM",
-        /// `None`.
+        /// `None`: Not at all.
         None = "None",
     }
 }
@@ -92,9 +92,9 @@ choices! {
 choices! {
     /// A value of [`AssetCredentialAcme::accessible`].
     pub enum Accessible {
-        /// `Default`.
+        /// `Default`: As strictly as its uses permit.
         Default = "Default",
-        /// `AfterFirstUnlock`.
+        /// `AfterFirstUnlock`: Once the device has been unlocked after a start.
         AfterFirstUnlock = "AfterFirstUnlock",
     }
 }

@@ -78,9 +78,9 @@ record! {
 choices! {
     /// A value of [`Authentication::type_`].
     pub enum AuthenticationType {
-        /// `MDM`.
+        /// `MDM`: As it does with the server; works with the server's own hosts.
         Mdm = "MDM",
-        /// `None`.
+        /// `None`: Not at all.
         None = "None",
     }
 }

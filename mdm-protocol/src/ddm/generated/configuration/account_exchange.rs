@@ -131,9 +131,9 @@ item! { AccountExchange = mdm_schema::configuration::ACCOUNT_EXCHANGE }
 choices! {
     /// A value of [`AccountExchange::enabled_protocol_types`].
     pub enum EnabledProtocolType {
-        /// `EAS`.
+        /// `EAS`: Exchange ActiveSync.
         Eas = "EAS",
-        /// `EWS`.
+        /// `EWS`: Exchange Web Services.
         Ews = "EWS",
     }
 }

@@ -78,11 +78,11 @@ record! {
 choices! {
     /// A value of [`SearchSetting::scope`].
     pub enum SearchSettingScope {
-        /// `Base`.
+        /// `Base`: This node only.
         Base = "Base",
-        /// `OneLevel`.
+        /// `OneLevel`: This node and those right below.
         OneLevel = "OneLevel",
-        /// `Subtree`.
+        /// `Subtree`: This node and all below.
         Subtree = "Subtree",
     }
 }

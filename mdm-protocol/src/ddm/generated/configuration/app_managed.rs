@@ -113,9 +113,9 @@ record! {
 choices! {
     /// A value of [`InstallBehavior::install`].
     pub enum Install {
-        /// `Optional`.
+        /// `Optional`: The user decides.
         Optional = "Optional",
-        /// `Required`.
+        /// `Required`: It has to be there.
         Required = "Required",
     }
 }
@@ -140,9 +140,9 @@ record! {
 choices! {
     /// A value of [`License::assignment`].
     pub enum Assignment {
-        /// `Device`.
+        /// `Device`: The device.
         Device = "Device",
-        /// `User`.
+        /// `User`: The user.
         User = "User",
     }
 }
@@ -150,9 +150,9 @@ choices! {
 choices! {
     /// A value of [`License::vpp_type`].
     pub enum VppType {
-        /// `Device`.
+        /// `Device`: The device.
         Device = "Device",
-        /// `User`.
+        /// `User`: The user.
         User = "User",
     }
 }
@@ -160,11 +160,11 @@ choices! {
 choices! {
     /// A value of [`InstallBehavior::allow_downloads_over_cellular`].
     pub enum AllowDownloadsOverCellular {
-        /// `AlwaysOn`.
+        /// `AlwaysOn`: Always.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`.
+        /// `AlwaysOff`: Never.
         AlwaysOff = "AlwaysOff",
-        /// `StoreSettings`.
+        /// `StoreSettings`: As the user set the App Store.
         StoreSettings = "StoreSettings",
     }
 }
@@ -185,11 +185,11 @@ record! {
 choices! {
     /// A value of [`UpdateBehavior::automatic_app_updates`].
     pub enum AutomaticAppUpdates {
-        /// `AlwaysOn`.
+        /// `AlwaysOn`: Always.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`.
+        /// `AlwaysOff`: Never.
         AlwaysOff = "AlwaysOff",
-        /// `StoreSettings`.
+        /// `StoreSettings`: As the user set the App Store.
         StoreSettings = "StoreSettings",
     }
 }

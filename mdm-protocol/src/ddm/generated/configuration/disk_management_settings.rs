@@ -49,11 +49,11 @@ record! {
 choices! {
     /// A value of [`Restrictions::external_storage`].
     pub enum ExternalStorage {
-        /// `Allowed`.
+        /// `Allowed`: Any volume is mounted.
         Allowed = "Allowed",
-        /// `ReadOnly`.
+        /// `ReadOnly`: Only volumes that cannot be written are mounted.
         ReadOnly = "ReadOnly",
-        /// `Disallowed`.
+        /// `Disallowed`: None is mounted.
         Disallowed = "Disallowed",
     }
 }
@@ -61,11 +61,11 @@ choices! {
 choices! {
     /// A value of [`Restrictions::network_storage`].
     pub enum NetworkStorage {
-        /// `Allowed`.
+        /// `Allowed`: Any volume is mounted.
         Allowed = "Allowed",
-        /// `ReadOnly`.
+        /// `ReadOnly`: Only volumes that cannot be written are mounted.
         ReadOnly = "ReadOnly",
-        /// `Disallowed`.
+        /// `Disallowed`: None is mounted.
         Disallowed = "Disallowed",
     }
 }

@@ -191,11 +191,11 @@ record! {
             /// IKE security association parameters.
             ///
             /// `IKESecurityAssociationParameters`: optional.
-            ike_security_association_parameters: SecurityAssociationParameter = "IKESecurityAssociationParameters",
+            ike_security_association_parameters: SecurityAssociationParameters = "IKESecurityAssociationParameters",
             /// Child security association parameters.
             ///
             /// `ChildSecurityAssociationParameters`: optional.
-            child_security_association_parameters: SecurityAssociationParameter = "ChildSecurityAssociationParameters",
+            child_security_association_parameters: SecurityAssociationParameters = "ChildSecurityAssociationParameters",
         }
     }
 }
@@ -535,7 +535,7 @@ record! {
 
 record! {
     /// What [`Ikev2::ike_security_association_parameters`] holds.
-    pub struct SecurityAssociationParameter {
+    pub struct SecurityAssociationParameters {
         required {}
         optional {
             /// Encryption algorithm.
@@ -563,7 +563,7 @@ record! {
 }
 
 choices! {
-    /// A value of [`SecurityAssociationParameter::encryption_algorithm`].
+    /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
         /// `AES-128`.
         Aes128 = "AES-128",
@@ -579,7 +579,7 @@ choices! {
 }
 
 choices! {
-    /// A value of [`SecurityAssociationParameter::integrity_algorithm`].
+    /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
         /// `SHA2-256`.
         Sha2_256 = "SHA2-256",
@@ -591,7 +591,7 @@ choices! {
 }
 
 numbers! {
-    /// A value of [`SecurityAssociationParameter::diffie_hellman_group`].
+    /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
         /// `14`.
         Modp2048 = 14,
@@ -617,7 +617,7 @@ numbers! {
 }
 
 numbers! {
-    /// A value of [`SecurityAssociationParameter::post_quantum_key_exchange_methods`].
+    /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
         NoMethod = 0,

@@ -109,11 +109,11 @@ record! {
             /// IKE security association parameters.
             ///
             /// `IKESecurityAssociationParameters`: optional.
-            ike_security_association_parameters: SecurityAssociationParameter = "IKESecurityAssociationParameters",
+            ike_security_association_parameters: SecurityAssociationParameters = "IKESecurityAssociationParameters",
             /// Child security association parameters.
             ///
             /// `ChildSecurityAssociationParameters`: optional.
-            child_security_association_parameters: SecurityAssociationParameter = "ChildSecurityAssociationParameters",
+            child_security_association_parameters: SecurityAssociationParameters = "ChildSecurityAssociationParameters",
             /// DNS.
             ///
             /// `DNS`: optional.
@@ -496,7 +496,7 @@ record! {
 
 record! {
     /// What [`NetworkVpnIkev2::ike_security_association_parameters`] holds.
-    pub struct SecurityAssociationParameter {
+    pub struct SecurityAssociationParameters {
         required {}
         optional {
             /// Encryption algorithm.
@@ -524,7 +524,7 @@ record! {
 }
 
 choices! {
-    /// A value of [`SecurityAssociationParameter::encryption_algorithm`].
+    /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
         /// `AES-128`.
         Aes128 = "AES-128",
@@ -540,7 +540,7 @@ choices! {
 }
 
 choices! {
-    /// A value of [`SecurityAssociationParameter::integrity_algorithm`].
+    /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
         /// `SHA2-256`.
         Sha2_256 = "SHA2-256",
@@ -552,7 +552,7 @@ choices! {
 }
 
 numbers! {
-    /// A value of [`SecurityAssociationParameter::diffie_hellman_group`].
+    /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
         /// `14`.
         Modp2048 = 14,
@@ -578,7 +578,7 @@ numbers! {
 }
 
 numbers! {
-    /// A value of [`SecurityAssociationParameter::post_quantum_key_exchange_methods`].
+    /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
         NoMethod = 0,

@@ -56,9 +56,9 @@ record! {
 choices! {
     /// A value of [`InstallBehavior::install`].
     pub enum Install {
-        /// `Optional`.
+        /// `Optional`: The user decides.
         Optional = "Optional",
-        /// `Required`.
+        /// `Required`: It has to be there.
         Required = "Required",
     }
 }

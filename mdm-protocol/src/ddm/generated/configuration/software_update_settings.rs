@@ -92,11 +92,11 @@ record! {
 choices! {
     /// A value of [`SoftwareUpdateSettings::recommended_cadence`].
     pub enum RecommendedCadence {
-        /// `All`.
+        /// `All`: All of them.
         All = "All",
-        /// `Oldest`.
+        /// `Oldest`: The one with the lowest number.
         Oldest = "Oldest",
-        /// `Newest`.
+        /// `Newest`: The one with the highest number.
         Newest = "Newest",
     }
 }
@@ -128,11 +128,11 @@ record! {
 choices! {
     /// A value of [`AutomaticActions::download`].
     pub enum Download {
-        /// `Allowed`.
+        /// `Allowed`: The user decides.
         Allowed = "Allowed",
-        /// `AlwaysOn`.
+        /// `AlwaysOn`: Always.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`.
+        /// `AlwaysOff`: Never.
         AlwaysOff = "AlwaysOff",
     }
 }
@@ -140,11 +140,11 @@ choices! {
 choices! {
     /// A value of [`AutomaticActions::install_os_updates`].
     pub enum InstallOsUpdates {
-        /// `Allowed`.
+        /// `Allowed`: The user decides.
         Allowed = "Allowed",
-        /// `AlwaysOn`.
+        /// `AlwaysOn`: Always.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`.
+        /// `AlwaysOff`: Never.
         AlwaysOff = "AlwaysOff",
     }
 }
@@ -152,11 +152,11 @@ choices! {
 choices! {
     /// A value of [`AutomaticActions::install_security_update`].
     pub enum InstallSecurityUpdate {
-        /// `Allowed`.
+        /// `Allowed`: The user decides.
         Allowed = "Allowed",
-        /// `AlwaysOn`.
+        /// `AlwaysOn`: Always.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`.
+        /// `AlwaysOff`: Never.
         AlwaysOff = "AlwaysOff",
     }
 }
@@ -204,11 +204,12 @@ record! {
 choices! {
     /// A value of [`Beta::program_enrollment`].
     pub enum ProgramEnrollment {
-        /// `Allowed`.
+        /// `Allowed`: The user may, from those offered and those of the own account.
         Allowed = "Allowed",
-        /// `AlwaysOn`.
+        /// `AlwaysOn`: The device joins the required one, or the user chooses from those offered
+        /// only.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`.
+        /// `AlwaysOff`: The device joins none, and leaves the one that it is in.
         AlwaysOff = "AlwaysOff",
     }
 }

@@ -71,9 +71,9 @@ item! { AcmeCredential = mdm_schema::credential::ACME_CREDENTIAL }
 choices! {
     /// A value of [`AcmeCredential::key_type`].
     pub enum KeyType {
-        /// `RSA`.
+        /// `RSA`: RSA; cannot be bound to hardware.
         Rsa = "RSA",
-        /// `ECSECPrimeRandom`.
+        /// `ECSECPrimeRandom`: A curve of NIST, chosen by the size.
         EcsecPrimeRandom = "ECSECPrimeRandom",
     }
 }

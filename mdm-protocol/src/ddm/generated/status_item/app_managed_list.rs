@@ -80,27 +80,27 @@ record! {
 choices! {
     /// A value of [`App::state`].
     pub enum AppState {
-        /// `optional`.
+        /// `optional`: The user may install the app.
         Optional = "optional",
-        /// `queued`.
+        /// `queued`: The installation has begun.
         Queued = "queued",
-        /// `not-present`.
+        /// `not-present`: The app is not there.
         NotPresent = "not-present",
-        /// `prompting-for-consent`.
+        /// `prompting-for-consent`: The user is asked whether to install.
         PromptingForConsent = "prompting-for-consent",
-        /// `prompting-for-login`.
+        /// `prompting-for-login`: The user is asked to sign in to the store.
         PromptingForLogin = "prompting-for-login",
-        /// `prompting-for-management`.
+        /// `prompting-for-management`: The user is asked whether the app may be managed.
         PromptingForManagement = "prompting-for-management",
-        /// `downloading`.
+        /// `downloading`: The app is being downloaded.
         Downloading = "downloading",
-        /// `installing`.
+        /// `installing`: The app is being installed.
         Installing = "installing",
-        /// `managed`.
+        /// `managed`: The app is there and managed.
         Managed = "managed",
-        /// `managed-but-uninstalled`.
+        /// `managed-but-uninstalled`: The app is managed, and the user removed it.
         ManagedButUninstalled = "managed-but-uninstalled",
-        /// `failed`.
+        /// `failed`: The installation failed.
         Failed = "failed",
     }
 }
@@ -108,15 +108,15 @@ choices! {
 choices! {
     /// A value of [`App::update_state`].
     pub enum UpdateState {
-        /// `available`.
+        /// `available`: There is an update.
         Available = "available",
-        /// `prompting-for-update`.
+        /// `prompting-for-update`: The user is asked whether to update.
         PromptingForUpdate = "prompting-for-update",
-        /// `prompting-for-update-login`.
+        /// `prompting-for-update-login`: The user is asked to sign in to the store.
         PromptingForUpdateLogin = "prompting-for-update-login",
-        /// `updating`.
+        /// `updating`: The app is being updated.
         Updating = "updating",
-        /// `failed`.
+        /// `failed`: The update failed.
         Failed = "failed",
     }
 }
@@ -146,19 +146,19 @@ record! {
             /// Managed configuration status.
             ///
             /// `state`: required.
-            state: ManagedConfigurationStateState = "state",
+            state: ConfigurationValidity = "state",
         }
     }
 }
 
 choices! {
     /// A value of [`ManagedConfigurationState::state`].
-    pub enum ManagedConfigurationStateState {
-        /// `unknown`.
+    pub enum ConfigurationValidity {
+        /// `unknown`: The app has not judged it.
         Unknown = "unknown",
-        /// `invalid`.
+        /// `invalid`: It is not valid.
         Invalid = "invalid",
-        /// `valid`.
+        /// `valid`: It is valid.
         Valid = "valid",
     }
 }

@@ -18,15 +18,15 @@ choices! {
     ///
     /// Not on tvOS, visionOS, watchOS.
     pub enum DevicePowerBatteryHealth {
-        /// `non-genuine`.
+        /// `non-genuine`: The battery is not Apple's.
         NonGenuine = "non-genuine",
-        /// `normal`.
+        /// `normal`: The battery is well.
         Normal = "normal",
-        /// `service-recommended`.
+        /// `service-recommended`: The battery should be replaced.
         ServiceRecommended = "service-recommended",
-        /// `unknown`.
+        /// `unknown`: It cannot be told.
         Unknown = "unknown",
-        /// `unsupported`.
+        /// `unsupported`: The device does not tell.
         Unsupported = "unsupported",
     }
 }

@@ -56,9 +56,9 @@ status_item! { DeviceSystemHealth = mdm_schema::status_item::DEVICE_SYSTEM_HEALT
 choices! {
     /// A value of [`DeviceSystemHealth::baseband`].
     pub enum Baseband {
-        /// `ok`.
+        /// `ok`: It works.
         Ok = "ok",
-        /// `error`.
+        /// `error`: It does not work.
         Error = "error",
     }
 }
@@ -66,11 +66,11 @@ choices! {
 choices! {
     /// A value of [`DeviceSystemHealth::camera`].
     pub enum Camera {
-        /// `ok`.
+        /// `ok`: It works.
         Ok = "ok",
-        /// `error`.
+        /// `error`: It does not work.
         Error = "error",
-        /// `non-genuine`.
+        /// `non-genuine`: It is not Apple's.
         NonGenuine = "non-genuine",
     }
 }
@@ -78,11 +78,11 @@ choices! {
 choices! {
     /// A value of [`DeviceSystemHealth::display`].
     pub enum Display {
-        /// `ok`.
+        /// `ok`: It works.
         Ok = "ok",
-        /// `error`.
+        /// `error`: It does not work.
         Error = "error",
-        /// `non-genuine`.
+        /// `non-genuine`: It is not Apple's.
         NonGenuine = "non-genuine",
     }
 }
@@ -90,9 +90,9 @@ choices! {
 choices! {
     /// A value of [`DeviceSystemHealth::face_id`].
     pub enum FaceId {
-        /// `ok`.
+        /// `ok`: It works.
         Ok = "ok",
-        /// `error`.
+        /// `error`: It does not work.
         Error = "error",
     }
 }
@@ -100,9 +100,9 @@ choices! {
 choices! {
     /// A value of [`DeviceSystemHealth::nfc`].
     pub enum Nfc {
-        /// `ok`.
+        /// `ok`: It works.
         Ok = "ok",
-        /// `error`.
+        /// `error`: It does not work.
         Error = "error",
     }
 }
@@ -110,9 +110,9 @@ choices! {
 choices! {
     /// A value of [`DeviceSystemHealth::touch_id`].
     pub enum TouchId {
-        /// `ok`.
+        /// `ok`: It works.
         Ok = "ok",
-        /// `error`.
+        /// `error`: It does not work.
         Error = "error",
     }
 }
@@ -120,9 +120,9 @@ choices! {
 choices! {
     /// A value of [`DeviceSystemHealth::uwb`].
     pub enum Uwb {
-        /// `ok`.
+        /// `ok`: It works.
         Ok = "ok",
-        /// `error`.
+        /// `error`: It does not work.
         Error = "error",
     }
 }

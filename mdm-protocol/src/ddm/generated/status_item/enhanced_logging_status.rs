@@ -19,25 +19,25 @@ choices! {
     ///
     /// Not on visionOS, watchOS.
     pub enum EnhancedLoggingStatus {
-        /// `none`.
+        /// `none`: Nothing is under way.
         None = "none",
-        /// `waiting-for-consent`.
+        /// `waiting-for-consent`: The user is asked for consent.
         WaitingForConsent = "waiting-for-consent",
-        /// `collecting`.
+        /// `collecting`: Logs are being collected.
         Collecting = "collecting",
-        /// `follow-up-question`.
+        /// `follow-up-question`: The user is asked a further question.
         FollowUpQuestion = "follow-up-question",
-        /// `upload-consent`.
+        /// `upload-consent`: The user is asked whether to upload.
         UploadConsent = "upload-consent",
-        /// `uploading`.
+        /// `uploading`: The logs are being uploaded.
         Uploading = "uploading",
-        /// `finished`.
+        /// `finished`: It is done.
         Finished = "finished",
-        /// `failed`.
+        /// `failed`: It failed.
         Failed = "failed",
-        /// `cancelled`.
+        /// `cancelled`: It was called off.
         Cancelled = "cancelled",
-        /// `declined`.
+        /// `declined`: The user declined.
         Declined = "declined",
     }
 }

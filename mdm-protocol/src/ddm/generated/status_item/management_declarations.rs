@@ -64,7 +64,7 @@ record! {
             /// Whether the device can make sense of it.
             ///
             /// `valid`: required.
-            valid: DeclarationValid = "valid",
+            valid: DeclarationValidity = "valid",
             /// Why it is not valid or not active.
             ///
             /// `reasons`: optional.
@@ -75,12 +75,12 @@ record! {
 
 choices! {
     /// A value of [`Declaration::valid`].
-    pub enum DeclarationValid {
-        /// `unknown`.
+    pub enum DeclarationValidity {
+        /// `unknown`: The device has not judged it, or does not know the type.
         Unknown = "unknown",
-        /// `invalid`.
+        /// `invalid`: It is not; the reasons tell why.
         Invalid = "invalid",
-        /// `valid`.
+        /// `valid`: It is.
         Valid = "valid",
     }
 }

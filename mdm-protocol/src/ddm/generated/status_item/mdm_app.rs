@@ -62,45 +62,45 @@ record! {
 choices! {
     /// A value of [`App::state`].
     pub enum AppState {
-        /// `queued`.
+        /// `queued`: The installation is to begin.
         Queued = "queued",
-        /// `needs-redemption`.
+        /// `needs-redemption`: The app waits for a redemption code.
         NeedsRedemption = "needs-redemption",
-        /// `redeeming`.
+        /// `redeeming`: The code is being redeemed.
         Redeeming = "redeeming",
-        /// `prompting`.
+        /// `prompting`: The user is asked whether to install.
         Prompting = "prompting",
-        /// `prompting-for-login`.
+        /// `prompting-for-login`: The user is asked to sign in to the store.
         PromptingForLogin = "prompting-for-login",
-        /// `validating-purchase`.
+        /// `validating-purchase`: The licence is being checked.
         ValidatingPurchase = "validating-purchase",
-        /// `prompting-for-update`.
+        /// `prompting-for-update`: The user is asked whether to update.
         PromptingForUpdate = "prompting-for-update",
-        /// `prompting-for-update-login`.
+        /// `prompting-for-update-login`: The user is asked to sign in for the update.
         PromptingForUpdateLogin = "prompting-for-update-login",
-        /// `prompting-for-management`.
+        /// `prompting-for-management`: The user is asked whether the app may be managed.
         PromptingForManagement = "prompting-for-management",
-        /// `validating-update`.
+        /// `validating-update`: The update is being checked.
         ValidatingUpdate = "validating-update",
-        /// `updating`.
+        /// `updating`: The app is being updated.
         Updating = "updating",
-        /// `installing`.
+        /// `installing`: The app is being installed.
         Installing = "installing",
-        /// `managed`.
+        /// `managed`: The app is there and managed.
         Managed = "managed",
-        /// `managed-but-uninstalled`.
+        /// `managed-but-uninstalled`: The app is managed, and the user removed it.
         ManagedButUninstalled = "managed-but-uninstalled",
-        /// `unknown`.
+        /// `unknown`: The state is not known.
         Unknown = "unknown",
-        /// `user-installed-app`.
+        /// `user-installed-app`: The user was quicker to install the app; told once.
         UserInstalledApp = "user-installed-app",
-        /// `user-rejected`.
+        /// `user-rejected`: The user declined the app; told once.
         UserRejected = "user-rejected",
-        /// `update-rejected`.
+        /// `update-rejected`: The user declined the update; told once.
         UpdateRejected = "update-rejected",
-        /// `management-rejected`.
+        /// `management-rejected`: The user declined management; told once.
         ManagementRejected = "management-rejected",
-        /// `failed`.
+        /// `failed`: The installation failed; told once.
         Failed = "failed",
     }
 }

@@ -19,13 +19,13 @@ choices! {
     /// | visionOS | 27.0 and later | enrolment: supervised, device, user; scope: system |
     /// | watchOS | 27.0 and later | enrolment: supervised; scope: system |
     pub enum MdmEnrollmentType {
-        /// `none`.
+        /// `none`: The device is not enrolled.
         None = "none",
-        /// `supervised`.
+        /// `supervised`: The device is supervised.
         Supervised = "supervised",
-        /// `device`.
+        /// `device`: The whole device is enrolled.
         Device = "device",
-        /// `user`.
+        /// `user`: A user is enrolled.
         User = "user",
     }
 }

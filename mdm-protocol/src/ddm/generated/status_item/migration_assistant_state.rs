@@ -17,17 +17,17 @@ choices! {
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub enum MigrationAssistantState {
-        /// `waiting`.
+        /// `waiting`: It waits to begin.
         Waiting = "waiting",
-        /// `migrating`.
+        /// `migrating`: It is under way.
         Migrating = "migrating",
-        /// `completed`.
+        /// `completed`: It is done.
         Completed = "completed",
-        /// `failed`.
+        /// `failed`: It failed.
         Failed = "failed",
-        /// `cancelled`.
+        /// `cancelled`: It was called off.
         Cancelled = "cancelled",
-        /// `unknown`.
+        /// `unknown`: It cannot be told.
         Unknown = "unknown",
     }
 }

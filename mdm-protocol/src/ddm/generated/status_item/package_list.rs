@@ -60,19 +60,19 @@ record! {
 choices! {
     /// A value of [`Package::state`].
     pub enum PackageState {
-        /// `optional`.
+        /// `optional`: The user may install the package.
         Optional = "optional",
-        /// `queued`.
+        /// `queued`: The installation has begun.
         Queued = "queued",
-        /// `prompting-for-consent`.
+        /// `prompting-for-consent`: The user is asked whether to install.
         PromptingForConsent = "prompting-for-consent",
-        /// `downloading`.
+        /// `downloading`: The package is being downloaded.
         Downloading = "downloading",
-        /// `installing`.
+        /// `installing`: The package is being installed.
         Installing = "installing",
-        /// `installed`.
+        /// `installed`: The package is there.
         Installed = "installed",
-        /// `failed`.
+        /// `failed`: The installation failed.
         Failed = "failed",
     }
 }

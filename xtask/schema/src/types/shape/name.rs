@@ -27,59 +27,84 @@ const TAKEN: &[&str] = &[
     "Vec",
 ];
 
-impl Module<'_> {
-    /// The name of a key's type before collisions are resolved, and whether the overlay decided it.
-    pub(super) fn base(&self, id: KeyId, at: At<'_>) -> (String, bool) {
-        let key = &self.schema[id];
-        let numbers = self
-            .overlay
-            .numbers
-            .get(&id)
-            .and_then(|numbers| numbers.name.as_ref());
-        if let Some(name) = self.overlay.structures.get(&id).or(numbers) {
-            return (name.clone(), true);
-        }
-        let holder = &self.definitions[at.holder].base;
-        let around = at.around.map(|around| &self.schema[around]);
-        let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-        let mut before = holder.clone();
-        let name = match around {
-            _ if !key.structure.is_empty() => names::structure(&key.structure),
-            Some(around) if key.wildcard => {
-                let whole = names::pascal(&last(&around.name));
-                let single = names::singular_of(&whole);
-                if single == whole {
-                    whole + "Entry"
-                } else {
-                    single
-                }
-            }
-            Some(around) => {
-                let name = if around.value == ValueType::Array && !around.structure.is_empty() {
-                    names::structure(&around.structure)
-                } else {
-                    names::element(&last(&around.name), &key.name)
-                };
-                let single = names::singular_of(&names::pascal(&last(&around.name)));
-                if single != name && !names::is_vague(&single) {
-                    before = single;
-                }
-                name
-            }
-            None => names::pascal(&last(&key.name)),
-        };
+/// A name before collisions are resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Base {
+    /// By the overlay.
+    Decided(String),
+    Plain(String),
+    /// Says nothing without the name of what holds it.
+    Vague(String),
+}
+
+impl Base {
+    fn of(name: String) -> Self {
         if names::is_vague(&name) {
-            return (before + &name, false);
+            Self::Vague(name)
+        } else {
+            Self::Plain(name)
         }
-        (name, false)
+    }
+
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Decided(name) | Self::Plain(name) | Self::Vague(name) => name,
+        }
+    }
+}
+
+impl Module<'_> {
+    /// The name of a key's type before collisions are resolved.
+    pub(super) fn base(&self, id: KeyId, at: At<'_>) -> Base {
+        let key = &self.schema[id];
+        let numbers = self.overlay.numbers.get(&id);
+        let numbers = numbers.and_then(|numbers| numbers.name.as_ref());
+        if let Some(name) = self.overlay.structures.get(&id).or(numbers) {
+            return Base::Decided(name.clone());
+        }
+        let last = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+        let around = at.around.map(|around| &self.schema[around]);
+        let Some(around) = around else {
+            let name = match key.structure.as_str() {
+                "" => names::pascal(&last(&key.name)),
+                structure => names::structure(structure),
+            };
+            return Base::of(name);
+        };
+        let whole = names::pascal(&last(&around.name));
+        let single = names::singular_of(&whole);
+        let name = match (key.structure.as_str(), around.structure.as_str()) {
+            ("", "") if key.wildcard && single == whole => whole + "Entry",
+            ("", "") if key.wildcard => single.clone(),
+            ("", "") => names::element(&last(&around.name), &key.name),
+            ("", structure) if around.value == ValueType::Array => names::element("", structure),
+            ("", _) => single.clone() + "Entry",
+            (structure, _) => names::structure(structure),
+        };
+        match Base::of(name) {
+            Base::Vague(name) if single.ends_with(&name) && single != name => Base::Plain(single),
+            Base::Vague(name) if !names::is_vague(&single) => Base::Plain(single + &name),
+            base => base,
+        }
     }
 
     /// Makes one of definitions that are equal and would have the same name.
     pub(super) fn unite(&mut self) {
-        let mut classes = classes(&self.definitions, |definition| match definition.root {
-            Some(root) => format!("document {root}"),
-            None => definition.base.clone(),
-        });
+        let said: Vec<_> = self
+            .definitions
+            .iter()
+            .map(|definition| match (definition.root, &definition.base) {
+                (Some(root), _) => format!("document {root}"),
+                // Two states are two types, however equal, unless what holds them is one.
+                (_, Base::Vague(name)) => {
+                    let holder = definition.holder.map(|(holder, _)| holder);
+                    let holder = holder.map(|holder| self.definitions[holder].base.text());
+                    format!("{holder:?} {name}")
+                }
+                (_, base) => base.text().to_owned(),
+            })
+            .collect();
+        let mut classes = first_of_each(&said);
         loop {
             let next = self.refined(&classes);
             let count = |classes: &[usize]| classes.iter().collect::<BTreeSet<_>>().len();
@@ -177,17 +202,15 @@ impl Module<'_> {
             .collect();
         let mut taken: BTreeSet<String> = TAKEN.iter().map(|name| (*name).to_owned()).collect();
         for index in &used {
-            if self.definitions[*index].is_decided {
-                self.take(&mut taken, *index, self.definitions[*index].base.clone())?;
+            if let Base::Decided(name) = &self.definitions[*index].base {
+                self.take(&mut taken, *index, name.clone())?;
             }
         }
         let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for index in used
-            .iter()
-            .filter(|index| !self.definitions[**index].is_decided)
-        {
-            let base = self.definitions[*index].base.clone();
-            groups.entry(base).or_default().push(*index);
+        for index in &used {
+            if let Base::Plain(name) = &self.definitions[*index].base {
+                groups.entry(name.clone()).or_default().push(*index);
+            }
         }
         for (base, group) in groups {
             let at_top = |index: &usize| {
@@ -214,6 +237,13 @@ impl Module<'_> {
                 self.take(&mut taken, index, name)?;
             }
         }
+        // What holds a definition stands before it.
+        for index in used {
+            if let Base::Vague(name) = &self.definitions[index].base {
+                let name = self.prefixed(index, &name.clone(), &taken);
+                self.take(&mut taken, index, name)?;
+            }
+        }
         Ok(())
     }
 
@@ -222,11 +252,16 @@ impl Module<'_> {
         let mut name = base.to_owned();
         let mut holder = self.definitions[index].holder;
         while let Some((above, _)) = holder {
-            name = format!("{}{name}", self.definitions[above].base);
+            let definition = &self.definitions[above];
+            let above = match definition.name.as_str() {
+                "" => definition.base.text(),
+                name => name,
+            };
+            name = format!("{above}{base}");
             if !taken.contains(&name) {
                 break;
             }
-            holder = self.definitions[above].holder;
+            holder = definition.holder;
         }
         name
     }
@@ -245,10 +280,6 @@ impl Module<'_> {
         self.definitions[index].name = name;
         Ok(())
     }
-}
-
-fn classes(definitions: &[Definition], by: impl Fn(&Definition) -> String) -> Vec<usize> {
-    first_of_each(&definitions.iter().map(by).collect::<Vec<_>>())
 }
 
 /// For each text the place of the first that is equal to it.

@@ -8,10 +8,10 @@ use crate::{
     version::{Bound, OsVersion},
 };
 
-/// The status item `softwareupdate.install-reason`.
-pub static SOFTWAREUPDATE_INSTALL_REASON: Schema = Schema {
-    file: "declarative/status/softwareupdate.install-reason",
-    page: "https://developer.apple.com/documentation/devicemanagement/statussoftwareupdateinstallreason",
+/// The status item `softwareupdate.install-state`.
+pub static SOFTWARE_UPDATE_INSTALL_STATE: Schema = Schema {
+    file: "declarative/status/softwareupdate.install-state",
+    page: "https://developer.apple.com/documentation/devicemanagement/statussoftwareupdateinstallstate",
     support: &[
         Support {
             introduced: Some(Bound::From(OsVersion::new(17, 0, 0))),
@@ -46,44 +46,21 @@ pub static SOFTWAREUPDATE_INSTALL_REASON: Schema = Schema {
     keys: &KEYS,
     ..Schema::new(
         Kind::StatusItem,
-        "softwareupdate.install-reason",
-        "Status Software Update Install Reason",
+        "softwareupdate.install-state",
+        "Status Software Update Install State",
     )
 };
 
 static KEYS: [Key; 1] = [Key {
-    title: "The software update install reason state.",
-    required: true,
-    structure: "Dictionary",
-    keys: &DICTIONARY,
-    ..Key::new("softwareupdate.install-reason", ValueType::Dictionary)
-}];
-
-static DICTIONARY: [Key; 2] = [
-    Key {
-        title: "The software update install reason state.",
-        required: true,
-        keys: &REASON,
-        ..Key::new("reason", ValueType::Array)
-    },
-    Key {
-        title: "The identifier of the declaration causing the software update to occur.",
-        ..Key::new("declaration-id", ValueType::String)
-    },
-];
-
-static REASON: [Key; 1] = [Key {
-    title: "The software update install reason.",
+    title: "The software update install state.",
     required: true,
     allowed: &[
-        Choice::text("system-settings"),
-        Choice::text("install-tonight"),
-        Choice::text("auto-update"),
-        Choice::text("notification"),
-        Choice::text("setup-assistant"),
-        Choice::text("command-line"),
-        Choice::text("mdm"),
-        Choice::text("declaration"),
+        Choice::text("none"),
+        Choice::text("waiting"),
+        Choice::text("downloading"),
+        Choice::text("prepared"),
+        Choice::text("installing"),
+        Choice::text("failed"),
     ],
-    ..Key::new("softwareupdate-reason", ValueType::String)
+    ..Key::new("softwareupdate.install-state", ValueType::String)
 }];

@@ -6,10 +6,10 @@ use crate::{
     version::{Bound, OsVersion},
 };
 
-/// The status item `softwareupdate.beta-enrollment`.
-pub static SOFTWAREUPDATE_BETA_ENROLLMENT: Schema = Schema {
-    file: "declarative/status/softwareupdate.beta-enrollment",
-    page: "https://developer.apple.com/documentation/devicemanagement/statussoftwareupdatebetaenrollment",
+/// The status item `softwareupdate.device-id`.
+pub static SOFTWARE_UPDATE_DEVICE_ID: Schema = Schema {
+    file: "declarative/status/softwareupdate.device-id",
+    page: "https://developer.apple.com/documentation/devicemanagement/statussoftwareupdatedeviceid",
     support: &[
         Support {
             introduced: Some(Bound::From(OsVersion::new(18, 0, 0))),
@@ -27,20 +27,30 @@ pub static SOFTWAREUPDATE_BETA_ENROLLMENT: Schema = Schema {
             scopes: Some(&[AllowedScope::System]),
             ..Support::on(Platform::MacOs)
         },
-        Support::never(Platform::TvOs),
-        Support::never(Platform::VisionOs),
+        Support {
+            introduced: Some(Bound::From(OsVersion::new(18, 4, 0))),
+            enrollments: Some(&[AllowedEnrollment::Supervised, AllowedEnrollment::Device]),
+            scopes: Some(&[AllowedScope::System]),
+            ..Support::on(Platform::TvOs)
+        },
+        Support {
+            introduced: Some(Bound::From(OsVersion::new(26, 4, 0))),
+            enrollments: Some(&[AllowedEnrollment::Supervised, AllowedEnrollment::Device]),
+            scopes: Some(&[AllowedScope::System]),
+            ..Support::on(Platform::VisionOs)
+        },
         Support::never(Platform::WatchOs),
     ],
     keys: &KEYS,
     ..Schema::new(
         Kind::StatusItem,
-        "softwareupdate.beta-enrollment",
-        "Status Software Update Beta Enrollment",
+        "softwareupdate.device-id",
+        "Status Software Update Device ID",
     )
 };
 
 static KEYS: [Key; 1] = [Key {
-    title: "The device's enrolled beta program.",
+    title: "The device's software update device ID.",
     required: true,
-    ..Key::new("softwareupdate.beta-enrollment", ValueType::String)
+    ..Key::new("softwareupdate.device-id", ValueType::String)
 }];

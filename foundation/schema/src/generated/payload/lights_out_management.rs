@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The payload `com.apple.lom`.
-pub static LIGHTS_OUT_MANAGEMENT_LOM: Schema = Schema {
+pub static LIGHTS_OUT_MANAGEMENT: Schema = Schema {
     file: "mdm/profiles/com.apple.lom",
     page: "https://developer.apple.com/documentation/devicemanagement/lightsoutmanagementlom",
     support: &[

@@ -6,10 +6,10 @@ use crate::{
     version::{Bound, OsVersion},
 };
 
-/// The status item `softwareupdate.pending-version`.
-pub static SOFTWAREUPDATE_PENDING_VERSION: Schema = Schema {
-    file: "declarative/status/softwareupdate.pending-version",
-    page: "https://developer.apple.com/documentation/devicemanagement/statussoftwareupdatependingversion",
+/// The status item `softwareupdate.failure-reason`.
+pub static SOFTWARE_UPDATE_FAILURE_REASON: Schema = Schema {
+    file: "declarative/status/softwareupdate.failure-reason",
+    page: "https://developer.apple.com/documentation/devicemanagement/statussoftwareupdatefailurereason",
     support: &[
         Support {
             introduced: Some(Bound::From(OsVersion::new(17, 0, 0))),
@@ -44,32 +44,31 @@ pub static SOFTWAREUPDATE_PENDING_VERSION: Schema = Schema {
     keys: &KEYS,
     ..Schema::new(
         Kind::StatusItem,
-        "softwareupdate.pending-version",
-        "Status Software Update Pending Version",
+        "softwareupdate.failure-reason",
+        "Status Software Update Failure Reason",
     )
 };
 
 static KEYS: [Key; 1] = [Key {
-    title: "Pending software update version.",
+    title: "The software update failure reason state.",
     required: true,
     structure: "Dictionary",
     keys: &DICTIONARY,
-    ..Key::new("softwareupdate.pending-version", ValueType::Dictionary)
+    ..Key::new("softwareupdate.failure-reason", ValueType::Dictionary)
 }];
 
 static DICTIONARY: [Key; 3] = [
     Key {
-        title: "The OS version",
+        title: "The software update failure count.",
         required: true,
-        ..Key::new("os-version", ValueType::String)
+        ..Key::new("count", ValueType::Integer)
     },
     Key {
-        title: "The build version",
-        required: true,
-        ..Key::new("build-version", ValueType::String)
+        title: "The reason for the software update failure.",
+        ..Key::new("reason", ValueType::String)
     },
     Key {
-        title: "The target local date-time",
-        ..Key::new("target-local-date-time", ValueType::Date)
+        title: "The timestamp of the software update failure.",
+        ..Key::new("timestamp", ValueType::String)
     },
 ];

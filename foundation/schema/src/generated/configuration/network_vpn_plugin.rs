@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The configuration `com.apple.configuration.network.vpn.vpn-plugin`.
-pub static NETWORK_VPN_VPN_PLUGIN: Schema = Schema {
+pub static NETWORK_VPN_PLUGIN: Schema = Schema {
     file: "declarative/declarations/configurations/network.vpn.vpn-plugin",
     page: "https://developer.apple.com/documentation/devicemanagement/networkvpnvpnplugin",
     support: &[

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The status item `screensharing.connection.group.unresolved-connection`.
-pub static SCREENSHARING_CONNECTION_GROUP_UNRESOLVED_CONNECTION: Schema = Schema {
+pub static SCREEN_SHARING_CONNECTION_GROUP_UNRESOLVED_CONNECTION: Schema = Schema {
     file: "declarative/status/screensharing.connection.group.unresolved-connection",
     page: "https://developer.apple.com/documentation/devicemanagement/statusscreensharingconnectiongroupunresolvedconnections",
     support: &[

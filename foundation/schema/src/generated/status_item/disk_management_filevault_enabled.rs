@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The status item `diskmanagement.filevault.enabled`.
-pub static DISKMANAGEMENT_FILEVAULT_ENABLED: Schema = Schema {
+pub static DISK_MANAGEMENT_FILEVAULT_ENABLED: Schema = Schema {
     file: "declarative/status/diskmanagement.filevault.enabled",
     page: "https://developer.apple.com/documentation/devicemanagement/statusdiskmanagementfilevaultenabled",
     support: &[
