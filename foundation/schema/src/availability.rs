@@ -8,7 +8,9 @@ use std::fmt;
 
 use crate::{
     finding::{Finding, Rule, Severity},
-    model::{AllowedEnrollment, AllowedScope, Choice, Key, Mode, Schema, SharedIpad, Support},
+    model::{
+        AllowedEnrollment, AllowedScope, Choice, Key, Kind, Mode, Schema, SharedIpad, Support,
+    },
     target::{Channel, Enrollment, Platform, Target},
     version::{Bound, OsVersion},
 };
@@ -161,7 +163,17 @@ impl Schema {
 
     /// Whether a target takes the document, and why not.
     pub fn availability(&self, target: &Target) -> Availability {
-        self.support_on(target.platform).availability(target)
+        let mut availability = self.support_on(target.platform).availability(target);
+        // The schema need not say that these come from a server, or go to one.
+        let from_server = matches!(
+            self.kind,
+            Kind::CheckIn | Kind::CheckInResponse | Kind::Command | Kind::Response
+        );
+        let by_hand = Objection::NotEnrolledBy(Enrollment::Local);
+        if from_server && target.enrollment == Enrollment::Local && availability.is_available() {
+            availability.0.push(by_hand);
+        }
+        availability
     }
 }
 

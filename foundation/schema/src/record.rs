@@ -234,6 +234,11 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Whether nothing more is noted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.log.0.borrow().len() >= MAX_FINDINGS
+    }
+
     /// Notes that the value here is not `expected`, such as `a string`.
     pub fn mismatch<T>(&self, expected: &str) -> Option<T> {
         self.note(Rule::Type, Severity::Error, format!("is not {expected}"));

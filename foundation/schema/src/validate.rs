@@ -277,6 +277,10 @@ impl<'a> Check<'a> {
         let wildcard = keys.iter().find(|key| key.wildcard);
         let named = |name: &str| keys.iter().any(|key| !key.wildcard && key.name == name);
         for (name, value) in entries.iter().filter(|(name, _)| !named(name)) {
+            // Of a flood of keys no more are looked up than are worth a word.
+            if place.is_full() {
+                return;
+            }
             let place = place.key(name);
             match wildcard {
                 Some(key) => self.key(key, value, holder, &place),

@@ -27,6 +27,7 @@ fn a_document_is_available_from_the_version_that_introduces_it() {
         ("tvos:18", "not available on tvOS"),
         ("watchos:11", "not available on watchOS"),
         ("macos:13,user", "not in user enrolment"),
+        ("ios:16,local", "not installed by hand"),
     ] {
         assert_eq!(document(&COMMAND, on), said, "{on}");
     }

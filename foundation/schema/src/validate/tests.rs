@@ -331,6 +331,27 @@ fn a_flood_of_mistakes_is_cut() {
 }
 
 #[test]
+#[allow(unreachable_pub)] // The macro's types are public.
+fn a_typed_document_is_checked_as_it_is_written() {
+    crate::record! {
+        /// A typed form of the command.
+        pub struct DoTest {
+            required { name: String = "Name", }
+            optional { count: i64 = "Count", }
+        }
+    }
+    crate::item!(DoTest = COMMAND);
+
+    let typed = DoTest::new("x");
+    assert!(validate_item(&typed, None).is_empty());
+    let typed = typed.with(|typed| typed.count = Some(11));
+    assert_eq!(
+        said(validate_item(&typed, Some(&target("ios:17")))),
+        ["error: Count: is not between 1 and 10 (range)"]
+    );
+}
+
+#[test]
 fn nesting_is_followed_to_a_limit() {
     let mut folder = Dictionary::new();
     for _ in 0..2 * MAX_DEPTH {

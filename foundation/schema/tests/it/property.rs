@@ -170,3 +170,17 @@ fn equal_seeds_give_equal_documents() {
         }
     }
 }
+
+#[test]
+fn a_document_of_another_type_is_checked_all_the_same() {
+    let schemas: Vec<_> = all().collect();
+    for (index, schema) in schemas.iter().enumerate() {
+        let target = sample::target_for(schema, 1);
+        for other in schemas.iter().cycle().skip(index + 1).step_by(7).take(8) {
+            let keys = sample::document(other, None, 1, &Limits::default());
+            for finding in validate(schema, &keys, target.as_ref()) {
+                assert!(!finding.message.is_empty());
+            }
+        }
+    }
+}
