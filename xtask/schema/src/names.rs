@@ -437,3 +437,6 @@ fn capitalised(word: &str) -> String {
 fn starts_with_digit(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests;
