@@ -16,6 +16,8 @@ mod overlay;
 mod read;
 mod stats;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod types;
 mod yaml;
 

@@ -223,7 +223,7 @@ fn reasons(tree: &Tree, fields: &mut Fields<'_>) -> Outcome<Vec<Reason>> {
         for node in reason.items("details")? {
             let mut detail = Fields::of(tree, node, "a reason's detail")?;
             let key = detail.required("key")?;
-            details.push((key, key::value_type(tree, &mut detail)?));
+            details.push((key, key::value_type(&mut detail)?));
             detail.finish()?;
         }
         reason.finish()?;

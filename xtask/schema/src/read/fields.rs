@@ -74,8 +74,14 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn required(&mut self, name: &str) -> Outcome<String> {
-        let text = self.text(name)?;
-        text.ok_or_else(|| self.wrong(self.node, format!("has no `{name}`")))
+        Ok(self.required_at(name)?.1)
+    }
+
+    pub(super) fn required_at(&mut self, name: &str) -> Outcome<(NodeId, String)> {
+        match self.scalar(name)? {
+            Some((node, scalar)) => Ok((node, scalar.text.clone())),
+            None => Err(self.wrong(self.node, format!("has no `{name}`"))),
+        }
     }
 
     /// A text that is one of these.

@@ -30,7 +30,7 @@ impl Reader<'_> {
         let mut fields = Fields::of(tree, node, "a key")?;
         let name = fields.required("key")?;
         fields.call(format!("the key `{name}`"));
-        let value = value_type(tree, &mut fields)?;
+        let value = value_type(&mut fields)?;
         let text = match fields.text("subtype")? {
             Some(text) => {
                 let known = TEXTS.iter().find(|(written, _)| *written == text);
@@ -133,7 +133,7 @@ fn choices(tree: &Tree, node: NodeId) -> Outcome<Vec<Choice>> {
         let mut fields = Fields::of(tree, *node, "a value")?;
         let name = fields.required("key")?;
         fields.call(format!("the value `{name}`"));
-        if value_type(tree, &mut fields)? != ValueType::String {
+        if value_type(&mut fields)? != ValueType::String {
             return Err(fields.wrong(*node, "is no text"));
         }
         fields.word("presence", &["optional"])?;
@@ -148,13 +148,9 @@ fn choices(tree: &Tree, node: NodeId) -> Outcome<Vec<Choice>> {
 }
 
 /// The attribute `type`.
-pub(super) fn value_type(tree: &Tree, fields: &mut Fields<'_>) -> Outcome<ValueType> {
-    let node = fields.take("type").unwrap_or(tree.root());
-    let text = match tree.content(node) {
-        Content::Scalar(scalar) => scalar.text.as_str(),
-        _ => "",
-    };
-    Ok(match text {
+pub(super) fn value_type(fields: &mut Fields<'_>) -> Outcome<ValueType> {
+    let (node, text) = fields.required_at("type")?;
+    Ok(match text.as_str() {
         "<string>" => ValueType::String,
         "<integer>" => ValueType::Integer,
         "<real>" => ValueType::Real,
