@@ -6,6 +6,7 @@
 pub mod account;
 pub mod assignment;
 pub mod device;
+mod generated;
 mod loose;
 pub mod page;
 pub mod profile;
@@ -14,6 +15,7 @@ pub mod time;
 pub use account::{Account, UrlLimit, UrlMetadata};
 pub use assignment::{AssignStatus, DeviceResult, Outcome};
 pub use device::{Device, DeviceFamily, OpType, OperatingSystem, ProfileStatus};
+pub use generated::{SkipKey, skip_key};
 pub use page::{Cursor, DevicePage};
 pub use profile::{DerCertificate, Profile};
 pub use time::Time;

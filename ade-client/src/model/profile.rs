@@ -7,7 +7,10 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::loose::{Field, loose};
+use super::{
+    generated::SkipKey,
+    loose::{Field, loose, text_field},
+};
 
 loose! {
     /// What a device is told at activation: where to enrol and how.
@@ -50,8 +53,9 @@ loose! {
         supervising_host_certs: Vec<DerCertificate>,
         /// Where the device shows a web page before it enrols; https only.
         configuration_web_url: String,
-        /// The panes of Setup Assistant to skip.
-        skip_setup_items: Vec<String>,
+        /// The panes of Setup Assistant to skip. Which system has which is also in the table
+        /// `SKIP_KEYS` of `mdm-schema`.
+        skip_setup_items: Vec<SkipKey>,
         /// Serial numbers that get the profile at once. Their outcomes are in the answer.
         devices: Vec<String>,
         /// Whether MDM profiles in a backup are left out (iOS and visionOS 26).
@@ -73,6 +77,8 @@ impl Profile {
         }
     }
 }
+
+text_field!(SkipKey);
 
 /// A certificate as DER, base64 on the wire.
 #[derive(Clone, PartialEq, Eq)]
@@ -131,5 +137,15 @@ mod tests {
         let back: Profile =
             serde_json::from_value(serde_json::to_value(&profile).unwrap()).unwrap();
         assert_eq!(back, profile);
+    }
+
+    #[test]
+    fn panes_to_skip_are_named_and_new_ones_survive() {
+        let json = r#"{"skip_setup_items":["Siri","TOS","Hologram"]}"#;
+        let profile: Profile = serde_json::from_str(json).unwrap();
+        let panes = profile.skip_setup_items.as_deref().unwrap();
+        assert_eq!(panes[..2], [SkipKey::Siri, SkipKey::Tos]);
+        assert!(!panes[2].is_known() && panes[2].as_str() == "Hologram");
+        assert_eq!(serde_json::to_string(&profile).unwrap(), json);
     }
 }

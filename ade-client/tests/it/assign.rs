@@ -2,7 +2,7 @@ use std::{collections::HashSet, time::Duration};
 
 use ade_client::{
     endpoint::{AssignMethod, DefineProfile, FetchDevices, SyncDevices},
-    model::{AssignStatus, DerCertificate, Outcome, Profile, ProfileStatus},
+    model::{AssignStatus, DerCertificate, Outcome, Profile, ProfileStatus, SkipKey},
 };
 use mdm_fake_apple::ade::Fault;
 
@@ -14,7 +14,7 @@ fn profile() -> Profile {
         profile.is_mdm_removable = Some(false);
         profile.allow_pairing = Some(false);
         profile.anchor_certs = Some(vec![DerCertificate::new(*b"\x30\x00")]);
-        profile.skip_setup_items = Some(vec!["Siri".to_owned()]);
+        profile.skip_setup_items = Some(vec![SkipKey::Siri]);
     })
 }
 
