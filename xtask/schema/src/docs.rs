@@ -82,6 +82,10 @@ pub(crate) fn field(
     }
     if let Some(holder) = holder {
         facts.extend(support::difference(&key.support, holder));
+        if let Some(element) = element.filter(|element| element.keys.is_none()) {
+            let around = inherited(&key.support, holder);
+            facts.extend(support::difference(&element.support, &around));
+        }
     }
     let facts = format!("{}: {}", code(&key.name), facts.join(" "));
     match summary {
@@ -91,24 +95,42 @@ pub(crate) fn field(
     }
 }
 
-/// The documentation of a value, given the terms on which its key is available.
+/// The documentation of a value, given a sentence on it and the terms on which its key is available.
 pub(crate) fn value(
     text: &str,
-    title: &str,
+    summary: &str,
     own: &[Support],
     holder: Option<&[Support]>,
 ) -> Vec<String> {
-    let mut paragraphs = vec![if title.is_empty() {
-        format!("{}.", code(text))
-    } else {
-        format!("{}: {}", code(text), sentence(title))
-    }];
+    let wire = format!("{}.", code(text));
     let facts = holder.map(|holder| support::difference(own, holder));
-    let facts = facts.unwrap_or_default().join(" ");
-    if !facts.is_empty() {
-        paragraphs.push(facts);
+    let facts = facts.unwrap_or_default();
+    let facts = [vec![wire], facts].concat().join(" ");
+    if is_empty_title(summary) {
+        return vec![facts];
     }
-    paragraphs
+    vec![sentence(summary), facts]
+}
+
+/// The documentation of a dictionary or enum below a document: what it is, where it stands, and where
+/// its availability differs from that of what it stands in.
+pub(crate) fn nested(
+    key: Option<&Key>,
+    what: &str,
+    holder: Option<&[Support]>,
+    summary: Option<&str>,
+) -> Vec<String> {
+    let title = key.map_or("", |key| key.title.as_str());
+    let head = match summary {
+        Some(summary) => Some(sentence(summary)),
+        None if is_empty_title(title) => None,
+        None => Some(sentence(&escaped(title))),
+    };
+    let mut facts = vec![what.to_owned()];
+    if let (Some(key), Some(holder)) = (key, holder) {
+        facts.extend(support::difference(&key.support, holder));
+    }
+    head.into_iter().chain([facts.join(" ")]).collect()
 }
 
 /// Apple's title, with what is the same in all of them left out.
@@ -282,6 +304,14 @@ fn sentence(text: &str) -> String {
         return text.to_owned();
     }
     format!("{text}.")
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().collect::<String>() + letters.as_str(),
+        None => String::new(),
+    }
 }
 
 fn lower(text: &str) -> String {

@@ -19,216 +19,223 @@ open_enum! {
     ///
     /// Not on watchOS.
     pub enum SkipKey {
-        /// `Accessibility`: Accessibility, on a Mac, for further users.
+        /// Accessibility, on a Mac, for further users.
         ///
-        /// Only on macOS 11.0 and later. On macOS: not always skipped.
+        /// `Accessibility`. Only on macOS 11.0 and later. Not always skipped.
         Accessibility = "Accessibility",
-        /// `AccessibilityAppearance`: How the display looks, for better sight.
+        /// How the display looks, for better sight.
         ///
-        /// Only on iOS 17.0 and later.
+        /// `AccessibilityAppearance`. Only on iOS 17.0 and later.
         AccessibilityAppearance = "AccessibilityAppearance",
-        /// `ActionButton`: The action button.
+        /// The action button.
         ///
-        /// Only on iOS 17.0 and later.
+        /// `ActionButton`. Only on iOS 17.0 and later.
         ActionButton = "ActionButton",
-        /// `Android`: Moving from Android.
+        /// Moving from Android.
         ///
-        /// Only on iOS 9.0 and later.
+        /// `Android`. Only on iOS 9.0 and later.
         Android = "Android",
-        /// `Appearance`: Light or dark appearance.
+        /// Light or dark appearance.
         ///
-        /// Only on iOS 13.0 and later, macOS 10.14 and later.
+        /// `Appearance`. Only on iOS 13.0 and later, macOS 10.14 and later.
         Appearance = "Appearance",
-        /// `AppleID`: Signing in to an Apple Account.
+        /// Signing in to an Apple Account.
+        ///
+        /// `AppleID`.
         AppleId = "AppleID",
-        /// `AppStore`: About the App Store.
+        /// About the App Store.
         ///
-        /// Only on iOS 14.3 and later, macOS 11.1 and later.
+        /// `AppStore`. Only on iOS 14.3 and later, macOS 11.1 and later.
         AppStore = "AppStore",
-        /// `Biometric`: Touch ID or Face ID.
+        /// Touch ID or Face ID.
         ///
-        /// iOS 8.1 and later, macOS 10.12.4 and later; not on tvOS.
+        /// `Biometric`. iOS 8.1 and later, macOS 10.12.4 and later; not on tvOS.
         Biometric = "Biometric",
-        /// `CameraButton`: The camera control.
+        /// The camera control.
         ///
-        /// Only on iOS 18.0 and later.
+        /// `CameraButton`. Only on iOS 18.0 and later.
         CameraButton = "CameraButton",
-        /// `DeviceFeaturesTour`: A tour of the device.
+        /// A tour of the device.
         ///
-        /// Only on iOS 27.0 and later.
+        /// `DeviceFeaturesTour`. Only on iOS 27.0 and later.
         DeviceFeaturesTour = "DeviceFeaturesTour",
-        /// `DeviceToDeviceMigration`: Moving from another device.
+        /// Moving from another device.
         ///
-        /// Only on iOS 12.4 and later.
+        /// `DeviceToDeviceMigration`. Only on iOS 12.4 and later.
         DeviceToDeviceMigration = "DeviceToDeviceMigration",
-        /// `Diagnostics`: Sending diagnostics.
+        /// Sending diagnostics.
+        ///
+        /// `Diagnostics`.
         Diagnostics = "Diagnostics",
-        /// `DisplayTone`: True Tone.
+        /// True Tone.
         ///
-        /// Only on iOS 9.3.2 and later, macOS 10.13.6 and later. Deprecated in iOS 15.0, macOS
-        /// 12.0.
+        /// `DisplayTone`. Only on iOS 9.3.2 and later, macOS 10.13.6 and later. Deprecated in iOS
+        /// 15.0, macOS 12.0.
         DisplayTone = "DisplayTone",
-        /// `EnableLockdownMode`: Lockdown Mode.
+        /// Lockdown Mode.
         ///
-        /// Only on iOS 17.1 and later, macOS 14.0 and later.
+        /// `EnableLockdownMode`. Only on iOS 17.1 and later, macOS 14.0 and later.
         EnableLockdownMode = "EnableLockdownMode",
-        /// `FileVault`: FileVault.
+        /// FileVault.
         ///
-        /// Only on macOS 10.10 and later.
+        /// `FileVault`. Only on macOS 10.10 and later.
         FileVault = "FileVault",
-        /// `HomeButtonSensitivity`: How the home button clicks.
+        /// How the home button clicks.
         ///
-        /// Only on iOS 10.0 and later. Deprecated in iOS 15.0.
+        /// `HomeButtonSensitivity`. Only on iOS 10.0 and later. Deprecated in iOS 15.0.
         HomeButtonSensitivity = "HomeButtonSensitivity",
-        /// `iCloudDiagnostics`: Sending iCloud analytics.
+        /// Sending iCloud analytics.
         ///
-        /// Only on macOS 10.12.4 and later.
+        /// `iCloudDiagnostics`. Only on macOS 10.12.4 and later.
         IcloudDiagnostics = "iCloudDiagnostics",
-        /// `iCloudStorage`: Desktop and Documents in iCloud.
+        /// Desktop and Documents in iCloud.
         ///
-        /// Only on macOS 10.13.4 and later.
+        /// `iCloudStorage`. Only on macOS 10.13.4 and later.
         IcloudStorage = "iCloudStorage",
-        /// `iMessageAndFaceTime`: iMessage and FaceTime.
+        /// iMessage and FaceTime.
         ///
-        /// Only on iOS 12.0 and later.
+        /// `iMessageAndFaceTime`. Only on iOS 12.0 and later.
         ImessageAndFaceTime = "iMessageAndFaceTime",
-        /// `Intelligence`: Apple Intelligence.
+        /// Apple Intelligence.
         ///
-        /// iOS 18.0 and later, macOS 15.0 and later; not on tvOS.
+        /// `Intelligence`. iOS 18.0 and later, macOS 15.0 and later; not on tvOS.
         Intelligence = "Intelligence",
-        /// `Keyboard`: The keyboard.
+        /// The keyboard.
         ///
-        /// Only on iOS 13.0 and later. On iOS: not always skipped.
+        /// `Keyboard`. Only on iOS 13.0 and later. Not always skipped.
         Keyboard = "Keyboard",
-        /// `LiquidGlass`: About Liquid Glass.
+        /// About Liquid Glass.
         ///
-        /// Only on iOS 27.0 and later, macOS 27.0 and later.
+        /// `LiquidGlass`. Only on iOS 27.0 and later, macOS 27.0 and later.
         LiquidGlass = "LiquidGlass",
-        /// `Location`: Location services.
+        /// Location services.
         ///
-        /// macOS 10.11 and later.
+        /// `Location`. macOS 10.11 and later.
         Location = "Location",
-        /// `MessagingActivationUsingPhoneNumber`: Activating iMessage by phone number.
+        /// Activating iMessage by phone number.
         ///
-        /// Only on iOS 10.0 and later.
+        /// `MessagingActivationUsingPhoneNumber`. Only on iOS 10.0 and later.
         MessagingActivationUsingPhoneNumber = "MessagingActivationUsingPhoneNumber",
-        /// `Multitasking`: About multitasking.
+        /// About multitasking.
         ///
-        /// Only on iOS 26.0 and later.
+        /// `Multitasking`. Only on iOS 26.0 and later.
         Multitasking = "Multitasking",
-        /// `OnBoarding`: About the device, for new owners.
+        /// About the device, for new owners.
         ///
-        /// Only on iOS 11.0 and later. Deprecated in iOS 14.0.
+        /// `OnBoarding`. Only on iOS 11.0 and later. Deprecated in iOS 14.0.
         OnBoarding = "OnBoarding",
-        /// `OSShowcase`: About the system.
+        /// About the system.
         ///
-        /// Only on iOS 26.0 and later, macOS 26.1 and later. Removed in iOS 27.0, macOS 27.0.
+        /// `OSShowcase`. Only on iOS 26.0 and later, macOS 26.1 and later. Removed in iOS 27.0,
+        /// macOS 27.0.
         OsShowcase = "OSShowcase",
-        /// `Passcode`: Setting a passcode.
+        /// Setting a passcode.
         ///
-        /// Not on tvOS.
+        /// `Passcode`. Not on tvOS.
         Passcode = "Passcode",
-        /// `Payment`: Apple Pay.
+        /// Apple Pay.
         ///
-        /// iOS 8.1 and later, macOS 10.12.4 and later; not on tvOS.
+        /// `Payment`. iOS 8.1 and later, macOS 10.12.4 and later; not on tvOS.
         Payment = "Payment",
-        /// `Privacy`: About privacy.
+        /// About privacy.
         ///
-        /// iOS 11.3 and later, macOS 10.13.4 and later, tvOS 11.3 and later.
+        /// `Privacy`. iOS 11.3 and later, macOS 10.13.4 and later, tvOS 11.3 and later.
         Privacy = "Privacy",
-        /// `Restore`: Restoring a backup.
+        /// Restoring a backup.
         ///
-        /// Only on iOS, macOS.
+        /// `Restore`. Only on iOS, macOS.
         Restore = "Restore",
-        /// `RestoreCompleted`: That a backup is restored.
+        /// That a backup is restored.
         ///
-        /// Only on iOS 14.0 and later.
+        /// `RestoreCompleted`. Only on iOS 14.0 and later.
         RestoreCompleted = "RestoreCompleted",
-        /// `ScreenSaver`: The screen saver.
+        /// The screen saver.
         ///
-        /// Only on tvOS.
+        /// `ScreenSaver`. Only on tvOS.
         ScreenSaver = "ScreenSaver",
-        /// `Safety`: About safety.
+        /// About safety.
         ///
-        /// Only on iOS 16.0 and later.
+        /// `Safety`. Only on iOS 16.0 and later.
         Safety = "Safety",
-        /// `SafetyAndHandling`: About safety and handling.
+        /// About safety and handling.
         ///
-        /// Only on iOS 18.4 and later. On iOS: not always skipped.
+        /// `SafetyAndHandling`. Only on iOS 18.4 and later. Not always skipped.
         SafetyAndHandling = "SafetyAndHandling",
-        /// `ScreenTime`: Screen Time.
+        /// Screen Time.
         ///
-        /// iOS 12.0 and later, macOS 10.15 and later; not on tvOS.
+        /// `ScreenTime`. iOS 12.0 and later, macOS 10.15 and later; not on tvOS.
         ScreenTime = "ScreenTime",
-        /// `SIMSetup`: The SIM.
+        /// The SIM.
         ///
-        /// Only on iOS 12.0 and later.
+        /// `SIMSetup`. Only on iOS 12.0 and later.
         SimSetup = "SIMSetup",
-        /// `Siri`: Siri.
+        /// Siri.
         ///
-        /// macOS 10.12 and later.
+        /// `Siri`. macOS 10.12 and later.
         Siri = "Siri",
-        /// `SoftwareUpdate`: Updates by themselves.
+        /// Updates by themselves.
         ///
-        /// iOS 12.0 and later, macOS 15.4 and later; not on tvOS.
+        /// `SoftwareUpdate`. iOS 12.0 and later, macOS 15.4 and later; not on tvOS.
         SoftwareUpdate = "SoftwareUpdate",
-        /// `SpokenLanguage`: Dictation.
+        /// Dictation.
         ///
-        /// Only on iOS 13.0 and later. On iOS: not always skipped.
+        /// `SpokenLanguage`. Only on iOS 13.0 and later. Not always skipped.
         SpokenLanguage = "SpokenLanguage",
-        /// `TapToSetup`: Setting up from a device nearby.
+        /// Setting up from a device nearby.
         ///
-        /// Only on iOS 18.0 and later, tvOS. On tvOS: not always skipped.
+        /// `TapToSetup`. Only on iOS 18.0 and later, tvOS. On tvOS: not always skipped.
         TapToSetup = "TapToSetup",
-        /// `TermsOfAddress`: How the user is addressed.
+        /// How the user is addressed.
         ///
-        /// Only on iOS 16.0 and later, macOS 13.0 and later. On iOS, macOS: not always skipped.
+        /// `TermsOfAddress`. Only on iOS 16.0 and later, macOS 13.0 and later. Not always skipped.
         TermsOfAddress = "TermsOfAddress",
-        /// `Tips`: Tips.
+        /// Tips.
         ///
-        /// Only on visionOS.
+        /// `Tips`. Only on visionOS.
         Tips = "Tips",
-        /// `TOS`: Terms and conditions.
+        /// Terms and conditions.
+        ///
+        /// `TOS`.
         Tos = "TOS",
-        /// `TVHomeScreenSync`: The same Home Screen on all Apple TVs.
+        /// The same Home Screen on all Apple TVs.
         ///
-        /// Only on tvOS 11.0 and later.
+        /// `TVHomeScreenSync`. Only on tvOS 11.0 and later.
         TvHomeScreenSync = "TVHomeScreenSync",
-        /// `TVProviderSignIn`: Signing in to a television provider.
+        /// Signing in to a television provider.
         ///
-        /// Only on tvOS 11.0 and later.
+        /// `TVProviderSignIn`. Only on tvOS 11.0 and later.
         TvProviderSignIn = "TVProviderSignIn",
-        /// `TVRoom`: The room that the Apple TV is in.
+        /// The room that the Apple TV is in.
         ///
-        /// Only on tvOS 11.4 and later.
+        /// `TVRoom`. Only on tvOS 11.4 and later.
         TvRoom = "TVRoom",
-        /// `UnlockWithWatch`: Unlocking by watch.
+        /// Unlocking by watch.
         ///
-        /// Only on macOS 15.0 and later.
+        /// `UnlockWithWatch`. Only on macOS 15.0 and later.
         UnlockWithWatch = "UnlockWithWatch",
-        /// `UpdateCompleted`: That an update is complete.
+        /// That an update is complete.
         ///
-        /// Only on iOS 14.0 and later, macOS 26.1 and later.
+        /// `UpdateCompleted`. Only on iOS 14.0 and later, macOS 26.1 and later.
         UpdateCompleted = "UpdateCompleted",
-        /// `Wallpaper`: The wallpaper.
+        /// The wallpaper.
         ///
-        /// Only on macOS 14.1 and later. Removed in macOS 26.0.
+        /// `Wallpaper`. Only on macOS 14.1 and later. Removed in macOS 26.0.
         Wallpaper = "Wallpaper",
-        /// `WatchMigration`: Moving from another watch.
+        /// Moving from another watch.
         ///
-        /// Only on iOS 11.0 and later.
+        /// `WatchMigration`. Only on iOS 11.0 and later.
         WatchMigration = "WatchMigration",
-        /// `WebContentFiltering`: Filtering the web.
+        /// Filtering the web.
         ///
-        /// Only on iOS 18.2 and later. Removed in iOS 26.1.
+        /// `WebContentFiltering`. Only on iOS 18.2 and later. Removed in iOS 26.1.
         WebContentFiltering = "WebContentFiltering",
-        /// `Welcome`: The welcome.
+        /// The welcome.
         ///
-        /// iOS 13.0 and later, macOS 15.0 and later; not on tvOS.
+        /// `Welcome`. iOS 13.0 and later, macOS 15.0 and later; not on tvOS.
         Welcome = "Welcome",
-        /// `Zoom`: Zoom.
+        /// Zoom.
         ///
-        /// Only on iOS 8.3 and later, visionOS. Deprecated in iOS 17.0.
+        /// `Zoom`. Only on iOS 8.3 and later, visionOS. Deprecated in iOS 17.0.
         Zoom = "Zoom",
     }
 }

@@ -19,6 +19,8 @@ record! {
     pub struct ActiveNsExtensions {
         required {}
         optional {
+            /// Which extension points to tell of; all where absent.
+            ///
             /// `FilterExtensionPoints`: optional.
             filter_extension_points: Vec<String> = "FilterExtensionPoints",
         }
@@ -34,6 +36,8 @@ record! {
     pub struct ActiveNsExtensionsResponse {
         required {}
         optional {
+            /// The extensions.
+            ///
             /// `Extensions`: required.
             extensions: Vec<Extension> = "Extensions",
         }
@@ -47,20 +51,36 @@ record! {
     pub struct Extension {
         required {}
         optional {
+            /// The extension's identifier.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// What it extends.
+            ///
             /// `ExtensionPoint`: required.
             extension_point: String = "ExtensionPoint",
+            /// Its name.
+            ///
             /// `DisplayName`: required.
             display_name: String = "DisplayName",
+            /// The name of its app.
+            ///
             /// `ContainerDisplayName`: optional.
             container_display_name: String = "ContainerDisplayName",
+            /// The identifier of its app.
+            ///
             /// `ContainerIdentifier`: optional.
             container_identifier: String = "ContainerIdentifier",
+            /// Where it lies.
+            ///
             /// `Path`: required.
             path: String = "Path",
+            /// Its version.
+            ///
             /// `Version`: required.
             version: String = "Version",
+            /// Whether the user turned it on or off.
+            ///
             /// `UserElection`: required.
             user_election: UserElection = "UserElection",
         }
@@ -68,6 +88,8 @@ record! {
 }
 
 choices! {
+    /// Whether the user turned it on or off.
+    ///
     /// A value of [`Extension::user_election`].
     pub enum UserElection {
         /// `Default`.

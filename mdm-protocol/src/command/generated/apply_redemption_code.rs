@@ -19,8 +19,12 @@ record! {
     /// Not on macOS, tvOS, visionOS, watchOS. Needs the access right `AllowAppInstallation`.
     pub struct ApplyRedemptionCode {
         required {
+            /// The app's bundle identifier.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// The code.
+            ///
             /// `RedemptionCode`: required.
             redemption_code: Secret<String> = "RedemptionCode",
         }

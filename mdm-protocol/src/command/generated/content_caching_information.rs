@@ -35,6 +35,8 @@ record! {
     pub struct ContentCachingInformationResponse {
         required {}
         optional {
+            /// How content caching runs.
+            ///
             /// `StatusResponse`: required.
             status_response: StatusResponse = "StatusResponse",
         }
@@ -44,86 +46,166 @@ record! {
 item! { ContentCachingInformationResponse = mdm_schema::response::CONTENT_CACHING_INFORMATION_RESPONSE }
 
 record! {
-    /// The dictionary of [`ContentCachingInformationResponse::status_response`].
+    /// How content caching runs.
+    ///
+    /// What [`ContentCachingInformationResponse::status_response`] holds.
     pub struct StatusResponse {
         required {}
         optional {
+            /// Whether content caching is on.
+            ///
             /// `Activated`: optional; false where absent.
             activated: bool = "Activated",
+            /// Whether it is ready to serve.
+            ///
             /// `Active`: optional; false where absent.
             active: bool = "Active",
+            /// How much room the content takes up on disk, in bytes.
+            ///
             /// `ActualCacheUsed`: optional.
             actual_cache_used: i64 = "ActualCacheUsed",
+            /// What went wrong with peers, by the place of their range in `PeerFilterRanges`.
+            ///
             /// `AlertsForPeerFilterRanges`: optional.
             alerts_for_peer_filter_ranges: BTreeMap<String, AlertsForPeerFilterRange> = "AlertsForPeerFilterRanges",
+            /// What went wrong.
+            ///
             /// `Alerts`: optional.
             alerts: Vec<StatusResponseAlert> = "Alerts",
+            /// How much room each category takes up, in bytes.
+            ///
             /// `CacheDetails`: optional.
             cache_details: BTreeMap<String, i64> = "CacheDetails",
+            /// How much room is left, in bytes.
+            ///
             /// `CacheFree`: optional.
             cache_free: i64 = "CacheFree",
+            /// How large the cache may be, in bytes.
+            ///
             /// `CacheLimit`: optional.
             cache_limit: i64 = "CacheLimit",
+            /// Whether there is room enough.
+            ///
             /// `CacheStatus`: optional.
             cache_status: CacheStatus = "CacheStatus",
+            /// How large the content is, in bytes.
+            ///
             /// `CacheUsed`: optional.
             cache_used: i64 = "CacheUsed",
+            /// Whether the content has been moved to another volume.
+            ///
             /// `DataMigrationCompleted`: optional; false where absent.
             data_migration_completed: bool = "DataMigrationCompleted",
+            /// Why it could not be moved.
+            ///
             /// `DataMigrationError`: optional.
             data_migration_error: DataMigrationError = "DataMigrationError",
+            /// How much of it has been moved, from 0.0 to 1.0.
+            ///
             /// `DataMigrationProgress`: optional. From 0 to 1.
             data_migration_progress: f64 = "DataMigrationProgress",
+            /// How badly room was needed in the last hour, from 0.0 to 1.0.
+            ///
             /// `MaxCachePressureLast1Hour`: optional. From 0 to 1.
             max_cache_pressure_last1_hour: f64 = "MaxCachePressureLast1Hour",
+            /// The caches that this one asks first.
+            ///
             /// `Parents`: optional.
             parents: Vec<Parent> = "Parents",
+            /// The caches of the same network.
+            ///
             /// `Peers`: optional.
             peers: Vec<Peer> = "Peers",
+            /// How much room is left for iCloud data, in bytes.
+            ///
             /// `PersonalCacheFree`: optional.
             personal_cache_free: i64 = "PersonalCacheFree",
+            /// How much room iCloud data may take up, in bytes.
+            ///
             /// `PersonalCacheLimit`: optional.
             personal_cache_limit: i64 = "PersonalCacheLimit",
+            /// How much room iCloud data takes up, in bytes.
+            ///
             /// `PersonalCacheUsed`: optional.
             personal_cache_used: i64 = "PersonalCacheUsed",
+            /// The port that it serves at.
+            ///
             /// `Port`: optional.
             port: i64 = "Port",
+            /// The cache's local addresses.
+            ///
             /// `PrivateAddresses`: optional.
             private_addresses: Vec<String> = "PrivateAddresses",
+            /// The cache's public address.
+            ///
             /// `PublicAddress`: optional.
             public_address: String = "PublicAddress",
+            /// Why it could not register with Apple.
+            ///
             /// `RegistrationError`: optional.
             registration_error: String = "RegistrationError",
+            /// The HTTP status of the registration.
+            ///
             /// `RegistrationResponseCode`: optional.
             registration_response_code: i64 = "RegistrationResponseCode",
+            /// When it began to register.
+            ///
             /// `RegistrationStarted`: optional.
             registration_started: DateTime<Utc> = "RegistrationStarted",
+            /// Whether it is registered.
+            ///
             /// `RegistrationStatus`: optional.
             registration_status: RegistrationStatus = "RegistrationStatus",
+            /// Whether some content may not be cached here.
+            ///
             /// `RestrictedMedia`: optional; false where absent.
             restricted_media: bool = "RestrictedMedia",
+            /// Names the cache.
+            ///
             /// `ServerGUID`: optional.
             server_guid: String = "ServerGUID",
+            /// How the start went.
+            ///
             /// `StartupStatus`: optional.
             startup_status: StartupStatus = "StartupStatus",
+            /// Whether the connection is shared with devices on a cable.
+            ///
             /// `TetheratorStatus`: optional.
             tetherator_status: TetheratorStatus = "TetheratorStatus",
+            /// Since when the totals are counted.
+            ///
             /// `TotalBytesAreSince`: optional.
             total_bytes_are_since: DateTime<Utc> = "TotalBytesAreSince",
+            /// What was fetched and could not be kept, in bytes.
+            ///
             /// `TotalBytesDropped`: optional.
             total_bytes_dropped: i64 = "TotalBytesDropped",
+            /// What came from clients, in bytes.
+            ///
             /// `TotalBytesImported`: optional.
             total_bytes_imported: i64 = "TotalBytesImported",
+            /// What was served to child caches, in bytes.
+            ///
             /// `TotalBytesReturnedToChildren`: optional.
             total_bytes_returned_to_children: i64 = "TotalBytesReturnedToChildren",
+            /// What was served to clients, in bytes.
+            ///
             /// `TotalBytesReturnedToClients`: optional.
             total_bytes_returned_to_clients: i64 = "TotalBytesReturnedToClients",
+            /// What was served to peers, in bytes.
+            ///
             /// `TotalBytesReturnedToPeers`: optional.
             total_bytes_returned_to_peers: i64 = "TotalBytesReturnedToPeers",
+            /// What was kept from the internet, in bytes.
+            ///
             /// `TotalBytesStoredFromOrigin`: optional.
             total_bytes_stored_from_origin: i64 = "TotalBytesStoredFromOrigin",
+            /// What was kept from parents, in bytes.
+            ///
             /// `TotalBytesStoredFromParents`: optional.
             total_bytes_stored_from_parents: i64 = "TotalBytesStoredFromParents",
+            /// What was kept from peers, in bytes.
+            ///
             /// `TotalBytesStoredFromPeers`: optional.
             total_bytes_stored_from_peers: i64 = "TotalBytesStoredFromPeers",
         }
@@ -131,16 +213,26 @@ record! {
 }
 
 record! {
+    /// The alert on one range.
+    ///
     /// An entry of [`StatusResponse::alerts_for_peer_filter_ranges`].
     pub struct AlertsForPeerFilterRange {
         required {}
         optional {
+            /// The kind of alert.
+            ///
             /// `className`: required.
             class_name: AlertsForPeerFilterRangeClassName = "className",
+            /// When it was raised.
+            ///
             /// `postDate`: required.
             post_date: DateTime<Utc> = "postDate",
+            /// The place of the range.
+            ///
             /// `peerFilterRangeIndex`: required.
             peer_filter_range_index: i64 = "peerFilterRangeIndex",
+            /// The peers that refused.
+            ///
             /// `addresses`: required.
             addresses: Vec<String> = "addresses",
         }
@@ -148,6 +240,8 @@ record! {
 }
 
 choices! {
+    /// The kind of alert.
+    ///
     /// A value of [`AlertsForPeerFilterRange::class_name`].
     pub enum AlertsForPeerFilterRangeClassName {
         /// `AssetCacheUnfriendlyPeersInFilterRangeAlert`.
@@ -160,16 +254,28 @@ record! {
     pub struct StatusResponseAlert {
         required {}
         optional {
+            /// The kind of alert.
+            ///
             /// `className`: required.
             class_name: StatusResponseAlertClassName = "className",
+            /// When it was raised.
+            ///
             /// `postDate`: required.
             post_date: DateTime<Utc> = "postDate",
+            /// How large the cache might be then, in bytes.
+            ///
             /// `cacheLimit`: optional.
             cache_limit: i64 = "cacheLimit",
+            /// How much room the system kept then, in bytes.
+            ///
             /// `reservedVolumeSpace`: optional.
             reserved_volume_space: i64 = "reservedVolumeSpace",
+            /// What was missing.
+            ///
             /// `resource`: optional.
             resource: String = "resource",
+            /// The path that was missing or could not be read.
+            ///
             /// `pathPreventingAccess`: optional.
             path_preventing_access: String = "pathPreventingAccess",
         }
@@ -177,6 +283,8 @@ record! {
 }
 
 choices! {
+    /// The kind of alert.
+    ///
     /// A value of [`StatusResponseAlert::class_name`].
     pub enum StatusResponseAlertClassName {
         /// `AssetCacheLowSpaceAlert`.
@@ -193,6 +301,8 @@ choices! {
 }
 
 choices! {
+    /// Whether there is room enough.
+    ///
     /// A value of [`StatusResponse::cache_status`].
     pub enum CacheStatus {
         /// `LOWSPACE`.
@@ -203,14 +313,22 @@ choices! {
 }
 
 record! {
-    /// The dictionary of [`StatusResponse::data_migration_error`].
+    /// Why it could not be moved.
+    ///
+    /// What [`StatusResponse::data_migration_error`] holds.
     pub struct DataMigrationError {
         required {}
         optional {
+            /// The domain of the error.
+            ///
             /// `domain`: required.
             domain: String = "domain",
+            /// The code of the error.
+            ///
             /// `code`: required.
             code: i64 = "code",
+            /// What else is known of the error.
+            ///
             /// `userInfo`: optional.
             user_info: Dictionary = "userInfo",
         }
@@ -222,18 +340,32 @@ record! {
     pub struct Parent {
         required {}
         optional {
+            /// The parent's local address.
+            ///
             /// `address`: required.
             address: String = "address",
+            /// What went wrong with the parent.
+            ///
             /// `alert`: optional.
             alert: ParentAlert = "alert",
+            /// What else is known of the parent.
+            ///
             /// `details`: required.
             details: ParentDetails = "details",
+            /// Names the parent.
+            ///
             /// `guid`: required.
             guid: String = "guid",
+            /// Whether it answers.
+            ///
             /// `healthy`: required.
             healthy: bool = "healthy",
+            /// The port that it serves at.
+            ///
             /// `port`: required.
             port: i64 = "port",
+            /// The version of its software.
+            ///
             /// `version`: required.
             version: String = "version",
         }
@@ -241,14 +373,22 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Parent::alert`].
+    /// What went wrong with the parent.
+    ///
+    /// What [`Parent::alert`] holds.
     pub struct ParentAlert {
         required {}
         optional {
+            /// The kind of alert.
+            ///
             /// `className`: required.
             class_name: ParentAlertClassName = "className",
+            /// When it was raised.
+            ///
             /// `postDate`: required.
             post_date: DateTime<Utc> = "postDate",
+            /// The caches that it is about.
+            ///
             /// `addresses`: required.
             addresses: Vec<String> = "addresses",
         }
@@ -256,6 +396,8 @@ record! {
 }
 
 choices! {
+    /// The kind of alert.
+    ///
     /// A value of [`ParentAlert::class_name`].
     pub enum ParentAlertClassName {
         /// `AssetCacheParentCycleAlert`.
@@ -266,18 +408,30 @@ choices! {
 }
 
 record! {
-    /// The dictionary of [`Parent::details`].
+    /// What else is known of the parent.
+    ///
+    /// What [`Parent::details`] holds.
     pub struct ParentDetails {
         required {}
         optional {
+            /// Whether it is on mains power.
+            ///
             /// `ac-power`: optional; false where absent.
             ac_power: bool = "ac-power",
+            /// How large its cache may be, in bytes.
+            ///
             /// `cache-size`: optional.
             cache_size: i64 = "cache-size",
+            /// What it can do.
+            ///
             /// `capabilities`: optional.
             capabilities: Capabilities = "capabilities",
+            /// Whether it is a notebook.
+            ///
             /// `is-portable`: optional; false where absent.
             is_portable: bool = "is-portable",
+            /// How it is connected.
+            ///
             /// `local-network`: optional.
             local_network: LocalNetwork = "local-network",
         }
@@ -285,20 +439,34 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`ParentDetails::capabilities`].
+    /// What it can do.
+    ///
+    /// What [`ParentDetails::capabilities`] holds.
     pub struct Capabilities {
         required {}
         optional {
+            /// Whether it takes uploads.
+            ///
             /// `im`: optional; false where absent.
             im: bool = "im",
+            /// Whether it knows namespaces.
+            ///
             /// `ns`: optional; false where absent.
             ns: bool = "ns",
+            /// Whether it keeps iCloud data.
+            ///
             /// `pc`: optional; false where absent.
             pc: bool = "pc",
+            /// Whether it knows parameters of queries.
+            ///
             /// `query-parameters`: optional; false where absent.
             query_parameters: bool = "query-parameters",
+            /// Whether it keeps what is not iCloud data.
+            ///
             /// `sc`: optional; false where absent.
             sc: bool = "sc",
+            /// Whether it knows urgent uploads.
+            ///
             /// `ur`: optional; false where absent.
             ur: bool = "ur",
         }
@@ -306,12 +474,18 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`ParentDetails::local_network`].
+    /// How it is connected.
+    ///
+    /// What [`ParentDetails::local_network`] holds.
     pub struct LocalNetwork {
         required {}
         optional {
+            /// In megabits per second.
+            ///
             /// `speed`: optional.
             speed: i64 = "speed",
+            /// Whether through a cable.
+            ///
             /// `wired`: optional; false where absent.
             wired: bool = "wired",
         }
@@ -323,20 +497,36 @@ record! {
     pub struct Peer {
         required {}
         optional {
+            /// The peer's local address.
+            ///
             /// `address`: required.
             address: String = "address",
+            /// What went wrong with the peer.
+            ///
             /// `alert`: optional.
             alert: PeerAlert = "alert",
+            /// What else is known of the peer.
+            ///
             /// `details`: required.
             details: PeerDetails = "details",
+            /// Whether the peer serves this cache.
+            ///
             /// `friendly`: required.
             friendly: bool = "friendly",
+            /// Names the peer.
+            ///
             /// `guid`: required.
             guid: String = "guid",
+            /// Whether it answers.
+            ///
             /// `healthy`: required.
             healthy: bool = "healthy",
+            /// The port that it serves at.
+            ///
             /// `port`: required.
             port: i64 = "port",
+            /// The version of its software.
+            ///
             /// `version`: required.
             version: String = "version",
         }
@@ -344,16 +534,26 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Peer::alert`].
+    /// What went wrong with the peer.
+    ///
+    /// What [`Peer::alert`] holds.
     pub struct PeerAlert {
         required {}
         optional {
+            /// The kind of alert.
+            ///
             /// `className`: required.
             class_name: PeerAlertClassName = "className",
+            /// When it was raised.
+            ///
             /// `postDate`: required.
             post_date: DateTime<Utc> = "postDate",
+            /// The caches that it is about.
+            ///
             /// `addresses`: optional.
             addresses: Vec<String> = "addresses",
+            /// The peer's local address.
+            ///
             /// `peerAddress`: optional.
             peer_address: String = "peerAddress",
         }
@@ -361,6 +561,8 @@ record! {
 }
 
 choices! {
+    /// The kind of alert.
+    ///
     /// A value of [`PeerAlert::class_name`].
     pub enum PeerAlertClassName {
         /// `AssetCachePeerCycleAlert`.
@@ -371,18 +573,30 @@ choices! {
 }
 
 record! {
-    /// The dictionary of [`Peer::details`].
+    /// What else is known of the peer.
+    ///
+    /// What [`Peer::details`] holds.
     pub struct PeerDetails {
         required {}
         optional {
+            /// Whether it is on mains power.
+            ///
             /// `ac-power`: optional; false where absent.
             ac_power: bool = "ac-power",
+            /// How large its cache may be, in bytes.
+            ///
             /// `cache-size`: optional.
             cache_size: i64 = "cache-size",
+            /// What it can do.
+            ///
             /// `capabilities`: optional.
             capabilities: Capabilities = "capabilities",
+            /// Whether it is a notebook.
+            ///
             /// `is-portable`: optional; false where absent.
             is_portable: bool = "is-portable",
+            /// How it is connected.
+            ///
             /// `local-network`: optional.
             local_network: LocalNetwork = "local-network",
         }
@@ -390,6 +604,8 @@ record! {
 }
 
 numbers! {
+    /// Whether it is registered.
+    ///
     /// A value of [`StatusResponse::registration_status`].
     pub enum RegistrationStatus: i64 {
         /// `-1`.
@@ -402,6 +618,8 @@ numbers! {
 }
 
 choices! {
+    /// How the start went.
+    ///
     /// A value of [`StatusResponse::startup_status`].
     pub enum StartupStatus {
         /// `FAILED`.
@@ -416,6 +634,8 @@ choices! {
 }
 
 numbers! {
+    /// Whether the connection is shared with devices on a cable.
+    ///
     /// A value of [`StatusResponse::tetherator_status`].
     pub enum TetheratorStatus: i64 {
         /// `-1`.

@@ -22,7 +22,7 @@ record! {
     /// | visionOS | 1.1 and later |  |
     /// | watchOS | 10.0 and later |  |
     ///
-    /// Needs the access right that the case calls for.
+    /// Needs access rights that depend on its keys.
     pub struct DeviceInformation {
         required {
             /// What to tell; the device leaves out what it does not know.
@@ -46,446 +46,439 @@ item! { DeviceInformation = mdm_schema::command::DEVICE_INFORMATION }
 choices! {
     /// A value of [`DeviceInformation::queries`].
     pub enum Query {
-        /// `UDID`: The device's UDID.
+        /// The device's UDID.
         ///
-        /// On iOS, macOS, visionOS: not in user enrolment.
+        /// `UDID`. On iOS, macOS, visionOS: not in user enrolment.
         Udid = "UDID",
-        /// `ProvisioningUDID`: The identifier that provisioning profiles name a Mac by.
+        /// The identifier that provisioning profiles name a Mac by.
         ///
-        /// Only on macOS 11.3 and later. On macOS: not in user enrolment.
+        /// `ProvisioningUDID`. Only on macOS 11.3 and later. Not in user enrolment.
         ProvisioningUdid = "ProvisioningUDID",
-        /// `OrganizationInfo`: What `Settings` told the device about its organisation.
+        /// What `Settings` told the device about its organisation.
         ///
-        /// iOS 7.0 and later, macOS 10.11 and later.
+        /// `OrganizationInfo`. iOS 7.0 and later, macOS 10.11 and later.
         OrganizationInfo = "OrganizationInfo",
-        /// `MDMOptions`: The options that `Settings` set for device management.
+        /// The options that `Settings` set for device management.
         ///
-        /// iOS 7.0 and later, macOS 11.0 and later.
+        /// `MDMOptions`. iOS 7.0 and later, macOS 11.0 and later.
         MdmOptions = "MDMOptions",
-        /// `LastCloudBackupDate`: When the device was last backed up to iCloud.
+        /// When the device was last backed up to iCloud.
         ///
-        /// Only on iOS 8.0 and later, visionOS. On iOS, visionOS: not in user enrolment.
+        /// `LastCloudBackupDate`. Only on iOS 8.0 and later, visionOS. Not in user enrolment.
         LastCloudBackupDate = "LastCloudBackupDate",
-        /// `AwaitingConfiguration`: Whether the device waits in Setup Assistant for
-        /// `DeviceConfigured`.
+        /// Whether the device waits in Setup Assistant for `DeviceConfigured`.
         ///
-        /// iOS 9.0 and later, macOS 10.11 and later, tvOS 10.2 and later, visionOS 2.0 and later.
-        /// On iOS, macOS, visionOS: not in user enrolment.
+        /// `AwaitingConfiguration`. iOS 9.0 and later, macOS 10.11 and later, tvOS 10.2 and later,
+        /// visionOS 2.0 and later. On iOS, macOS, visionOS: not in user enrolment.
         AwaitingConfiguration = "AwaitingConfiguration",
-        /// `iTunesStoreAccountIsActive`: Whether a store account is signed in.
+        /// Whether a store account is signed in.
         ///
-        /// iOS 7.0 and later, macOS 10.9 and later; not on visionOS. On iOS, macOS: not in user
-        /// enrolment; needs the access right `AllowAppInstallation`. On tvOS, watchOS: needs the
-        /// access right `AllowAppInstallation`.
+        /// `iTunesStoreAccountIsActive`. iOS 7.0 and later, macOS 10.9 and later; not on visionOS.
+        /// On iOS, macOS: not in user enrolment; needs the access right `AllowAppInstallation`. On
+        /// tvOS, watchOS: needs the access right `AllowAppInstallation`.
         ItunesStoreAccountIsActive = "iTunesStoreAccountIsActive",
-        /// `iTunesStoreAccountHash`: A hash of the store account.
+        /// A hash of the store account.
         ///
-        /// iOS 8.0 and later, macOS 10.10 and later; not on visionOS. On iOS, macOS: not in user
-        /// enrolment; needs the access right `AllowAppInstallation`. On tvOS, watchOS: needs the
-        /// access right `AllowAppInstallation`.
+        /// `iTunesStoreAccountHash`. iOS 8.0 and later, macOS 10.10 and later; not on visionOS. On
+        /// iOS, macOS: not in user enrolment; needs the access right `AllowAppInstallation`. On
+        /// tvOS, watchOS: needs the access right `AllowAppInstallation`.
         ItunesStoreAccountHash = "iTunesStoreAccountHash",
-        /// `DeviceName`: The name that the user gave the device.
+        /// The name that the user gave the device.
         ///
-        /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `DeviceName`. Needs the access right `AllowQueryDeviceInformation`.
         DeviceName = "DeviceName",
-        /// `OSVersion`: The system's version.
+        /// The system's version.
         ///
-        /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `OSVersion`. Needs the access right `AllowQueryDeviceInformation`.
         OsVersion = "OSVersion",
-        /// `SupplementalOSVersionExtra`: The letter of a rapid security response, such as `(a)`.
+        /// The letter of a rapid security response, such as `(a)`.
         ///
-        /// iOS 16.1 and later, macOS 13.0 and later, tvOS 16.1 and later. On iOS, macOS, tvOS,
-        /// visionOS, watchOS: needs the access right `AllowQueryDeviceInformation`.
+        /// `SupplementalOSVersionExtra`. iOS 16.1 and later, macOS 13.0 and later, tvOS 16.1 and
+        /// later. Needs the access right `AllowQueryDeviceInformation`.
         SupplementalOsVersionExtra = "SupplementalOSVersionExtra",
-        /// `BuildVersion`: The system's build.
+        /// The system's build.
         ///
-        /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `BuildVersion`. Needs the access right `AllowQueryDeviceInformation`.
         BuildVersion = "BuildVersion",
-        /// `SupplementalBuildVersion`: The build with a rapid security response.
+        /// The build with a rapid security response.
         ///
-        /// iOS 16.1 and later, macOS 13.0 and later, tvOS 16.1 and later. On iOS, macOS, tvOS,
-        /// visionOS, watchOS: needs the access right `AllowQueryDeviceInformation`.
+        /// `SupplementalBuildVersion`. iOS 16.1 and later, macOS 13.0 and later, tvOS 16.1 and
+        /// later. Needs the access right `AllowQueryDeviceInformation`.
         SupplementalBuildVersion = "SupplementalBuildVersion",
-        /// `ModelName`: The model's name, such as `MacBook Pro`.
+        /// The model's name, such as `MacBook Pro`.
         ///
-        /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `ModelName`. Needs the access right `AllowQueryDeviceInformation`.
         ModelName = "ModelName",
-        /// `Model`: The model, such as `MacBookPro18,3`.
+        /// The model, such as `MacBookPro18,3`.
         ///
-        /// Not on visionOS. On iOS, macOS, tvOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `Model`. Not on visionOS. Needs the access right `AllowQueryDeviceInformation`.
         Model = "Model",
-        /// `ModelNumber`: The model's order number with its region.
+        /// The model's order number with its region.
         ///
-        /// iOS 16.4 and later, macOS 13.3 and later, tvOS 16.4 and later. On iOS, macOS, tvOS,
-        /// visionOS, watchOS: needs the access right `AllowQueryDeviceInformation`.
+        /// `ModelNumber`. iOS 16.4 and later, macOS 13.3 and later, tvOS 16.4 and later. Needs the
+        /// access right `AllowQueryDeviceInformation`.
         ModelNumber = "ModelNumber",
-        /// `IsAppleSilicon`: Whether the Mac has Apple silicon.
+        /// Whether the Mac has Apple silicon.
         ///
-        /// Only on macOS 12.0 and later. On macOS: needs the access right
+        /// `IsAppleSilicon`. Only on macOS 12.0 and later. Needs the access right
         /// `AllowQueryDeviceInformation`.
         IsAppleSilicon = "IsAppleSilicon",
-        /// `ProductName`: The product, such as `iPhone14,2`.
+        /// The product, such as `iPhone14,2`.
         ///
-        /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `ProductName`. Needs the access right `AllowQueryDeviceInformation`.
         ProductName = "ProductName",
-        /// `SerialNumber`: The serial number.
+        /// The serial number.
         ///
-        /// On iOS, macOS, visionOS: not in user enrolment; needs the access right
+        /// `SerialNumber`. On iOS, macOS, visionOS: not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`. On tvOS, watchOS: needs the access right
         /// `AllowQueryDeviceInformation`.
         SerialNumber = "SerialNumber",
-        /// `DeviceCapacity`: Total storage in GiB (1024-based).
+        /// Total storage in GiB (1024-based).
         ///
-        /// Not on tvOS. On iOS, macOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `DeviceCapacity`. Not on tvOS. Needs the access right `AllowQueryDeviceInformation`.
         DeviceCapacity = "DeviceCapacity",
-        /// `AvailableDeviceCapacity`: Free storage in GiB (1024-based).
+        /// Free storage in GiB (1024-based).
         ///
-        /// Not on tvOS. On iOS, macOS, visionOS, watchOS: needs the access right
+        /// `AvailableDeviceCapacity`. Not on tvOS. Needs the access right
         /// `AllowQueryDeviceInformation`.
         AvailableDeviceCapacity = "AvailableDeviceCapacity",
-        /// `IMEI`: The IMEI of the first SIM; see `ServiceSubscriptions` for all.
+        /// The IMEI of the first SIM; see `ServiceSubscriptions` for all.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
+        /// `IMEI`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not in user enrolment;
         /// needs the access right `AllowQueryDeviceInformation`.
         Imei = "IMEI",
-        /// `MEID`: The MEID of the first SIM; see `ServiceSubscriptions` for all.
+        /// The MEID of the first SIM; see `ServiceSubscriptions` for all.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
+        /// `MEID`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not in user enrolment;
         /// needs the access right `AllowQueryDeviceInformation`.
         Meid = "MEID",
-        /// `ModemFirmwareVersion`: The firmware of the baseband.
+        /// The firmware of the baseband.
         ///
-        /// Only on iOS. On iOS: not in user enrolment; needs the access right
+        /// `ModemFirmwareVersion`. Only on iOS. Not in user enrolment; needs the access right
         /// `AllowQueryDeviceInformation`.
         ModemFirmwareVersion = "ModemFirmwareVersion",
-        /// `CellularTechnology`: 0 none, 1 GSM, 2 CDMA, 3 both.
+        /// 0 none, 1 GSM, 2 CDMA, 3 both.
         ///
-        /// Only on iOS 4.2.6 and later. On iOS: needs the access right
+        /// `CellularTechnology`. Only on iOS 4.2.6 and later. Needs the access right
         /// `AllowQueryDeviceInformation`.
         CellularTechnology = "CellularTechnology",
-        /// `BatteryLevel`: The charge from 0.0 to 1.0, or -1.0 where it cannot be told.
+        /// The charge from 0.0 to 1.0, or -1.0 where it cannot be told.
         ///
-        /// iOS 5.0 and later, macOS 13.3 and later; not on tvOS. On iOS, macOS, visionOS, watchOS:
-        /// needs the access right `AllowQueryDeviceInformation`.
+        /// `BatteryLevel`. iOS 5.0 and later, macOS 13.3 and later; not on tvOS. Needs the access
+        /// right `AllowQueryDeviceInformation`.
         BatteryLevel = "BatteryLevel",
-        /// `HasBattery`: Whether the Mac has a battery.
+        /// Whether the Mac has a battery.
         ///
-        /// Only on macOS 13.3 and later. On macOS: needs the access right
+        /// `HasBattery`. Only on macOS 13.3 and later. Needs the access right
         /// `AllowQueryDeviceInformation`.
         HasBattery = "HasBattery",
-        /// `IsSupervised`: Whether the device is supervised.
+        /// Whether the device is supervised.
         ///
-        /// iOS 6.0 and later, macOS 10.15 and later. On iOS, tvOS, visionOS, watchOS: needs the
-        /// access right `AllowQueryDeviceInformation`.
+        /// `IsSupervised`. iOS 6.0 and later, macOS 10.15 and later. On iOS, tvOS, visionOS,
+        /// watchOS: needs the access right `AllowQueryDeviceInformation`.
         IsSupervised = "IsSupervised",
-        /// `IsMultiUser`: Whether this is a Shared iPad.
+        /// Whether this is a Shared iPad.
         ///
-        /// Only on iOS 9.3 and later. On iOS: needs the access right `AllowQueryDeviceInformation`.
+        /// `IsMultiUser`. Only on iOS 9.3 and later. Needs the access right
+        /// `AllowQueryDeviceInformation`.
         IsMultiUser = "IsMultiUser",
-        /// `IsDeviceLocatorServiceEnabled`: Whether Find My is on.
+        /// Whether Find My is on.
         ///
-        /// iOS 7.0 and later; not on macOS, tvOS. On iOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `IsDeviceLocatorServiceEnabled`. iOS 7.0 and later; not on macOS, tvOS. Needs the access
+        /// right `AllowQueryDeviceInformation`.
         IsDeviceLocatorServiceEnabled = "IsDeviceLocatorServiceEnabled",
-        /// `IsActivationLockEnabled`: Whether Activation Lock is on.
+        /// Whether Activation Lock is on.
         ///
-        /// iOS 7.0 and later, macOS 10.15 and later; not on tvOS, visionOS. Deprecated in iOS 16.0,
-        /// macOS 13.0, watchOS 10.0. On iOS, macOS: not in user enrolment; needs the access right
-        /// `AllowQueryDeviceInformation`. On watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `IsActivationLockEnabled`. iOS 7.0 and later, macOS 10.15 and later; not on tvOS,
+        /// visionOS. Deprecated in iOS 16.0, macOS 13.0, watchOS 10.0. On iOS, macOS: not in user
+        /// enrolment; needs the access right `AllowQueryDeviceInformation`. On watchOS: needs the
+        /// access right `AllowQueryDeviceInformation`.
         IsActivationLockEnabled = "IsActivationLockEnabled",
-        /// `IsActivationLockSupported`: Whether the Mac can have Activation Lock.
+        /// Whether the Mac can have Activation Lock.
         ///
-        /// Only on macOS 10.15 and later. On macOS: not in user enrolment; needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `IsActivationLockSupported`. Only on macOS 10.15 and later. Not in user enrolment; needs
+        /// the access right `AllowQueryDeviceInformation`.
         IsActivationLockSupported = "IsActivationLockSupported",
-        /// `IsDoNotDisturbInEffect`: Whether Do Not Disturb is on.
+        /// Whether Do Not Disturb is on.
         ///
-        /// iOS 7.0 and later; not on macOS, tvOS. On iOS, visionOS: not in user enrolment; needs
-        /// the access right `AllowQueryDeviceInformation`. On watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `IsDoNotDisturbInEffect`. iOS 7.0 and later; not on macOS, tvOS. On iOS, visionOS: not
+        /// in user enrolment; needs the access right `AllowQueryDeviceInformation`. On watchOS:
+        /// needs the access right `AllowQueryDeviceInformation`.
         IsDoNotDisturbInEffect = "IsDoNotDisturbInEffect",
-        /// `DeviceID`: The identifier of an Apple TV.
+        /// The identifier of an Apple TV.
         ///
-        /// Only on tvOS. On tvOS: needs the access right `AllowQueryDeviceInformation`.
+        /// `DeviceID`. Only on tvOS. Needs the access right `AllowQueryDeviceInformation`.
         DeviceId = "DeviceID",
-        /// `EASDeviceIdentifier`: The identifier that the device shows to Exchange ActiveSync.
+        /// The identifier that the device shows to Exchange ActiveSync.
         ///
-        /// Only on iOS 7.0 and later, visionOS. On iOS, visionOS: needs the access right
+        /// `EASDeviceIdentifier`. Only on iOS 7.0 and later, visionOS. Needs the access right
         /// `AllowQueryDeviceInformation`.
         EasDeviceIdentifier = "EASDeviceIdentifier",
-        /// `IsCloudBackupEnabled`: Whether backup to iCloud is on.
+        /// Whether backup to iCloud is on.
         ///
-        /// Only on iOS 7.1 and later, visionOS. On iOS, visionOS: not in user enrolment; needs the
-        /// access right `AllowQueryDeviceInformation`.
+        /// `IsCloudBackupEnabled`. Only on iOS 7.1 and later, visionOS. Not in user enrolment;
+        /// needs the access right `AllowQueryDeviceInformation`.
         IsCloudBackupEnabled = "IsCloudBackupEnabled",
-        /// `ActiveManagedUsers`: The managed users that are logged in, as GUIDs.
+        /// The managed users that are logged in, as GUIDs.
         ///
-        /// Only on macOS 10.11 and later. On macOS: device channel; needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `ActiveManagedUsers`. Only on macOS 10.11 and later. Device channel; needs the access
+        /// right `AllowQueryDeviceInformation`.
         ActiveManagedUsers = "ActiveManagedUsers",
-        /// `OSUpdateSettings`: How the Mac updates itself.
+        /// How the Mac updates itself.
         ///
-        /// Only on macOS 10.11 and later. Deprecated in macOS 26.0. Removed in macOS 27.0. On
-        /// macOS: not in user enrolment; needs the access right `AllowQueryDeviceInformation`.
+        /// `OSUpdateSettings`. Only on macOS 10.11 and later. Deprecated in macOS 26.0. Removed in
+        /// macOS 27.0. Not in user enrolment; needs the access right `AllowQueryDeviceInformation`.
         OsUpdateSettings = "OSUpdateSettings",
-        /// `LocalHostName`: The Mac's name in the local network.
+        /// The Mac's name in the local network.
         ///
-        /// Only on macOS 10.11 and later. On macOS: needs the access right
+        /// `LocalHostName`. Only on macOS 10.11 and later. Needs the access right
         /// `AllowQueryDeviceInformation`.
         LocalHostName = "LocalHostName",
-        /// `HostName`: The Mac's host name.
+        /// The Mac's host name.
         ///
-        /// Only on macOS 10.11 and later. On macOS: needs the access right
+        /// `HostName`. Only on macOS 10.11 and later. Needs the access right
         /// `AllowQueryDeviceInformation`.
         HostName = "HostName",
-        /// `AutoSetupAdminAccounts`: The administrators that automated enrolment made.
+        /// The administrators that automated enrolment made.
         ///
-        /// Only on macOS 10.11 and later. On macOS: automated enrolment; not in user enrolment;
-        /// needs the access right `AllowQueryDeviceInformation`.
+        /// `AutoSetupAdminAccounts`. Only on macOS 10.11 and later. Automated enrolment; not in
+        /// user enrolment; needs the access right `AllowQueryDeviceInformation`.
         AutoSetupAdminAccounts = "AutoSetupAdminAccounts",
-        /// `SystemIntegrityProtectionEnabled`: Whether System Integrity Protection is on.
+        /// Whether System Integrity Protection is on.
         ///
-        /// Only on macOS 10.12 and later. On macOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `SystemIntegrityProtectionEnabled`. Only on macOS 10.12 and later. Needs the access
+        /// right `AllowQueryDeviceInformation`.
         SystemIntegrityProtectionEnabled = "SystemIntegrityProtectionEnabled",
-        /// `SupportsLOMDevice`: Whether the Mac can be managed while it is off.
+        /// Whether the Mac can be managed while it is off.
         ///
-        /// Only on macOS 11.0 and later. On macOS: needs the access right
+        /// `SupportsLOMDevice`. Only on macOS 11.0 and later. Needs the access right
         /// `AllowQueryDeviceInformation`.
         SupportsLomDevice = "SupportsLOMDevice",
-        /// `IsMDMLostModeEnabled`: Whether Managed Lost Mode is on.
+        /// Whether Managed Lost Mode is on.
         ///
-        /// Only on iOS 9.3 and later, watchOS. On iOS: not in user enrolment; needs the access
-        /// right `AllowQueryDeviceInformation`. On watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `IsMDMLostModeEnabled`. Only on iOS 9.3 and later, watchOS. On iOS: not in user
+        /// enrolment; needs the access right `AllowQueryDeviceInformation`. On watchOS: needs the
+        /// access right `AllowQueryDeviceInformation`.
         IsMdmLostModeEnabled = "IsMDMLostModeEnabled",
-        /// `MaximumResidentUsers`: How many users may keep data on a Shared iPad.
+        /// How many users may keep data on a Shared iPad.
         ///
-        /// Only on iOS 9.3 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
+        /// `MaximumResidentUsers`. Only on iOS 9.3 and later. Supervised; automated enrolment; not
+        /// in user enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         MaximumResidentUsers = "MaximumResidentUsers",
-        /// `EstimatedResidentUsers`: How many users' data a Shared iPad is expected to hold.
+        /// How many users' data a Shared iPad is expected to hold.
         ///
-        /// Only on iOS 14.0 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
+        /// `EstimatedResidentUsers`. Only on iOS 14.0 and later. Supervised; automated enrolment;
+        /// not in user enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         EstimatedResidentUsers = "EstimatedResidentUsers",
-        /// `QuotaSize`: The storage of each user of a Shared iPad, in MB.
+        /// The storage of each user of a Shared iPad, in MB.
         ///
-        /// Only on iOS 13.4 and later. On iOS: supervised; automated enrolment; not in user
+        /// `QuotaSize`. Only on iOS 13.4 and later. Supervised; automated enrolment; not in user
         /// enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         QuotaSize = "QuotaSize",
-        /// `ResidentUsers`: How many users have data on a Shared iPad.
+        /// How many users have data on a Shared iPad.
         ///
-        /// Only on iOS 13.4 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
+        /// `ResidentUsers`. Only on iOS 13.4 and later. Supervised; automated enrolment; not in
+        /// user enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         ResidentUsers = "ResidentUsers",
-        /// `UserSessionTimeout`: When an idle session of a Shared iPad ends, in seconds; 0 never.
+        /// When an idle session of a Shared iPad ends, in seconds; 0 never.
         ///
-        /// Only on iOS 14.5 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
+        /// `UserSessionTimeout`. Only on iOS 14.5 and later. Supervised; automated enrolment; not
+        /// in user enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         UserSessionTimeout = "UserSessionTimeout",
-        /// `TemporarySessionTimeout`: When an idle guest session ends, in seconds; 0 never.
+        /// When an idle guest session ends, in seconds; 0 never.
         ///
-        /// Only on iOS 14.5 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
+        /// `TemporarySessionTimeout`. Only on iOS 14.5 and later. Supervised; automated enrolment;
+        /// not in user enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         TemporarySessionTimeout = "TemporarySessionTimeout",
-        /// `TemporarySessionOnly`: Whether a Shared iPad takes guests only.
+        /// Whether a Shared iPad takes guests only.
         ///
-        /// Only on iOS 14.5 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
+        /// `TemporarySessionOnly`. Only on iOS 14.5 and later. Supervised; automated enrolment; not
+        /// in user enrolment; Shared iPad only, device channel; needs the access right
         /// `AllowQueryDeviceInformation`.
         TemporarySessionOnly = "TemporarySessionOnly",
-        /// `ManagedAppleIDDefaultDomains`: The domains that the login window offers.
+        /// The domains that the login window offers.
         ///
-        /// Only on iOS 16.0 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `ManagedAppleIDDefaultDomains`. Only on iOS 16.0 and later. Supervised; automated
+        /// enrolment; not in user enrolment; Shared iPad only, device channel; needs the access
+        /// right `AllowQueryDeviceInformation`.
         ManagedAppleIdDefaultDomains = "ManagedAppleIDDefaultDomains",
-        /// `OnlineAuthenticationGracePeriod`: After how many days a user must log in online.
+        /// After how many days a user must log in online.
         ///
-        /// Only on iOS 16.0 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `OnlineAuthenticationGracePeriod`. Only on iOS 16.0 and later. Supervised; automated
+        /// enrolment; not in user enrolment; Shared iPad only, device channel; needs the access
+        /// right `AllowQueryDeviceInformation`.
         OnlineAuthenticationGracePeriod = "OnlineAuthenticationGracePeriod",
-        /// `SkipLanguageAndLocaleSetupForNewUsers`: Whether new users are not asked for language
-        /// and region.
+        /// Whether new users are not asked for language and region.
         ///
-        /// Only on iOS 16.2 and later. On iOS: supervised; automated enrolment; not in user
-        /// enrolment; Shared iPad only, device channel; needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `SkipLanguageAndLocaleSetupForNewUsers`. Only on iOS 16.2 and later. Supervised;
+        /// automated enrolment; not in user enrolment; Shared iPad only, device channel; needs the
+        /// access right `AllowQueryDeviceInformation`.
         SkipLanguageAndLocaleSetupForNewUsers = "SkipLanguageAndLocaleSetupForNewUsers",
-        /// `PushToken`: The push token of the device.
+        /// The push token of the device.
         ///
-        /// Only on iOS 9.3 and later, macOS 10.12 and later. On iOS: not in user enrolment; Shared
-        /// iPad: user channel; needs the access right `AllowQueryDeviceInformation`.
-        PushToken = "PushToken",
-        /// `DiagnosticSubmissionEnabled`: Whether diagnostics are sent to Apple.
-        ///
-        /// iOS 9.3 and later; not on macOS, tvOS. On iOS, visionOS, watchOS: needs the access right
+        /// `PushToken`. Only on iOS 9.3 and later, macOS 10.12 and later. On iOS: not in user
+        /// enrolment; Shared iPad: user channel; needs the access right
         /// `AllowQueryDeviceInformation`.
-        DiagnosticSubmissionEnabled = "DiagnosticSubmissionEnabled",
-        /// `AppAnalyticsEnabled`: Whether app analytics are shared.
+        PushToken = "PushToken",
+        /// Whether diagnostics are sent to Apple.
         ///
-        /// iOS 9.3 and later; not on macOS, tvOS. On iOS, visionOS, watchOS: needs the access right
+        /// `DiagnosticSubmissionEnabled`. iOS 9.3 and later; not on macOS, tvOS. Needs the access
+        /// right `AllowQueryDeviceInformation`.
+        DiagnosticSubmissionEnabled = "DiagnosticSubmissionEnabled",
+        /// Whether app analytics are shared.
+        ///
+        /// `AppAnalyticsEnabled`. iOS 9.3 and later; not on macOS, tvOS. Needs the access right
         /// `AllowQueryDeviceInformation`.
         AppAnalyticsEnabled = "AppAnalyticsEnabled",
-        /// `TimeZone`: The time zone, as in the IANA database.
+        /// The time zone, as in the IANA database.
         ///
-        /// iOS 14.0 and later, macOS 26.0 and later, tvOS 14.0 and later, visionOS 2.0 and later.
-        /// On iOS, macOS, tvOS, visionOS, watchOS: needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `TimeZone`. iOS 14.0 and later, macOS 26.0 and later, tvOS 14.0 and later, visionOS 2.0
+        /// and later. Needs the access right `AllowQueryDeviceInformation`.
         TimeZone = "TimeZone",
-        /// `ICCID`: The ICCID of the first SIM.
+        /// The ICCID of the first SIM.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
-        /// needs the access right `AllowQueryNetworkInformation`.
+        /// `ICCID`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not in user
+        /// enrolment; needs the access right `AllowQueryNetworkInformation`.
         Iccid = "ICCID",
-        /// `BluetoothMAC`: The Bluetooth address.
+        /// The Bluetooth address.
         ///
-        /// Not on watchOS. On iOS, macOS, visionOS: not in user enrolment; needs the access right
-        /// `AllowQueryNetworkInformation`. On tvOS: needs the access right
+        /// `BluetoothMAC`. Not on watchOS. On iOS, macOS, visionOS: not in user enrolment; needs
+        /// the access right `AllowQueryNetworkInformation`. On tvOS: needs the access right
         /// `AllowQueryNetworkInformation`.
         BluetoothMac = "BluetoothMAC",
-        /// `WiFiMAC`: The Wi-Fi address.
+        /// The Wi-Fi address.
         ///
-        /// On iOS, macOS, visionOS: not in user enrolment; needs the access right
+        /// `WiFiMAC`. On iOS, macOS, visionOS: not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`. On tvOS, watchOS: needs the access right
         /// `AllowQueryNetworkInformation`.
         WiFiMac = "WiFiMAC",
-        /// `EthernetMAC`: The Ethernet address.
+        /// The Ethernet address.
         ///
-        /// Only on macOS. On macOS: not in user enrolment; needs the access right
+        /// `EthernetMAC`. Only on macOS. Not in user enrolment; needs the access right
         /// `AllowQueryNetworkInformation`.
         EthernetMac = "EthernetMAC",
-        /// `CurrentCarrierNetwork`: The network that the phone is in.
+        /// The network that the phone is in.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
-        /// needs the access right `AllowQueryNetworkInformation`.
+        /// `CurrentCarrierNetwork`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not
+        /// in user enrolment; needs the access right `AllowQueryNetworkInformation`.
         CurrentCarrierNetwork = "CurrentCarrierNetwork",
-        /// `SIMCarrierNetwork`: The network of the SIM; older name of `SubscriberCarrierNetwork`.
+        /// The network of the SIM; older name of `SubscriberCarrierNetwork`.
         ///
-        /// Only on iOS. Removed in iOS 5.0. On iOS: not in user enrolment; needs the access right
-        /// `AllowQueryNetworkInformation`.
+        /// `SIMCarrierNetwork`. Only on iOS. Removed in iOS 5.0. Not in user enrolment; needs the
+        /// access right `AllowQueryNetworkInformation`.
         SimCarrierNetwork = "SIMCarrierNetwork",
-        /// `SubscriberCarrierNetwork`: The network of the SIM.
+        /// The network of the SIM.
         ///
-        /// Only on iOS 5.0 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
-        /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
+        /// `SubscriberCarrierNetwork`. Only on iOS 5.0 and later. Deprecated in iOS 16.0. Removed
+        /// in iOS 26.0. Not in user enrolment; needs the access right
+        /// `AllowQueryNetworkInformation`.
         SubscriberCarrierNetwork = "SubscriberCarrierNetwork",
-        /// `CarrierSettingsVersion`: The version of the carrier's settings.
+        /// The version of the carrier's settings.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
-        /// needs the access right `AllowQueryNetworkInformation`.
+        /// `CarrierSettingsVersion`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not
+        /// in user enrolment; needs the access right `AllowQueryNetworkInformation`.
         CarrierSettingsVersion = "CarrierSettingsVersion",
-        /// `PhoneNumber`: The phone number, formatted or not.
+        /// The phone number, formatted or not.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
-        /// needs the access right `AllowQueryNetworkInformation`.
+        /// `PhoneNumber`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not in user
+        /// enrolment; needs the access right `AllowQueryNetworkInformation`.
         PhoneNumber = "PhoneNumber",
-        /// `DataRoamingEnabled`: Whether data roaming is on.
+        /// Whether data roaming is on.
         ///
-        /// Only on iOS 5.0 and later. On iOS: not in user enrolment; needs the access right
-        /// `AllowQueryNetworkInformation`.
+        /// `DataRoamingEnabled`. Only on iOS 5.0 and later. Not in user enrolment; needs the access
+        /// right `AllowQueryNetworkInformation`.
         DataRoamingEnabled = "DataRoamingEnabled",
-        /// `VoiceRoamingEnabled`: Whether voice roaming is on.
+        /// Whether voice roaming is on.
         ///
-        /// Only on iOS 5.0 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
-        /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
+        /// `VoiceRoamingEnabled`. Only on iOS 5.0 and later. Deprecated in iOS 16.0. Removed in iOS
+        /// 26.0. Not in user enrolment; needs the access right `AllowQueryNetworkInformation`.
         VoiceRoamingEnabled = "VoiceRoamingEnabled",
-        /// `PersonalHotspotEnabled`: Whether the personal hotspot is on.
+        /// Whether the personal hotspot is on.
         ///
-        /// Only on iOS 7.0 and later. On iOS: not in user enrolment; needs the access right
-        /// `AllowQueryNetworkInformation`.
+        /// `PersonalHotspotEnabled`. Only on iOS 7.0 and later. Not in user enrolment; needs the
+        /// access right `AllowQueryNetworkInformation`.
         PersonalHotspotEnabled = "PersonalHotspotEnabled",
-        /// `IsNetworkTethered`: Whether the network comes through a cable.
+        /// Whether the network comes through a cable.
         ///
-        /// Only on iOS 10.3 and later. On iOS: needs the access right
+        /// `IsNetworkTethered`. Only on iOS 10.3 and later. Needs the access right
         /// `AllowQueryNetworkInformation`.
         IsNetworkTethered = "IsNetworkTethered",
-        /// `IsRoaming`: Whether the phone is roaming.
+        /// Whether the phone is roaming.
         ///
-        /// Only on iOS 4.2 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
-        /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
+        /// `IsRoaming`. Only on iOS 4.2 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. Not
+        /// in user enrolment; needs the access right `AllowQueryNetworkInformation`.
         IsRoaming = "IsRoaming",
-        /// `SubscriberMCC`: The SIM's country code.
+        /// The SIM's country code.
         ///
-        /// Only on iOS 4.2.6 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
-        /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
+        /// `SubscriberMCC`. Only on iOS 4.2.6 and later. Deprecated in iOS 16.0. Removed in iOS
+        /// 26.0. Not in user enrolment; needs the access right `AllowQueryNetworkInformation`.
         SubscriberMcc = "SubscriberMCC",
-        /// `SubscriberMNC`: The SIM's network code.
+        /// The SIM's network code.
         ///
-        /// Only on iOS 4.2.6 and later. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in
-        /// user enrolment; needs the access right `AllowQueryNetworkInformation`.
+        /// `SubscriberMNC`. Only on iOS 4.2.6 and later. Deprecated in iOS 16.0. Removed in iOS
+        /// 26.0. Not in user enrolment; needs the access right `AllowQueryNetworkInformation`.
         SubscriberMnc = "SubscriberMNC",
-        /// `CurrentMCC`: The country code of the network that the phone is in.
+        /// The country code of the network that the phone is in.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
-        /// needs the access right `AllowQueryNetworkInformation`.
+        /// `CurrentMCC`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not in user
+        /// enrolment; needs the access right `AllowQueryNetworkInformation`.
         CurrentMcc = "CurrentMCC",
-        /// `CurrentMNC`: The network code of the network that the phone is in.
+        /// The network code of the network that the phone is in.
         ///
-        /// Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. On iOS: not in user enrolment;
-        /// needs the access right `AllowQueryNetworkInformation`.
+        /// `CurrentMNC`. Only on iOS. Deprecated in iOS 16.0. Removed in iOS 26.0. Not in user
+        /// enrolment; needs the access right `AllowQueryNetworkInformation`.
         CurrentMnc = "CurrentMNC",
-        /// `ServiceSubscriptions`: Every SIM, physical or not.
+        /// Every SIM, physical or not.
         ///
-        /// Only on iOS 12.0 and later. On iOS: not in user enrolment; needs the access right
-        /// `AllowQueryNetworkInformation`.
+        /// `ServiceSubscriptions`. Only on iOS 12.0 and later. Not in user enrolment; needs the
+        /// access right `AllowQueryNetworkInformation`.
         ServiceSubscriptions = "ServiceSubscriptions",
-        /// `PINRequiredForEraseDevice`: Whether `EraseDevice` needs a PIN.
+        /// Whether `EraseDevice` needs a PIN.
         ///
-        /// Only on macOS 11.0 and later. On macOS: not in user enrolment; needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `PINRequiredForEraseDevice`. Only on macOS 11.0 and later. Not in user enrolment; needs
+        /// the access right `AllowQueryDeviceInformation`.
         PinRequiredForEraseDevice = "PINRequiredForEraseDevice",
-        /// `PINRequiredForDeviceLock`: Whether `DeviceLock` needs a PIN.
+        /// Whether `DeviceLock` needs a PIN.
         ///
-        /// Only on macOS 11.0 and later. On macOS: not in user enrolment; needs the access right
-        /// `AllowQueryDeviceInformation`.
+        /// `PINRequiredForDeviceLock`. Only on macOS 11.0 and later. Not in user enrolment; needs
+        /// the access right `AllowQueryDeviceInformation`.
         PinRequiredForDeviceLock = "PINRequiredForDeviceLock",
-        /// `SupportsiOSAppInstalls`: Whether the Mac runs iOS apps.
+        /// Whether the Mac runs iOS apps.
         ///
-        /// Only on macOS 11.0 and later. On macOS: needs the access right
+        /// `SupportsiOSAppInstalls`. Only on macOS 11.0 and later. Needs the access right
         /// `AllowQueryDeviceInformation`.
         SupportsIosAppInstalls = "SupportsiOSAppInstalls",
-        /// `SoftwareUpdateDeviceID`: What Apple's list of updates calls the device.
+        /// What Apple's list of updates calls the device.
         ///
-        /// iOS 15.0 and later, macOS 12.0 and later; not on tvOS, watchOS. Deprecated in iOS 26.0,
-        /// macOS 26.0, visionOS 26.0. Removed in iOS 27.0, macOS 27.0, visionOS 27.0. On iOS,
-        /// macOS, visionOS: not in user enrolment.
+        /// `SoftwareUpdateDeviceID`. iOS 15.0 and later, macOS 12.0 and later; not on tvOS,
+        /// watchOS. Deprecated in iOS 26.0, macOS 26.0, visionOS 26.0. Removed in iOS 27.0, macOS
+        /// 27.0, visionOS 27.0. Not in user enrolment.
         SoftwareUpdateDeviceId = "SoftwareUpdateDeviceID",
-        /// `SoftwareUpdateSettings`: The settings of software update.
+        /// The settings of software update.
         ///
-        /// Only on iOS 14.5 and later. Deprecated in iOS 26.0. Removed in iOS 27.0. On iOS: not in
-        /// user enrolment.
+        /// `SoftwareUpdateSettings`. Only on iOS 14.5 and later. Deprecated in iOS 26.0. Removed in
+        /// iOS 27.0. Not in user enrolment.
         SoftwareUpdateSettings = "SoftwareUpdateSettings",
-        /// `AccessibilitySettings`: The settings of accessibility.
+        /// The settings of accessibility.
         ///
-        /// Only on iOS 16.0 and later, watchOS. On iOS: supervised; not in user enrolment; Shared
-        /// iPad: user channel. On watchOS: supervised.
+        /// `AccessibilitySettings`. Only on iOS 16.0 and later, watchOS. On iOS: supervised; not in
+        /// user enrolment; Shared iPad: user channel. On watchOS: supervised.
         AccessibilitySettings = "AccessibilitySettings",
-        /// `DevicePropertiesAttestation`: Certificates, leaf first, by which Apple attests to the
-        /// device.
+        /// Certificates, leaf first, by which Apple attests to the device.
         ///
-        /// iOS 16.0 and later, macOS 14.0 and later, tvOS 16.0 and later.
+        /// `DevicePropertiesAttestation`. iOS 16.0 and later, macOS 14.0 and later, tvOS 16.0 and
+        /// later.
         DevicePropertiesAttestation = "DevicePropertiesAttestation",
-        /// `EACSPreflight`: Whether Erase All Content and Settings would work, and why not.
+        /// Whether Erase All Content and Settings would work, and why not.
         ///
-        /// Only on macOS 13.3 and later. On macOS: not in user enrolment; device channel; needs the
-        /// access right `AllowQueryDeviceInformation`.
+        /// `EACSPreflight`. Only on macOS 13.3 and later. Not in user enrolment; device channel;
+        /// needs the access right `AllowQueryDeviceInformation`.
         EacsPreflight = "EACSPreflight",
     }
 }
@@ -508,7 +501,9 @@ record! {
 item! { DeviceInformationResponse = mdm_schema::response::DEVICE_INFORMATION_RESPONSE }
 
 record! {
-    /// The dictionary of [`DeviceInformationResponse::query_responses`].
+    /// The answers; a query that the device does not know, or may not answer, has none.
+    ///
+    /// What [`DeviceInformationResponse::query_responses`] holds.
     pub struct QueryResponses {
         required {}
         optional {
@@ -518,8 +513,7 @@ record! {
             udid: String = "UDID",
             /// The identifier that provisioning profiles name a Mac by.
             ///
-            /// `ProvisioningUDID`: optional. Only on macOS 11.3 and later. On macOS: not in user
-            /// enrolment.
+            /// `ProvisioningUDID`: optional. Only on macOS 11.3 and later. Not in user enrolment.
             provisioning_udid: String = "ProvisioningUDID",
             /// What `Settings` told the device about its organisation.
             ///
@@ -859,12 +853,12 @@ record! {
             ///
             /// `SoftwareUpdateDeviceID`: optional. iOS 15.0 and later, macOS 12.0 and later; not on
             /// tvOS, watchOS. Deprecated in iOS 26.0, macOS 26.0, visionOS 26.0. Removed in iOS
-            /// 27.0, macOS 27.0, visionOS 27.0. On iOS, macOS, visionOS: not in user enrolment.
+            /// 27.0, macOS 27.0, visionOS 27.0. Not in user enrolment.
             software_update_device_id: String = "SoftwareUpdateDeviceID",
             /// The settings of software update.
             ///
             /// `SoftwareUpdateSettings`: optional. Only on iOS 14.5 and later. Deprecated in iOS
-            /// 26.0. Removed in iOS 27.0. On iOS: not in user enrolment.
+            /// 26.0. Removed in iOS 27.0. Not in user enrolment.
             software_update_settings: SoftwareUpdateSettings = "SoftwareUpdateSettings",
             /// The settings of accessibility.
             ///
@@ -879,15 +873,16 @@ record! {
             device_properties_attestation: Vec<Vec<u8>> = "DevicePropertiesAttestation",
             /// Whether Erase All Content and Settings would work, and why not.
             ///
-            /// `EACSPreflight`: optional. Only on macOS 13.3 and later. On macOS: not in user
-            /// enrolment.
+            /// `EACSPreflight`: optional. Only on macOS 13.3 and later. Not in user enrolment.
             eacs_preflight: String = "EACSPreflight",
         }
     }
 }
 
 record! {
-    /// The dictionary of [`QueryResponses::organization_info`].
+    /// What `Settings` told the device about its organisation.
+    ///
+    /// What [`QueryResponses::organization_info`] holds.
     pub struct OrganizationInfo {
         required {}
         optional {
@@ -916,7 +911,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`QueryResponses::mdm_options`].
+    /// The options that `Settings` set for device management.
+    ///
+    /// What [`QueryResponses::mdm_options`] holds.
     pub struct MdmOptions {
         required {}
         optional {
@@ -939,6 +936,8 @@ record! {
 }
 
 numbers! {
+    /// 0 none, 1 GSM, 2 CDMA, 3 both.
+    ///
     /// A value of [`QueryResponses::cellular_technology`].
     pub enum CellularTechnology: i64 {
         /// `0`.
@@ -953,7 +952,9 @@ numbers! {
 }
 
 record! {
-    /// The dictionary of [`QueryResponses::os_update_settings`].
+    /// How the Mac updates itself.
+    ///
+    /// What [`QueryResponses::os_update_settings`] holds.
     pub struct OsUpdateSettings {
         required {}
         optional {
@@ -1092,7 +1093,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`QueryResponses::software_update_settings`].
+    /// The settings of software update.
+    ///
+    /// What [`QueryResponses::software_update_settings`] holds.
     pub struct SoftwareUpdateSettings {
         required {}
         optional {
@@ -1105,7 +1108,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`QueryResponses::accessibility_settings`].
+    /// The settings of accessibility.
+    ///
+    /// What [`QueryResponses::accessibility_settings`] holds.
     pub struct AccessibilitySettings {
         required {}
         optional {
@@ -1150,6 +1155,8 @@ record! {
 }
 
 numbers! {
+    /// Text size from 0 to 11, or -1 where it cannot be told.
+    ///
     /// A value of [`AccessibilitySettings::text_size`].
     pub enum TextSize: i64 {
         /// `-1`.

@@ -33,7 +33,7 @@ record! {
             /// run.
             ///
             /// `DisallowProximitySetup`: optional; false where absent. Only on iOS 11.3 and later.
-            /// On iOS: not on Shared iPad.
+            /// Not on Shared iPad.
             disallow_proximity_setup: bool = "DisallowProximitySetup",
             /// Six characters that unlock a Mac afterwards.
             ///
@@ -55,21 +55,33 @@ record! {
 item! { EraseDevice = mdm_schema::command::ERASE_DEVICE }
 
 choices! {
+    /// What a Mac does where Erase All Content and Settings fails.
+    ///
     /// A value of [`EraseDevice::obliteration_behavior`].
     pub enum ObliterationBehavior {
-        /// `Default`: Reports the failure and then destroys the disk's contents.
+        /// Reports the failure and then destroys the disk's contents.
+        ///
+        /// `Default`.
         Default = "Default",
-        /// `DoNotObliterate`: Reports the failure and does not erase.
+        /// Reports the failure and does not erase.
+        ///
+        /// `DoNotObliterate`.
         DoNotObliterate = "DoNotObliterate",
-        /// `ObliterateWithWarning`: Acknowledges the command and then destroys the disk's contents.
+        /// Acknowledges the command and then destroys the disk's contents.
+        ///
+        /// `ObliterateWithWarning`.
         ObliterateWithWarning = "ObliterateWithWarning",
-        /// `Always`: Does not try, and destroys the disk's contents.
+        /// Does not try, and destroys the disk's contents.
+        ///
+        /// `Always`.
         Always = "Always",
     }
 }
 
 record! {
-    /// The dictionary of [`EraseDevice::return_to_service`].
+    /// How the device sets itself up again without anybody touching it.
+    ///
+    /// What [`EraseDevice::return_to_service`] holds.
     pub struct ReturnToService {
         required {
             /// Whether it does.

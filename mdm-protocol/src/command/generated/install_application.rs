@@ -59,8 +59,8 @@ record! {
             change_management_state: ChangeManagementState = "ChangeManagementState",
             /// Whether the Mac manages the app.
             ///
-            /// `InstallAsManaged`: optional; false where absent. Only on macOS 11.0 and later. On
-            /// macOS: not in user enrolment.
+            /// `InstallAsManaged`: optional; false where absent. Only on macOS 11.0 and later. Not
+            /// in user enrolment.
             install_as_managed: bool = "InstallAsManaged",
             /// Whether this is an app of the iPhone or iPad, for a Mac.
             ///
@@ -73,7 +73,9 @@ record! {
 item! { InstallApplication = mdm_schema::command::INSTALL_APPLICATION }
 
 record! {
-    /// The dictionary of [`InstallApplication::options`].
+    /// How the app is paid for.
+    ///
+    /// What [`InstallApplication::options`] holds.
     pub struct InstallApplicationOptions {
         required {}
         optional {
@@ -86,6 +88,8 @@ record! {
 }
 
 numbers! {
+    /// Whether a licence is assigned or a code redeemed.
+    ///
     /// A value of [`InstallApplicationOptions::purchase_method`].
     pub enum PurchaseMethod: i64 {
         /// `0`.
@@ -96,6 +100,8 @@ numbers! {
 }
 
 numbers! {
+    /// What becomes of the app and its data.
+    ///
     /// A value of [`InstallApplication::management_flags`].
     pub enum ManagementFlags: i64 {
         /// `1`.
@@ -108,7 +114,9 @@ numbers! {
 }
 
 record! {
-    /// The dictionary of [`InstallApplication::attributes`].
+    /// What the app is tied to.
+    ///
+    /// What [`InstallApplication::attributes`] holds.
     pub struct InstallApplicationAttributes {
         required {}
         optional {
@@ -162,9 +170,13 @@ record! {
 }
 
 choices! {
+    /// Takes an app that the user installed into management.
+    ///
     /// A value of [`InstallApplication::change_management_state`].
     pub enum ChangeManagementState {
-        /// `Managed`: Takes it into management.
+        /// Takes it into management.
+        ///
+        /// `Managed`.
         Managed = "Managed",
     }
 }
@@ -195,73 +207,137 @@ record! {
 item! { InstallApplicationResponse = mdm_schema::response::INSTALL_APPLICATION_RESPONSE }
 
 choices! {
+    /// How far the app has come.
+    ///
     /// A value of [`InstallApplicationResponse::state`].
     pub enum InstallApplicationResponseState {
-        /// `Queued`: The installation is to begin.
+        /// The installation is to begin.
+        ///
+        /// `Queued`.
         Queued = "Queued",
-        /// `NeedsRedemption`: The app waits for a redemption code.
+        /// The app waits for a redemption code.
+        ///
+        /// `NeedsRedemption`.
         NeedsRedemption = "NeedsRedemption",
-        /// `Redeeming`: The code is being redeemed.
+        /// The code is being redeemed.
+        ///
+        /// `Redeeming`.
         Redeeming = "Redeeming",
-        /// `Prompting`: The user is asked whether to install.
+        /// The user is asked whether to install.
+        ///
+        /// `Prompting`.
         Prompting = "Prompting",
-        /// `PromptingForLogin`: The user is asked to sign in to the store.
+        /// The user is asked to sign in to the store.
+        ///
+        /// `PromptingForLogin`.
         PromptingForLogin = "PromptingForLogin",
-        /// `ValidatingPurchase`: The licence is being checked.
+        /// The licence is being checked.
+        ///
+        /// `ValidatingPurchase`.
         ValidatingPurchase = "ValidatingPurchase",
-        /// `Installing`: The app is being installed.
+        /// The app is being installed.
+        ///
+        /// `Installing`.
         Installing = "Installing",
-        /// `Managed`: The app is there and managed.
+        /// The app is there and managed.
+        ///
+        /// `Managed`.
         Managed = "Managed",
-        /// `ManagedButUninstalled`: The app is managed, and the user removed it.
+        /// The app is managed, and the user removed it.
+        ///
+        /// `ManagedButUninstalled`.
         ManagedButUninstalled = "ManagedButUninstalled",
-        /// `UserInstalledApp`: The user was quicker to install the app; told once.
+        /// The user was quicker to install the app; told once.
+        ///
+        /// `UserInstalledApp`.
         UserInstalledApp = "UserInstalledApp",
-        /// `UserRejected`: The user declined the app; told once.
+        /// The user declined the app; told once.
+        ///
+        /// `UserRejected`.
         UserRejected = "UserRejected",
-        /// `PromptingForUpdate`: The user is asked whether to update.
+        /// The user is asked whether to update.
+        ///
+        /// `PromptingForUpdate`.
         PromptingForUpdate = "PromptingForUpdate",
-        /// `PromptingForUpdateLogin`: The user is asked to sign in for the update.
+        /// The user is asked to sign in for the update.
+        ///
+        /// `PromptingForUpdateLogin`.
         PromptingForUpdateLogin = "PromptingForUpdateLogin",
-        /// `ValidatingUpdate`: The update is being checked.
+        /// The update is being checked.
+        ///
+        /// `ValidatingUpdate`.
         ValidatingUpdate = "ValidatingUpdate",
-        /// `Updating`: The app is being updated.
+        /// The app is being updated.
+        ///
+        /// `Updating`.
         Updating = "Updating",
-        /// `UpdateRejected`: The user declined the update; told once.
+        /// The user declined the update; told once.
+        ///
+        /// `UpdateRejected`.
         UpdateRejected = "UpdateRejected",
-        /// `PromptingForManagement`: The user is asked whether the app may be managed.
+        /// The user is asked whether the app may be managed.
+        ///
+        /// `PromptingForManagement`.
         PromptingForManagement = "PromptingForManagement",
-        /// `ManagementRejected`: The user declined management; told once.
+        /// The user declined management; told once.
+        ///
+        /// `ManagementRejected`.
         ManagementRejected = "ManagementRejected",
-        /// `Failed`: The installation failed; told once.
+        /// The installation failed; told once.
+        ///
+        /// `Failed`.
         Failed = "Failed",
-        /// `Unknown`: The state is not known.
+        /// The state is not known.
+        ///
+        /// `Unknown`.
         Unknown = "Unknown",
     }
 }
 
 choices! {
+    /// Why the app is not installed.
+    ///
     /// A value of [`InstallApplicationResponse::rejection_reason`].
     pub enum RejectionReason {
-        /// `AppAlreadyInstalled`: The app is there.
+        /// The app is there.
+        ///
+        /// `AppAlreadyInstalled`.
         AppAlreadyInstalled = "AppAlreadyInstalled",
-        /// `AppAlreadyQueued`: The app is about to be installed.
+        /// The app is about to be installed.
+        ///
+        /// `AppAlreadyQueued`.
         AppAlreadyQueued = "AppAlreadyQueued",
-        /// `AppStoreDisabled`: The App Store is turned off.
+        /// The App Store is turned off.
+        ///
+        /// `AppStoreDisabled`.
         AppStoreDisabled = "AppStoreDisabled",
-        /// `CouldNotVerifyAppID`: The store does not know the app.
+        /// The store does not know the app.
+        ///
+        /// `CouldNotVerifyAppID`.
         CouldNotVerifyAppId = "CouldNotVerifyAppID",
-        /// `ManagementChangeNotSupported`: The app cannot be taken into management.
+        /// The app cannot be taken into management.
+        ///
+        /// `ManagementChangeNotSupported`.
         ManagementChangeNotSupported = "ManagementChangeNotSupported",
-        /// `NotAnApp`: It is something else than an app.
+        /// It is something else than an app.
+        ///
+        /// `NotAnApp`.
         NotAnApp = "NotAnApp",
-        /// `NotSupported`: The device cannot do so.
+        /// The device cannot do so.
+        ///
+        /// `NotSupported`.
         NotSupported = "NotSupported",
-        /// `Other`: Another reason; the only one that a Mac tells.
+        /// Another reason; the only one that a Mac tells.
+        ///
+        /// `Other`.
         Other = "Other",
-        /// `PurchaseMethodNotSupported`: The device does not know this way to pay.
+        /// The device does not know this way to pay.
+        ///
+        /// `PurchaseMethodNotSupported`.
         PurchaseMethodNotSupported = "PurchaseMethodNotSupported",
-        /// `PurchaseMethodNotSupportedInMultiUser`: A Shared iPad does not know this way to pay.
+        /// A Shared iPad does not know this way to pay.
+        ///
+        /// `PurchaseMethodNotSupportedInMultiUser`.
         PurchaseMethodNotSupportedInMultiUser = "PurchaseMethodNotSupportedInMultiUser",
     }
 }

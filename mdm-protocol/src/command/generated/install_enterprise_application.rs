@@ -39,12 +39,12 @@ record! {
             /// Whether the Mac manages the app; of a package, it then takes only one in
             /// `/Applications`.
             ///
-            /// `InstallAsManaged`: optional; false where absent. macOS 11.0 and later. On macOS:
-            /// not in user enrolment.
+            /// `InstallAsManaged`: optional; false where absent. macOS 11.0 and later. Not in user
+            /// enrolment.
             install_as_managed: bool = "InstallAsManaged",
             /// What becomes of the app when the enrolment ends.
             ///
-            /// `ManagementFlags`: optional. macOS 11.0 and later. On macOS: not in user enrolment.
+            /// `ManagementFlags`: optional. macOS 11.0 and later. Not in user enrolment.
             management_flags: ManagementFlags = "ManagementFlags",
             /// What the app finds as its managed configuration.
             ///
@@ -52,8 +52,7 @@ record! {
             configuration: Dictionary = "Configuration",
             /// Takes an app that is there already into management.
             ///
-            /// `ChangeManagementState`: optional. macOS 11.0 and later. On macOS: not in user
-            /// enrolment.
+            /// `ChangeManagementState`: optional. macOS 11.0 and later. Not in user enrolment.
             change_management_state: ChangeManagementState = "ChangeManagementState",
             /// Whether this is an app of the iPhone or iPad.
             ///
@@ -66,6 +65,8 @@ record! {
 item! { InstallEnterpriseApplication = mdm_schema::command::INSTALL_ENTERPRISE_APPLICATION }
 
 numbers! {
+    /// What becomes of the app when the enrolment ends.
+    ///
     /// A value of [`InstallEnterpriseApplication::management_flags`].
     pub enum ManagementFlags: i64 {
         /// `1`.
@@ -74,9 +75,13 @@ numbers! {
 }
 
 choices! {
+    /// Takes an app that is there already into management.
+    ///
     /// A value of [`InstallEnterpriseApplication::change_management_state`].
     pub enum ChangeManagementState {
-        /// `Managed`: Takes it into management.
+        /// Takes it into management.
+        ///
+        /// `Managed`.
         Managed = "Managed",
     }
 }

@@ -19,22 +19,38 @@ record! {
     /// Not on tvOS, visionOS, watchOS. Needs the access right `AllowAppInstallation`.
     pub struct InstallMedia {
         required {
+            /// What it is; only books are.
+            ///
             /// `MediaType`: required.
             media_type: MediaType = "MediaType",
         }
         optional {
+            /// The book's number in the store.
+            ///
             /// `iTunesStoreID`: optional.
             itunes_store_id: i64 = "iTunesStoreID",
+            /// Where a book lies that is not from the store.
+            ///
             /// `MediaURL`: optional. Only on iOS.
             media_url: String = "MediaURL",
+            /// Names a book that is not from the store.
+            ///
             /// `PersistentID`: optional. Only on iOS.
             persistent_id: String = "PersistentID",
+            /// The format; told by the URL where absent.
+            ///
             /// `Kind`: optional. Only on iOS.
             kind: InstallMediaKind = "Kind",
+            /// The version of a book that is not from the store.
+            ///
             /// `Version`: optional. Only on iOS.
             version: String = "Version",
+            /// The author.
+            ///
             /// `Author`: optional. Only on iOS.
             author: String = "Author",
+            /// The title.
+            ///
             /// `Title`: optional. Only on iOS.
             title: String = "Title",
         }
@@ -44,6 +60,8 @@ record! {
 item! { InstallMedia = mdm_schema::command::INSTALL_MEDIA }
 
 choices! {
+    /// What it is; only books are.
+    ///
     /// A value of [`InstallMedia::media_type`].
     pub enum MediaType {
         /// `Book`.
@@ -52,13 +70,21 @@ choices! {
 }
 
 choices! {
+    /// The format; told by the URL where absent.
+    ///
     /// A value of [`InstallMedia::kind`].
     pub enum InstallMediaKind {
-        /// `pdf`: A PDF.
+        /// A PDF.
+        ///
+        /// `pdf`.
         Pdf = "pdf",
-        /// `epub`: An EPUB.
+        /// An EPUB.
+        ///
+        /// `epub`.
         Epub = "epub",
-        /// `ibooks`: A book of iBooks Author.
+        /// A book of iBooks Author.
+        ///
+        /// `ibooks`.
         Ibooks = "ibooks",
     }
 }
@@ -70,16 +96,28 @@ record! {
     pub struct InstallMediaResponse {
         required {}
         optional {
+            /// The book's number in the store.
+            ///
             /// `iTunesStoreID`: optional.
             itunes_store_id: i64 = "iTunesStoreID",
+            /// Where the book lies.
+            ///
             /// `MediaURL`: optional. Only on iOS.
             media_url: String = "MediaURL",
+            /// The book's name.
+            ///
             /// `PersistentID`: optional. Only on iOS.
             persistent_id: String = "PersistentID",
+            /// What it is.
+            ///
             /// `MediaType`: optional.
             media_type: String = "MediaType",
+            /// How far the book has come.
+            ///
             /// `State`: optional.
             state: InstallMediaResponseState = "State",
+            /// Why the book is not installed.
+            ///
             /// `RejectionReason`: optional.
             rejection_reason: RejectionReason = "RejectionReason",
         }
@@ -89,6 +127,8 @@ record! {
 item! { InstallMediaResponse = mdm_schema::response::INSTALL_MEDIA_RESPONSE }
 
 choices! {
+    /// How far the book has come.
+    ///
     /// A value of [`InstallMediaResponse::state`].
     pub enum InstallMediaResponseState {
         /// `Queued`.
@@ -115,6 +155,8 @@ choices! {
 }
 
 choices! {
+    /// Why the book is not installed.
+    ///
     /// A value of [`InstallMediaResponse::rejection_reason`].
     pub enum RejectionReason {
         /// `CouldNotVerifyITunesStoreID`.

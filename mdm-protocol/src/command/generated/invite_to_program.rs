@@ -14,14 +14,18 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 7.0 and later | not in user enrolment; Shared iPad: user channel; access right `AllowAppInstallation` |
+    /// | iOS | 7.0 and later | not in user enrolment; Shared iPad: user channel; the access right `AllowAppInstallation` |
     /// | macOS | 10.9 and later | not in user enrolment; user channel |
     ///
     /// Not on tvOS, visionOS, watchOS.
     pub struct InviteToProgram {
         required {
+            /// The programme; there is one.
+            ///
             /// `ProgramID`: required.
             program_id: ProgramId = "ProgramID",
+            /// The invitation.
+            ///
             /// `InvitationURL`: required.
             invitation_url: Secret<String> = "InvitationURL",
         }
@@ -32,6 +36,8 @@ record! {
 item! { InviteToProgram = mdm_schema::command::INVITE_TO_PROGRAM }
 
 choices! {
+    /// The programme; there is one.
+    ///
     /// A value of [`InviteToProgram::program_id`].
     pub enum ProgramId {
         /// `com.apple.cloudvpp`.
@@ -46,6 +52,8 @@ record! {
     pub struct InviteToProgramResponse {
         required {}
         optional {
+            /// Whether the user was asked.
+            ///
             /// `InvitationResult`: required.
             invitation_result: InvitationResult = "InvitationResult",
         }
@@ -55,6 +63,8 @@ record! {
 item! { InviteToProgramResponse = mdm_schema::response::INVITE_TO_PROGRAM_RESPONSE }
 
 choices! {
+    /// Whether the user was asked.
+    ///
     /// A value of [`InviteToProgramResponse::invitation_result`].
     pub enum InvitationResult {
         /// `Acknowledged`.

@@ -18,6 +18,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS. Needs the access right `DeviceLockAndRemovePasscode`.
     pub struct LomDeviceRequest {
         required {
+            /// What to do with which Mac.
+            ///
             /// `RequestList`: required.
             request_list: Vec<RequestListItem> = "RequestList",
         }
@@ -31,16 +33,28 @@ record! {
     /// An entry of [`LomDeviceRequest::request_list`].
     pub struct RequestListItem {
         required {
+            /// What to do.
+            ///
             /// `DeviceRequestType`: required.
             device_request_type: DeviceRequestType = "DeviceRequestType",
+            /// Names the request.
+            ///
             /// `DeviceRequestUUID`: required.
             device_request_uuid: String = "DeviceRequestUUID",
+            /// The Mac, as its certificate names it.
+            ///
             /// `DeviceDNSName`: required.
             device_dns_name: String = "DeviceDNSName",
+            /// The Mac's addresses, as `LOMSetupRequest` told them.
+            ///
             /// `PrimaryIPv6AddressList`: required.
             primary_ipv6_address_list: Vec<String> = "PrimaryIPv6AddressList",
+            /// The Mac's further addresses, as `LOMSetupRequest` told them.
+            ///
             /// `SecondaryIPv6AddressList`: required.
             secondary_ipv6_address_list: Vec<String> = "SecondaryIPv6AddressList",
+            /// The version that the Mac speaks.
+            ///
             /// `LOMProtocolVersion`: required.
             lom_protocol_version: i64 = "LOMProtocolVersion",
         }
@@ -49,13 +63,21 @@ record! {
 }
 
 choices! {
+    /// What to do.
+    ///
     /// A value of [`RequestListItem::device_request_type`].
     pub enum DeviceRequestType {
-        /// `PowerON`: Switches it on.
+        /// Switches it on.
+        ///
+        /// `PowerON`.
         PowerOn = "PowerON",
-        /// `PowerOFF`: Switches it off.
+        /// Switches it off.
+        ///
+        /// `PowerOFF`.
         PowerOff = "PowerOFF",
-        /// `Reset`: Resets it.
+        /// Resets it.
+        ///
+        /// `Reset`.
         Reset = "Reset",
     }
 }
@@ -67,6 +89,8 @@ record! {
     pub struct LomDeviceRequestResponse {
         required {}
         optional {
+            /// What became of each request.
+            ///
             /// `ResponseList`: required.
             response_list: Vec<ResponseListItem> = "ResponseList",
         }
@@ -80,10 +104,16 @@ record! {
     pub struct ResponseListItem {
         required {}
         optional {
+            /// Whether it succeeded.
+            ///
             /// `DeviceRequestSuccess`: required.
             device_request_success: bool = "DeviceRequestSuccess",
+            /// The request.
+            ///
             /// `DeviceRequestUUID`: required.
             device_request_uuid: String = "DeviceRequestUUID",
+            /// Why it failed.
+            ///
             /// `DeviceRequestReturnError`: optional.
             device_request_return_error: String = "DeviceRequestReturnError",
         }

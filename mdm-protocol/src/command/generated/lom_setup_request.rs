@@ -31,10 +31,16 @@ record! {
     pub struct LomSetupRequestResponse {
         required {}
         optional {
+            /// The addresses of the first Ethernet interface.
+            ///
             /// `PrimaryIPv6AddressList`: required.
             primary_ipv6_address_list: Vec<String> = "PrimaryIPv6AddressList",
+            /// The addresses of the second Ethernet interface.
+            ///
             /// `SecondaryIPv6AddressList`: required.
             secondary_ipv6_address_list: Vec<String> = "SecondaryIPv6AddressList",
+            /// The version that the Mac speaks.
+            ///
             /// `LOMProtocolVersion`: required.
             lom_protocol_version: i64 = "LOMProtocolVersion",
         }

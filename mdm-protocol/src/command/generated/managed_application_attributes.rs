@@ -39,6 +39,8 @@ record! {
     pub struct ManagedApplicationAttributesResponse {
         required {}
         optional {
+            /// The apps.
+            ///
             /// `ApplicationAttributes`: required.
             application_attributes: Vec<ApplicationAttributes> = "ApplicationAttributes",
         }
@@ -52,8 +54,12 @@ record! {
     pub struct ApplicationAttributes {
         required {}
         optional {
+            /// The app's bundle identifier.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// What the app is tied to.
+            ///
             /// `Attributes`: optional.
             attributes: ApplicationAttributesAttributes = "Attributes",
         }
@@ -61,31 +67,55 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`ApplicationAttributes::attributes`].
+    /// What the app is tied to.
+    ///
+    /// What [`ApplicationAttributes::attributes`] holds.
     pub struct ApplicationAttributesAttributes {
         required {}
         optional {
+            /// The UUID of the VPN that its traffic goes through.
+            ///
             /// `VPNUUID`: optional. Not on tvOS.
             vpnuuid: String = "VPNUUID",
+            /// The UUID of the content filter that its traffic goes through.
+            ///
             /// `ContentFilterUUID`: optional. Only on iOS 16.0 and later, visionOS.
             content_filter_uuid: String = "ContentFilterUUID",
+            /// The UUID of the DNS proxy that it uses.
+            ///
             /// `DNSProxyUUID`: optional. Only on iOS 16.0 and later, visionOS.
             dns_proxy_uuid: String = "DNSProxyUUID",
+            /// The UUID of the relay that its traffic goes through.
+            ///
             /// `RelayUUID`: optional. Only on iOS 17.0 and later, visionOS.
             relay_uuid: String = "RelayUUID",
+            /// Domains that are associated with the app besides its own.
+            ///
             /// `AssociatedDomains`: optional. iOS 13.0 and later; not on tvOS.
             associated_domains: Vec<String> = "AssociatedDomains",
+            /// Whether the device asks the domains themselves and not Apple's cache.
+            ///
             /// `AssociatedDomainsEnableDirectDownloads`: optional; false where absent. iOS 14.0 and
             /// later; not on tvOS.
             associated_domains_enable_direct_downloads: bool = "AssociatedDomainsEnableDirectDownloads",
+            /// Whether the user may remove the app.
+            ///
             /// `Removable`: optional; true where absent. iOS 14.0 and later, tvOS 14.0 and later.
             removable: bool = "Removable",
+            /// Whether the phone locks after a payment for which the customer gave a PIN.
+            ///
             /// `TapToPayScreenLock`: optional; false where absent. Only on iOS 16.4 and later.
             tap_to_pay_screen_lock: bool = "TapToPayScreenLock",
+            /// The network slice that its traffic goes through: a data network or app category.
+            ///
             /// `CellularSliceUUID`: optional. Only on iOS 17.0 and later.
             cellular_slice_uuid: String = "CellularSliceUUID",
+            /// Whether the user may hide the app.
+            ///
             /// `Hideable`: optional; true where absent. Only on iOS 18.1 and later.
             hideable: bool = "Hideable",
+            /// Whether the user may lock the app.
+            ///
             /// `Lockable`: optional; true where absent. Only on iOS 18.1 and later.
             lockable: bool = "Lockable",
         }

@@ -41,6 +41,8 @@ record! {
     pub struct ManagedApplicationConfigurationResponse {
         required {}
         optional {
+            /// The apps.
+            ///
             /// `ApplicationConfigurations`: required.
             application_configurations: Vec<ApplicationConfiguration> = "ApplicationConfigurations",
         }
@@ -54,8 +56,12 @@ record! {
     pub struct ApplicationConfiguration {
         required {}
         optional {
+            /// The app's bundle identifier.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// Its managed configuration.
+            ///
             /// `Configuration`: optional.
             configuration: Dictionary = "Configuration",
         }

@@ -45,6 +45,8 @@ record! {
     pub struct ManagedApplicationFeedbackResponse {
         required {}
         optional {
+            /// The apps.
+            ///
             /// `ManagedApplicationFeedback`: required.
             managed_application_feedback: Vec<ManagedApplicationFeedbackItem> = "ManagedApplicationFeedback",
         }
@@ -58,8 +60,12 @@ record! {
     pub struct ManagedApplicationFeedbackItem {
         required {}
         optional {
+            /// The app's bundle identifier.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// What it has to say.
+            ///
             /// `Feedback`: optional.
             feedback: Dictionary = "Feedback",
         }

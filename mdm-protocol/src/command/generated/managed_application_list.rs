@@ -54,6 +54,8 @@ record! {
 item! { ManagedApplicationListResponse = mdm_schema::response::MANAGED_APPLICATION_LIST_RESPONSE }
 
 record! {
+    /// One app, by its bundle identifier.
+    ///
     /// An entry of [`ManagedApplicationListResponse::managed_application_list`].
     pub struct ManagedApplicationItem {
         required {}
@@ -93,47 +95,89 @@ record! {
 }
 
 choices! {
+    /// How far the app has come.
+    ///
     /// A value of [`ManagedApplicationItem::status`].
     pub enum ManagedApplicationItemStatus {
-        /// `Queued`: The installation is to begin.
+        /// The installation is to begin.
+        ///
+        /// `Queued`.
         Queued = "Queued",
-        /// `NeedsRedemption`: The app waits for a redemption code.
+        /// The app waits for a redemption code.
+        ///
+        /// `NeedsRedemption`.
         NeedsRedemption = "NeedsRedemption",
-        /// `Redeeming`: The code is being redeemed.
+        /// The code is being redeemed.
+        ///
+        /// `Redeeming`.
         Redeeming = "Redeeming",
-        /// `Prompting`: The user is asked whether to install.
+        /// The user is asked whether to install.
+        ///
+        /// `Prompting`.
         Prompting = "Prompting",
-        /// `PromptingForLogin`: The user is asked to sign in to the store.
+        /// The user is asked to sign in to the store.
+        ///
+        /// `PromptingForLogin`.
         PromptingForLogin = "PromptingForLogin",
-        /// `ValidatingPurchase`: The licence is being checked.
+        /// The licence is being checked.
+        ///
+        /// `ValidatingPurchase`.
         ValidatingPurchase = "ValidatingPurchase",
-        /// `PromptingForUpdate`: The user is asked whether to update.
+        /// The user is asked whether to update.
+        ///
+        /// `PromptingForUpdate`.
         PromptingForUpdate = "PromptingForUpdate",
-        /// `PromptingForUpdateLogin`: The user is asked to sign in for the update.
+        /// The user is asked to sign in for the update.
+        ///
+        /// `PromptingForUpdateLogin`.
         PromptingForUpdateLogin = "PromptingForUpdateLogin",
-        /// `PromptingForManagement`: The user is asked whether the app may be managed.
+        /// The user is asked whether the app may be managed.
+        ///
+        /// `PromptingForManagement`.
         PromptingForManagement = "PromptingForManagement",
-        /// `ValidatingUpdate`: The update is being checked.
+        /// The update is being checked.
+        ///
+        /// `ValidatingUpdate`.
         ValidatingUpdate = "ValidatingUpdate",
-        /// `Updating`: The app is being updated.
+        /// The app is being updated.
+        ///
+        /// `Updating`.
         Updating = "Updating",
-        /// `Installing`: The app is being installed.
+        /// The app is being installed.
+        ///
+        /// `Installing`.
         Installing = "Installing",
-        /// `Managed`: The app is there and managed.
+        /// The app is there and managed.
+        ///
+        /// `Managed`.
         Managed = "Managed",
-        /// `ManagedButUninstalled`: The app is managed, and the user removed it.
+        /// The app is managed, and the user removed it.
+        ///
+        /// `ManagedButUninstalled`.
         ManagedButUninstalled = "ManagedButUninstalled",
-        /// `Unknown`: The state is not known.
+        /// The state is not known.
+        ///
+        /// `Unknown`.
         Unknown = "Unknown",
-        /// `UserInstalledApp`: The user was quicker to install the app; told once.
+        /// The user was quicker to install the app; told once.
+        ///
+        /// `UserInstalledApp`.
         UserInstalledApp = "UserInstalledApp",
-        /// `UserRejected`: The user declined the app; told once.
+        /// The user declined the app; told once.
+        ///
+        /// `UserRejected`.
         UserRejected = "UserRejected",
-        /// `UpdateRejected`: The user declined the update; told once.
+        /// The user declined the update; told once.
+        ///
+        /// `UpdateRejected`.
         UpdateRejected = "UpdateRejected",
-        /// `ManagementRejected`: The user declined management; told once.
+        /// The user declined management; told once.
+        ///
+        /// `ManagementRejected`.
         ManagementRejected = "ManagementRejected",
-        /// `Failed`: The installation failed; told once.
+        /// The installation failed; told once.
+        ///
+        /// `Failed`.
         Failed = "Failed",
     }
 }

@@ -31,6 +31,8 @@ record! {
     pub struct ManagedMediaListResponse {
         required {}
         optional {
+            /// The books.
+            ///
             /// `Books`: required.
             books: Vec<Book> = "Books",
         }
@@ -44,18 +46,32 @@ record! {
     pub struct Book {
         required {}
         optional {
+            /// The book's number in the store.
+            ///
             /// `iTunesStoreID`: required.
             itunes_store_id: i64 = "iTunesStoreID",
+            /// How far the book has come.
+            ///
             /// `State`: optional.
             state: String = "State",
+            /// The book's name.
+            ///
             /// `PersistentID`: optional.
             persistent_id: String = "PersistentID",
+            /// The format.
+            ///
             /// `Kind`: optional.
             kind: String = "Kind",
+            /// The version.
+            ///
             /// `Version`: optional.
             version: String = "Version",
+            /// The author.
+            ///
             /// `Author`: optional.
             author: String = "Author",
+            /// The title.
+            ///
             /// `Title`: optional.
             title: String = "Title",
         }

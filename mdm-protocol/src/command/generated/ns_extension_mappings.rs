@@ -31,6 +31,8 @@ record! {
     pub struct NsExtensionMappingsResponse {
         required {}
         optional {
+            /// The extensions.
+            ///
             /// `Extensions`: required.
             extensions: Vec<Extension> = "Extensions",
         }
@@ -44,10 +46,16 @@ record! {
     pub struct Extension {
         required {}
         optional {
+            /// The extension's identifier.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// What it extends.
+            ///
             /// `ExtensionPoint`: required.
             extension_point: String = "ExtensionPoint",
+            /// Its name.
+            ///
             /// `DisplayName`: required.
             display_name: String = "DisplayName",
         }

@@ -14,9 +14,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 9.0 and later; deprecated in 26.0; removed in 27.0 | supervised; not in user enrolment; Shared iPad: device channel; access right `AllowAppInstallation` |
+    /// | iOS | 9.0 and later; deprecated in 26.0; removed in 27.0 | supervised; not in user enrolment; Shared iPad: device channel; the access right `AllowAppInstallation` |
     /// | macOS | 10.11.5 and later; deprecated in 26.0; removed in 27.0 | supervised; not in user enrolment; device channel |
-    /// | tvOS | 12.0 and later; deprecated in 26.0; removed in 27.0 | supervised; device channel; access right `AllowAppInstallation` |
+    /// | tvOS | 12.0 and later; deprecated in 26.0; removed in 27.0 | supervised; device channel; the access right `AllowAppInstallation` |
     ///
     /// Not on visionOS, watchOS.
     pub struct OsUpdateStatus {

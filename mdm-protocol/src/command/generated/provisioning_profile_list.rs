@@ -14,11 +14,11 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 4.0 and later | Shared iPad: device channel; access right `AllowProvisioningInspection` |
+    /// | iOS | 4.0 and later | Shared iPad: device channel; the access right `AllowProvisioningInspection` |
     /// | macOS | 11.0 and later | device channel |
-    /// | tvOS | 10.2 and later | access right `AllowProvisioningInspection` |
-    /// | visionOS | 1.1 and later | access right `AllowProvisioningInspection` |
-    /// | watchOS | 10.0 and later | access right `AllowProvisioningInspection` |
+    /// | tvOS | 10.2 and later | the access right `AllowProvisioningInspection` |
+    /// | visionOS | 1.1 and later | the access right `AllowProvisioningInspection` |
+    /// | watchOS | 10.0 and later | the access right `AllowProvisioningInspection` |
     pub struct ProvisioningProfileList {
         required {}
         optional {
@@ -40,6 +40,8 @@ record! {
     pub struct ProvisioningProfileListResponse {
         required {}
         optional {
+            /// The provisioning profiles.
+            ///
             /// `ProvisioningProfileList`: required.
             provisioning_profile_list: Vec<ProvisioningProfileListItem> = "ProvisioningProfileList",
         }
@@ -53,10 +55,16 @@ record! {
     pub struct ProvisioningProfileListItem {
         required {}
         optional {
+            /// The name.
+            ///
             /// `Name`: required.
             name: String = "Name",
+            /// The UUID.
+            ///
             /// `UUID`: required.
             uuid: String = "UUID",
+            /// When it expires.
+            ///
             /// `ExpiryDate`: optional.
             expiry_date: DateTime<Utc> = "ExpiryDate",
         }

@@ -18,12 +18,18 @@ record! {
     /// Not on macOS, tvOS, visionOS, watchOS. Needs the access right `AllowAppInstallation`.
     pub struct RemoveMedia {
         required {
+            /// What it is; only books are.
+            ///
             /// `MediaType`: required.
             media_type: MediaType = "MediaType",
         }
         optional {
+            /// The book's number in the store.
+            ///
             /// `iTunesStoreID`: optional.
             itunes_store_id: String = "iTunesStoreID",
+            /// The book's name.
+            ///
             /// `PersistentID`: optional.
             persistent_id: String = "PersistentID",
         }
@@ -33,6 +39,8 @@ record! {
 item! { RemoveMedia = mdm_schema::command::REMOVE_MEDIA }
 
 choices! {
+    /// What it is; only books are.
+    ///
     /// A value of [`RemoveMedia::media_type`].
     pub enum MediaType {
         /// `Book`.

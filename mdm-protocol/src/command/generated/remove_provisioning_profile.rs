@@ -13,11 +13,11 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 4.0 and later | Shared iPad: device channel; access right `AllowProvisioningInstallationRemoval` |
+    /// | iOS | 4.0 and later | Shared iPad: device channel; the access right `AllowProvisioningInstallationRemoval` |
     /// | macOS | 11.0 and later | device channel |
-    /// | tvOS | 10.2 and later | access right `AllowProvisioningInstallationRemoval` |
-    /// | visionOS | 1.1 and later | access right `AllowProvisioningInstallationRemoval` |
-    /// | watchOS | 10.0 and later | access right `AllowProvisioningInstallationRemoval` |
+    /// | tvOS | 10.2 and later | the access right `AllowProvisioningInstallationRemoval` |
+    /// | visionOS | 1.1 and later | the access right `AllowProvisioningInstallationRemoval` |
+    /// | watchOS | 10.0 and later | the access right `AllowProvisioningInstallationRemoval` |
     pub struct RemoveProvisioningProfile {
         required {
             /// The provisioning profile's UUID.

@@ -56,16 +56,26 @@ record! {
 item! { RestrictionsResponse = mdm_schema::response::RESTRICTIONS_RESPONSE }
 
 record! {
-    /// The dictionary of [`RestrictionsResponse::global_restrictions`].
+    /// What is in force, all sources taken together.
+    ///
+    /// What [`RestrictionsResponse::global_restrictions`] holds.
     pub struct RestrictionSet {
         required {}
         optional {
+            /// Those that are true or false.
+            ///
             /// `restrictedBool`: optional.
             restricted_bool: BTreeMap<String, RestrictedBoolEntry> = "restrictedBool",
+            /// Those that are numbers.
+            ///
             /// `restrictedValue`: optional.
             restricted_value: BTreeMap<String, RestrictedValueEntry> = "restrictedValue",
+            /// Those that come to what all sources allow.
+            ///
             /// `intersection`: optional.
             intersection: BTreeMap<String, IntersectionEntry> = "intersection",
+            /// Those that come to what any source names.
+            ///
             /// `union`: optional.
             union: BTreeMap<String, UnionEntry> = "union",
         }
@@ -73,10 +83,14 @@ record! {
 }
 
 record! {
+    /// One restriction.
+    ///
     /// An entry of [`RestrictionSet::restricted_bool`].
     pub struct RestrictedBoolEntry {
         required {}
         optional {
+            /// Its value.
+            ///
             /// `value`: required.
             value: bool = "value",
         }
@@ -84,10 +98,14 @@ record! {
 }
 
 record! {
+    /// One restriction.
+    ///
     /// An entry of [`RestrictionSet::restricted_value`].
     pub struct RestrictedValueEntry {
         required {}
         optional {
+            /// Its value.
+            ///
             /// `value`: required.
             value: i64 = "value",
         }
@@ -95,10 +113,14 @@ record! {
 }
 
 record! {
+    /// One restriction.
+    ///
     /// An entry of [`RestrictionSet::intersection`].
     pub struct IntersectionEntry {
         required {}
         optional {
+            /// Its values.
+            ///
             /// `values`: required.
             values: Vec<String> = "values",
         }
@@ -106,10 +128,14 @@ record! {
 }
 
 record! {
+    /// One restriction.
+    ///
     /// An entry of [`RestrictionSet::union`].
     pub struct UnionEntry {
         required {}
         optional {
+            /// Its values.
+            ///
             /// `values`: required.
             values: Vec<String> = "values",
         }

@@ -44,17 +44,25 @@ record! {
 item! { RotateFileVaultKey = mdm_schema::command::ROTATE_FILEVAULT_KEY }
 
 choices! {
+    /// Which recovery key to replace.
+    ///
     /// A value of [`RotateFileVaultKey::key_type`].
     pub enum KeyType {
-        /// `personal`: The key of this Mac.
+        /// The key of this Mac.
+        ///
+        /// `personal`.
         Personal = "personal",
-        /// `institutional`: The organisation's key.
+        /// The organisation's key.
+        ///
+        /// `institutional`.
         Institutional = "institutional",
     }
 }
 
 record! {
-    /// The dictionary of [`RotateFileVaultKey::filevault_unlock`].
+    /// What opens the disk now.
+    ///
+    /// What [`RotateFileVaultKey::filevault_unlock`] holds.
     pub struct FileVaultUnlock {
         required {}
         optional {
@@ -92,7 +100,9 @@ record! {
 item! { RotateFileVaultKeyResponse = mdm_schema::response::ROTATE_FILEVAULT_KEY_RESPONSE }
 
 record! {
-    /// The dictionary of [`RotateFileVaultKeyResponse::rotate_result`].
+    /// What came out of it.
+    ///
+    /// What [`RotateFileVaultKeyResponse::rotate_result`] holds.
     pub struct RotateResult {
         required {}
         optional {

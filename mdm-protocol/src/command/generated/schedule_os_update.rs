@@ -14,9 +14,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 9.0 and later; deprecated in 26.0; removed in 27.0 | supervised; not in user enrolment; Shared iPad: device channel; access right `AllowAppInstallation` |
+    /// | iOS | 9.0 and later; deprecated in 26.0; removed in 27.0 | supervised; not in user enrolment; Shared iPad: device channel; the access right `AllowAppInstallation` |
     /// | macOS | 10.11 and later; deprecated in 26.0; removed in 27.0 | supervised; not in user enrolment; device channel |
-    /// | tvOS | 12.0 and later; deprecated in 26.0; removed in 27.0 | supervised; device channel; access right `AllowAppInstallation` |
+    /// | tvOS | 12.0 and later; deprecated in 26.0; removed in 27.0 | supervised; device channel; the access right `AllowAppInstallation` |
     ///
     /// Not on visionOS, watchOS.
     pub struct ScheduleOsUpdate {
@@ -64,31 +64,49 @@ record! {
 }
 
 choices! {
+    /// What to do.
+    ///
     /// A value of [`Update::install_action`].
     pub enum UpdateInstallAction {
-        /// `Default`: Downloads or installs, whichever comes next.
+        /// Downloads or installs, whichever comes next.
+        ///
+        /// `Default`.
         Default = "Default",
-        /// `DownloadOnly`: Downloads, and does not install.
+        /// Downloads, and does not install.
+        ///
+        /// `DownloadOnly`.
         DownloadOnly = "DownloadOnly",
-        /// `InstallASAP`: Installs what is downloaded; a Mac downloads first and then counts down
-        /// to the restart.
+        /// Installs what is downloaded; a Mac downloads first and then counts down to the restart.
+        ///
+        /// `InstallASAP`.
         InstallAsap = "InstallASAP",
-        /// `NotifyOnly`: Downloads, and tells the user.
+        /// Downloads, and tells the user.
+        ///
+        /// `NotifyOnly`.
         NotifyOnly = "NotifyOnly",
-        /// `InstallLater`: Downloads, and installs later.
+        /// Downloads, and installs later.
+        ///
+        /// `InstallLater`.
         InstallLater = "InstallLater",
-        /// `InstallForceRestart`: Installs, and restarts whatever the user is doing; work may be
-        /// lost.
+        /// Installs, and restarts whatever the user is doing; work may be lost.
+        ///
+        /// `InstallForceRestart`.
         InstallForceRestart = "InstallForceRestart",
     }
 }
 
 choices! {
+    /// How urgently a Mac downloads and prepares it.
+    ///
     /// A value of [`Update::priority`].
     pub enum Priority {
-        /// `Low`: When the Mac has nothing else to do.
+        /// When the Mac has nothing else to do.
+        ///
+        /// `Low`.
         Low = "Low",
-        /// `High`: As if the user had asked for it.
+        /// As if the user had asked for it.
+        ///
+        /// `High`.
         High = "High",
     }
 }
@@ -136,51 +154,89 @@ record! {
 }
 
 choices! {
+    /// What the device is going to do.
+    ///
     /// A value of [`UpdateResult::install_action`].
     pub enum UpdateResultInstallAction {
-        /// `Error`: Nothing: it could not be scheduled.
+        /// Nothing: it could not be scheduled.
+        ///
+        /// `Error`.
         Error = "Error",
-        /// `DownloadOnly`: Downloads, and does not install.
+        /// Downloads, and does not install.
+        ///
+        /// `DownloadOnly`.
         DownloadOnly = "DownloadOnly",
-        /// `InstallASAP`: Installs what is downloaded; a Mac downloads first and then counts down
-        /// to the restart.
+        /// Installs what is downloaded; a Mac downloads first and then counts down to the restart.
+        ///
+        /// `InstallASAP`.
         InstallAsap = "InstallASAP",
-        /// `NotifyOnly`: Downloads, and tells the user.
+        /// Downloads, and tells the user.
+        ///
+        /// `NotifyOnly`.
         NotifyOnly = "NotifyOnly",
-        /// `InstallLater`: Downloads, and installs later.
+        /// Downloads, and installs later.
+        ///
+        /// `InstallLater`.
         InstallLater = "InstallLater",
-        /// `InstallForceRestart`: Installs, and restarts whatever the user is doing; work may be
-        /// lost.
+        /// Installs, and restarts whatever the user is doing; work may be lost.
+        ///
+        /// `InstallForceRestart`.
         InstallForceRestart = "InstallForceRestart",
     }
 }
 
 choices! {
+    /// How far the update has come.
+    ///
     /// A value of [`UpdateResult::status`].
     pub enum UpdateResultStatus {
-        /// `Idle`: Nothing is happening.
+        /// Nothing is happening.
+        ///
+        /// `Idle`.
         Idle = "Idle",
-        /// `Downloading`: It is being downloaded.
+        /// It is being downloaded.
+        ///
+        /// `Downloading`.
         Downloading = "Downloading",
-        /// `DownloadFailed`: The download failed.
+        /// The download failed.
+        ///
+        /// `DownloadFailed`.
         DownloadFailed = "DownloadFailed",
-        /// `DownloadRequiresComputer`: It has to be downloaded through a computer.
+        /// It has to be downloaded through a computer.
+        ///
+        /// `DownloadRequiresComputer`.
         DownloadRequiresComputer = "DownloadRequiresComputer",
-        /// `DownloadInsufficientSpace`: There is no room for the download.
+        /// There is no room for the download.
+        ///
+        /// `DownloadInsufficientSpace`.
         DownloadInsufficientSpace = "DownloadInsufficientSpace",
-        /// `DownloadInsufficientPower`: There is too little power for the download.
+        /// There is too little power for the download.
+        ///
+        /// `DownloadInsufficientPower`.
         DownloadInsufficientPower = "DownloadInsufficientPower",
-        /// `DownloadInsufficientNetwork`: The network is too weak for the download.
+        /// The network is too weak for the download.
+        ///
+        /// `DownloadInsufficientNetwork`.
         DownloadInsufficientNetwork = "DownloadInsufficientNetwork",
-        /// `Installing`: It is being installed.
+        /// It is being installed.
+        ///
+        /// `Installing`.
         Installing = "Installing",
-        /// `InstallInsufficientSpace`: There is no room for the installation.
+        /// There is no room for the installation.
+        ///
+        /// `InstallInsufficientSpace`.
         InstallInsufficientSpace = "InstallInsufficientSpace",
-        /// `InstallInsufficientPower`: There is too little power for the installation.
+        /// There is too little power for the installation.
+        ///
+        /// `InstallInsufficientPower`.
         InstallInsufficientPower = "InstallInsufficientPower",
-        /// `InstallPhoneCallInProgress`: Someone is on the phone.
+        /// Someone is on the phone.
+        ///
+        /// `InstallPhoneCallInProgress`.
         InstallPhoneCallInProgress = "InstallPhoneCallInProgress",
-        /// `InstallFailed`: The installation failed.
+        /// The installation failed.
+        ///
+        /// `InstallFailed`.
         InstallFailed = "InstallFailed",
     }
 }

@@ -47,7 +47,9 @@ record! {
 item! { SecurityInfoResponse = mdm_schema::response::SECURITY_INFO_RESPONSE }
 
 record! {
-    /// The dictionary of [`SecurityInfoResponse::security_info`].
+    /// How the device is secured.
+    ///
+    /// What [`SecurityInfoResponse::security_info`] holds.
     pub struct SecurityDetails {
         required {}
         optional {
@@ -81,47 +83,45 @@ record! {
             passcode_lock_grace_period_enforced: i64 = "PasscodeLockGracePeriodEnforced",
             /// After how many idle seconds a Shared iPad locks.
             ///
-            /// `AutoLockTime`: optional. Only on iOS 17.0 and later. On iOS: not in user enrolment;
-            /// Shared iPad only, device channel.
+            /// `AutoLockTime`: optional. Only on iOS 17.0 and later. Not in user enrolment; Shared
+            /// iPad only, device channel.
             auto_lock_time: i64 = "AutoLockTime",
             /// Whether FileVault is on.
             ///
-            /// `FDE_Enabled`: optional. Only on macOS 10.9 and later. On macOS: device channel.
+            /// `FDE_Enabled`: optional. Only on macOS 10.9 and later. Device channel.
             fde_enabled: bool = "FDE_Enabled",
             /// Whether there is a personal recovery key.
             ///
-            /// `FDE_HasPersonalRecoveryKey`: optional. Only on macOS 10.9 and later. On macOS: not
-            /// in user enrolment; device channel.
+            /// `FDE_HasPersonalRecoveryKey`: optional. Only on macOS 10.9 and later. Not in user
+            /// enrolment; device channel.
             fde_has_personal_recovery_key: bool = "FDE_HasPersonalRecoveryKey",
             /// Whether there is an institutional recovery key.
             ///
-            /// `FDE_HasInstitutionalRecoveryKey`: optional. Only on macOS 10.9 and later. On macOS:
-            /// not in user enrolment; device channel.
+            /// `FDE_HasInstitutionalRecoveryKey`: optional. Only on macOS 10.9 and later. Not in
+            /// user enrolment; device channel.
             fde_has_institutional_recovery_key: bool = "FDE_HasInstitutionalRecoveryKey",
             /// The personal recovery key, as CMS for the certificate of the escrow payload.
             ///
-            /// `FDE_PersonalRecoveryKeyCMS`: optional. Only on macOS 10.13 and later. On macOS: not
-            /// in user enrolment; device channel.
+            /// `FDE_PersonalRecoveryKeyCMS`: optional. Only on macOS 10.13 and later. Not in user
+            /// enrolment; device channel.
             fde_personal_recovery_key_cms: Secret<Vec<u8>> = "FDE_PersonalRecoveryKeyCMS",
             /// What to file the recovery key under; the serial number as a rule.
             ///
-            /// `FDE_PersonalRecoveryKeyDeviceKey`: optional. Only on macOS 10.13 and later. On
-            /// macOS: not in user enrolment; device channel.
+            /// `FDE_PersonalRecoveryKeyDeviceKey`: optional. Only on macOS 10.13 and later. Not in
+            /// user enrolment; device channel.
             fde_personal_recovery_key_device_key: String = "FDE_PersonalRecoveryKeyDeviceKey",
             /// Whether System Integrity Protection is on.
             ///
-            /// `SystemIntegrityProtectionEnabled`: optional. Only on macOS 10.12 and later. On
-            /// macOS: device channel.
+            /// `SystemIntegrityProtectionEnabled`: optional. Only on macOS 10.12 and later. Device
+            /// channel.
             system_integrity_protection_enabled: bool = "SystemIntegrityProtectionEnabled",
             /// The application firewall.
             ///
-            /// `FirewallSettings`: optional. Only on macOS 10.12 and later. On macOS: device
-            /// channel.
+            /// `FirewallSettings`: optional. Only on macOS 10.12 and later. Device channel.
             firewall_settings: FirewallSettings = "FirewallSettings",
             /// The firmware password of an Intel Mac.
             ///
-            /// `FirmwarePasswordStatus`: optional. Only on macOS 10.13 and later. On macOS: device
-            /// channel.
+            /// `FirmwarePasswordStatus`: optional. Only on macOS 10.13 and later. Device channel.
             firmware_password_status: FirmwarePasswordStatus = "FirmwarePasswordStatus",
             /// How the device is enrolled.
             ///
@@ -130,44 +130,46 @@ record! {
             management_status: ManagementStatus = "ManagementStatus",
             /// What the Mac may start from.
             ///
-            /// `SecureBoot`: optional. Only on macOS 10.15 and later. On macOS: device channel.
+            /// `SecureBoot`: optional. Only on macOS 10.15 and later. Device channel.
             secure_boot: SecureBoot = "SecureBoot",
             /// Whether Remote Desktop is on.
             ///
-            /// `RemoteDesktopEnabled`: optional. Only on macOS 10.14.4 and later. On macOS: not in
-            /// user enrolment; device channel.
+            /// `RemoteDesktopEnabled`: optional. Only on macOS 10.14.4 and later. Not in user
+            /// enrolment; device channel.
             remote_desktop_enabled: bool = "RemoteDesktopEnabled",
             /// Whether the Mac started from a sealed system volume.
             ///
-            /// `AuthenticatedRootVolumeEnabled`: optional. Only on macOS 11.0 and later. On macOS:
-            /// device channel.
+            /// `AuthenticatedRootVolumeEnabled`: optional. Only on macOS 11.0 and later. Device
+            /// channel.
             authenticated_root_volume_enabled: bool = "AuthenticatedRootVolumeEnabled",
             /// Whether the bootstrap token may authorise.
             ///
-            /// `BootstrapTokenAllowedForAuthentication`: optional. Only on macOS 11.0 and later. On
-            /// macOS: not in user enrolment; device channel.
+            /// `BootstrapTokenAllowedForAuthentication`: optional. Only on macOS 11.0 and later.
+            /// Not in user enrolment; device channel.
             bootstrap_token_allowed_for_authentication: BootstrapTokenAllowedForAuthentication = "BootstrapTokenAllowedForAuthentication",
             /// Whether the bootstrap token can authorise updates in place of a user.
             ///
             /// `BootstrapTokenRequiredForSoftwareUpdate`: optional. Only on macOS 11.0 and later.
-            /// On macOS: not in user enrolment; device channel.
+            /// Not in user enrolment; device channel.
             bootstrap_token_required_for_software_update: bool = "BootstrapTokenRequiredForSoftwareUpdate",
             /// Whether the bootstrap token can authorise kernel extensions in place of a user.
             ///
             /// `BootstrapTokenRequiredForKernelExtensionApproval`: optional. Only on macOS 11.0 and
-            /// later. On macOS: not in user enrolment; device channel.
+            /// later. Not in user enrolment; device channel.
             bootstrap_token_required_for_kernel_extension_approval: bool = "BootstrapTokenRequiredForKernelExtensionApproval",
             /// Whether recovery asks for a password.
             ///
-            /// `IsRecoveryLockEnabled`: optional. Only on macOS 11.5 and later. On macOS: not in
-            /// user enrolment; device channel.
+            /// `IsRecoveryLockEnabled`: optional. Only on macOS 11.5 and later. Not in user
+            /// enrolment; device channel.
             is_recovery_lock_enabled: bool = "IsRecoveryLockEnabled",
         }
     }
 }
 
 record! {
-    /// The dictionary of [`SecurityDetails::firewall_settings`].
+    /// The application firewall.
+    ///
+    /// What [`SecurityDetails::firewall_settings`] holds.
     pub struct FirewallSettings {
         required {}
         optional {
@@ -185,7 +187,7 @@ record! {
             stealth_mode: bool = "StealthMode",
             /// The apps with a rule of their own.
             ///
-            /// `Applications`: optional. On macOS: not in user enrolment.
+            /// `Applications`: optional. Not in user enrolment.
             applications: Vec<Application> = "Applications",
             /// Whether it logs.
             ///
@@ -221,19 +223,29 @@ record! {
 }
 
 choices! {
+    /// How much it logs.
+    ///
     /// A value of [`FirewallSettings::logging_option`].
     pub enum LoggingOption {
-        /// `throttled`: Little.
+        /// Little.
+        ///
+        /// `throttled`.
         Throttled = "throttled",
-        /// `brief`: Some.
+        /// Some.
+        ///
+        /// `brief`.
         Brief = "brief",
-        /// `detail`: Much.
+        /// Much.
+        ///
+        /// `detail`.
         Detail = "detail",
     }
 }
 
 record! {
-    /// The dictionary of [`SecurityDetails::firmware_password_status`].
+    /// The firmware password of an Intel Mac.
+    ///
+    /// What [`SecurityDetails::firmware_password_status`] holds.
     pub struct FirmwarePasswordStatus {
         required {}
         optional {
@@ -254,7 +266,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SecurityDetails::management_status`].
+    /// How the device is enrolled.
+    ///
+    /// What [`SecurityDetails::management_status`] holds.
     pub struct ManagementStatus {
         required {}
         optional {
@@ -279,7 +293,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SecurityDetails::secure_boot`].
+    /// What the Mac may start from.
+    ///
+    /// What [`SecurityDetails::secure_boot`] holds.
     pub struct SecureBoot {
         required {}
         optional {
@@ -300,27 +316,45 @@ record! {
 }
 
 choices! {
+    /// How strictly the system must be signed.
+    ///
     /// A value of [`SecureBoot::secure_boot_level`].
     pub enum SecureBootLevel {
-        /// `off`: Any system starts.
+        /// Any system starts.
+        ///
+        /// `off`.
         Off = "off",
-        /// `medium`: Any system that Apple ever signed starts.
+        /// Any system that Apple ever signed starts.
+        ///
+        /// `medium`.
         Medium = "medium",
-        /// `full`: Only a system that Apple signs today starts.
+        /// Only a system that Apple signs today starts.
+        ///
+        /// `full`.
         Full = "full",
-        /// `not supported`: The Mac has no such setting.
+        /// The Mac has no such setting.
+        ///
+        /// `not supported`.
         NotSupported = "not supported",
     }
 }
 
 choices! {
+    /// Whether it may start from an external disk.
+    ///
     /// A value of [`SecureBoot::external_boot_level`].
     pub enum ExternalBootLevel {
-        /// `allowed`: It may.
+        /// It may.
+        ///
+        /// `allowed`.
         Allowed = "allowed",
-        /// `disallowed`: It may not.
+        /// It may not.
+        ///
+        /// `disallowed`.
         Disallowed = "disallowed",
-        /// `not supported`: The Mac has no such setting.
+        /// The Mac has no such setting.
+        ///
+        /// `not supported`.
         NotSupported = "not supported",
     }
 }
@@ -328,23 +362,37 @@ choices! {
 choices! {
     /// A value of [`SecureBoot::reduced_security`].
     pub enum ReducedSecurityItem {
-        /// `AllowsAnyAppleSignedOS`: Any system that Apple ever signed may run.
+        /// Any system that Apple ever signed may run.
+        ///
+        /// `AllowsAnyAppleSignedOS`.
         AllowsAnyAppleSignedOs = "AllowsAnyAppleSignedOS",
-        /// `AllowsUserKextApproval`: The user may approve kernel extensions.
+        /// The user may approve kernel extensions.
+        ///
+        /// `AllowsUserKextApproval`.
         AllowsUserKextApproval = "AllowsUserKextApproval",
-        /// `AllowsMDM`: The server may manage kernel extensions and updates.
+        /// The server may manage kernel extensions and updates.
+        ///
+        /// `AllowsMDM`.
         AllowsMdm = "AllowsMDM",
     }
 }
 
 choices! {
+    /// Whether the bootstrap token may authorise.
+    ///
     /// A value of [`SecurityDetails::bootstrap_token_allowed_for_authentication`].
     pub enum BootstrapTokenAllowedForAuthentication {
-        /// `allowed`: It may.
+        /// It may.
+        ///
+        /// `allowed`.
         Allowed = "allowed",
-        /// `disallowed`: It may not.
+        /// It may not.
+        ///
+        /// `disallowed`.
         Disallowed = "disallowed",
-        /// `not supported`: The Mac has no such setting.
+        /// The Mac has no such setting.
+        ///
+        /// `not supported`.
         NotSupported = "not supported",
     }
 }

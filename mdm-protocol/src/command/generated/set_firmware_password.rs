@@ -46,6 +46,8 @@ record! {
     pub struct SetFirmwarePasswordResponse {
         required {}
         optional {
+            /// What became of it.
+            ///
             /// `SetFirmwarePassword`: required.
             set_firmware_password: SetFirmwarePasswordResult = "SetFirmwarePassword",
         }
@@ -55,7 +57,9 @@ record! {
 item! { SetFirmwarePasswordResponse = mdm_schema::response::SET_FIRMWARE_PASSWORD_RESPONSE }
 
 record! {
-    /// The dictionary of [`SetFirmwarePasswordResponse::set_firmware_password`].
+    /// What became of it.
+    ///
+    /// What [`SetFirmwarePasswordResponse::set_firmware_password`] holds.
     pub struct SetFirmwarePasswordResult {
         required {}
         optional {

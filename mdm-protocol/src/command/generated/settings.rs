@@ -35,6 +35,8 @@ record! {
 item! { Settings = mdm_schema::command::SETTINGS }
 
 alternatives! {
+    /// What to set; each is done or fails by itself.
+    ///
     /// An element of [`Settings::settings`].
     pub enum Setting by "Item" {
         /// [`Wallpaper`].
@@ -81,7 +83,10 @@ alternatives! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets the wallpaper.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 8.0 and later. Supervised; not in user
+    /// enrolment; Shared iPad: device channel.
     pub struct Wallpaper {
         required {
             /// The picture, PNG or JPEG.
@@ -98,6 +103,8 @@ record! {
 }
 
 numbers! {
+    /// Which screens it is for.
+    ///
     /// A value of [`Wallpaper::where_`].
     pub enum WallpaperPlace: i64 {
         /// `1`.
@@ -110,7 +117,10 @@ numbers! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Turns data roaming on or off.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS. Not in user enrolment; Shared iPad:
+    /// device channel.
     pub struct DataRoaming {
         required {
             /// Whether it is on.
@@ -123,7 +133,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Turns voice roaming on or off.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS. Deprecated in iOS 16.0. Not in user
+    /// enrolment; Shared iPad: device channel.
     pub struct VoiceRoaming {
         required {
             /// Whether it is on.
@@ -136,7 +149,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Turns the personal hotspot on or off.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS. Not in user enrolment; Shared iPad:
+    /// device channel; needs the access right `AllowQueryNetworkInformation`.
     pub struct PersonalHotspot {
         required {
             /// Whether it is on.
@@ -149,7 +165,11 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Turns Bluetooth on or off.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 11.3 and later, macOS 10.13.4 and later.
+    /// On iOS: supervised; not in user enrolment; Shared iPad: device channel. On macOS: not in
+    /// user enrolment; device channel.
     pub struct Bluetooth {
         required {
             /// Whether it is on.
@@ -162,7 +182,13 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets or takes away an app's managed configuration.
+    ///
+    /// An element of [`Settings::settings`]. iOS 7.0 and later, macOS 10.15 and later, tvOS 10.2
+    /// and later. On iOS: Shared iPad: device channel; needs the access right
+    /// `AllowAppInstallation`. On macOS: device channel; needs the access right
+    /// `AllowAppInstallation`. On tvOS, visionOS, watchOS: needs the access right
+    /// `AllowAppInstallation`.
     pub struct ApplicationConfiguration {
         required {
             /// The app's bundle identifier.
@@ -180,7 +206,11 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Ties a managed app to a VPN, a filter and the like.
+    ///
+    /// An element of [`Settings::settings`]. iOS 7.0 and later, tvOS 10.2 and later; not on macOS.
+    /// On iOS: Shared iPad: device channel; needs the access right `AllowAppInstallation`. On tvOS,
+    /// visionOS, watchOS: needs the access right `AllowAppInstallation`.
     pub struct ApplicationAttributes {
         required {
             /// The app's bundle identifier.
@@ -198,7 +228,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`ApplicationAttributes::attributes`].
+    /// What the app is tied to; absent to untie it.
+    ///
+    /// What [`ApplicationAttributes::attributes`] holds.
     pub struct ApplicationAttributesAttributes {
         required {}
         optional {
@@ -252,7 +284,11 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Names the device.
+    ///
+    /// An element of [`Settings::settings`]. macOS 10.10 and later, visionOS 2.0 and later; not on
+    /// watchOS. On iOS: supervised; not in user enrolment; Shared iPad: device channel. On macOS:
+    /// not in user enrolment; device channel. On visionOS: supervised; not in user enrolment.
     pub struct DeviceName {
         required {
             /// The name.
@@ -265,7 +301,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets the host name of a Mac.
+    ///
+    /// An element of [`Settings::settings`]. Only on macOS 10.11 and later. Not in user enrolment;
+    /// device channel.
     pub struct HostName {
         required {
             /// The name.
@@ -278,7 +317,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Tells the device whose it is.
+    ///
+    /// An element of [`Settings::settings`]. On iOS: Shared iPad: device channel. On macOS: device
+    /// channel.
     pub struct OrganizationInfo {
         required {}
         optional {
@@ -291,7 +333,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`OrganizationInfo::organization_info`].
+    /// The organisation; absent to forget it.
+    ///
+    /// What [`OrganizationInfo::organization_info`] holds.
     pub struct OrganizationDetails {
         required {
             /// Its name.
@@ -326,7 +370,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Chooses which apps open links, calls and messages.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 18.2 and later, visionOS 2.2 and later. On
+    /// iOS: not in user enrolment; Shared iPad: user channel. On visionOS: not in user enrolment.
     pub struct DefaultApplications {
         required {}
         optional {
@@ -347,7 +394,11 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets options of device management.
+    ///
+    /// An element of [`Settings::settings`]. iOS 7.0 and later, macOS 10.15 and later, visionOS 2.0
+    /// and later; not on tvOS, watchOS. On iOS: Shared iPad: device channel. On macOS: not in user
+    /// enrolment; device channel.
     pub struct MdmOptions {
         required {
             /// The options.
@@ -360,7 +411,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`MdmOptions::mdm_options`].
+    /// The options.
+    ///
+    /// What [`MdmOptions::mdm_options`] holds.
     pub struct ManagementOptions {
         required {}
         optional {
@@ -387,7 +440,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Limits the users of a Shared iPad; `SharedDeviceConfiguration` does so today.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 9.3 and later. Deprecated in iOS 13.4. Not
+    /// in user enrolment; Shared iPad only, device channel.
     pub struct MaximumResidentUsers {
         required {
             /// How many users may keep data on it.
@@ -400,7 +456,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets up a Shared iPad.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 13.4 and later. Not in user enrolment;
+    /// Shared iPad only, device channel.
     pub struct SharedDeviceConfiguration {
         required {}
         optional {
@@ -450,7 +509,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SharedDeviceConfiguration::await_user_configuration`].
+    /// Has new logins wait for `UserConfigured`.
+    ///
+    /// What [`SharedDeviceConfiguration::await_user_configuration`] holds.
     pub struct AwaitUserConfiguration {
         required {
             /// Whether they wait.
@@ -463,7 +524,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SharedDeviceConfiguration::passcode_policy`].
+    /// When it locks.
+    ///
+    /// What [`SharedDeviceConfiguration::passcode_policy`] holds.
     pub struct PasscodePolicy {
         required {}
         optional {
@@ -480,6 +543,8 @@ record! {
 }
 
 numbers! {
+    /// How long after locking the passcode is not asked for.
+    ///
     /// A value of [`PasscodePolicy::passcode_lock_grace_period`].
     pub enum PasscodeLockGracePeriodSeconds: i64 {
         /// `0`.
@@ -498,7 +563,10 @@ numbers! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Decides whether diagnostics are sent to Apple.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 9.3 and later. Not in user enrolment;
+    /// Shared iPad only, device channel.
     pub struct DiagnosticSubmission {
         required {
             /// Whether they are.
@@ -511,7 +579,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Decides whether app analytics are shared.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 9.3.2 and later. Not in user enrolment;
+    /// Shared iPad only, device channel.
     pub struct AppAnalytics {
         required {
             /// Whether they are.
@@ -524,7 +595,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets when a Shared iPad asks for the passcode; `SharedDeviceConfiguration` does so today.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 9.3.2 and later. Deprecated in iOS 17.0.
+    /// Not in user enrolment; Shared iPad only, device channel.
     pub struct PasscodeLockGracePeriod {
         required {
             /// How long after locking the passcode is not asked for.
@@ -537,7 +611,11 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets the time zone.
+    ///
+    /// An element of [`Settings::settings`]. iOS 14.0 and later, tvOS 14.0 and later, visionOS 2.0
+    /// and later; not on macOS, watchOS. On iOS: supervised; not in user enrolment; Shared iPad:
+    /// device channel. On tvOS: supervised. On visionOS: supervised; not in user enrolment.
     pub struct TimeZone {
         required {
             /// A zone of the IANA database, such as `Europe/Zurich`.
@@ -550,7 +628,10 @@ record! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets which updates are recommended to the user.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 14.5 and later. Deprecated in iOS 26.0.
+    /// Removed in iOS 27.0. Supervised; not in user enrolment; Shared iPad: device channel.
     pub struct SoftwareUpdateSettings {
         required {
             /// Which, where there are several.
@@ -563,6 +644,8 @@ record! {
 }
 
 numbers! {
+    /// Which, where there are several.
+    ///
     /// A value of [`SoftwareUpdateSettings::recommendation_cadence`].
     pub enum RecommendationCadence: i64 {
         /// `0`.
@@ -575,7 +658,10 @@ numbers! {
 }
 
 record! {
-    /// An entry of [`Settings::settings`].
+    /// Sets accessibility features.
+    ///
+    /// An element of [`Settings::settings`]. Only on iOS 16.0 and later, watchOS. On iOS:
+    /// supervised; not in user enrolment; Shared iPad: user channel. On watchOS: supervised.
     pub struct AccessibilitySettings {
         required {}
         optional {
@@ -620,6 +706,8 @@ record! {
 }
 
 numbers! {
+    /// The size of text, 11 the largest.
+    ///
     /// A value of [`AccessibilitySettings::text_size`].
     pub enum TextSize: i64 {
         /// `0`.
@@ -667,7 +755,9 @@ record! {
 item! { SettingsResponse = mdm_schema::response::SETTINGS_RESPONSE }
 
 record! {
-    /// The dictionary of [`SettingsResponse::settings`].
+    /// What became of it.
+    ///
+    /// What [`SettingsResponse::settings`] holds.
     pub struct SettingsResult {
         required {}
         optional {

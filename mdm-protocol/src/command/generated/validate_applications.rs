@@ -21,6 +21,8 @@ record! {
     pub struct ValidateApplications {
         required {}
         optional {
+            /// The apps; all where absent.
+            ///
             /// `Identifiers`: optional.
             identifiers: Vec<String> = "Identifiers",
         }

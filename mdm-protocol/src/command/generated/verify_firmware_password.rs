@@ -37,6 +37,8 @@ record! {
     pub struct VerifyFirmwarePasswordResponse {
         required {}
         optional {
+            /// What became of it.
+            ///
             /// `VerifyFirmwarePassword`: required.
             verify_firmware_password: VerifyFirmwarePasswordResult = "VerifyFirmwarePassword",
         }
@@ -46,7 +48,9 @@ record! {
 item! { VerifyFirmwarePasswordResponse = mdm_schema::response::VERIFY_FIRMWARE_PASSWORD_RESPONSE }
 
 record! {
-    /// The dictionary of [`VerifyFirmwarePasswordResponse::verify_firmware_password`].
+    /// What became of it.
+    ///
+    /// What [`VerifyFirmwarePasswordResponse::verify_firmware_password`] holds.
     pub struct VerifyFirmwarePasswordResult {
         required {}
         optional {

@@ -95,6 +95,8 @@ record! {
 }
 
 choices! {
+    /// What the file is for.
+    ///
     /// A value of [`Asset::kind`].
     pub enum AssetKind {
         /// `asset-pack-manifest`.
@@ -109,6 +111,8 @@ choices! {
 }
 
 record! {
+    /// What the app is.
+    ///
     /// What [`ManifestUrlItem::metadata`] holds.
     pub struct Metadata {
         required {
@@ -148,6 +152,8 @@ record! {
 }
 
 choices! {
+    /// What it is.
+    ///
     /// A value of [`Metadata::kind`].
     pub enum MetadataKind {
         /// `software`.

@@ -30,6 +30,8 @@ record! {
 item! { PasswordHash = mdm_schema::document::PASSWORD_HASH }
 
 record! {
+    /// The hash, by PBKDF2 with SHA-512.
+    ///
     /// What [`PasswordHash::salted_sha512_pbkdf2`] holds.
     pub struct SaltedSha512Pbkdf2 {
         required {

@@ -43,7 +43,9 @@ record! {
 item! { PairingTokenMissing = mdm_schema::error_body::PAIRING_TOKEN_MISSING }
 
 record! {
-    /// The dictionary of [`PairingTokenMissing::details`].
+    /// What to fetch the token with.
+    ///
+    /// What [`PairingTokenMissing::details`] holds.
     pub struct PairingTokenMissingDetails {
         required {
             /// What the phone shows its server to get it.

@@ -42,7 +42,9 @@ record! {
 item! { PlatformSsoRequired = mdm_schema::error_body::PLATFORM_SSO_REQUIRED }
 
 record! {
-    /// The dictionary of [`PlatformSsoRequired::details`].
+    /// What to set up.
+    ///
+    /// What [`PlatformSsoRequired::details`] holds.
     pub struct PlatformSsoRequiredDetails {
         required {
             /// Where the profile with the extension lies.
@@ -63,7 +65,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`PlatformSsoRequiredDetails::package`].
+    /// The package with the extension's app.
+    ///
+    /// What [`PlatformSsoRequiredDetails::package`] holds.
     pub struct Package {
         required {
             /// Where the package's manifest lies.

@@ -45,7 +45,9 @@ record! {
 item! { SoftwareUpdateRequired = mdm_schema::error_body::SOFTWARE_UPDATE_REQUIRED }
 
 record! {
-    /// The dictionary of [`SoftwareUpdateRequired::details`].
+    /// What to update to.
+    ///
+    /// What [`SoftwareUpdateRequired::details`] holds.
     pub struct SoftwareUpdateRequiredDetails {
         required {
             /// The version to reach.
@@ -67,7 +69,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SoftwareUpdateRequiredDetails::require_beta_program`].
+    /// The beta programme to join for it.
+    ///
+    /// What [`SoftwareUpdateRequiredDetails::require_beta_program`] holds.
     pub struct RequireBetaProgram {
         required {
             /// The programme's name, for people.

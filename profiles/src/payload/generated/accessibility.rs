@@ -19,50 +19,96 @@ record! {
     pub struct Accessibility {
         required {}
         optional {
+            /// The least zoom.
+            ///
             /// `closeViewFarPoint`: optional.
             close_view_far_point: i64 = "closeViewFarPoint",
+            /// Whether keys zoom.
+            ///
             /// `closeViewHotkeysEnabled`: optional; false where absent.
             close_view_hotkeys_enabled: bool = "closeViewHotkeysEnabled",
+            /// The greatest zoom.
+            ///
             /// `closeViewNearPoint`: optional.
             close_view_near_point: i64 = "closeViewNearPoint",
+            /// Whether scrolling zooms.
+            ///
             /// `closeViewScrollWheelToggle`: optional; false where absent.
             close_view_scroll_wheel_toggle: bool = "closeViewScrollWheelToggle",
+            /// Whether a rectangle shows what will be zoomed.
+            ///
             /// `closeViewShowPreview`: optional; false where absent. Deprecated in macOS 10.15.
             close_view_show_preview: bool = "closeViewShowPreview",
+            /// Whether zoomed images are smoothed.
+            ///
             /// `closeViewSmoothImages`: optional; false where absent.
             close_view_smooth_images: bool = "closeViewSmoothImages",
+            /// The contrast of the display.
+            ///
             /// `contrast`: optional. From 0 to 1.
             contrast: f64 = "contrast",
+            /// Whether the screen flashes with alerts.
+            ///
             /// `flashScreen`: optional; false where absent.
             flash_screen: bool = "flashScreen",
+            /// Whether the screen is grey.
+            ///
             /// `grayscale`: optional; false where absent. Deprecated in macOS 11.0.
             grayscale: bool = "grayscale",
+            /// Whether keys move the pointer.
+            ///
             /// `mouseDriver`: optional; false where absent.
             mouse_driver: bool = "mouseDriver",
+            /// The size of the pointer.
+            ///
             /// `mouseDriverCursorSize`: optional.
             mouse_driver_cursor_size: i64 = "mouseDriverCursorSize",
+            /// Whether the trackpad is ignored.
+            ///
             /// `mouseDriverIgnoreTrackpad`: optional; false where absent.
             mouse_driver_ignore_trackpad: bool = "mouseDriverIgnoreTrackpad",
+            /// How long a key is held before the pointer moves.
+            ///
             /// `mouseDriverInitialDelay`: optional.
             mouse_driver_initial_delay: i64 = "mouseDriverInitialDelay",
+            /// How fast the pointer moves at most.
+            ///
             /// `mouseDriverMaxSpeed`: optional.
             mouse_driver_max_speed: i64 = "mouseDriverMaxSpeed",
+            /// Whether keys have to be held.
+            ///
             /// `slowKey`: optional; false where absent.
             slow_key: bool = "slowKey",
+            /// Whether slow keys click.
+            ///
             /// `slowKeyBeepOn`: optional; false where absent.
             slow_key_beep_on: bool = "slowKeyBeepOn",
+            /// How long keys have to be held, in milliseconds.
+            ///
             /// `slowKeyDelay`: optional.
             slow_key_delay: i64 = "slowKeyDelay",
+            /// Whether both ears hear the same.
+            ///
             /// `stereoAsMono`: optional; false where absent.
             stereo_as_mono: bool = "stereoAsMono",
+            /// Whether modifier keys stick.
+            ///
             /// `stickyKey`: optional; false where absent.
             sticky_key: bool = "stickyKey",
+            /// Whether sticky keys beep.
+            ///
             /// `stickyKeyBeepOnModifier`: optional; false where absent.
             sticky_key_beep_on_modifier: bool = "stickyKeyBeepOnModifier",
+            /// Whether sticky keys are shown.
+            ///
             /// `stickyKeyShowWindow`: optional; false where absent.
             sticky_key_show_window: bool = "stickyKeyShowWindow",
+            /// Whether VoiceOver is on.
+            ///
             /// `voiceOverOnOffKey`: optional; false where absent.
             voice_over_on_off_key: bool = "voiceOverOnOffKey",
+            /// Whether colours are inverted.
+            ///
             /// `whiteOnBlack`: optional; false where absent.
             white_on_black: bool = "whiteOnBlack",
         }

@@ -19,8 +19,12 @@ record! {
     pub struct Accounts {
         required {}
         optional {
+            /// Whether there is a guest account.
+            ///
             /// `EnableGuestAccount`: optional; false where absent.
             enable_guest_account: bool = "EnableGuestAccount",
+            /// Whether there is none.
+            ///
             /// `DisableGuestAccount`: optional; false where absent.
             disable_guest_account: bool = "DisableGuestAccount",
         }

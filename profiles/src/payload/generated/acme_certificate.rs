@@ -80,16 +80,24 @@ item! { AcmeCertificate = mdm_schema::payload::ACME_CERTIFICATE }
 impl crate::payload::Payload for AcmeCertificate {}
 
 choices! {
+    /// The kind of key.
+    ///
     /// A value of [`AcmeCertificate::key_type`].
     pub enum KeyType {
-        /// `RSA`: RSA; cannot be bound to hardware.
+        /// RSA; cannot be bound to hardware.
+        ///
+        /// `RSA`.
         Rsa = "RSA",
-        /// `ECSECPrimeRandom`: A curve of NIST, chosen by the size.
+        /// A curve of NIST, chosen by the size.
+        ///
+        /// `ECSECPrimeRandom`.
         EcsecPrimeRandom = "ECSECPrimeRandom",
     }
 }
 
 record! {
+    /// Further names of the device.
+    ///
     /// What [`AcmeCertificate::subject_alt_name`] holds.
     pub struct SubjectAltName {
         required {}

@@ -58,6 +58,8 @@ item! { AimAccount = mdm_schema::payload::AIM_ACCOUNT }
 impl crate::payload::Payload for AimAccount {}
 
 choices! {
+    /// Account Hostname.
+    ///
     /// A value of [`AimAccount::aim_host_name`].
     pub enum AimHostName {
         /// `slogin.oscar.aol.com`.
@@ -66,6 +68,8 @@ choices! {
 }
 
 choices! {
+    /// AIM Authentication.
+    ///
     /// A value of [`AimAccount::aim_authentication`].
     pub enum AimAuthentication {
         /// `AIMAuthPassword`.

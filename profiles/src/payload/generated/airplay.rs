@@ -44,7 +44,10 @@ item! { AirPlay = mdm_schema::payload::AIRPLAY }
 impl crate::payload::Payload for AirPlay {}
 
 record! {
-    /// An entry of [`AirPlay::allow_list`].
+    /// AllowList Content Item.
+    ///
+    /// An entry of [`AirPlay::allow_list`]. On iOS: supervised; not in user enrolment. On macOS:
+    /// without effect in user enrolment.
     pub struct AllowListItem {
         required {}
         optional {
@@ -61,6 +64,8 @@ record! {
 }
 
 record! {
+    /// Password Content Item.
+    ///
     /// An entry of [`AirPlay::passwords`].
     pub struct Password {
         required {
@@ -74,6 +79,8 @@ record! {
             ///
             /// `DeviceName`: optional. macOS 15.0 and later.
             device_name: String = "DeviceName",
+            /// The receiver, on a Mac.
+            ///
             /// `DeviceID`: optional. Only on macOS. Deprecated in macOS 15.0.
             device_id: String = "DeviceID",
         }

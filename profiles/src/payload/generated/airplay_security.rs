@@ -42,6 +42,8 @@ item! { AirPlaySecurity = mdm_schema::payload::AIRPLAY_SECURITY }
 impl crate::payload::Payload for AirPlaySecurity {}
 
 choices! {
+    /// Security Type.
+    ///
     /// A value of [`AirPlaySecurity::security_type`].
     pub enum SecurityType {
         /// `PASSCODE_ONCE`.
@@ -54,6 +56,8 @@ choices! {
 }
 
 choices! {
+    /// Access Type.
+    ///
     /// A value of [`AirPlaySecurity::access_type`].
     pub enum AccessType {
         /// `ANY`.

@@ -34,6 +34,8 @@ item! { AirPrint = mdm_schema::payload::AIRPRINT }
 impl crate::payload::Payload for AirPrint {}
 
 record! {
+    /// Identifier.
+    ///
     /// An entry of [`AirPrint::airprint`].
     pub struct AirPrintItem {
         required {

@@ -19,8 +19,12 @@ record! {
     /// Not on macOS, tvOS, visionOS, watchOS.
     pub struct Apn {
         required {
+            /// The access points.
+            ///
             /// `DefaultsData`: required.
             defaults_data: DefaultsData = "DefaultsData",
+            /// The domain; there is one.
+            ///
             /// `DefaultsDomainName`: required.
             defaults_domain_name: DefaultsDomainName = "DefaultsDomainName",
         }
@@ -33,9 +37,13 @@ item! { Apn = mdm_schema::payload::APN }
 impl crate::payload::Payload for Apn {}
 
 record! {
-    /// The dictionary of [`Apn::defaults_data`].
+    /// The access points.
+    ///
+    /// What [`Apn::defaults_data`] holds.
     pub struct DefaultsData {
         required {
+            /// The access points.
+            ///
             /// `apns`: required.
             apns: Vec<DefaultsDataApn> = "apns",
         }
@@ -47,16 +55,26 @@ record! {
     /// An entry of [`DefaultsData::apns`].
     pub struct DefaultsDataApn {
         required {
+            /// The access point's name.
+            ///
             /// `apn`: required.
             apn: String = "apn",
         }
         optional {
+            /// The user; asked for where absent.
+            ///
             /// `username`: optional.
             username: String = "username",
+            /// The user's password.
+            ///
             /// `password`: optional.
             password: Secret<Vec<u8>> = "password",
+            /// The proxy's address.
+            ///
             /// `proxy`: optional.
             proxy: String = "proxy",
+            /// The proxy's port.
+            ///
             /// `proxyPort`: optional.
             proxy_port: i64 = "proxyPort",
         }
@@ -64,6 +82,8 @@ record! {
 }
 
 choices! {
+    /// The domain; there is one.
+    ///
     /// A value of [`Apn::defaults_domain_name`].
     pub enum DefaultsDomainName {
         /// `com.apple.managedCarrier`.

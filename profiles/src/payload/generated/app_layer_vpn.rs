@@ -21,6 +21,8 @@ record! {
     /// Not on tvOS.
     pub struct AppLayerVpn {
         required {
+            /// Names the VPN; apps are tied to it by this.
+            ///
             /// `VPNUUID`: required.
             vpnuuid: String = "VPNUUID",
         }
@@ -29,23 +31,39 @@ record! {
             ///
             /// `CellularSliceUUID`: optional. Only on iOS 18.0 and later, watchOS.
             cellular_slice_uuid: String = "CellularSliceUUID",
+            /// Domains that Safari opens through it.
+            ///
             /// `SafariDomains`: optional. Not on watchOS.
             safari_domains: Vec<String> = "SafariDomains",
+            /// Domains of mail accounts that go through it.
+            ///
             /// `MailDomains`: optional. Only on iOS 13.0 and later, macOS 10.15 and later.
             /// Deprecated in iOS 13.4.
             mail_domains: Vec<String> = "MailDomains",
+            /// Domains of calendar accounts that go through it.
+            ///
             /// `CalendarDomains`: optional. Only on iOS 13.0 and later, macOS 10.15 and later.
             /// Deprecated in iOS 13.4.
             calendar_domains: Vec<String> = "CalendarDomains",
+            /// Domains of contact accounts that go through it.
+            ///
             /// `ContactsDomains`: optional. Only on iOS 13.0 and later, macOS 10.15 and later.
             /// Deprecated in iOS 13.4.
             contacts_domains: Vec<String> = "ContactsDomains",
+            /// Domains associated with apps that go through it.
+            ///
             /// `AssociatedDomains`: optional. iOS 14.0 and later, macOS 11.0 and later.
             associated_domains: Vec<String> = "AssociatedDomains",
+            /// Domains that do not go through it.
+            ///
             /// `ExcludedDomains`: optional. iOS 14.0 and later, macOS 11.0 and later.
             excluded_domains: Vec<String> = "ExcludedDomains",
+            /// Whether it connects by itself when its apps communicate.
+            ///
             /// `OnDemandMatchAppEnabled`: optional.
             on_demand_match_app_enabled: bool = "OnDemandMatchAppEnabled",
+            /// Domains of file servers that go through it.
+            ///
             /// `SMBDomains`: optional. Only on iOS 13.0 and later, visionOS.
             smb_domains: Vec<String> = "SMBDomains",
         }

@@ -33,6 +33,8 @@ item! { AppLock = mdm_schema::payload::APP_LOCK }
 impl crate::payload::Payload for AppLock {}
 
 record! {
+    /// App.
+    ///
     /// What [`AppLock::app`] holds.
     pub struct App {
         required {
@@ -55,6 +57,8 @@ record! {
 }
 
 record! {
+    /// Options.
+    ///
     /// What [`App::options`] holds.
     pub struct AppOptions {
         required {}
@@ -116,6 +120,8 @@ record! {
 }
 
 record! {
+    /// User Enabled Options.
+    ///
     /// What [`App::user_enabled_options`] holds.
     pub struct UserEnabledOptions {
         required {}

@@ -19,15 +19,23 @@ record! {
     pub struct AppStore {
         required {}
         optional {
+            /// Whether only administrators may install.
+            ///
             /// `restrict-store-require-admin-to-install`: optional; false where absent. Deprecated
             /// in macOS 10.14.
             restrict_store_require_admin_to_install: bool = "restrict-store-require-admin-to-install",
+            /// Whether the store may not be opened.
+            ///
             /// `restrict-store-softwareupdate-only`: optional; false where absent. macOS 10.10 and
             /// later.
             restrict_store_software_update_only: bool = "restrict-store-softwareupdate-only",
+            /// Whether users may not take over apps that came with the Mac.
+            ///
             /// `restrict-store-disable-app-adoption`: optional; false where absent. macOS 10.10 and
             /// later.
             restrict_store_disable_app_adoption: bool = "restrict-store-disable-app-adoption",
+            /// Whether users are not told of updates.
+            ///
             /// `DisableSoftwareUpdateNotifications`: optional; false where absent. macOS 10.10 and
             /// later.
             disable_software_update_notifications: bool = "DisableSoftwareUpdateNotifications",

@@ -18,6 +18,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct AppToAppLayerVpnMapping {
         required {
+            /// Which app goes through which VPN.
+            ///
             /// `AppLayerVPNMapping`: required.
             app_layer_vpn_mapping: Vec<AppLayerVpnMappingItem> = "AppLayerVPNMapping",
         }
@@ -33,18 +35,30 @@ record! {
     /// An entry of [`AppToAppLayerVpnMapping::app_layer_vpn_mapping`].
     pub struct AppLayerVpnMappingItem {
         required {
+            /// The app's bundle identifier.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// The VPN.
+            ///
             /// `VPNUUID`: required.
             vpnuuid: String = "VPNUUID",
+            /// The app's code requirement.
+            ///
             /// `DesignatedRequirement`: required. macOS 10.10 and later.
             designated_requirement: String = "DesignatedRequirement",
+            /// The identifier that the app is signed with.
+            ///
             /// `SigningIdentifier`: required. macOS 10.10 and later.
             signing_identifier: String = "SigningIdentifier",
         }
         optional {
+            /// The program's path.
+            ///
             /// `Path`: optional. macOS 10.15 and later.
             path: String = "Path",
+            /// Tools of the command line that go along when the app runs them.
+            ///
             /// `MatchTools`: optional. macOS 10.15.4 and later.
             match_tools: Vec<MatchTool> = "MatchTools",
         }
@@ -55,12 +69,18 @@ record! {
     /// An entry of [`AppLayerVpnMappingItem::match_tools`].
     pub struct MatchTool {
         required {
+            /// The tool's code requirement.
+            ///
             /// `DesignatedRequirement`: required.
             designated_requirement: String = "DesignatedRequirement",
+            /// The identifier that the tool is signed with.
+            ///
             /// `SigningIdentifier`: required.
             signing_identifier: String = "SigningIdentifier",
         }
         optional {
+            /// The tool's path.
+            ///
             /// `Path`: optional.
             path: String = "Path",
         }

@@ -35,12 +35,18 @@ record! {
     /// An entry of [`AssociatedDomains::configuration`].
     pub struct ConfigurationItem {
         required {
+            /// The app, team included.
+            ///
             /// `ApplicationIdentifier`: required.
             application_identifier: String = "ApplicationIdentifier",
+            /// The domains, each behind its service: `applinks:example.com`.
+            ///
             /// `AssociatedDomains`: required.
             associated_domains: Vec<String> = "AssociatedDomains",
         }
         optional {
+            /// Whether the device asks the domains themselves and not Apple's cache.
+            ///
             /// `EnableDirectDownloads`: optional; false where absent. macOS 11.0 and later.
             enable_direct_downloads: bool = "EnableDirectDownloads",
         }

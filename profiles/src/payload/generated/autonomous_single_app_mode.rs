@@ -18,6 +18,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct AutonomousSingleAppMode {
         required {
+            /// The apps.
+            ///
             /// `AllowedApplications`: required.
             allowed_applications: Vec<AllowedApplication> = "AllowedApplications",
         }
@@ -33,8 +35,12 @@ record! {
     /// An entry of [`AutonomousSingleAppMode::allowed_applications`].
     pub struct AllowedApplication {
         required {
+            /// The app's bundle identifier.
+            ///
             /// `BundleIdentifier`: required.
             bundle_identifier: String = "BundleIdentifier",
+            /// The developer's team.
+            ///
             /// `TeamIdentifier`: required.
             team_identifier: String = "TeamIdentifier",
         }

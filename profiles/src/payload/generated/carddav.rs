@@ -68,6 +68,8 @@ item! { CardDav = mdm_schema::payload::CARDDAV }
 impl crate::payload::Payload for CardDav {}
 
 record! {
+    /// Communication Service Rules.
+    ///
     /// What [`CardDav::communication_service_rules`] holds.
     pub struct CommunicationServiceRules {
         required {}
@@ -81,6 +83,8 @@ record! {
 }
 
 record! {
+    /// Default Service Handlers.
+    ///
     /// What [`CommunicationServiceRules::default_service_handlers`] holds.
     pub struct DefaultServiceHandlers {
         required {}

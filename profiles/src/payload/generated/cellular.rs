@@ -38,6 +38,8 @@ item! { Cellular = mdm_schema::payload::CELLULAR }
 impl crate::payload::Payload for Cellular {}
 
 record! {
+    /// AttachAPN.
+    ///
     /// What [`Cellular::attach_apn`] holds.
     pub struct AttachApn {
         required {
@@ -68,6 +70,8 @@ record! {
 }
 
 choices! {
+    /// Authentication type.
+    ///
     /// A value of [`AttachApn::authentication_type`].
     pub enum AuthenticationType {
         /// `CHAP`.
@@ -78,6 +82,8 @@ choices! {
 }
 
 numbers! {
+    /// Supported IP Versions.
+    ///
     /// A value of [`AttachApn::allowed_protocol_mask`].
     pub enum ProtocolMask: i64 {
         /// `1`.

@@ -18,20 +18,34 @@ record! {
     /// Not on macOS, tvOS, visionOS, watchOS.
     pub struct CellularPrivateNetwork {
         required {
+            /// The name of these data.
+            ///
             /// `DataSetName`: required.
             data_set_name: String = "DataSetName",
+            /// The version of these data.
+            ///
             /// `VersionNumber`: required.
             version_number: String = "VersionNumber",
         }
         optional {
+            /// Where the network is.
+            ///
             /// `Geofences`: optional.
             geofences: Vec<Geofence> = "Geofences",
+            /// Whether the network goes before Wi-Fi.
+            ///
             /// `CellularDataPreferred`: optional; false where absent.
             cellular_data_preferred: bool = "CellularDataPreferred",
+            /// Whether this is 5G by itself.
+            ///
             /// `EnableNRStandalone`: optional; false where absent.
             enable_nr_standalone: bool = "EnableNRStandalone",
+            /// The network's identifier (NID).
+            ///
             /// `NetworkIdentifier`: optional. iOS 18.0 and later.
             network_identifier: String = "NetworkIdentifier",
+            /// The network's closed subscriber group (CSG).
+            ///
             /// `CsgNetworkIdentifier`: optional. iOS 18.0 and later.
             csg_network_identifier: String = "CsgNetworkIdentifier",
         }
@@ -46,12 +60,20 @@ record! {
     /// An entry of [`CellularPrivateNetwork::geofences`].
     pub struct Geofence {
         required {
+            /// In degrees.
+            ///
             /// `Longitude`: required. From -180 to 180.
             longitude: f64 = "Longitude",
+            /// In degrees.
+            ///
             /// `Latitude`: required. From -90 to 90.
             latitude: f64 = "Latitude",
+            /// In metres.
+            ///
             /// `Radius`: required. From 100 to 6500.
             radius: f64 = "Radius",
+            /// Names the place.
+            ///
             /// `GeofenceId`: required.
             geofence_id: String = "GeofenceId",
         }

@@ -18,8 +18,12 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct CertificatePreference {
         required {
+            /// The mail address or other name.
+            ///
             /// `Name`: required.
             name: String = "Name",
+            /// The payload that brings the certificate.
+            ///
             /// `PayloadCertificateUUID`: required.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
         }

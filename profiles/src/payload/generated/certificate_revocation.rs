@@ -36,8 +36,12 @@ record! {
     /// An entry of [`CertificateRevocation::enabled_for_certs`].
     pub struct SubjectPublicKeyInfoHash {
         required {
+            /// The digest.
+            ///
             /// `Algorithm`: required.
             algorithm: Algorithm = "Algorithm",
+            /// The digest of the authority's public key.
+            ///
             /// `Hash`: required.
             hash: Vec<u8> = "Hash",
         }
@@ -46,6 +50,8 @@ record! {
 }
 
 choices! {
+    /// The digest.
+    ///
     /// A value of [`SubjectPublicKeyInfoHash::algorithm`].
     pub enum Algorithm {
         /// `sha256`.

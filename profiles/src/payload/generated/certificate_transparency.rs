@@ -41,8 +41,12 @@ record! {
     /// An entry of [`CertificateTransparency::disabled_for_certs`].
     pub struct SubjectPublicKeyInfoHash {
         required {
+            /// The digest.
+            ///
             /// `Algorithm`: required.
             algorithm: Algorithm = "Algorithm",
+            /// The digest of the certificate's public key.
+            ///
             /// `Hash`: required.
             hash: Vec<u8> = "Hash",
         }
@@ -51,6 +55,8 @@ record! {
 }
 
 choices! {
+    /// The digest.
+    ///
     /// A value of [`SubjectPublicKeyInfoHash::algorithm`].
     pub enum Algorithm {
         /// `sha256`.

@@ -59,6 +59,8 @@ item! { CommonPayloadKeys = mdm_schema::payload::COMMON_PAYLOAD_KEYS }
 impl crate::payload::Payload for CommonPayloadKeys {}
 
 numbers! {
+    /// The version of the payload's format.
+    ///
     /// A value of [`CommonPayloadKeys::payload_version`].
     pub enum PayloadVersion: i64 {
         /// `1`.

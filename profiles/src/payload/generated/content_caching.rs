@@ -19,49 +19,93 @@ record! {
     pub struct ContentCaching {
         required {}
         optional {
+            /// Whether the Mac may empty the cache when it needs room.
+            ///
             /// `AllowCacheDelete`: optional; true where absent. macOS 10.15 and later.
             allow_cache_delete: bool = "AllowCacheDelete",
+            /// Whether iCloud data is kept.
+            ///
             /// `AllowPersonalCaching`: optional; true where absent.
             allow_personal_caching: bool = "AllowPersonalCaching",
+            /// Whether apps, updates and the like are kept.
+            ///
             /// `AllowSharedCaching`: optional; true where absent.
             allow_shared_caching: bool = "AllowSharedCaching",
+            /// Whether it goes on by itself.
+            ///
             /// `AutoActivation`: optional; false where absent.
             auto_activation: bool = "AutoActivation",
+            /// Whether the connection is shared with devices on a cable.
+            ///
             /// `AutoEnableTetheredCaching`: optional; false where absent. macOS 10.15.4 and later.
             auto_enable_tethered_caching: bool = "AutoEnableTetheredCaching",
+            /// How large the cache may be, in bytes; 0 for no limit.
+            ///
             /// `CacheLimit`: optional; 0 where absent.
             cache_limit: i64 = "CacheLimit",
+            /// Where the cache lies.
+            ///
             /// `DataPath`: optional; `/Library/Application Support/Apple/AssetCache/Data` where
             /// absent.
             data_path: String = "DataPath",
+            /// Whether the connection may not be shared so.
+            ///
             /// `DenyTetheredCaching`: optional; false where absent.
             deny_tethered_caching: bool = "DenyTetheredCaching",
+            /// Whether the user is told of trouble.
+            ///
             /// `DisplayAlerts`: optional; false where absent. macOS 10.15 and later.
             display_alerts: bool = "DisplayAlerts",
+            /// Whether the Mac does not sleep while it is on.
+            ///
             /// `KeepAwake`: optional; false where absent. macOS 10.15 and later.
             keep_awake: bool = "KeepAwake",
+            /// The clients that it serves.
+            ///
             /// `ListenRanges`: optional.
             listen_ranges: Vec<Range> = "ListenRanges",
+            /// Whether it serves only those.
+            ///
             /// `ListenRangesOnly`: optional; false where absent.
             listen_ranges_only: bool = "ListenRangesOnly",
+            /// Whether it serves clients of its peers and parents, too.
+            ///
             /// `ListenWithPeersAndParents`: optional; true where absent.
             listen_with_peers_and_parents: bool = "ListenWithPeersAndParents",
+            /// Whether it serves only its own subnet.
+            ///
             /// `LocalSubnetsOnly`: optional; true where absent.
             local_subnets_only: bool = "LocalSubnetsOnly",
+            /// Whether the log names clients.
+            ///
             /// `LogClientIdentity`: optional; false where absent.
             log_client_identity: bool = "LogClientIdentity",
+            /// The caches that it asks first, by address.
+            ///
             /// `Parents`: optional.
             parents: Vec<String> = "Parents",
+            /// Which of them it asks.
+            ///
             /// `ParentSelectionPolicy`: optional; `round-robin` where absent.
             parent_selection_policy: ParentSelectionPolicy = "ParentSelectionPolicy",
+            /// The peers that it asks.
+            ///
             /// `PeerFilterRanges`: optional.
             peer_filter_ranges: Vec<Range> = "PeerFilterRanges",
+            /// The peers that it serves.
+            ///
             /// `PeerListenRanges`: optional.
             peer_listen_ranges: Vec<Range> = "PeerListenRanges",
+            /// Whether it knows only peers of its own subnet.
+            ///
             /// `PeerLocalSubnetsOnly`: optional; true where absent.
             peer_local_subnets_only: bool = "PeerLocalSubnetsOnly",
+            /// The port that it serves at; 0 for any.
+            ///
             /// `Port`: optional; 0 where absent.
             port: i64 = "Port",
+            /// The public addresses of the clients' networks.
+            ///
             /// `PublicRanges`: optional.
             public_ranges: Vec<Range> = "PublicRanges",
         }
@@ -76,12 +120,18 @@ record! {
     /// An entry of [`ContentCaching::listen_ranges`].
     pub struct Range {
         required {
+            /// The first address.
+            ///
             /// `first`: required.
             first: String = "first",
+            /// The last address.
+            ///
             /// `last`: required.
             last: String = "last",
         }
         optional {
+            /// The kind of addresses.
+            ///
             /// `type`: optional; `IPv4` where absent.
             type_: RangeType = "type",
         }
@@ -89,6 +139,8 @@ record! {
 }
 
 choices! {
+    /// The kind of addresses.
+    ///
     /// A value of [`Range::type_`].
     pub enum RangeType {
         /// `IPv4`.
@@ -99,6 +151,8 @@ choices! {
 }
 
 choices! {
+    /// Which of them it asks.
+    ///
     /// A value of [`ContentCaching::parent_selection_policy`].
     pub enum ParentSelectionPolicy {
         /// `first-available`.

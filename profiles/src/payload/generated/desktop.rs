@@ -19,8 +19,12 @@ record! {
     pub struct Desktop {
         required {}
         optional {
+            /// Whether the user may not change it.
+            ///
             /// `locked`: optional; false where absent. Deprecated in macOS 10.13.
             locked: bool = "locked",
+            /// The picture's path.
+            ///
             /// `override-picture-path`: optional.
             override_picture_path: String = "override-picture-path",
         }

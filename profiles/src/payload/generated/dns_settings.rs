@@ -32,8 +32,7 @@ record! {
             on_demand_rules: Vec<OnDemandRule> = "OnDemandRules",
             /// Prohibit Disablement.
             ///
-            /// `ProhibitDisablement`: optional; false where absent. On iOS, macOS, visionOS:
-            /// supervised.
+            /// `ProhibitDisablement`: optional; false where absent. Supervised.
             prohibit_disablement: bool = "ProhibitDisablement",
         }
     }
@@ -44,6 +43,8 @@ item! { DnsSettings = mdm_schema::payload::DNS_SETTINGS }
 impl crate::payload::Payload for DnsSettings {}
 
 record! {
+    /// DNS Settings.
+    ///
     /// What [`DnsSettings::dns_settings`] holds.
     pub struct DnsResolver {
         required {
@@ -85,6 +86,8 @@ record! {
 }
 
 choices! {
+    /// DNS Protocol.
+    ///
     /// A value of [`DnsResolver::dns_protocol`].
     pub enum DnsProtocol {
         /// `HTTPS`.
@@ -95,6 +98,8 @@ choices! {
 }
 
 record! {
+    /// On Demand Rules Element.
+    ///
     /// An entry of [`DnsSettings::on_demand_rules`].
     pub struct OnDemandRule {
         required {
@@ -133,6 +138,8 @@ record! {
 }
 
 choices! {
+    /// On Demand Action.
+    ///
     /// A value of [`OnDemandRule::action`].
     pub enum OnDemandRuleAction {
         /// `Connect`.
@@ -145,6 +152,8 @@ choices! {
 }
 
 record! {
+    /// Action Parameter.
+    ///
     /// An entry of [`OnDemandRule::action_parameters`].
     pub struct ActionParameter {
         required {
@@ -162,6 +171,8 @@ record! {
 }
 
 choices! {
+    /// Domain Action.
+    ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
         /// `NeverConnect`.
@@ -172,6 +183,8 @@ choices! {
 }
 
 choices! {
+    /// Interface Type Match.
+    ///
     /// A value of [`OnDemandRule::interface_type_match`].
     pub enum InterfaceTypeMatch {
         /// `Ethernet`.

@@ -20,68 +20,132 @@ record! {
     pub struct Dock {
         required {}
         optional {
+            /// The size of icons, from 16 to 128.
+            ///
             /// `tilesize`: optional. From 16 to 128.
             tile_size: i64 = "tilesize",
+            /// Whether the user may not change that.
+            ///
             /// `size-immutable`: optional; false where absent.
             size_immutable: bool = "size-immutable",
+            /// Whether icons grow under the pointer.
+            ///
             /// `magnification`: optional; false where absent.
             magnification: bool = "magnification",
+            /// Whether the user may not change that.
+            ///
             /// `magnify-immutable`: optional; false where absent.
             magnify_immutable: bool = "magnify-immutable",
+            /// The size to which they grow.
+            ///
             /// `largesize`: optional. From 16 to 128.
             large_size: i64 = "largesize",
+            /// Whether the user may not change that.
+            ///
             /// `magsize-immutable`: optional; false where absent.
             mag_size_immutable: bool = "magsize-immutable",
+            /// The edge of the screen that it is at.
+            ///
             /// `orientation`: optional.
             orientation: Orientation = "orientation",
+            /// Whether the user may not change that.
+            ///
             /// `position-immutable`: optional; false where absent.
             position_immutable: bool = "position-immutable",
+            /// How windows go into the Dock.
+            ///
             /// `mineffect`: optional.
             min_effect: MinimizeEffect = "mineffect",
+            /// Whether the user may not change that.
+            ///
             /// `mineffect-immutable`: optional; false where absent.
             min_effect_immutable: bool = "mineffect-immutable",
+            /// When documents open in tabs.
+            ///
             /// `windowtabbing`: optional. macOS 10.15 and later.
             window_tabbing: WindowTabbing = "windowtabbing",
+            /// Whether the user may not change that.
+            ///
             /// `windowtabbing-immutable`: optional; false where absent. macOS 10.12 and later.
             window_tabbing_immutable: bool = "windowtabbing-immutable",
+            /// What a double click on a title bar does.
+            ///
             /// `dblclickbehavior`: optional. macOS 10.15 and later.
             dbl_click_behavior: DoubleClickBehavior = "dblclickbehavior",
+            /// Whether the user may not change that.
+            ///
             /// `dblclickbehavior-immutable`: optional; false where absent. macOS 10.14 and later.
             dbl_click_behavior_immutable: bool = "dblclickbehavior-immutable",
+            /// Whether windows go into the app's icon.
+            ///
             /// `minimize-to-application`: optional; false where absent.
             minimize_to_application: bool = "minimize-to-application",
+            /// Whether the user may not change that.
+            ///
             /// `minintoapp-immutable`: optional; false where absent. macOS 10.14 and later.
             min_into_app_immutable: bool = "minintoapp-immutable",
+            /// Whether icons bounce when apps open.
+            ///
             /// `launchanim`: optional; false where absent.
             launch_anim: bool = "launchanim",
+            /// Whether the user may not change that.
+            ///
             /// `launchanim-immutable`: optional; false where absent.
             launch_anim_immutable: bool = "launchanim-immutable",
+            /// Whether the Dock hides.
+            ///
             /// `autohide`: optional; false where absent.
             autohide: bool = "autohide",
+            /// Whether the user may not change that.
+            ///
             /// `autohide-immutable`: optional; false where absent.
             autohide_immutable: bool = "autohide-immutable",
+            /// Whether dots show which apps are open.
+            ///
             /// `show-process-indicators`: optional; false where absent.
             show_process_indicators: bool = "show-process-indicators",
+            /// Whether the user may not change that.
+            ///
             /// `showindicators-immutable`: optional; false where absent.
             show_indicators_immutable: bool = "showindicators-immutable",
+            /// Whether recent apps are shown.
+            ///
             /// `show-recents`: optional; false where absent. macOS 10.14 and later.
             show_recents: bool = "show-recents",
+            /// Whether the user may not change that.
+            ///
             /// `showrecents-immutable`: optional; false where absent. macOS 10.15 and later.
             show_recents_immutable: bool = "showrecents-immutable",
+            /// Whether the user may not change what is in the Dock.
+            ///
             /// `contents-immutable`: optional; false where absent.
             contents_immutable: bool = "contents-immutable",
+            /// Folders of the user to add.
+            ///
             /// `MCXDockSpecialFolders`: optional.
             mcx_dock_special_folders: Vec<McxDockSpecialFolder> = "MCXDockSpecialFolders",
+            /// Whether the Mac's own list of new items counts.
+            ///
             /// `AllowDockFixupOverride`: optional; false where absent. macOS 10.12 and later.
             allow_dock_fixup_override: bool = "AllowDockFixupOverride",
+            /// Whether there is nothing but the items below that stay.
+            ///
             /// `static-only`: optional; false where absent.
             static_only: bool = "static-only",
+            /// Files and folders that stay.
+            ///
             /// `static-others`: optional.
             static_others: Vec<StaticItem> = "static-others",
+            /// Apps that stay.
+            ///
             /// `static-apps`: optional.
             static_apps: Vec<StaticItem> = "static-apps",
+            /// Apps that the user may remove.
+            ///
             /// `persistent-apps`: optional.
             persistent_apps: Vec<StaticItem> = "persistent-apps",
+            /// Files and folders that the user may remove.
+            ///
             /// `persistent-others`: optional.
             persistent_others: Vec<StaticItem> = "persistent-others",
         }
@@ -93,6 +157,8 @@ item! { Dock = mdm_schema::payload::DOCK }
 impl crate::payload::Payload for Dock {}
 
 choices! {
+    /// The edge of the screen that it is at.
+    ///
     /// A value of [`Dock::orientation`].
     pub enum Orientation {
         /// `bottom`.
@@ -105,6 +171,8 @@ choices! {
 }
 
 choices! {
+    /// How windows go into the Dock.
+    ///
     /// A value of [`Dock::min_effect`].
     pub enum MinimizeEffect {
         /// `genie`.
@@ -115,6 +183,8 @@ choices! {
 }
 
 choices! {
+    /// When documents open in tabs.
+    ///
     /// A value of [`Dock::window_tabbing`].
     pub enum WindowTabbing {
         /// `manual`.
@@ -127,6 +197,8 @@ choices! {
 }
 
 choices! {
+    /// What a double click on a title bar does.
+    ///
     /// A value of [`Dock::dbl_click_behavior`].
     pub enum DoubleClickBehavior {
         /// `minimize`.
@@ -156,8 +228,12 @@ record! {
     /// An entry of [`Dock::static_others`].
     pub struct StaticItem {
         required {
+            /// The item.
+            ///
             /// `tile-data`: required.
             tile_data: TileData = "tile-data",
+            /// What it is.
+            ///
             /// `tile-type`: required.
             tile_type: TileType = "tile-type",
         }
@@ -166,17 +242,27 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`StaticItem::tile_data`].
+    /// The item.
+    ///
+    /// What [`StaticItem::tile_data`] holds.
     pub struct TileData {
         required {
+            /// Its name.
+            ///
             /// `label`: required.
             label: String = "label",
+            /// What the URL leads to.
+            ///
             /// `file-type`: required.
             file_type: TileFileType = "file-type",
         }
         optional {
+            /// Where it is.
+            ///
             /// `url`: optional.
             url: String = "url",
+            /// For Apple's use.
+            ///
             /// `file-data`: optional.
             file_data: Dictionary = "file-data",
         }
@@ -184,6 +270,8 @@ record! {
 }
 
 numbers! {
+    /// What the URL leads to.
+    ///
     /// A value of [`TileData::file_type`].
     pub enum TileFileType: i64 {
         /// `0`.
@@ -196,6 +284,8 @@ numbers! {
 }
 
 choices! {
+    /// What it is.
+    ///
     /// A value of [`StaticItem::tile_type`].
     pub enum TileType {
         /// `file-tile`.

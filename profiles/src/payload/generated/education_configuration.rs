@@ -19,30 +19,54 @@ record! {
     /// Not on tvOS, visionOS, watchOS.
     pub struct EducationConfiguration {
         required {
+            /// The organisation's UUID.
+            ///
             /// `OrganizationUUID`: required.
             organization_uuid: String = "OrganizationUUID",
+            /// The organisation's name.
+            ///
             /// `OrganizationName`: required.
             organization_name: String = "OrganizationName",
+            /// Who uses this device.
+            ///
             /// `UserIdentifier`: required.
             user_identifier: String = "UserIdentifier",
+            /// The classes.
+            ///
             /// `Groups`: required.
             groups: Vec<Group> = "Groups",
+            /// The people.
+            ///
             /// `Users`: required.
             users: Vec<User> = "Users",
         }
         optional {
+            /// The payload that brings the device's identity for Classroom.
+            ///
             /// `PayloadCertificateUUID`: optional.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
+            /// Payloads whose authorities certify teachers.
+            ///
             /// `LeaderPayloadCertificateAnchorUUID`: optional.
             leader_payload_certificate_anchor_uuid: Vec<String> = "LeaderPayloadCertificateAnchorUUID",
+            /// Payloads whose authorities certify students.
+            ///
             /// `MemberPayloadCertificateAnchorUUID`: optional.
             member_payload_certificate_anchor_uuid: Vec<String> = "MemberPayloadCertificateAnchorUUID",
+            /// The payload that brings the identity to fetch pictures with.
+            ///
             /// `ResourcePayloadCertificateUUID`: optional.
             resource_payload_certificate_uuid: String = "ResourcePayloadCertificateUUID",
+            /// The departments, for Shared iPad.
+            ///
             /// `Departments`: optional.
             departments: Vec<Department> = "Departments",
+            /// Groups of devices.
+            ///
             /// `DeviceGroups`: optional.
             device_groups: Vec<DeviceGroup> = "DeviceGroups",
+            /// Whether students may change whether teachers see their screens.
+            ///
             /// `ScreenObservationPermissionModificationAllowed`: optional; false where absent. iOS
             /// 10.3 and later.
             screen_observation_permission_modification_allowed: bool = "ScreenObservationPermissionModificationAllowed",
@@ -58,8 +82,12 @@ record! {
     /// An entry of [`EducationConfiguration::departments`].
     pub struct Department {
         required {
+            /// The department's name.
+            ///
             /// `Name`: required.
             name: String = "Name",
+            /// Its groups, by beacon.
+            ///
             /// `GroupBeaconIDs`: required.
             group_beacon_ids: Vec<i64> = "GroupBeaconIDs",
         }
@@ -71,22 +99,38 @@ record! {
     /// An entry of [`EducationConfiguration::groups`].
     pub struct Group {
         required {
+            /// Names the class to devices nearby; 16 bits.
+            ///
             /// `BeaconID`: required.
             beacon_id: i64 = "BeaconID",
+            /// The class's name.
+            ///
             /// `Name`: required.
             name: String = "Name",
+            /// The students.
+            ///
             /// `MemberIdentifiers`: required.
             member_identifiers: Vec<String> = "MemberIdentifiers",
         }
         optional {
+            /// What the class is, for people.
+            ///
             /// `Description`: optional.
             description: String = "Description",
+            /// A picture of the class.
+            ///
             /// `ImageURL`: optional. Only on iOS. Deprecated in iOS 9.3.1.
             image_url: String = "ImageURL",
+            /// Where the class is from.
+            ///
             /// `ConfigurationSource`: optional.
             configuration_source: String = "ConfigurationSource",
+            /// The teachers.
+            ///
             /// `LeaderIdentifiers`: optional.
             leader_identifiers: Vec<String> = "LeaderIdentifiers",
+            /// The groups of devices that it may use.
+            ///
             /// `DeviceGroupIdentifiers`: optional.
             device_group_identifiers: Vec<String> = "DeviceGroupIdentifiers",
         }
@@ -97,26 +141,46 @@ record! {
     /// An entry of [`EducationConfiguration::users`].
     pub struct User {
         required {
+            /// Names the person.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// The name.
+            ///
             /// `Name`: required.
             name: String = "Name",
         }
         optional {
+            /// The given name.
+            ///
             /// `GivenName`: optional.
             given_name: String = "GivenName",
+            /// The family name.
+            ///
             /// `FamilyName`: optional.
             family_name: String = "FamilyName",
+            /// The given name as it is sorted.
+            ///
             /// `PhoneticGivenName`: optional.
             phonetic_given_name: String = "PhoneticGivenName",
+            /// The family name as it is sorted.
+            ///
             /// `PhoneticFamilyName`: optional.
             phonetic_family_name: String = "PhoneticFamilyName",
+            /// A picture.
+            ///
             /// `ImageURL`: optional.
             image_url: String = "ImageURL",
+            /// A large picture.
+            ///
             /// `FullScreenImageURL`: optional. Only on iOS. Deprecated in iOS 9.3.1.
             full_screen_image_url: String = "FullScreenImageURL",
+            /// The Managed Apple Account.
+            ///
             /// `AppleID`: optional.
             apple_id: String = "AppleID",
+            /// How the passcode is entered.
+            ///
             /// `PasscodeType`: optional.
             passcode_type: PasscodeType = "PasscodeType",
         }
@@ -124,6 +188,8 @@ record! {
 }
 
 choices! {
+    /// How the passcode is entered.
+    ///
     /// A value of [`User::passcode_type`].
     pub enum PasscodeType {
         /// `complex`.
@@ -139,10 +205,16 @@ record! {
     /// An entry of [`EducationConfiguration::device_groups`].
     pub struct DeviceGroup {
         required {
+            /// Names the group.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// The group's name, for people.
+            ///
             /// `Name`: required.
             name: String = "Name",
+            /// Its devices.
+            ///
             /// `SerialNumbers`: required.
             serial_numbers: Vec<String> = "SerialNumbers",
         }

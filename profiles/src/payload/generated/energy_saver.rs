@@ -19,14 +19,24 @@ record! {
     pub struct EnergySaver {
         required {}
         optional {
+            /// Desktop Macs.
+            ///
             /// `com.apple.EnergySaver.desktop.ACPower`: optional.
             com_apple_energy_saver_desktop_ac_power: PowerSettings = "com.apple.EnergySaver.desktop.ACPower",
+            /// Notebooks on mains power.
+            ///
             /// `com.apple.EnergySaver.portable.ACPower`: optional.
             com_apple_energy_saver_portable_ac_power: PowerSettings = "com.apple.EnergySaver.portable.ACPower",
+            /// Notebooks on battery.
+            ///
             /// `com.apple.EnergySaver.portable.BatteryPower`: optional.
             com_apple_energy_saver_portable_battery_power: PowerSettings = "com.apple.EnergySaver.portable.BatteryPower",
+            /// When the Mac starts and shuts down.
+            ///
             /// `com.apple.EnergySaver.desktop.Schedule`: optional.
             com_apple_energy_saver_desktop_schedule: EnergySaverSchedule = "com.apple.EnergySaver.desktop.Schedule",
+            /// Whether the Mac never sleeps.
+            ///
             /// `SleepDisabled`: optional; false where absent.
             sleep_disabled: bool = "SleepDisabled",
         }
@@ -38,24 +48,42 @@ item! { EnergySaver = mdm_schema::payload::ENERGY_SAVER }
 impl crate::payload::Payload for EnergySaver {}
 
 record! {
-    /// The dictionary of [`EnergySaver::com_apple_energy_saver_desktop_ac_power`].
+    /// Desktop Macs.
+    ///
+    /// What [`EnergySaver::com_apple_energy_saver_desktop_ac_power`] holds.
     pub struct PowerSettings {
         required {}
         optional {
+            /// After how many idle minutes the display sleeps; 0 never.
+            ///
             /// `Display Sleep Timer`: optional. From 0 to 180.
             display_sleep_timer: i64 = "Display Sleep Timer",
+            /// After how many idle minutes the disk sleeps; 0 never.
+            ///
             /// `Disk Sleep Timer`: optional. From 0 to 180.
             disk_sleep_timer: i64 = "Disk Sleep Timer",
+            /// After how many idle minutes the Mac sleeps; 0 never.
+            ///
             /// `System Sleep Timer`: optional. From 0 to 180.
             system_sleep_timer: i64 = "System Sleep Timer",
+            /// Whether the processor runs slower.
+            ///
             /// `Reduce Processor Speed`: optional.
             reduce_processor_speed: Switch = "Reduce Processor Speed",
+            /// Whether the processor changes its speed.
+            ///
             /// `Dynamic Power Step`: optional.
             dynamic_power_step: Switch = "Dynamic Power Step",
+            /// Whether the network may wake the Mac.
+            ///
             /// `Wake on LAN`: optional.
             wake_on_lan: Switch = "Wake on LAN",
+            /// Whether a modem may wake the Mac.
+            ///
             /// `Wake On Modem Ring`: optional.
             wake_on_modem_ring: Switch = "Wake On Modem Ring",
+            /// Whether the Mac starts when power comes back.
+            ///
             /// `Automatic Restart On Power Loss`: optional.
             automatic_restart_on_power_loss: Switch = "Automatic Restart On Power Loss",
         }
@@ -63,12 +91,18 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`EnergySaver::com_apple_energy_saver_desktop_schedule`].
+    /// When the Mac starts and shuts down.
+    ///
+    /// What [`EnergySaver::com_apple_energy_saver_desktop_schedule`] holds.
     pub struct EnergySaverSchedule {
         required {}
         optional {
+            /// When it starts or wakes.
+            ///
             /// `RepeatingPowerOn`: optional.
             repeating_power_on: RepeatingPowerItem = "RepeatingPowerOn",
+            /// When it sleeps, restarts or shuts down.
+            ///
             /// `RepeatingPowerOff`: optional.
             repeating_power_off: RepeatingPowerItem = "RepeatingPowerOff",
         }
@@ -76,15 +110,23 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`EnergySaverSchedule::repeating_power_on`].
+    /// When it starts or wakes.
+    ///
+    /// What [`EnergySaverSchedule::repeating_power_on`] holds.
     pub struct RepeatingPowerItem {
         required {
+            /// What it does.
+            ///
             /// `eventtype`: required.
             event_type: EventType = "eventtype",
         }
         optional {
+            /// The days, as a sum: 1 Monday, 2 Tuesday, 4 Wednesday and so on.
+            ///
             /// `weekdays`: optional.
             weekdays: i64 = "weekdays",
+            /// Minutes after midnight.
+            ///
             /// `time`: optional.
             time: i64 = "time",
         }
@@ -92,6 +134,8 @@ record! {
 }
 
 choices! {
+    /// What it does.
+    ///
     /// A value of [`RepeatingPowerItem::event_type`].
     pub enum EventType {
         /// `wake`.

@@ -109,6 +109,8 @@ record! {
             ///
             /// `MailNumberOfPastDaysToSync`: optional; 7 where absent.
             mail_number_of_past_days_to_sync: PastDaysToSync = "MailNumberOfPastDaysToSync",
+            /// What each request carries as `X-Apple-Config-Magic`.
+            ///
             /// `HeaderMagic`: optional. Only on iOS. Deprecated in iOS 7.0.
             header_magic: Secret<String> = "HeaderMagic",
             /// Communication Service Rules.
@@ -119,46 +121,84 @@ record! {
             ///
             /// `allowMailDrop`: optional; false where absent. iOS 9.2 and later.
             allow_mail_drop: bool = "allowMailDrop",
+            /// Whether the user may turn signing on or off.
+            ///
             /// `SMIMESigningUserOverrideable`: optional; false where absent. iOS 12.0 and later.
             smime_signing_user_overrideable: bool = "SMIMESigningUserOverrideable",
+            /// Whether the user may choose the identity to sign with.
+            ///
             /// `SMIMESigningCertificateUUIDUserOverrideable`: optional; false where absent. iOS
             /// 12.0 and later.
             smime_signing_certificate_uuid_user_overrideable: bool = "SMIMESigningCertificateUUIDUserOverrideable",
+            /// Whether mail is encrypted unless the user says otherwise.
+            ///
             /// `SMIMEEncryptByDefault`: optional; false where absent. iOS 12.0 and later.
             smime_encrypt_by_default: bool = "SMIMEEncryptByDefault",
+            /// Whether the user may change that.
+            ///
             /// `SMIMEEncryptByDefaultUserOverrideable`: optional; false where absent. iOS 12.0 and
             /// later.
             smime_encrypt_by_default_user_overrideable: bool = "SMIMEEncryptByDefaultUserOverrideable",
+            /// Whether the user may choose the identity to encrypt with.
+            ///
             /// `SMIMEEncryptionCertificateUUIDUserOverrideable`: optional; false where absent. iOS
             /// 12.0 and later.
             smime_encryption_certificate_uuid_user_overrideable: bool = "SMIMEEncryptionCertificateUUIDUserOverrideable",
+            /// Whether the user may decide for each mail.
+            ///
             /// `SMIMEEnableEncryptionPerMessageSwitch`: optional; false where absent. iOS 12.0 and
             /// later.
             smime_enable_encryption_per_message_switch: bool = "SMIMEEnableEncryptionPerMessageSwitch",
+            /// Whether mail is on.
+            ///
             /// `EnableMail`: optional; true where absent. iOS 13.0 and later.
             enable_mail: bool = "EnableMail",
+            /// Whether contacts are on.
+            ///
             /// `EnableContacts`: optional; true where absent. iOS 13.0 and later.
             enable_contacts: bool = "EnableContacts",
+            /// Whether calendars are on.
+            ///
             /// `EnableCalendars`: optional; true where absent. iOS 13.0 and later.
             enable_calendars: bool = "EnableCalendars",
+            /// Whether reminders are on.
+            ///
             /// `EnableReminders`: optional; true where absent. iOS 13.0 and later.
             enable_reminders: bool = "EnableReminders",
+            /// Whether notes are on.
+            ///
             /// `EnableNotes`: optional; true where absent. iOS 13.0 and later.
             enable_notes: bool = "EnableNotes",
+            /// Whether the user may change that for mail.
+            ///
             /// `EnableMailUserOverridable`: optional; true where absent. iOS 13.0 and later.
             enable_mail_user_overridable: bool = "EnableMailUserOverridable",
+            /// Whether the user may change that for contacts.
+            ///
             /// `EnableContactsUserOverridable`: optional; true where absent. iOS 13.0 and later.
             enable_contacts_user_overridable: bool = "EnableContactsUserOverridable",
+            /// Whether the user may change that for calendars.
+            ///
             /// `EnableCalendarsUserOverridable`: optional; true where absent. iOS 13.0 and later.
             enable_calendars_user_overridable: bool = "EnableCalendarsUserOverridable",
+            /// Whether the user may change that for reminders.
+            ///
             /// `EnableRemindersUserOverridable`: optional; true where absent. iOS 13.0 and later.
             enable_reminders_user_overridable: bool = "EnableRemindersUserOverridable",
+            /// Whether the user may change that for notes.
+            ///
             /// `EnableNotesUserOverridable`: optional; true where absent. iOS 13.0 and later.
             enable_notes_user_overridable: bool = "EnableNotesUserOverridable",
+            /// The page to sign in at.
+            ///
             /// `OAuthSignInURL`: optional. iOS 13.0 and later.
             oauth_sign_in_url: String = "OAuthSignInURL",
+            /// Where tokens come from.
+            ///
             /// `OAuthTokenRequestURL`: optional. iOS 13.0 and later.
             oauth_token_request_url: String = "OAuthTokenRequestURL",
+            /// Whether the password here replaces the one on the device.
+            ///
             /// `OverridePreviousPassword`: optional; false where absent. iOS 14.0 and later.
             override_previous_password: bool = "OverridePreviousPassword",
             /// VPNUUID.
@@ -174,6 +214,8 @@ item! { ExchangeActiveSync = mdm_schema::payload::EXCHANGE_ACTIVE_SYNC }
 impl crate::payload::Payload for ExchangeActiveSync {}
 
 numbers! {
+    /// Past Days of Mail to Sync.
+    ///
     /// A value of [`ExchangeActiveSync::mail_number_of_past_days_to_sync`].
     pub enum PastDaysToSync: i64 {
         /// `0`.
@@ -192,6 +234,8 @@ numbers! {
 }
 
 record! {
+    /// Communication Service Rules.
+    ///
     /// What [`ExchangeActiveSync::communication_service_rules`] holds.
     pub struct CommunicationServiceRules {
         required {}
@@ -205,6 +249,8 @@ record! {
 }
 
 record! {
+    /// Default Service Handlers.
+    ///
     /// What [`CommunicationServiceRules::default_service_handlers`] holds.
     pub struct DefaultServiceHandlers {
         required {}

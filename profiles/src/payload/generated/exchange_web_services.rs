@@ -20,10 +20,16 @@ record! {
     pub struct ExchangeWebServices {
         required {}
         optional {
+            /// The mail address; asked for where absent.
+            ///
             /// `EmailAddress`: optional.
             email_address: String = "EmailAddress",
+            /// The server.
+            ///
             /// `Host`: optional.
             host: String = "Host",
+            /// Whether the connection is encrypted.
+            ///
             /// `SSL`: optional; true where absent.
             ssl: bool = "SSL",
             /// Use OAuth.
@@ -34,8 +40,12 @@ record! {
             ///
             /// `OAuthSignInURL`: optional. macOS 10.14 and later.
             oauth_sign_in_url: String = "OAuthSignInURL",
+            /// The user.
+            ///
             /// `UserName`: optional.
             user_name: String = "UserName",
+            /// The user's password.
+            ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
             /// Payload Certificate UUID.
@@ -44,22 +54,36 @@ record! {
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
             /// macOS 10.12 and later.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
+            /// The payload that brings the identity to authenticate with.
+            ///
             /// `AuthenticationCertificateUUID`: optional. macOS 10.11 and later.
             authentication_certificate_uuid: String = "AuthenticationCertificateUUID",
             /// Allow Mail Drop.
             ///
             /// `allowMailDrop`: optional; false where absent. macOS 10.12 and later.
             allow_mail_drop: bool = "allowMailDrop",
+            /// The path on the server.
+            ///
             /// `Path`: optional.
             path: String = "Path",
+            /// The server's port.
+            ///
             /// `Port`: optional.
             port: i64 = "Port",
+            /// The server as seen from outside.
+            ///
             /// `ExternalHost`: optional.
             external_host: String = "ExternalHost",
+            /// Whether the connection to it is encrypted.
+            ///
             /// `ExternalSSL`: optional; true where absent.
             external_ssl: bool = "ExternalSSL",
+            /// The path on it.
+            ///
             /// `ExternalPath`: optional.
             external_path: String = "ExternalPath",
+            /// Its port.
+            ///
             /// `ExternalPort`: optional.
             external_port: i64 = "ExternalPort",
         }

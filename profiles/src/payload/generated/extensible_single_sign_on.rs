@@ -24,32 +24,56 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct ExtensibleSingleSignOn {
         required {
+            /// The extension's bundle identifier.
+            ///
             /// `ExtensionIdentifier`: required.
             extension_identifier: String = "ExtensionIdentifier",
+            /// Whether the extension answers challenges or sign-in pages.
+            ///
             /// `Type`: required.
             type_: ExtensibleSingleSignOnType = "Type",
         }
         optional {
+            /// The extension's team.
+            ///
             /// `TeamIdentifier`: optional. Only on macOS.
             team_identifier: String = "TeamIdentifier",
+            /// The realm, for challenges.
+            ///
             /// `Realm`: optional.
             realm: String = "Realm",
+            /// What the extension wants to know.
+            ///
             /// `ExtensionData`: optional.
             extension_data: Dictionary = "ExtensionData",
+            /// What the URLs of sign-in pages begin with.
+            ///
             /// `URLs`: optional.
             urls: Vec<String> = "URLs",
+            /// The hosts and domains of challenges.
+            ///
             /// `Hosts`: optional.
             hosts: Vec<String> = "Hosts",
+            /// What becomes of requests while the screen is locked.
+            ///
             /// `ScreenLockedBehavior`: optional; `Cancel` where absent. iOS 15.0 and later, macOS
             /// 12.0 and later.
             screen_locked_behavior: ScreenLockedBehavior = "ScreenLockedBehavior",
+            /// Apps that it is not for.
+            ///
             /// `DeniedBundleIdentifiers`: optional. iOS 15.0 and later, macOS 12.0 and later.
             denied_bundle_identifiers: Vec<String> = "DeniedBundleIdentifiers",
+            /// How users authenticate; `PlatformSSO` says so today.
+            ///
             /// `AuthenticationMethod`: optional. Only on macOS 13.0 and later. Deprecated in macOS
             /// 14.0.
             authentication_method: AuthenticationMethod = "AuthenticationMethod",
+            /// What registers the device without the user.
+            ///
             /// `RegistrationToken`: optional. Only on macOS 13.0 and later.
             registration_token: Secret<String> = "RegistrationToken",
+            /// Logging in to the Mac with an account of the identity provider.
+            ///
             /// `PlatformSSO`: optional. Only on macOS 14.0 and later.
             platform_sso: PlatformSso = "PlatformSSO",
         }
@@ -61,6 +85,8 @@ item! { ExtensibleSingleSignOn = mdm_schema::payload::EXTENSIBLE_SINGLE_SIGN_ON 
 impl crate::payload::Payload for ExtensibleSingleSignOn {}
 
 choices! {
+    /// Whether the extension answers challenges or sign-in pages.
+    ///
     /// A value of [`ExtensibleSingleSignOn::type_`].
     pub enum ExtensibleSingleSignOnType {
         /// `Credential`.
@@ -71,6 +97,8 @@ choices! {
 }
 
 choices! {
+    /// What becomes of requests while the screen is locked.
+    ///
     /// A value of [`ExtensibleSingleSignOn::screen_locked_behavior`].
     pub enum ScreenLockedBehavior {
         /// `Cancel`.
@@ -81,6 +109,8 @@ choices! {
 }
 
 choices! {
+    /// How users authenticate; `PlatformSSO` says so today.
+    ///
     /// A value of [`ExtensibleSingleSignOn::authentication_method`].
     pub enum AuthenticationMethod {
         /// `Password`.
@@ -91,37 +121,67 @@ choices! {
 }
 
 record! {
-    /// The dictionary of [`ExtensibleSingleSignOn::platform_sso`].
+    /// Logging in to the Mac with an account of the identity provider.
+    ///
+    /// What [`ExtensibleSingleSignOn::platform_sso`] holds.
     pub struct PlatformSso {
         required {}
         optional {
+            /// How users authenticate.
+            ///
             /// `AuthenticationMethod`: optional.
             authentication_method: PlatformSsoAuthenticationMethod = "AuthenticationMethod",
-            /// `UseSharedDeviceKeys`: optional; false where absent. On macOS: device channel.
+            /// Whether all users of the Mac share its keys.
+            ///
+            /// `UseSharedDeviceKeys`: optional; false where absent. Device channel.
             use_shared_device_keys: bool = "UseSharedDeviceKeys",
+            /// What the account is called, for people.
+            ///
             /// `AccountDisplayName`: optional.
             account_display_name: String = "AccountDisplayName",
+            /// After how many seconds a full login is needed.
+            ///
             /// `LoginFrequency`: optional; 64800 where absent. At least 3600.
             login_frequency: i64 = "LoginFrequency",
+            /// Whether users can be created at the login window.
+            ///
             /// `EnableCreateUserAtLogin`: optional; false where absent.
             enable_create_user_at_login: bool = "EnableCreateUserAtLogin",
+            /// Whether Setup Assistant creates the first user so.
+            ///
             /// `EnableCreateFirstUserDuringSetup`: optional; true where absent. macOS 26.0 and
             /// later.
             enable_create_first_user_during_setup: bool = "EnableCreateFirstUserDuringSetup",
+            /// Whether such accounts count where an administrator is asked for.
+            ///
             /// `EnableAuthorization`: optional; false where absent.
             enable_authorization: bool = "EnableAuthorization",
+            /// Which claims become what of a user.
+            ///
             /// `TokenToUserMapping`: optional.
             token_to_user_mapping: TokenToUserMapping = "TokenToUserMapping",
+            /// How new users authenticate.
+            ///
             /// `NewUserAuthenticationMethods`: optional. macOS 26.0 and later.
             new_user_authentication_methods: Vec<NewUserAuthenticationMethod> = "NewUserAuthenticationMethods",
+            /// What new users may do.
+            ///
             /// `NewUserAuthorizationMode`: optional.
             new_user_authorization_mode: NewUserAuthorizationMode = "NewUserAuthorizationMode",
+            /// What users may do from each login on.
+            ///
             /// `UserAuthorizationMode`: optional.
             user_authorization_mode: UserAuthorizationMode = "UserAuthorizationMode",
+            /// Groups whose members are administrators.
+            ///
             /// `AdministratorGroups`: optional.
             administrator_groups: Vec<String> = "AdministratorGroups",
+            /// Groups to create that are not.
+            ///
             /// `AdditionalGroups`: optional.
             additional_groups: Vec<String> = "AdditionalGroups",
+            /// Which group has which right.
+            ///
             /// `AuthorizationGroups`: optional.
             authorization_groups: BTreeMap<String, String> = "AuthorizationGroups",
             /// `AccessKeyReaderGroupIdentifier`: optional. macOS 26.0 and later.
@@ -132,25 +192,43 @@ record! {
             access_key_reader_issuer_certificate_uuid: String = "AccessKeyReaderIssuerCertificateUUID",
             /// `AllowAccessKeyExpressMode`: optional; false where absent. macOS 26.0 and later.
             allow_access_key_express_mode: bool = "AllowAccessKeyExpressMode",
+            /// What holds when the disk is unlocked.
+            ///
             /// `FileVaultPolicy`: optional. macOS 15.0 and later.
             filevault_policy: Vec<FileVaultPolicy> = "FileVaultPolicy",
+            /// What holds at the login window.
+            ///
             /// `LoginPolicy`: optional. macOS 15.0 and later.
             login_policy: Vec<LoginPolicy> = "LoginPolicy",
+            /// What holds when the screen is unlocked.
+            ///
             /// `UnlockPolicy`: optional. macOS 15.0 and later.
             unlock_policy: Vec<UnlockPolicy> = "UnlockPolicy",
+            /// For how many seconds the Mac may be used offline.
+            ///
             /// `OfflineGracePeriod`: optional. macOS 15.0 and later.
             offline_grace_period: i64 = "OfflineGracePeriod",
+            /// For how many seconds users may go on before the policies hold.
+            ///
             /// `AuthenticationGracePeriod`: optional. macOS 15.0 and later.
             authentication_grace_period: i64 = "AuthenticationGracePeriod",
+            /// Accounts that the policies do not hold for.
+            ///
             /// `NonPlatformSSOAccounts`: optional. macOS 15.0 and later.
             non_platform_sso_accounts: Vec<String> = "NonPlatformSSOAccounts",
+            /// Whether attestations name the device.
+            ///
             /// `AllowDeviceIdentifiersInAttestation`: optional; false where absent. macOS 15.4 and
             /// later.
             allow_device_identifiers_in_attestation: bool = "AllowDeviceIdentifiersInAttestation",
+            /// Whether the user's picture follows.
+            ///
             /// `SynchronizeProfilePicture`: optional; false where absent. macOS 26.0 and later.
             synchronize_profile_picture: bool = "SynchronizeProfilePicture",
             /// `TemporarySessionQuickLogin`: optional; false where absent. macOS 26.0 and later.
             temporary_session_quick_login: bool = "TemporarySessionQuickLogin",
+            /// Whether Setup Assistant registers the device.
+            ///
             /// `EnableRegistrationDuringSetup`: optional; false where absent. macOS 26.0 and later.
             enable_registration_during_setup: bool = "EnableRegistrationDuringSetup",
             /// `WebLoginURLAllowList`: optional. macOS 27.0 and later.
@@ -162,6 +240,8 @@ record! {
 }
 
 choices! {
+    /// How users authenticate.
+    ///
     /// A value of [`PlatformSso::authentication_method`].
     pub enum PlatformSsoAuthenticationMethod {
         /// `Password`.
@@ -176,12 +256,18 @@ choices! {
 }
 
 record! {
-    /// The dictionary of [`PlatformSso::token_to_user_mapping`].
+    /// Which claims become what of a user.
+    ///
+    /// What [`PlatformSso::token_to_user_mapping`] holds.
     pub struct TokenToUserMapping {
         required {}
         optional {
+            /// The claim for the account's name.
+            ///
             /// `AccountName`: optional.
             account_name: String = "AccountName",
+            /// The claim for the full name.
+            ///
             /// `FullName`: optional.
             full_name: String = "FullName",
         }
@@ -203,6 +289,8 @@ choices! {
 }
 
 choices! {
+    /// What new users may do.
+    ///
     /// A value of [`PlatformSso::new_user_authorization_mode`].
     pub enum NewUserAuthorizationMode {
         /// `Standard`.
@@ -217,6 +305,8 @@ choices! {
 }
 
 choices! {
+    /// What users may do from each login on.
+    ///
     /// A value of [`PlatformSso::user_authorization_mode`].
     pub enum UserAuthorizationMode {
         /// `Standard`.

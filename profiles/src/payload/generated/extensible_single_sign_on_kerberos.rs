@@ -22,18 +22,30 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct ExtensibleSingleSignOnKerberos {
         required {
+            /// Apple's extension.
+            ///
             /// `ExtensionIdentifier`: required.
             extension_identifier: ExtensionIdentifier = "ExtensionIdentifier",
+            /// Apple.
+            ///
             /// `TeamIdentifier`: required.
             team_identifier: TeamIdentifier = "TeamIdentifier",
+            /// The kind of extension.
+            ///
             /// `Type`: required.
             type_: ExtensibleSingleSignOnKerberosType = "Type",
+            /// The realm, in capitals.
+            ///
             /// `Realm`: required.
             realm: String = "Realm",
         }
         optional {
+            /// How the extension works.
+            ///
             /// `ExtensionData`: optional.
             extension_data: ExtensionData = "ExtensionData",
+            /// The hosts and domains that it is for.
+            ///
             /// `Hosts`: optional.
             hosts: Vec<String> = "Hosts",
         }
@@ -45,6 +57,8 @@ item! { ExtensibleSingleSignOnKerberos = mdm_schema::payload::EXTENSIBLE_SINGLE_
 impl crate::payload::Payload for ExtensibleSingleSignOnKerberos {}
 
 choices! {
+    /// Apple's extension.
+    ///
     /// A value of [`ExtensibleSingleSignOnKerberos::extension_identifier`].
     pub enum ExtensionIdentifier {
         /// `com.apple.AppSSOKerberos.KerberosExtension`.
@@ -53,6 +67,8 @@ choices! {
 }
 
 choices! {
+    /// Apple.
+    ///
     /// A value of [`ExtensibleSingleSignOnKerberos::team_identifier`].
     pub enum TeamIdentifier {
         /// `apple`.
@@ -61,6 +77,8 @@ choices! {
 }
 
 choices! {
+    /// The kind of extension.
+    ///
     /// A value of [`ExtensibleSingleSignOnKerberos::type_`].
     pub enum ExtensibleSingleSignOnKerberosType {
         /// `Credential`.
@@ -69,92 +87,170 @@ choices! {
 }
 
 record! {
-    /// The dictionary of [`ExtensibleSingleSignOnKerberos::extension_data`].
+    /// How the extension works.
+    ///
+    /// What [`ExtensibleSingleSignOnKerberos::extension_data`] holds.
     pub struct ExtensionData {
         required {}
         optional {
+            /// The name of the cache of tickets.
+            ///
             /// `cacheName`: optional. Deprecated in iOS 15.0, macOS 12.0.
             cache_name: String = "cacheName",
+            /// The user, without the realm.
+            ///
             /// `principalName`: optional.
             principal_name: String = "principalName",
+            /// The site of Active Directory.
+            ///
             /// `siteCode`: optional.
             site_code: String = "siteCode",
+            /// The payload that brings an identity to authenticate with.
+            ///
             /// `certificateUUID`: optional.
             certificate_uuid: String = "certificateUUID",
+            /// Whether the site is found by itself.
+            ///
             /// `useSiteAutoDiscovery`: optional; true where absent.
             use_site_auto_discovery: bool = "useSiteAutoDiscovery",
+            /// The apps that may use the ticket, by bundle identifier.
+            ///
             /// `credentialBundleIdACL`: optional.
             credential_bundle_id_acl: Vec<String> = "credentialBundleIdACL",
+            /// Whether managed apps may use it.
+            ///
             /// `includeManagedAppsInBundleIdACL`: optional; false where absent. iOS 14.0 and later,
             /// macOS 12.0 and later.
             include_managed_apps_in_bundle_id_acl: bool = "includeManagedAppsInBundleIdACL",
+            /// Whether Apple's tools for Kerberos may use it.
+            ///
             /// `includeKerberosAppsInBundleIdACL`: optional; false where absent. Only on macOS 12.0
             /// and later.
             include_kerberos_apps_in_bundle_id_acl: bool = "includeKerberosAppsInBundleIdACL",
+            /// Which domains belong to which realm.
+            ///
             /// `domainRealmMapping`: optional.
             domain_realm_mapping: BTreeMap<String, Vec<String>> = "domainRealmMapping",
+            /// Whether this is the realm where there are several.
+            ///
             /// `isDefaultRealm`: optional; false where absent.
             is_default_realm: bool = "isDefaultRealm",
+            /// What the user name is called, for people.
+            ///
             /// `customUsernameLabel`: optional. iOS 14.0 and later, macOS 11.0 and later.
             custom_username_label: String = "customUsernameLabel",
+            /// A text at the bottom of the login.
+            ///
             /// `helpText`: optional. iOS 14.0 and later, macOS 11.0 and later.
             help_text: String = "helpText",
+            /// Whether the user may change the password.
+            ///
             /// `allowPasswordChange`: optional; true where absent. Only on macOS.
             allow_password_change: bool = "allowPasswordChange",
+            /// Whether the keychain may keep the password.
+            ///
             /// `allowAutomaticLogin`: optional; true where absent.
             allow_automatic_login: bool = "allowAutomaticLogin",
+            /// Whether the keychain asks for a finger, face or passcode.
+            ///
             /// `requireUserPresence`: optional; false where absent.
             require_user_presence: bool = "requireUserPresence",
+            /// How many days a password lasts in this realm.
+            ///
             /// `pwExpireOverride`: optional. Only on macOS. Deprecated in macOS 12.0.
             pw_expire_override: i64 = "pwExpireOverride",
+            /// How many days before that the user is told.
+            ///
             /// `pwNotificationDays`: optional; 15 where absent. Only on macOS.
             pw_notification_days: i64 = "pwNotificationDays",
+            /// How long a password must be.
+            ///
             /// `pwReqLength`: optional. Only on macOS.
             pw_req_length: i64 = "pwReqLength",
+            /// Whether it must be as complex as Active Directory wants.
+            ///
             /// `pwReqComplexity`: optional; false where absent. Only on macOS.
             pw_req_complexity: bool = "pwReqComplexity",
+            /// How many days old it must be before it changes.
+            ///
             /// `pwReqMinAge`: optional. Only on macOS.
             pw_req_min_age: i64 = "pwReqMinAge",
+            /// How many former passwords may not come back.
+            ///
             /// `pwReqHistory`: optional. Only on macOS.
             pw_req_history: i64 = "pwReqHistory",
+            /// The rules for passwords, for people.
+            ///
             /// `pwReqText`: optional. Only on macOS.
             pw_req_text: String = "pwReqText",
+            /// The rules for passwords, for people, as RTF.
+            ///
             /// `pwReqRTFData`: optional. Only on macOS 15.0 and later.
             pw_req_rtf_data: Vec<u8> = "pwReqRTFData",
+            /// The page where passwords are changed.
+            ///
             /// `pwChangeURL`: optional. Only on macOS.
             pw_change_url: String = "pwChangeURL",
+            /// Whether the Mac's password follows.
+            ///
             /// `syncLocalPassword`: optional; false where absent. Only on macOS.
             sync_local_password: bool = "syncLocalPassword",
+            /// How many seconds Active Directory takes to spread changes.
+            ///
             /// `replicationTime`: optional; 900 where absent. Only on macOS 11.0 and later.
             /// Deprecated in macOS 12.0.
             replication_time: i64 = "replicationTime",
+            /// Whether the user is not asked until a tool or an administrator says so.
+            ///
             /// `delayUserSetup`: optional; false where absent. Only on macOS 11.0 and later.
             delay_user_setup: bool = "delayUserSetup",
+            /// Whether credentials are asked for as soon as they are gone.
+            ///
             /// `monitorCredentialsCache`: optional; true where absent. Only on macOS 11.0 and
             /// later.
             monitor_credentials_cache: bool = "monitorCredentialsCache",
+            /// Whether LDAP needs TLS.
+            ///
             /// `requireTLSForLDAP`: optional; false where absent. iOS 14.0 and later, macOS 11.0
             /// and later.
             require_tls_for_ldap: bool = "requireTLSForLDAP",
+            /// When other processes may use the credential.
+            ///
             /// `credentialUseMode`: optional; `always` where absent. iOS 14.0 and later, macOS 11.0
             /// and later.
             credential_use_mode: CredentialUseMode = "credentialUseMode",
+            /// The key distribution centres to ask first.
+            ///
             /// `preferredKDCs`: optional. iOS 15.0 and later, macOS 12.0 and later.
             preferred_kdcs: Vec<String> = "preferredKDCs",
+            /// Whether the ticket comes from Platform SSO.
+            ///
             /// `usePlatformSSOTGT`: optional; false where absent. Only on macOS 13.0 and later.
             use_platform_sso_tgt: bool = "usePlatformSSOTGT",
+            /// Whether the user may sign in by hand where it does not.
+            ///
             /// `allowPlatformSSOAuthFallback`: optional; true where absent. Only on macOS 13.0 and
             /// later.
             allow_platform_sso_auth_fallback: bool = "allowPlatformSSOAuthFallback",
+            /// Whether the extension leaves passwords alone.
+            ///
             /// `performKerberosOnly`: optional; false where absent. iOS 16.0 and later, macOS 13.0
             /// and later.
             perform_kerberos_only: bool = "performKerberosOnly",
+            /// The issuers of cards to choose from, with wildcards.
+            ///
             /// `identityIssuerAutoSelectFilter`: optional. Only on macOS 15.0 and later.
             identity_issuer_auto_select_filter: String = "identityIssuerAutoSelectFilter",
+            /// Whether the user may choose a card.
+            ///
             /// `allowSmartCard`: optional; true where absent. Only on macOS 15.0 and later.
             allow_smart_card: bool = "allowSmartCard",
+            /// Whether the user may choose a password.
+            ///
             /// `allowPassword`: optional; true where absent. Only on macOS 15.0 and later.
             allow_password: bool = "allowPassword",
+            /// Whether a card is asked for first.
+            ///
             /// `startInSmartCardMode`: optional; false where absent. Only on macOS 15.0 and later.
             start_in_smart_card_mode: bool = "startInSmartCardMode",
         }
@@ -162,6 +258,8 @@ record! {
 }
 
 choices! {
+    /// When other processes may use the credential.
+    ///
     /// A value of [`ExtensionData::credential_use_mode`].
     pub enum CredentialUseMode {
         /// `always`.

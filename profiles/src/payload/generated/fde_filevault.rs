@@ -76,7 +76,7 @@ record! {
             /// Whether Setup Assistant turns FileVault on.
             ///
             /// `ForceEnableInSetupAssistant`: optional; false where absent. macOS 14.0 and later.
-            /// On macOS: automated enrolment; not by hand.
+            /// Automated enrolment; not by hand.
             force_enable_in_setup_assistant: bool = "ForceEnableInSetupAssistant",
         }
     }
@@ -87,11 +87,17 @@ item! { FdeFileVault = mdm_schema::payload::FDE_FILEVAULT }
 impl crate::payload::Payload for FdeFileVault {}
 
 choices! {
+    /// Whether FileVault goes on or off.
+    ///
     /// A value of [`FdeFileVault::enable`].
     pub enum Enable {
-        /// `On`: It goes on.
+        /// It goes on.
+        ///
+        /// `On`.
         On = "On",
-        /// `Off`: It goes off.
+        /// It goes off.
+        ///
+        /// `Off`.
         Off = "Off",
     }
 }

@@ -19,10 +19,16 @@ record! {
     pub struct FdeFileVaultOptions {
         required {}
         optional {
+            /// Whether FileVault may not be turned off.
+            ///
             /// `dontAllowFDEDisable`: optional; false where absent.
             dont_allow_fde_disable: bool = "dontAllowFDEDisable",
+            /// Whether FileVault may not be turned on.
+            ///
             /// `dontAllowFDEEnable`: optional; false where absent.
             dont_allow_fde_enable: bool = "dontAllowFDEEnable",
+            /// Whether the key is forgotten on standby, and the password asked for again.
+            ///
             /// `DestroyFVKeyOnStandby`: optional; false where absent. macOS 10.10 and later.
             destroy_fv_key_on_standby: bool = "DestroyFVKeyOnStandby",
         }

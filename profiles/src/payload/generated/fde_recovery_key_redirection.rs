@@ -18,8 +18,12 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct FdeRecoveryKeyRedirection {
         required {
+            /// Where keys were sent.
+            ///
             /// `RedirectURL`: required.
             redirect_url: String = "RedirectURL",
+            /// The payload whose certificate they were encrypted to.
+            ///
             /// `EncryptCertPayloadUUID`: required.
             encrypt_cert_payload_uuid: String = "EncryptCertPayloadUUID",
         }

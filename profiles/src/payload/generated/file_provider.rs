@@ -19,28 +19,43 @@ record! {
     pub struct FileProvider {
         required {}
         optional {
+            /// Whether providers may synchronise.
+            ///
             /// `ManagementAllowsRemoteSyncing`: optional; true where absent. macOS 26.4 and later.
-            /// On macOS: device channel.
+            /// Device channel.
             management_allows_remote_syncing: bool = "ManagementAllowsRemoteSyncing",
-            /// `ManagementRemoteSyncingAllowList`: optional. macOS 26.4 and later. On macOS: device
-            /// channel.
+            /// Those that may, by bundle identifier.
+            ///
+            /// `ManagementRemoteSyncingAllowList`: optional. macOS 26.4 and later. Device channel.
             management_remote_syncing_allow_list: Vec<String> = "ManagementRemoteSyncingAllowList",
+            /// Whether a provider may know which app opens a file.
+            ///
             /// `AllowManagedFileProvidersToRequestAttribution`: optional; false where absent.
             allow_managed_file_providers_to_request_attribution: bool = "AllowManagedFileProvidersToRequestAttribution",
+            /// Whether providers may take over Desktop and Documents.
+            ///
             /// `ManagementAllowsKnownFolderSyncing`: optional; true where absent. macOS 15.2 and
-            /// later. On macOS: device channel.
+            /// later. Device channel.
             management_allows_known_folder_syncing: bool = "ManagementAllowsKnownFolderSyncing",
-            /// `ManagementKnownFolderSyncingAllowList`: optional. macOS 15.2 and later. On macOS:
-            /// device channel.
+            /// Those that may, by bundle identifier.
+            ///
+            /// `ManagementKnownFolderSyncingAllowList`: optional. macOS 15.2 and later. Device
+            /// channel.
             management_known_folder_syncing_allow_list: Vec<String> = "ManagementKnownFolderSyncingAllowList",
+            /// Whether providers may keep files on external volumes.
+            ///
             /// `ManagementAllowsExternalVolumeSyncing`: optional; true where absent. macOS 26.4 and
-            /// later. On macOS: device channel.
+            /// later. Device channel.
             management_allows_external_volume_syncing: bool = "ManagementAllowsExternalVolumeSyncing",
-            /// `ManagementExternalVolumeSyncingAllowList`: optional. macOS 26.4 and later. On
-            /// macOS: device channel.
+            /// Those that may, by bundle identifier.
+            ///
+            /// `ManagementExternalVolumeSyncingAllowList`: optional. macOS 26.4 and later. Device
+            /// channel.
             management_external_volume_syncing_allow_list: Vec<String> = "ManagementExternalVolumeSyncingAllowList",
-            /// `ManagementDomainAutoEnablementList`: optional. macOS 26.4 and later. On macOS:
-            /// device channel.
+            /// Those that are on without the user.
+            ///
+            /// `ManagementDomainAutoEnablementList`: optional. macOS 26.4 and later. Device
+            /// channel.
             management_domain_auto_enablement_list: Vec<String> = "ManagementDomainAutoEnablementList",
         }
     }

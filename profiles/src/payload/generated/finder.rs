@@ -19,24 +19,44 @@ record! {
     pub struct Finder {
         required {}
         optional {
+            /// Whether discs may not be burnt.
+            ///
             /// `ProhibitBurn`: optional; false where absent.
             prohibit_burn: bool = "ProhibitBurn",
+            /// Whether the Finder is simple or full.
+            ///
             /// `InterfaceLevel`: optional. Removed in macOS 10.15.
             interface_level: InterfaceLevel = "InterfaceLevel",
+            /// Whether the user may not connect to servers.
+            ///
             /// `ProhibitConnectTo`: optional; false where absent.
             prohibit_connect_to: bool = "ProhibitConnectTo",
+            /// Whether the user may not eject volumes.
+            ///
             /// `ProhibitEject`: optional; false where absent.
             prohibit_eject: bool = "ProhibitEject",
+            /// Whether the user may not go to a folder by its path.
+            ///
             /// `ProhibitGoToFolder`: optional; false where absent.
             prohibit_go_to_folder: bool = "ProhibitGoToFolder",
+            /// Whether external disks are on the desktop.
+            ///
             /// `ShowExternalHardDrivesOnDesktop`: optional; true where absent.
             show_external_hard_drives_on_desktop: bool = "ShowExternalHardDrivesOnDesktop",
+            /// Whether internal disks are on the desktop.
+            ///
             /// `ShowHardDrivesOnDesktop`: optional; false where absent.
             show_hard_drives_on_desktop: bool = "ShowHardDrivesOnDesktop",
+            /// Whether servers are on the desktop.
+            ///
             /// `ShowMountedServersOnDesktop`: optional; false where absent.
             show_mounted_servers_on_desktop: bool = "ShowMountedServersOnDesktop",
+            /// Whether removable media are on the desktop.
+            ///
             /// `ShowRemovableMediaOnDesktop`: optional; true where absent.
             show_removable_media_on_desktop: bool = "ShowRemovableMediaOnDesktop",
+            /// Whether the user is warned before the bin is emptied.
+            ///
             /// `WarnOnEmptyTrash`: optional; true where absent.
             warn_on_empty_trash: bool = "WarnOnEmptyTrash",
         }
@@ -48,6 +68,8 @@ item! { Finder = mdm_schema::payload::FINDER }
 impl crate::payload::Payload for Finder {}
 
 choices! {
+    /// Whether the Finder is simple or full.
+    ///
     /// A value of [`Finder::interface_level`].
     pub enum InterfaceLevel {
         /// `Simple`.

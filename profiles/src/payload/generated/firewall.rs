@@ -63,6 +63,8 @@ item! { Firewall = mdm_schema::payload::FIREWALL }
 impl crate::payload::Payload for Firewall {}
 
 record! {
+    /// Applications.
+    ///
     /// An entry of [`Firewall::applications`].
     pub struct Application {
         required {
@@ -80,13 +82,21 @@ record! {
 }
 
 choices! {
+    /// How much it logs.
+    ///
     /// A value of [`Firewall::logging_option`].
     pub enum LoggingOption {
-        /// `throttled`: Little.
+        /// Little.
+        ///
+        /// `throttled`.
         Throttled = "throttled",
-        /// `brief`: Some.
+        /// Some.
+        ///
+        /// `brief`.
         Brief = "brief",
-        /// `detail`: Much.
+        /// Much.
+        ///
+        /// `detail`.
         Detail = "detail",
     }
 }

@@ -64,6 +64,8 @@ item! { GlobalHttpProxy = mdm_schema::payload::GLOBAL_HTTP_PROXY }
 impl crate::payload::Payload for GlobalHttpProxy {}
 
 choices! {
+    /// Proxy Type.
+    ///
     /// A value of [`GlobalHttpProxy::proxy_type`].
     pub enum ProxyType {
         /// `Manual`.

@@ -19,8 +19,12 @@ record! {
     pub struct GlobalPreferences {
         required {}
         optional {
+            /// Whether users may be switched without logging out.
+            ///
             /// `MultipleSessionEnabled`: optional; true where absent.
             multiple_session_enabled: bool = "MultipleSessionEnabled",
+            /// After how many idle seconds a user is logged out; 0 never.
+            ///
             /// `com.apple.autologout.AutoLogOutDelay`: optional.
             com_apple_autologout_auto_log_out_delay: f64 = "com.apple.autologout.AutoLogOutDelay",
         }

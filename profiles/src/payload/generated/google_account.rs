@@ -50,6 +50,8 @@ item! { GoogleAccount = mdm_schema::payload::GOOGLE_ACCOUNT }
 impl crate::payload::Payload for GoogleAccount {}
 
 record! {
+    /// Communication Service Rules.
+    ///
     /// What [`GoogleAccount::communication_service_rules`] holds.
     pub struct CommunicationServiceRules {
         required {}
@@ -63,6 +65,8 @@ record! {
 }
 
 record! {
+    /// Default Service Handlers.
+    ///
     /// What [`CommunicationServiceRules::default_service_handlers`] holds.
     pub struct DefaultServiceHandlers {
         required {}

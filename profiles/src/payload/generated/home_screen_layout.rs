@@ -19,10 +19,14 @@ record! {
     /// Not on macOS, visionOS, watchOS.
     pub struct HomeScreenLayout {
         required {
+            /// What is on each page.
+            ///
             /// `Pages`: required.
             pages: Vec<Vec<IconItem>> = "Pages",
         }
         optional {
+            /// What is in the Dock.
+            ///
             /// `Dock`: optional.
             dock: Vec<IconItem> = "Dock",
         }
@@ -37,16 +41,26 @@ record! {
     /// An entry of [`HomeScreenLayout::dock`].
     pub struct IconItem {
         required {
+            /// What it is.
+            ///
             /// `Type`: required.
             type_: IconItemType = "Type",
         }
         optional {
+            /// A folder's name.
+            ///
             /// `DisplayName`: optional.
             display_name: String = "DisplayName",
+            /// An app's bundle identifier.
+            ///
             /// `BundleID`: optional.
             bundle_id: String = "BundleID",
+            /// What is on each page of a folder.
+            ///
             /// `Pages`: optional.
             pages: Vec<Vec<IconItem>> = "Pages",
+            /// A web clip's URL.
+            ///
             /// `URL`: optional. iOS 11.3 and later.
             url: String = "URL",
         }
@@ -54,6 +68,8 @@ record! {
 }
 
 choices! {
+    /// What it is.
+    ///
     /// A value of [`IconItem::type_`].
     pub enum IconItemType {
         /// `Application`.

@@ -19,6 +19,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct Identification {
         required {
+            /// The user.
+            ///
             /// `PayloadIdentification`: required.
             payload_identification: PayloadIdentification = "PayloadIdentification",
         }
@@ -31,23 +33,39 @@ item! { Identification = mdm_schema::payload::IDENTIFICATION }
 impl crate::payload::Payload for Identification {}
 
 record! {
-    /// The dictionary of [`Identification::payload_identification`].
+    /// The user.
+    ///
+    /// What [`Identification::payload_identification`] holds.
     pub struct PayloadIdentification {
         required {
+            /// The account's name.
+            ///
             /// `UserName`: required.
             user_name: String = "UserName",
+            /// The full name.
+            ///
             /// `FullName`: required.
             full_name: String = "FullName",
+            /// The mail address.
+            ///
             /// `EmailAddress`: required.
             email_address: String = "EmailAddress",
+            /// Whether the password stands here or is asked for.
+            ///
             /// `AuthMethod`: required.
             auth_method: AuthMethod = "AuthMethod",
+            /// The password.
+            ///
             /// `Password`: required.
             password: Secret<String> = "Password",
         }
         optional {
+            /// What the user is asked.
+            ///
             /// `Prompt`: optional.
             prompt: String = "Prompt",
+            /// What is said besides.
+            ///
             /// `PromptMessage`: optional.
             prompt_message: String = "PromptMessage",
         }
@@ -55,6 +73,8 @@ record! {
 }
 
 choices! {
+    /// Whether the password stands here or is asked for.
+    ///
     /// A value of [`PayloadIdentification::auth_method`].
     pub enum AuthMethod {
         /// `Password`.

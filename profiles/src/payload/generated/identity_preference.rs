@@ -18,8 +18,12 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct IdentityPreference {
         required {
+            /// The mail address, host or other name.
+            ///
             /// `Name`: required.
             name: String = "Name",
+            /// The payload that brings the identity.
+            ///
             /// `PayloadCertificateUUID`: required.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
         }

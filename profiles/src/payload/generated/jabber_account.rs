@@ -58,6 +58,8 @@ item! { JabberAccount = mdm_schema::payload::JABBER_ACCOUNT }
 impl crate::payload::Payload for JabberAccount {}
 
 choices! {
+    /// Jabber Authentication.
+    ///
     /// A value of [`JabberAccount::jabber_authentication`].
     pub enum JabberAuthentication {
         /// `JabberAuthPassword`.

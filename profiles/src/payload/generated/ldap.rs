@@ -60,6 +60,8 @@ item! { Ldap = mdm_schema::payload::LDAP }
 impl crate::payload::Payload for Ldap {}
 
 record! {
+    /// An LDAP Search Setting.
+    ///
     /// An entry of [`Ldap::ldap_search_settings`].
     pub struct LdapSearchSetting {
         required {
@@ -82,6 +84,8 @@ record! {
 }
 
 choices! {
+    /// Search Setting Scope.
+    ///
     /// A value of [`LdapSearchSetting::ldap_search_setting_scope`].
     pub enum LdapSearchSettingScope {
         /// `LDAPSearchSettingScopeBase`.

@@ -27,6 +27,8 @@ record! {
             ///
             /// `IfLostReturnToMessage`: optional. Deprecated in iOS 9.3.1.
             if_lost_return_to_message: String = "IfLostReturnToMessage",
+            /// A line at the bottom of the lock screen.
+            ///
             /// `LockScreenFootnote`: optional. iOS 9.3.1 and later.
             lock_screen_footnote: String = "LockScreenFootnote",
         }

@@ -18,6 +18,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct LoginItemsManagedItems {
         required {
+            /// What opens.
+            ///
             /// `AutoLaunchedApplicationDictionary-managed`: required.
             auto_launched_application_dictionary_managed: Vec<LoginItem> = "AutoLaunchedApplicationDictionary-managed",
         }
@@ -33,10 +35,14 @@ record! {
     /// An entry of [`LoginItemsManagedItems::auto_launched_application_dictionary_managed`].
     pub struct LoginItem {
         required {
+            /// Where it lies.
+            ///
             /// `Path`: required.
             path: String = "Path",
         }
         optional {
+            /// Whether the user does not see it among the login items.
+            ///
             /// `Hide`: optional; false where absent.
             hide: bool = "Hide",
         }

@@ -20,65 +20,115 @@ record! {
     pub struct LoginWindow {
         required {}
         optional {
+            /// Whether the name is typed, or chosen from a list.
+            ///
             /// `SHOWFULLNAME`: optional; false where absent.
             show_full_name: bool = "SHOWFULLNAME",
+            /// Whether users of the Mac are not listed.
+            ///
             /// `HideLocalUsers`: optional; false where absent.
             hide_local_users: bool = "HideLocalUsers",
+            /// Whether network users are listed.
+            ///
             /// `IncludeNetworkUser`: optional; false where absent.
             include_network_user: bool = "IncludeNetworkUser",
+            /// Whether administrators are not listed.
+            ///
             /// `HideAdminUsers`: optional; false where absent.
             hide_admin_users: bool = "HideAdminUsers",
+            /// Whether there is an entry for others.
+            ///
             /// `SHOWOTHERUSERS_MANAGED`: optional; false where absent.
             show_other_users_managed: bool = "SHOWOTHERUSERS_MANAGED",
+            /// What the menu bar says of the Mac.
+            ///
             /// `AdminHostInfo`: optional.
             admin_host_info: AdminHostInfo = "AdminHostInfo",
+            /// Whether an administrator may refuse management at login.
+            ///
             /// `AdminMayDisableMCX`: optional; false where absent.
             admin_may_disable_mcx: bool = "AdminMayDisableMCX",
+            /// Who may log in, by the GUID of users and groups.
+            ///
             /// `AllowList`: optional.
             allow_list: Vec<String> = "AllowList",
+            /// Who may not log in, by the GUID of users and groups.
+            ///
             /// `DenyList`: optional.
             deny_list: Vec<String> = "DenyList",
+            /// Whether mobile accounts are not listed.
+            ///
             /// `HideMobileAccounts`: optional; false where absent.
             hide_mobile_accounts: bool = "HideMobileAccounts",
+            /// Whether the Mac cannot be shut down here.
+            ///
             /// `ShutDownDisabled`: optional; false where absent.
             shut_down_disabled: bool = "ShutDownDisabled",
+            /// Whether the Mac cannot be restarted here.
+            ///
             /// `RestartDisabled`: optional; false where absent.
             restart_disabled: bool = "RestartDisabled",
+            /// After how many wrong passwords the hint is shown.
+            ///
             /// `RetriesUntilHint`: optional; 0 where absent.
             retries_until_hint: i64 = "RetriesUntilHint",
+            /// Whether the Mac cannot be put to sleep here.
+            ///
             /// `SleepDisabled`: optional; false where absent.
             sleep_disabled: bool = "SleepDisabled",
+            /// Whether `>console` opens no command line.
+            ///
             /// `DisableConsoleAccess`: optional; false where absent.
             disable_console_access: bool = "DisableConsoleAccess",
+            /// A text to show.
+            ///
             /// `LoginwindowText`: optional.
             loginwindow_text: String = "LoginwindowText",
+            /// Whether users cannot shut the Mac down.
+            ///
             /// `ShutDownDisabledWhileLoggedIn`: optional; false where absent.
             shut_down_disabled_while_logged_in: bool = "ShutDownDisabledWhileLoggedIn",
+            /// Whether users cannot restart the Mac.
+            ///
             /// `RestartDisabledWhileLoggedIn`: optional; false where absent.
             restart_disabled_while_logged_in: bool = "RestartDisabledWhileLoggedIn",
+            /// Whether users cannot power the Mac off.
+            ///
             /// `PowerOffDisabledWhileLoggedIn`: optional; false where absent.
             power_off_disabled_while_logged_in: bool = "PowerOffDisabledWhileLoggedIn",
+            /// Whether users cannot log out.
+            ///
             /// `LogOutDisabledWhileLoggedIn`: optional; false where absent. macOS 10.13 and later.
             log_out_disabled_while_logged_in: bool = "LogOutDisabledWhileLoggedIn",
+            /// Whether users cannot lock the screen at once.
+            ///
             /// `DisableScreenLockImmediate`: optional; false where absent. macOS 10.13 and later.
             disable_screen_lock_immediate: bool = "DisableScreenLockImmediate",
+            /// Whether the keyboard layout can be chosen.
+            ///
             /// `showInputMenu`: optional; false where absent. macOS 10.8 and later.
             show_input_menu: bool = "showInputMenu",
+            /// Whether unlocking the disk does not log in, too.
+            ///
             /// `DisableFDEAutoLogin`: optional; false where absent. macOS 10.9 and later.
             disable_fde_auto_login: bool = "DisableFDEAutoLogin",
-            /// `AutologinUsername`: optional. macOS 14.0 and later. On macOS: not by hand.
+            /// The user who is logged in without being asked.
+            ///
+            /// `AutologinUsername`: optional. macOS 14.0 and later. Not by hand.
             autologin_username: String = "AutologinUsername",
-            /// `AutologinPassword`: optional. macOS 14.0 and later. On macOS: not by hand.
+            /// That user's password.
+            ///
+            /// `AutologinPassword`: optional. macOS 14.0 and later. Not by hand.
             autologin_password: Secret<String> = "AutologinPassword",
             /// Enable WiFi network selection for login and unlock.
             ///
             /// `ForceWifiConfigurationOnLockScreen`: optional; false where absent. macOS 27.0 and
-            /// later. On macOS: not by hand.
+            /// later. Not by hand.
             force_wifi_configuration_on_lock_screen: bool = "ForceWifiConfigurationOnLockScreen",
             /// Enable captive WiFi portal for login and unlock.
             ///
             /// `ForceCaptivePortalConnectionFromLockScreen`: optional; false where absent. macOS
-            /// 27.0 and later. On macOS: not by hand.
+            /// 27.0 and later. Not by hand.
             force_captive_portal_connection_from_lock_screen: bool = "ForceCaptivePortalConnectionFromLockScreen",
         }
     }
@@ -89,6 +139,8 @@ item! { LoginWindow = mdm_schema::payload::LOGIN_WINDOW }
 impl crate::payload::Payload for LoginWindow {}
 
 choices! {
+    /// What the menu bar says of the Mac.
+    ///
     /// A value of [`LoginWindow::admin_host_info`].
     pub enum AdminHostInfo {
         /// `HostName`.

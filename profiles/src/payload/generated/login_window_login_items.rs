@@ -19,6 +19,8 @@ record! {
     pub struct LoginWindowLoginItems {
         required {}
         optional {
+            /// Whether the user may not hold login items back with the shift key.
+            ///
             /// `DisableLoginItemsSuppression`: optional; false where absent.
             disable_login_items_suppression: bool = "DisableLoginItemsSuppression",
         }

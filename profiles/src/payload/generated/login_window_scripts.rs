@@ -19,12 +19,20 @@ record! {
     pub struct LoginWindowScripts {
         required {}
         optional {
+            /// The scripts at login.
+            ///
             /// `loginscripts`: optional.
             login_scripts: Vec<Script> = "loginscripts",
+            /// The scripts at logout.
+            ///
             /// `logoutscripts`: optional.
             logout_scripts: Vec<Script> = "logoutscripts",
+            /// Whether the Mac's own hook at login does not run.
+            ///
             /// `skipLoginHook`: optional; false where absent.
             skip_login_hook: bool = "skipLoginHook",
+            /// Whether the Mac's own hook at logout does not run.
+            ///
             /// `skipLogoutHook`: optional; false where absent.
             skip_logout_hook: bool = "skipLogoutHook",
         }
@@ -39,8 +47,12 @@ record! {
     /// An entry of [`LoginWindowScripts::login_scripts`].
     pub struct Script {
         required {
+            /// The script's name, for people.
+            ///
             /// `filename`: required.
             filename: String = "filename",
+            /// The script.
+            ///
             /// `filedata`: required.
             filedata: Vec<u8> = "filedata",
         }

@@ -50,6 +50,8 @@ item! { MacOsServerAccount = mdm_schema::payload::MACOS_SERVER_ACCOUNT }
 impl crate::payload::Payload for MacOsServerAccount {}
 
 record! {
+    /// Configured Account.
+    ///
     /// An entry of [`MacOsServerAccount::configured_accounts`].
     pub struct ConfiguredAccount {
         required {
@@ -68,6 +70,8 @@ record! {
 }
 
 choices! {
+    /// Account Type.
+    ///
     /// A value of [`ConfiguredAccount::type_`].
     pub enum ConfiguredAccountType {
         /// `com.apple.osxserver.documents`.

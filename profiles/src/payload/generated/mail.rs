@@ -144,21 +144,33 @@ record! {
             ///
             /// `IncomingMailServerIMAPPathPrefix`: optional.
             incoming_mail_server_imap_path_prefix: String = "IncomingMailServerIMAPPathPrefix",
+            /// Whether the user may turn signing on or off.
+            ///
             /// `SMIMESigningUserOverrideable`: optional; false where absent. Only on iOS 12.0 and
             /// later, visionOS.
             smime_signing_user_overrideable: bool = "SMIMESigningUserOverrideable",
+            /// Whether the user may choose the identity to sign with.
+            ///
             /// `SMIMESigningCertificateUUIDUserOverrideable`: optional; false where absent. Only on
             /// iOS 12.0 and later, visionOS.
             smime_signing_certificate_uuid_user_overrideable: bool = "SMIMESigningCertificateUUIDUserOverrideable",
+            /// Whether mail is encrypted unless the user says otherwise.
+            ///
             /// `SMIMEEncryptByDefault`: optional; false where absent. Only on iOS 12.0 and later,
             /// visionOS.
             smime_encrypt_by_default: bool = "SMIMEEncryptByDefault",
+            /// Whether the user may change that.
+            ///
             /// `SMIMEEncryptByDefaultUserOverrideable`: optional; false where absent. Only on iOS
             /// 12.0 and later, visionOS.
             smime_encrypt_by_default_user_overrideable: bool = "SMIMEEncryptByDefaultUserOverrideable",
+            /// Whether the user may choose the identity to encrypt with.
+            ///
             /// `SMIMEEncryptionCertificateUUIDUserOverrideable`: optional; false where absent. Only
             /// on iOS 12.0 and later, visionOS.
             smime_encryption_certificate_uuid_user_overrideable: bool = "SMIMEEncryptionCertificateUUIDUserOverrideable",
+            /// Whether the user may decide for each mail.
+            ///
             /// `SMIMEEnableEncryptionPerMessageSwitch`: optional; false where absent. Only on iOS
             /// 12.0 and later, visionOS.
             smime_enable_encryption_per_message_switch: bool = "SMIMEEnableEncryptionPerMessageSwitch",
@@ -175,6 +187,8 @@ item! { Mail = mdm_schema::payload::MAIL }
 impl crate::payload::Payload for Mail {}
 
 choices! {
+    /// Account Type.
+    ///
     /// A value of [`Mail::email_account_type`].
     pub enum EmailAccountType {
         /// `EmailTypeIMAP`.
@@ -185,6 +199,8 @@ choices! {
 }
 
 choices! {
+    /// Incoming Mail Server Authentication.
+    ///
     /// A value of [`Mail::incoming_mail_server_authentication`].
     pub enum IncomingMailServerAuthentication {
         /// `EmailAuthNone`.
@@ -201,6 +217,8 @@ choices! {
 }
 
 choices! {
+    /// Authentication Type.
+    ///
     /// A value of [`Mail::outgoing_mail_server_authentication`].
     pub enum OutgoingMailServerAuthentication {
         /// `EmailAuthNone`.

@@ -19,60 +19,116 @@ record! {
     pub struct ManagedMenuExtras {
         required {}
         optional {
+            /// How many seconds to wait after login.
+            ///
             /// `delaySeconds`: optional; 2.5 where absent.
             delay_seconds: f64 = "delaySeconds",
+            /// How many seconds it may take.
+            ///
             /// `maxWaitSeconds`: optional; 20.0 where absent.
             max_wait_seconds: f64 = "maxWaitSeconds",
+            /// Whether there is an item for Wi-Fi.
+            ///
             /// `AirPort.menu`: optional.
             airport_menu: bool = "AirPort.menu",
+            /// Whether there is an item for the battery.
+            ///
             /// `Battery.menu`: optional.
             battery_menu: bool = "Battery.menu",
+            /// Whether there is an item for Bluetooth.
+            ///
             /// `Bluetooth.menu`: optional.
             bluetooth_menu: bool = "Bluetooth.menu",
+            /// Whether there is an item for the processor.
+            ///
             /// `CPU.menu`: optional.
             cpu_menu: bool = "CPU.menu",
+            /// Whether there is an item for the clock.
+            ///
             /// `Clock.menu`: optional.
             clock_menu: bool = "Clock.menu",
+            /// Whether there is an item for displays.
+            ///
             /// `Displays.menu`: optional.
             displays_menu: bool = "Displays.menu",
+            /// Whether there is an item for ejecting.
+            ///
             /// `Eject.menu`: optional.
             eject_menu: bool = "Eject.menu",
+            /// Whether there is an item for faxes.
+            ///
             /// `Fax.menu`: optional.
             fax_menu: bool = "Fax.menu",
+            /// Whether there is an item for synchronising the home folder.
+            ///
             /// `HomeSync.menu`: optional.
             home_sync_menu: bool = "HomeSync.menu",
+            /// Whether there is an item for iChat.
+            ///
             /// `iChat.menu`: optional.
             ichat_menu: bool = "iChat.menu",
+            /// Whether there is an item for Ink.
+            ///
             /// `Ink.menu`: optional.
             ink_menu: bool = "Ink.menu",
+            /// Whether there is an item for infrared.
+            ///
             /// `IrDA.menu`: optional.
             irda_menu: bool = "IrDA.menu",
+            /// Whether there is an item for PC cards.
+            ///
             /// `PCCard.menu`: optional.
             pc_card_menu: bool = "PCCard.menu",
+            /// Whether there is an item for PPP.
+            ///
             /// `PPP.menu`: optional.
             ppp_menu: bool = "PPP.menu",
+            /// Whether there is an item for PPPoE.
+            ///
             /// `PPPoE.menu`: optional.
             pppoe_menu: bool = "PPPoE.menu",
+            /// Whether there is an item for Remote Desktop.
+            ///
             /// `RemoteDesktop.menu`: optional.
             remote_desktop_menu: bool = "RemoteDesktop.menu",
+            /// Whether there is an item for scripts.
+            ///
             /// `Script Menu.menu`: optional.
             script_menu_menu: bool = "Script Menu.menu",
+            /// Whether there is an item for Spaces.
+            ///
             /// `Spaces.menu`: optional.
             spaces_menu: bool = "Spaces.menu",
+            /// Whether there is an item for synchronising.
+            ///
             /// `Sync.menu`: optional.
             sync_menu: bool = "Sync.menu",
+            /// Whether there is an item for keyboard layouts.
+            ///
             /// `TextInput.menu`: optional.
             text_input_menu: bool = "TextInput.menu",
+            /// Whether there is an item for Time Machine.
+            ///
             /// `TimeMachine.menu`: optional.
             time_machine_menu: bool = "TimeMachine.menu",
+            /// Whether there is an item for accessibility.
+            ///
             /// `UniversalAccess.menu`: optional.
             universal_access_menu: bool = "UniversalAccess.menu",
+            /// Whether there is an item for switching users.
+            ///
             /// `User.menu`: optional.
             user_menu: bool = "User.menu",
+            /// Whether there is an item for VPNs.
+            ///
             /// `VPN.menu`: optional.
             vpn_menu: bool = "VPN.menu",
+            /// Whether there is an item for the volume.
+            ///
             /// `Volume.menu`: optional.
             volume_menu: bool = "Volume.menu",
+            /// Whether there is an item for mobile networks.
+            ///
             /// `WWAN.menu`: optional.
             wwan_menu: bool = "WWAN.menu",
         }

@@ -21,6 +21,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ManagedPreferences {
         required {
+            /// The preferences, by domain.
+            ///
             /// `PayloadContent`: required.
             payload_content: BTreeMap<String, PreferenceDomain> = "PayloadContent",
         }
@@ -33,12 +35,18 @@ item! { ManagedPreferences = mdm_schema::payload::MANAGED_PREFERENCES }
 impl crate::payload::Payload for ManagedPreferences {}
 
 record! {
+    /// One domain; `.GlobalPreferences` for the global one.
+    ///
     /// An entry of [`ManagedPreferences::payload_content`].
     pub struct PreferenceDomain {
         required {}
         optional {
+            /// What the user cannot change.
+            ///
             /// `Forced`: optional.
             forced: Vec<Setting> = "Forced",
+            /// What is set once, and the user may change.
+            ///
             /// `Set-Once`: optional.
             set_once: Vec<Setting> = "Set-Once",
         }
@@ -49,6 +57,8 @@ record! {
     /// An entry of [`PreferenceDomain::forced`].
     pub struct Setting {
         required {
+            /// The preferences.
+            ///
             /// `mcx_preference_settings`: required.
             mcx_preference_settings: Dictionary = "mcx_preference_settings",
         }

@@ -54,8 +54,8 @@ record! {
             /// Older form of `AssignedManagedAppleID`.
             ///
             /// `ManagedAppleID`: optional. Only on iOS 13.1 and later, macOS 10.15 and later.
-            /// Deprecated in iOS 17.0, macOS 14.0. Removed in iOS 18.0, macOS 15.0. On iOS, macOS:
-            /// user enrolment only.
+            /// Deprecated in iOS 17.0, macOS 14.0. Removed in iOS 18.0, macOS 15.0. User enrolment
+            /// only.
             managed_apple_id: String = "ManagedAppleID",
             /// The account of an account-driven enrolment.
             ///
@@ -108,23 +108,37 @@ item! { Mdm = mdm_schema::payload::MDM }
 impl crate::payload::Payload for Mdm {}
 
 choices! {
+    /// The kind of an account-driven enrolment.
+    ///
     /// A value of [`Mdm::enrollment_mode`].
     pub enum EnrollmentMode {
-        /// `BYOD`: A user's own device.
+        /// A user's own device.
+        ///
+        /// `BYOD`.
         Byod = "BYOD",
-        /// `ADDE`: An organisation's device, enrolled by account.
+        /// An organisation's device, enrolled by account.
+        ///
+        /// `ADDE`.
         Adde = "ADDE",
     }
 }
 
 choices! {
+    /// One thing that it can do.
+    ///
     /// A value of [`Mdm::server_capabilities`].
     pub enum ServerCapability {
-        /// `com.apple.mdm.per-user-connections`: Users have channels of their own.
+        /// Users have channels of their own.
+        ///
+        /// `com.apple.mdm.per-user-connections`.
         PerUserConnections = "com.apple.mdm.per-user-connections",
-        /// `com.apple.mdm.bootstraptoken`: Bootstrap tokens are kept.
+        /// Bootstrap tokens are kept.
+        ///
+        /// `com.apple.mdm.bootstraptoken`.
         BootstrapToken = "com.apple.mdm.bootstraptoken",
-        /// `com.apple.mdm.token`: Tokens for services are handed out.
+        /// Tokens for services are handed out.
+        ///
+        /// `com.apple.mdm.token`.
         Token = "com.apple.mdm.token",
     }
 }

@@ -19,10 +19,16 @@ record! {
     pub struct MediaManagementAllowedMedia {
         required {}
         optional {
+            /// What is ejected at logout.
+            ///
             /// `logout-eject`: optional.
             logout_eject: MediaActions = "logout-eject",
+            /// What may be mounted.
+            ///
             /// `mount-controls`: optional.
             mount_controls: MediaActions = "mount-controls",
+            /// What may be ejected.
+            ///
             /// `unmount-controls`: optional.
             unmount_controls: MediaActions = "unmount-controls",
         }
@@ -34,32 +40,58 @@ item! { MediaManagementAllowedMedia = mdm_schema::payload::MEDIA_MANAGEMENT_ALLO
 impl crate::payload::Payload for MediaManagementAllowedMedia {}
 
 record! {
-    /// The dictionary of [`MediaManagementAllowedMedia::logout_eject`].
+    /// What is ejected at logout.
+    ///
+    /// What [`MediaManagementAllowedMedia::logout_eject`] holds.
     pub struct MediaActions {
         required {}
         optional {
+            /// Not used; empty.
+            ///
             /// `all-media`: optional.
             all_media: String = "all-media",
+            /// CDs.
+            ///
             /// `cd`: optional.
             cd: Vec<MediaAction> = "cd",
+            /// DVDs.
+            ///
             /// `dvd`: optional.
             dvd: Vec<MediaAction> = "dvd",
+            /// Blu-ray discs.
+            ///
             /// `bd`: optional.
             bd: Vec<MediaAction> = "bd",
+            /// Empty CDs.
+            ///
             /// `blankcd`: optional.
             blank_cd: Vec<MediaAction> = "blankcd",
+            /// Empty DVDs.
+            ///
             /// `blankdvd`: optional.
             blank_dvd: Vec<MediaAction> = "blankdvd",
+            /// Empty Blu-ray discs.
+            ///
             /// `blankbd`: optional.
             blank_bd: Vec<MediaAction> = "blankbd",
+            /// DVD-RAMs.
+            ///
             /// `dvdram`: optional.
             dvd_ram: Vec<MediaAction> = "dvdram",
+            /// Disk images.
+            ///
             /// `disk-image`: optional.
             disk_image: Vec<MediaAction> = "disk-image",
+            /// Internal disks.
+            ///
             /// `harddisk-internal`: optional.
             hard_disk_internal: Vec<MediaAction> = "harddisk-internal",
+            /// External disks.
+            ///
             /// `harddisk-external`: optional.
             hard_disk_external: Vec<MediaAction> = "harddisk-external",
+            /// Network volumes.
+            ///
             /// `networkdisk`: optional.
             network_disk: Vec<MediaAction> = "networkdisk",
         }

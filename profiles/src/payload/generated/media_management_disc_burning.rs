@@ -18,6 +18,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct MediaManagementDiscBurning {
         required {
+            /// Whether discs may be burnt, and by whom.
+            ///
             /// `BurnSupport`: required.
             burn_support: BurnSupport = "BurnSupport",
         }
@@ -30,6 +32,8 @@ item! { MediaManagementDiscBurning = mdm_schema::payload::MEDIA_MANAGEMENT_DISC_
 impl crate::payload::Payload for MediaManagementDiscBurning {}
 
 choices! {
+    /// Whether discs may be burnt, and by whom.
+    ///
     /// A value of [`MediaManagementDiscBurning::burn_support`].
     pub enum BurnSupport {
         /// `off`.

@@ -18,6 +18,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct NetworkProxyConfiguration {
         required {
+            /// The proxies.
+            ///
             /// `Proxies`: required.
             proxies: Proxies = "Proxies",
         }
@@ -30,56 +32,106 @@ item! { NetworkProxyConfiguration = mdm_schema::payload::NETWORK_PROXY_CONFIGURA
 impl crate::payload::Payload for NetworkProxyConfiguration {}
 
 record! {
-    /// The dictionary of [`NetworkProxyConfiguration::proxies`].
+    /// The proxies.
+    ///
+    /// What [`NetworkProxyConfiguration::proxies`] holds.
     pub struct Proxies {
         required {}
         optional {
+            /// Whether there is one for FTP.
+            ///
             /// `FTPEnable`: optional.
             ftp_enable: i64 = "FTPEnable",
+            /// Whether FTP is passive.
+            ///
             /// `FTPPassive`: optional.
             ftp_passive: i64 = "FTPPassive",
+            /// Its port.
+            ///
             /// `FTPPort`: optional.
             ftp_port: i64 = "FTPPort",
+            /// Its host.
+            ///
             /// `FTPProxy`: optional.
             ftp_proxy: String = "FTPProxy",
+            /// Whether there is one for Gopher.
+            ///
             /// `GopherEnable`: optional.
             gopher_enable: i64 = "GopherEnable",
+            /// Its port.
+            ///
             /// `GopherPort`: optional.
             gopher_port: i64 = "GopherPort",
+            /// Its host.
+            ///
             /// `GopherProxy`: optional.
             gopher_proxy: String = "GopherProxy",
+            /// Whether there is one for HTTP.
+            ///
             /// `HTTPEnable`: optional.
             http_enable: i64 = "HTTPEnable",
+            /// Its port.
+            ///
             /// `HTTPPort`: optional.
             http_port: i64 = "HTTPPort",
+            /// Its host.
+            ///
             /// `HTTPProxy`: optional.
             http_proxy: String = "HTTPProxy",
+            /// Whether there is one for HTTPS.
+            ///
             /// `HTTPSEnable`: optional.
             https_enable: i64 = "HTTPSEnable",
+            /// Its port.
+            ///
             /// `HTTPSPort`: optional.
             https_port: i64 = "HTTPSPort",
+            /// Its host.
+            ///
             /// `HTTPSProxy`: optional.
             https_proxy: String = "HTTPSProxy",
+            /// Whether a configuration says which to use.
+            ///
             /// `ProxyAutoConfigEnable`: optional.
             proxy_auto_config_enable: i64 = "ProxyAutoConfigEnable",
+            /// Where the configuration lies.
+            ///
             /// `ProxyAutoConfigURLString`: optional.
             proxy_auto_config_url_string: String = "ProxyAutoConfigURLString",
+            /// Whether login pages of networks go without.
+            ///
             /// `ProxyCaptiveLoginAllowed`: optional. macOS 10.9 and later.
             proxy_captive_login_allowed: i64 = "ProxyCaptiveLoginAllowed",
+            /// Whether there is one for streaming.
+            ///
             /// `RTSPEnable`: optional.
             rtsp_enable: i64 = "RTSPEnable",
+            /// Its port.
+            ///
             /// `RTSPPort`: optional.
             rtsp_port: i64 = "RTSPPort",
+            /// Its host.
+            ///
             /// `RTSPProxy`: optional.
             rtsp_proxy: String = "RTSPProxy",
+            /// Whether there is one for SOCKS.
+            ///
             /// `SOCKSEnable`: optional.
             socks_enable: i64 = "SOCKSEnable",
+            /// Its port.
+            ///
             /// `SOCKSPortinteger`: optional.
             socks_portinteger: i64 = "SOCKSPortinteger",
+            /// Its host.
+            ///
             /// `SOCKSProxy`: optional.
             socks_proxy: String = "SOCKSProxy",
+            /// Whether to go without where the configuration cannot be had.
+            ///
             /// `FallBackAllowed`: optional.
             fall_back_allowed: i64 = "FallBackAllowed",
+            /// The hosts and domains that go without.
+            ///
             /// `ExceptionsList`: optional.
             exceptions_list: Vec<String> = "ExceptionsList",
         }

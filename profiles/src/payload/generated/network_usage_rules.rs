@@ -19,8 +19,12 @@ record! {
     pub struct NetworkUsageRules {
         required {}
         optional {
+            /// Rules for managed apps.
+            ///
             /// `ApplicationRules`: optional.
             application_rules: Vec<ApplicationRule> = "ApplicationRules",
+            /// Rules for SIMs.
+            ///
             /// `SIMRules`: optional. iOS 13.0 and later.
             sim_rules: Vec<SimRule> = "SIMRules",
         }
@@ -36,10 +40,16 @@ record! {
     pub struct ApplicationRule {
         required {}
         optional {
+            /// The apps; all where absent.
+            ///
             /// `AppIdentifierMatches`: optional.
             app_identifier_matches: Vec<String> = "AppIdentifierMatches",
+            /// Whether they may use mobile data while the phone is roaming.
+            ///
             /// `AllowRoamingCellularData`: optional; true where absent.
             allow_roaming_cellular_data: bool = "AllowRoamingCellularData",
+            /// Whether they may use mobile data.
+            ///
             /// `AllowCellularData`: optional; true where absent.
             allow_cellular_data: bool = "AllowCellularData",
         }
@@ -50,8 +60,12 @@ record! {
     /// An entry of [`NetworkUsageRules::sim_rules`].
     pub struct SimRule {
         required {
+            /// The SIMs, by ICCID.
+            ///
             /// `ICCIDs`: required.
             iccids: Vec<String> = "ICCIDs",
+            /// When poor Wi-Fi gives way to mobile data.
+            ///
             /// `WiFiAssistPolicy`: required.
             wifi_assist_policy: WifiAssistPolicy = "WiFiAssistPolicy",
         }
@@ -60,6 +74,8 @@ record! {
 }
 
 numbers! {
+    /// When poor Wi-Fi gives way to mobile data.
+    ///
     /// A value of [`SimRule::wifi_assist_policy`].
     pub enum WifiAssistPolicy: i64 {
         /// `2`.

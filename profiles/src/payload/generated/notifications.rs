@@ -33,6 +33,8 @@ item! { Notifications = mdm_schema::payload::NOTIFICATIONS }
 impl crate::payload::Payload for Notifications {}
 
 record! {
+    /// Notification Setting.
+    ///
     /// An entry of [`Notifications::notification_settings`].
     pub struct NotificationSetting {
         required {
@@ -87,6 +89,8 @@ record! {
 }
 
 numbers! {
+    /// Alert Type.
+    ///
     /// A value of [`NotificationSetting::alert_type`].
     pub enum AlertType: i64 {
         /// `0`.
@@ -99,6 +103,8 @@ numbers! {
 }
 
 numbers! {
+    /// Grouping Type.
+    ///
     /// A value of [`NotificationSetting::grouping_type`].
     pub enum GroupingType: i64 {
         /// `0`.
@@ -111,6 +117,8 @@ numbers! {
 }
 
 numbers! {
+    /// Preview Type.
+    ///
     /// A value of [`NotificationSetting::preview_type`].
     pub enum PreviewType: i64 {
         /// `0`.

@@ -19,10 +19,16 @@ record! {
     pub struct NsExtensionManagement {
         required {}
         optional {
+            /// The only ones that may be used, by bundle identifier.
+            ///
             /// `AllowedExtensions`: optional.
             allowed_extensions: Vec<String> = "AllowedExtensions",
+            /// Those that may not be used, by bundle identifier.
+            ///
             /// `DeniedExtensions`: optional.
             denied_extensions: Vec<String> = "DeniedExtensions",
+            /// The extension points that may not be used.
+            ///
             /// `DeniedExtensionPoints`: optional.
             denied_extension_points: Vec<String> = "DeniedExtensionPoints",
         }

@@ -19,8 +19,12 @@ record! {
     pub struct ParentalControlDictationAndProfanity {
         required {}
         optional {
+            /// Whether offensive words are written.
+            ///
             /// `Profanity Allowed`: optional; true where absent.
             profanity_allowed: bool = "Profanity Allowed",
+            /// Whether dictation may be used.
+            ///
             /// `Ironwood Allowed`: optional; true where absent.
             ironwood_allowed: bool = "Ironwood Allowed",
         }

@@ -18,20 +18,34 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ParentalControlsApplicationRestrictions {
         required {
+            /// Whether the restrictions are on.
+            ///
             /// `familyControlsEnabled`: required.
             family_controls_enabled: bool = "familyControlsEnabled",
         }
         optional {
+            /// The apps that may be opened.
+            ///
             /// `allowList`: optional. macOS 10.15 and later.
             allow_list: Vec<ApplicationItem> = "allowList",
+            /// Older name of `allowList`.
+            ///
             /// `whiteList`: optional. Deprecated in macOS 10.15.
             white_list: Vec<ApplicationItem> = "whiteList",
+            /// Paths whose apps may not be opened.
+            ///
             /// `pathDenyList`: optional. macOS 10.15 and later.
             path_deny_list: Vec<String> = "pathDenyList",
+            /// Older name of `pathDenyList`.
+            ///
             /// `pathBlackList`: optional. Deprecated in macOS 10.15.
             path_black_list: Vec<String> = "pathBlackList",
+            /// Paths whose apps may be opened.
+            ///
             /// `pathAllowList`: optional. macOS 10.15 and later.
             path_allow_list: Vec<String> = "pathAllowList",
+            /// Older name of `pathAllowList`.
+            ///
             /// `pathWhiteList`: optional. Deprecated in macOS 10.15.
             path_white_list: Vec<String> = "pathWhiteList",
         }
@@ -46,18 +60,30 @@ record! {
     /// An entry of [`ParentalControlsApplicationRestrictions::allow_list`].
     pub struct ApplicationItem {
         required {
+            /// The app's bundle identifier.
+            ///
             /// `bundleID`: required.
             bundle_id: String = "bundleID",
+            /// The app's code requirement, compiled.
+            ///
             /// `appID`: required.
             app_id: Vec<u8> = "appID",
         }
         optional {
+            /// The signature of an app that has none.
+            ///
             /// `detachedSignature`: optional.
             detached_signature: Vec<u8> = "detachedSignature",
+            /// Whether the entry does not count.
+            ///
             /// `disabled`: optional; false where absent.
             disabled: bool = "disabled",
+            /// The app's helpers.
+            ///
             /// `subApps`: optional.
             sub_apps: Vec<ApplicationItem> = "subApps",
+            /// The app's name, for people.
+            ///
             /// `displayName`: optional.
             display_name: String = "displayName",
         }

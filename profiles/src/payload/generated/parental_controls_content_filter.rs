@@ -18,26 +18,46 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ParentalControlsContentFilter {
         required {
+            /// Whether the web is filtered.
+            ///
             /// `restrictWeb`: required.
             restrict_web: bool = "restrictWeb",
         }
         optional {
+            /// Whether sites are judged by what is on them.
+            ///
             /// `useContentFilter`: optional; false where absent.
             use_content_filter: bool = "useContentFilter",
+            /// Whether only the sites listed may be opened.
+            ///
             /// `allowListEnabled`: optional; false where absent. macOS 15.2 and later.
             allow_list_enabled: bool = "allowListEnabled",
+            /// Older name of `allowListEnabled`.
+            ///
             /// `whitelistEnabled`: optional; false where absent. Deprecated in macOS 15.2.
             whitelist_enabled: bool = "whitelistEnabled",
+            /// The only sites that may be opened.
+            ///
             /// `siteAllowList`: optional. macOS 15.2 and later.
             site_allow_list: Vec<SiteAllowListItem> = "siteAllowList",
+            /// Older name of `siteAllowList`.
+            ///
             /// `siteWhitelist`: optional. Deprecated in macOS 15.2.
             site_whitelist: Vec<SiteWhitelistItem> = "siteWhitelist",
+            /// URLs that may be opened whatever is on them.
+            ///
             /// `filterAllowList`: optional. macOS 15.2 and later.
             filter_allow_list: Vec<String> = "filterAllowList",
+            /// Older name of `filterAllowList`.
+            ///
             /// `filterWhitelist`: optional. Deprecated in macOS 15.2.
             filter_whitelist: Vec<String> = "filterWhitelist",
+            /// URLs that may not be opened whatever is on them.
+            ///
             /// `filterDenyList`: optional. macOS 15.2 and later.
             filter_deny_list: Vec<String> = "filterDenyList",
+            /// Older name of `filterDenyList`.
+            ///
             /// `filterBlacklist`: optional. Deprecated in macOS 15.2.
             filter_blacklist: Vec<String> = "filterBlacklist",
         }
@@ -52,10 +72,14 @@ record! {
     /// An entry of [`ParentalControlsContentFilter::site_allow_list`].
     pub struct SiteAllowListItem {
         required {
+            /// What its URLs begin with.
+            ///
             /// `address`: required.
             address: String = "address",
         }
         optional {
+            /// Its title.
+            ///
             /// `pageTitle`: optional.
             page_title: String = "pageTitle",
         }
@@ -66,10 +90,14 @@ record! {
     /// An entry of [`ParentalControlsContentFilter::site_whitelist`].
     pub struct SiteWhitelistItem {
         required {
+            /// What its URLs begin with.
+            ///
             /// `address`: required.
             address: String = "address",
         }
         optional {
+            /// Its title.
+            ///
             /// `pageTitle`: optional.
             page_title: String = "pageTitle",
         }

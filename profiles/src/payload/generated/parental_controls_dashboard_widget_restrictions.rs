@@ -18,8 +18,12 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ParentalControlsDashboardWidgetRestrictions {
         required {
+            /// Whether only the widgets listed may be opened.
+            ///
             /// `whiteListEnabled`: required.
             white_list_enabled: bool = "whiteListEnabled",
+            /// The widgets.
+            ///
             /// `WhiteList`: required.
             white_list: Vec<WhiteListItem> = "WhiteList",
         }
@@ -35,8 +39,12 @@ record! {
     /// An entry of [`ParentalControlsDashboardWidgetRestrictions::white_list`].
     pub struct WhiteListItem {
         required {
+            /// What the entry names a widget by.
+            ///
             /// `Type`: required.
             type_: String = "Type",
+            /// The widget.
+            ///
             /// `ID`: required.
             id: String = "ID",
         }

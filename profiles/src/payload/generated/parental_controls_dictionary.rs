@@ -18,6 +18,8 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ParentalControlsDictionary {
         required {
+            /// Whether they are hidden.
+            ///
             /// `parentalControl`: required.
             parental_control: bool = "parentalControl",
         }

@@ -19,14 +19,22 @@ record! {
     pub struct ParentalControlsGameCenter {
         required {}
         optional {
+            /// Whether Game Center may be used.
+            ///
             /// `GKFeatureGameCenterAllowed`: optional; true where absent. Deprecated in macOS
             /// 10.13.
             gk_feature_game_center_allowed: bool = "GKFeatureGameCenterAllowed",
+            /// Whether the account may be changed.
+            ///
             /// `GKFeatureAccountModificationAllowed`: optional; true where absent.
             gk_feature_account_modification_allowed: bool = "GKFeatureAccountModificationAllowed",
+            /// Whether friends may be added.
+            ///
             /// `GKFeatureAddingGameCenterFriendsAllowed`: optional; true where absent. Deprecated
             /// in macOS 10.13.
             gk_feature_adding_game_center_friends_allowed: bool = "GKFeatureAddingGameCenterFriendsAllowed",
+            /// Whether games may be played with others.
+            ///
             /// `GKFeatureMultiplayerGamingAllowed`: optional; true where absent. Deprecated in
             /// macOS 10.13.
             gk_feature_multiplayer_gaming_allowed: bool = "GKFeatureMultiplayerGamingAllowed",

@@ -18,10 +18,14 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ParentalControlsTimeLimits {
         required {
+            /// Whether the limits are on.
+            ///
             /// `familyControlsEnabled`: required.
             family_controls_enabled: bool = "familyControlsEnabled",
         }
         optional {
+            /// The limits.
+            ///
             /// `time-limits`: optional.
             time_limits: TimeLimits = "time-limits",
         }
@@ -33,16 +37,26 @@ item! { ParentalControlsTimeLimits = mdm_schema::payload::PARENTAL_CONTROLS_TIME
 impl crate::payload::Payload for ParentalControlsTimeLimits {}
 
 record! {
-    /// The dictionary of [`ParentalControlsTimeLimits::time_limits`].
+    /// The limits.
+    ///
+    /// What [`ParentalControlsTimeLimits::time_limits`] holds.
     pub struct TimeLimits {
         required {}
         optional {
+            /// How long the Mac may be used on weekdays.
+            ///
             /// `weekday-allowance`: optional.
             weekday_allowance: Allowance = "weekday-allowance",
+            /// When it may not be used on weekdays.
+            ///
             /// `weekday-curfew`: optional.
             weekday_curfew: Allowance = "weekday-curfew",
+            /// How long it may be used at weekends.
+            ///
             /// `weekend-allowance`: optional.
             weekend_allowance: Allowance = "weekend-allowance",
+            /// When it may not be used at weekends.
+            ///
             /// `weekend-curfew`: optional.
             weekend_curfew: Allowance = "weekend-curfew",
         }
@@ -50,19 +64,31 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`TimeLimits::weekday_allowance`].
+    /// How long the Mac may be used on weekdays.
+    ///
+    /// What [`TimeLimits::weekday_allowance`] holds.
     pub struct Allowance {
         required {
+            /// Whether the limit is on.
+            ///
             /// `enabled`: required.
             enabled: bool = "enabled",
+            /// The days that it is for.
+            ///
             /// `rangeType`: required.
             range_type: RangeType = "rangeType",
         }
         optional {
+            /// When it begins, as hours, minutes and seconds.
+            ///
             /// `start`: optional.
             start: String = "start",
+            /// When it ends, as hours, minutes and seconds.
+            ///
             /// `end`: optional.
             end: String = "end",
+            /// How many seconds a day.
+            ///
             /// `secondsPerDay`: optional.
             seconds_per_day: i64 = "secondsPerDay",
         }
@@ -70,6 +96,8 @@ record! {
 }
 
 numbers! {
+    /// The days that it is for.
+    ///
     /// A value of [`Allowance::range_type`].
     pub enum RangeType: i64 {
         /// `0`.

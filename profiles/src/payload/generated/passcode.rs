@@ -76,13 +76,13 @@ record! {
             max_grace_period: i64 = "maxGracePeriod",
             /// After how many minutes a Mac that locked forgets wrong passwords.
             ///
-            /// `minutesUntilFailedLoginReset`: optional. Only on macOS 10.10 and later. On macOS:
-            /// without effect in user enrolment.
+            /// `minutesUntilFailedLoginReset`: optional. Only on macOS 10.10 and later. Without
+            /// effect in user enrolment.
             minutes_until_failed_login_reset: i64 = "minutesUntilFailedLoginReset",
             /// Whether the user of a Mac has to change the password at the next login.
             ///
-            /// `changeAtNextAuth`: optional; false where absent. Only on macOS 10.13 and later. On
-            /// macOS: without effect in user enrolment.
+            /// `changeAtNextAuth`: optional; false where absent. Only on macOS 10.13 and later.
+            /// Without effect in user enrolment.
             change_at_next_auth: bool = "changeAtNextAuth",
             /// A rule of one's own, for a Mac.
             ///
@@ -97,7 +97,9 @@ item! { Passcode = mdm_schema::payload::PASSCODE }
 impl crate::payload::Payload for Passcode {}
 
 record! {
-    /// The dictionary of [`Passcode::custom_regex`].
+    /// A rule of one's own, for a Mac.
+    ///
+    /// What [`Passcode::custom_regex`] holds.
     pub struct CustomRegex {
         required {
             /// What the password must match, in the syntax of ICU.

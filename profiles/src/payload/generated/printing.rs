@@ -21,24 +21,44 @@ record! {
     pub struct Printing {
         required {}
         optional {
+            /// Whether only administrators may add printers.
+            ///
             /// `RequireAdminToAddPrinters`: optional; true where absent.
             require_admin_to_add_printers: bool = "RequireAdminToAddPrinters",
+            /// Whether printers may be connected to the Mac itself.
+            ///
             /// `AllowLocalPrinters`: optional; true where absent.
             allow_local_printers: bool = "AllowLocalPrinters",
+            /// Whether only administrators may print on those.
+            ///
             /// `RequireAdminToPrintLocally`: optional; false where absent.
             require_admin_to_print_locally: bool = "RequireAdminToPrintLocally",
+            /// Whether there are no printers but these.
+            ///
             /// `ShowOnlyManagedPrinters`: optional; false where absent.
             show_only_managed_printers: bool = "ShowOnlyManagedPrinters",
+            /// Whether pages say who printed them and when.
+            ///
             /// `PrintFooter`: optional; false where absent.
             print_footer: bool = "PrintFooter",
+            /// Whether they say on which Mac.
+            ///
             /// `PrintMACAddress`: optional; false where absent.
             print_mac_address: bool = "PrintMACAddress",
+            /// The size of that text.
+            ///
             /// `FooterFontSize`: optional.
             footer_font_size: String = "FooterFontSize",
+            /// The font of that text.
+            ///
             /// `FooterFontName`: optional.
             footer_font_name: String = "FooterFontName",
+            /// The printer to use unless the user says otherwise.
+            ///
             /// `DefaultPrinter`: optional.
             default_printer: DefaultPrinter = "DefaultPrinter",
+            /// The printers, by the name of their queue.
+            ///
             /// `UserPrinterList`: optional.
             user_printer_list: BTreeMap<String, Printer> = "UserPrinterList",
         }
@@ -50,12 +70,18 @@ item! { Printing = mdm_schema::payload::PRINTING }
 impl crate::payload::Payload for Printing {}
 
 record! {
-    /// The dictionary of [`Printing::default_printer`].
+    /// The printer to use unless the user says otherwise.
+    ///
+    /// What [`Printing::default_printer`] holds.
     pub struct DefaultPrinter {
         required {}
         optional {
+            /// Where it is.
+            ///
             /// `DeviceURI`: optional.
             device_uri: String = "DeviceURI",
+            /// Its name.
+            ///
             /// `DisplayName`: optional.
             display_name: String = "DisplayName",
         }
@@ -63,20 +89,34 @@ record! {
 }
 
 record! {
+    /// One printer.
+    ///
     /// An entry of [`Printing::user_printer_list`].
     pub struct Printer {
         required {}
         optional {
+            /// Where it is.
+            ///
             /// `DeviceURI`: optional.
             device_uri: String = "DeviceURI",
+            /// Its name.
+            ///
             /// `DisplayName`: optional.
             display_name: String = "DisplayName",
+            /// The place that it stands at, for people.
+            ///
             /// `Location`: optional.
             location: String = "Location",
+            /// Its model.
+            ///
             /// `Model`: optional.
             model: String = "Model",
+            /// Whether the user may not change it.
+            ///
             /// `PrinterLocked`: optional; false where absent.
             printer_locked: bool = "PrinterLocked",
+            /// Where its description lies.
+            ///
             /// `PPDURL`: optional.
             ppd_url: String = "PPDURL",
         }

@@ -32,7 +32,9 @@ item! { PrivacyPreferencesPolicyControl = mdm_schema::payload::PRIVACY_PREFERENC
 impl crate::payload::Payload for PrivacyPreferencesPolicyControl {}
 
 record! {
-    /// The dictionary of [`PrivacyPreferencesPolicyControl::services`].
+    /// What is protected, and who may use it; where rules differ, the stricter one counts.
+    ///
+    /// What [`PrivacyPreferencesPolicyControl::services`] holds.
     pub struct Services {
         required {}
         optional {
@@ -169,9 +171,13 @@ record! {
 choices! {
     /// A value of [`Identity::identifier_type`].
     pub enum IdentifierType {
-        /// `bundleID`: A bundle identifier.
+        /// A bundle identifier.
+        ///
+        /// `bundleID`.
         BundleId = "bundleID",
-        /// `path`: A path.
+        /// A path.
+        ///
+        /// `path`.
         Path = "path",
     }
 }
@@ -179,11 +185,17 @@ choices! {
 choices! {
     /// A value of [`Identity::authorization`].
     pub enum Authorization {
-        /// `Allow`: The app may.
+        /// The app may.
+        ///
+        /// `Allow`.
         Allow = "Allow",
-        /// `Deny`: The app may not.
+        /// The app may not.
+        ///
+        /// `Deny`.
         Deny = "Deny",
-        /// `AllowStandardUserToSetSystemService`: The user decides, without administrator rights.
+        /// The user decides, without administrator rights.
+        ///
+        /// `AllowStandardUserToSetSystemService`.
         AllowStandardUserToSetSystemService = "AllowStandardUserToSetSystemService",
     }
 }
@@ -191,9 +203,13 @@ choices! {
 choices! {
     /// A value of [`Identity::ae_receiver_identifier_type`].
     pub enum AeReceiverIdentifierType {
-        /// `bundleID`: A bundle identifier.
+        /// A bundle identifier.
+        ///
+        /// `bundleID`.
         BundleId = "bundleID",
-        /// `path`: A path.
+        /// A path.
+        ///
+        /// `path`.
         Path = "path",
     }
 }

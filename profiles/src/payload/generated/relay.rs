@@ -69,6 +69,8 @@ item! { Relay = mdm_schema::payload::RELAY }
 impl crate::payload::Payload for Relay {}
 
 record! {
+    /// Network Relay.
+    ///
     /// An entry of [`Relay::relays`].
     pub struct RelayServer {
         required {}

@@ -30,8 +30,8 @@ record! {
             /// Whether Handoff works.
             ///
             /// `allowActivityContinuation`: optional; true where absent. iOS 8.0 and later, macOS
-            /// 10.15 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
-            /// visionOS: not in user enrolment.
+            /// 10.15 and later, visionOS 2.0 and later; not on tvOS, watchOS. Not in user
+            /// enrolment.
             allow_activity_continuation: bool = "allowActivityContinuation",
             /// Whether friends may be added in Game Center.
             ///
@@ -52,28 +52,28 @@ record! {
             allow_airplay_incoming_requests: bool = "allowAirPlayIncomingRequests",
             /// Whether AirPrint may be used.
             ///
-            /// `allowAirPrint`: optional; true where absent. Only on iOS 11.0 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowAirPrint`: optional; true where absent. Only on iOS 11.0 and later.
+            /// Supervised; not in user enrolment.
             allow_airprint: bool = "allowAirPrint",
             /// Whether the keychain keeps names and passwords of printers.
             ///
             /// `allowAirPrintCredentialsStorage`: optional; true where absent. Only on iOS 11.0 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_airprint_credentials_storage: bool = "allowAirPrintCredentialsStorage",
             /// Whether printers are found by iBeacon.
             ///
             /// `allowAirPrintiBeaconDiscovery`: optional; true where absent. Only on iOS 11.0 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_air_printi_beacon_discovery: bool = "allowAirPrintiBeaconDiscovery",
             /// Whether the user may choose the apps that use mobile data.
             ///
             /// `allowAppCellularDataModification`: optional; true where absent. Only on iOS 7.0 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_app_cellular_data_modification: bool = "allowAppCellularDataModification",
             /// Whether App Clips may be used.
             ///
-            /// `allowAppClips`: optional; true where absent. Only on iOS 14.0 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowAppClips`: optional; true where absent. Only on iOS 14.0 and later.
+            /// Supervised; not in user enrolment.
             allow_app_clips: bool = "allowAppClips",
             /// Whether apps may be installed from the store, by any means.
             ///
@@ -101,18 +101,18 @@ record! {
             allow_app_removal: bool = "allowAppRemoval",
             /// Whether apps may be hidden.
             ///
-            /// `allowAppsToBeHidden`: optional; true where absent. Only on iOS 18.0 and later. On
-            /// iOS: supervised; not in user enrolment; without effect on Shared iPad.
+            /// `allowAppsToBeHidden`: optional; true where absent. Only on iOS 18.0 and later.
+            /// Supervised; not in user enrolment; without effect on Shared iPad.
             allow_apps_to_be_hidden: bool = "allowAppsToBeHidden",
             /// Whether apps may be locked, which hiding needs, too.
             ///
-            /// `allowAppsToBeLocked`: optional; true where absent. Only on iOS 18.0 and later. On
-            /// iOS: supervised; not in user enrolment; without effect on Shared iPad.
+            /// `allowAppsToBeLocked`: optional; true where absent. Only on iOS 18.0 and later.
+            /// Supervised; not in user enrolment; without effect on Shared iPad.
             allow_apps_to_be_locked: bool = "allowAppsToBeLocked",
             /// Whether the user may change the settings of Remote Management.
             ///
             /// `allowARDRemoteManagementModification`: optional; true where absent. Only on macOS
-            /// 14.0 and later. On macOS: not in user enrolment.
+            /// 14.0 and later. Not in user enrolment.
             allow_ard_remote_management_modification: bool = "allowARDRemoteManagementModification",
             /// Whether Siri may be used.
             ///
@@ -134,12 +134,12 @@ record! {
             /// Whether the keyboard corrects words.
             ///
             /// `allowAutoCorrection`: optional; true where absent. Only on iOS 8.1.3 and later.
-            /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
+            /// Deprecated in iOS 26.4. Supervised; not in user enrolment.
             allow_auto_correction: bool = "allowAutoCorrection",
             /// Whether iPads with OLED displays dim by themselves.
             ///
-            /// `allowAutoDim`: optional; true where absent. Only on iOS 17.4 and later. On iOS:
-            /// supervised; not in user enrolment; not on Shared iPad.
+            /// `allowAutoDim`: optional; true where absent. Only on iOS 17.4 and later. Supervised;
+            /// not in user enrolment; not on Shared iPad.
             allow_auto_dim: bool = "allowAutoDim",
             /// Whether apps bought on another device come by themselves.
             ///
@@ -149,7 +149,7 @@ record! {
             /// Whether the Apple TV's screen saver starts by itself.
             ///
             /// `allowAutomaticScreenSaver`: optional; true where absent. Only on tvOS 15.4 and
-            /// later. On tvOS: supervised.
+            /// later. Supervised.
             allow_automatic_screen_saver: bool = "allowAutomaticScreenSaver",
             /// Whether another device may unlock this one.
             ///
@@ -166,7 +166,7 @@ record! {
             /// Whether the user may change the settings of Bluetooth sharing.
             ///
             /// `allowBluetoothSharingModification`: optional; true where absent. Only on macOS 14.0
-            /// and later. On macOS: not in user enrolment.
+            /// and later. Not in user enrolment.
             allow_bluetooth_sharing_modification: bool = "allowBluetoothSharingModification",
             /// Whether the book store is there.
             ///
@@ -195,37 +195,37 @@ record! {
             /// Whether the user may change the mobile plan.
             ///
             /// `allowCellularPlanModification`: optional; true where absent. Only on iOS 11.0 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_cellular_plan_modification: bool = "allowCellularPlanModification",
             /// Whether iMessage may be used.
             ///
             /// `allowChat`: optional; true where absent. Only on iOS 5.0 and later, visionOS 27.0
-            /// and later. On iOS, visionOS: supervised; not in user enrolment.
+            /// and later. Supervised; not in user enrolment.
             allow_chat: bool = "allowChat",
             /// Whether contacts may be in iCloud.
             ///
             /// `allowCloudAddressBook`: optional; true where absent. Only on macOS 10.12 and later.
-            /// On macOS: not in user enrolment.
+            /// Not in user enrolment.
             allow_cloud_address_book: bool = "allowCloudAddressBook",
             /// Whether backups may be in iCloud.
             ///
             /// `allowCloudBackup`: optional; true where absent. Only on iOS 5.0 and later, visionOS
-            /// 2.0 and later. On iOS, visionOS: not in user enrolment.
+            /// 2.0 and later. Not in user enrolment.
             allow_cloud_backup: bool = "allowCloudBackup",
             /// Whether bookmarks may be in iCloud.
             ///
             /// `allowCloudBookmarks`: optional; true where absent. Only on macOS 10.12 and later.
-            /// On macOS: not in user enrolment.
+            /// Not in user enrolment.
             allow_cloud_bookmarks: bool = "allowCloudBookmarks",
             /// Whether calendars may be in iCloud.
             ///
-            /// `allowCloudCalendar`: optional; true where absent. Only on macOS 10.12 and later. On
-            /// macOS: not in user enrolment.
+            /// `allowCloudCalendar`: optional; true where absent. Only on macOS 10.12 and later.
+            /// Not in user enrolment.
             allow_cloud_calendar: bool = "allowCloudCalendar",
             /// Whether Desktop and Documents may be in iCloud.
             ///
             /// `allowCloudDesktopAndDocuments`: optional; true where absent. Only on macOS 10.12.4
-            /// and later. On macOS: not in user enrolment.
+            /// and later. Not in user enrolment.
             allow_cloud_desktop_and_documents: bool = "allowCloudDesktopAndDocuments",
             /// Whether documents may be in iCloud.
             ///
@@ -236,30 +236,30 @@ record! {
             allow_cloud_document_sync: bool = "allowCloudDocumentSync",
             /// Whether Freeform boards may be in iCloud.
             ///
-            /// `allowCloudFreeform`: optional; true where absent. Only on macOS 14.0 and later. On
-            /// macOS: not in user enrolment.
+            /// `allowCloudFreeform`: optional; true where absent. Only on macOS 14.0 and later. Not
+            /// in user enrolment.
             allow_cloud_freeform: bool = "allowCloudFreeform",
             /// Whether the keychain may be in iCloud.
             ///
             /// `allowCloudKeychainSync`: optional; true where absent. iOS 7.0 and later, macOS
-            /// 10.12 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
-            /// visionOS: not in user enrolment.
+            /// 10.12 and later, visionOS 2.0 and later; not on tvOS, watchOS. Not in user
+            /// enrolment.
             allow_cloud_keychain_sync: bool = "allowCloudKeychainSync",
             /// Whether iCloud mail may be used.
             ///
-            /// `allowCloudMail`: optional; true where absent. Only on macOS 10.12 and later. On
-            /// macOS: not in user enrolment.
+            /// `allowCloudMail`: optional; true where absent. Only on macOS 10.12 and later. Not in
+            /// user enrolment.
             allow_cloud_mail: bool = "allowCloudMail",
             /// Whether notes may be in iCloud.
             ///
-            /// `allowCloudNotes`: optional; true where absent. Only on macOS 10.12 and later. On
-            /// macOS: not in user enrolment.
+            /// `allowCloudNotes`: optional; true where absent. Only on macOS 10.12 and later. Not
+            /// in user enrolment.
             allow_cloud_notes: bool = "allowCloudNotes",
             /// Whether photos may be in iCloud.
             ///
             /// `allowCloudPhotoLibrary`: optional; true where absent. iOS 9.0 and later, macOS
-            /// 10.12 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
-            /// visionOS: not in user enrolment.
+            /// 10.12 and later, visionOS 2.0 and later; not on tvOS, watchOS. Not in user
+            /// enrolment.
             allow_cloud_photo_library: bool = "allowCloudPhotoLibrary",
             /// Whether iCloud Private Relay may be used.
             ///
@@ -270,32 +270,32 @@ record! {
             /// Whether reminders may be in iCloud.
             ///
             /// `allowCloudReminders`: optional; true where absent. Only on macOS 10.12 and later.
-            /// On macOS: not in user enrolment.
+            /// Not in user enrolment.
             allow_cloud_reminders: bool = "allowCloudReminders",
             /// Whether content caching may be turned on.
             ///
             /// `allowContentCaching`: optional; true where absent. Only on macOS 10.13 and later.
-            /// On macOS: not in user enrolment; device channel.
+            /// Not in user enrolment; device channel.
             allow_content_caching: bool = "allowContentCaching",
             /// Whether words may be typed by sliding.
             ///
             /// `allowContinuousPathKeyboard`: optional; true where absent. Only on iOS 13.0 and
-            /// later. Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
+            /// later. Deprecated in iOS 26.4. Supervised; not in user enrolment.
             allow_continuous_path_keyboard: bool = "allowContinuousPathKeyboard",
             /// Whether the user may choose the browser.
             ///
             /// `allowDefaultBrowserModification`: optional; true where absent. Only on iOS 18.2 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_default_browser_modification: bool = "allowDefaultBrowserModification",
             /// Whether the user may choose the app for calls.
             ///
             /// `allowDefaultCallingAppModification`: optional; true where absent. Only on iOS 18.4
-            /// and later. On iOS: supervised; not in user enrolment.
+            /// and later. Supervised; not in user enrolment.
             allow_default_calling_app_modification: bool = "allowDefaultCallingAppModification",
             /// Whether the user may choose the app for messages.
             ///
             /// `allowDefaultMessagingAppModification`: optional; true where absent. Only on iOS
-            /// 18.4 and later. On iOS: supervised; not in user enrolment.
+            /// 18.4 and later. Supervised; not in user enrolment.
             allow_default_messaging_app_modification: bool = "allowDefaultMessagingAppModification",
             /// Whether words may be looked up.
             ///
@@ -312,8 +312,8 @@ record! {
             allow_device_name_modification: bool = "allowDeviceNameModification",
             /// Whether the device sleeps by itself.
             ///
-            /// `allowDeviceSleep`: optional; true where absent. Only on tvOS 13.0 and later. On
-            /// tvOS: supervised.
+            /// `allowDeviceSleep`: optional; true where absent. Only on tvOS 13.0 and later.
+            /// Supervised.
             allow_device_sleep: bool = "allowDeviceSleep",
             /// Whether diagnostics may be sent to Apple.
             ///
@@ -323,8 +323,7 @@ record! {
             /// Whether the user may change whether they are sent.
             ///
             /// `allowDiagnosticSubmissionModification`: optional; true where absent. Only on iOS
-            /// 9.3.2 and later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user
-            /// enrolment.
+            /// 9.3.2 and later, visionOS 2.0 and later. Supervised; not in user enrolment.
             allow_diagnostic_submission_modification: bool = "allowDiagnosticSubmissionModification",
             /// Whether dictation may be used.
             ///
@@ -334,8 +333,8 @@ record! {
             allow_dictation: bool = "allowDictation",
             /// Apps that may use the camera all the same, by bundle identifier.
             ///
-            /// `allowedCameraRestrictionBundleIDs`: optional. Only on iOS 26.0 and later. On iOS:
-            /// supervised; not in user enrolment; not on Shared iPad; not by hand.
+            /// `allowedCameraRestrictionBundleIDs`: optional. Only on iOS 26.0 and later.
+            /// Supervised; not in user enrolment; not on Shared iPad; not by hand.
             allowed_camera_restriction_bundle_ids: Vec<String> = "allowedCameraRestrictionBundleIDs",
             /// The workspaces of other companies' services that may be used.
             ///
@@ -354,7 +353,7 @@ record! {
             /// Whether the user may trust developers of enterprise apps.
             ///
             /// `allowEnterpriseAppTrust`: optional; true where absent. Only on iOS 9.0 and later,
-            /// visionOS 2.0 and later. On iOS, visionOS: not in user enrolment.
+            /// visionOS 2.0 and later. Not in user enrolment.
             allow_enterprise_app_trust: bool = "allowEnterpriseAppTrust",
             /// Whether managed books are backed up.
             ///
@@ -373,13 +372,13 @@ record! {
             allow_erase_content_and_settings: bool = "allowEraseContentAndSettings",
             /// Whether the user may change eSIMs.
             ///
-            /// `allowESIMModification`: optional; true where absent. Only on iOS 12.1 and later. On
-            /// iOS: supervised; not in user enrolment.
+            /// `allowESIMModification`: optional; true where absent. Only on iOS 12.1 and later.
+            /// Supervised; not in user enrolment.
             allow_esim_modification: bool = "allowESIMModification",
             /// Whether an eSIM may move to another device.
             ///
             /// `allowESIMOutgoingTransfers`: optional; true where absent. Only on iOS 18.0 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_esim_outgoing_transfers: bool = "allowESIMOutgoingTransfers",
             /// Whether explicit music and films are shown.
             ///
@@ -402,17 +401,17 @@ record! {
             /// Whether the user may change the settings of file sharing.
             ///
             /// `allowFileSharingModification`: optional; true where absent. Only on macOS 14.0 and
-            /// later. On macOS: not in user enrolment.
+            /// later. Not in user enrolment.
             allow_file_sharing_modification: bool = "allowFileSharingModification",
             /// Whether Files may connect to network drives.
             ///
             /// `allowFilesNetworkDriveAccess`: optional; true where absent. Only on iOS 13.1 and
-            /// later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
+            /// later, visionOS 2.0 and later. Supervised; not in user enrolment.
             allow_files_network_drive_access: bool = "allowFilesNetworkDriveAccess",
             /// Whether Files may use USB drives.
             ///
             /// `allowFilesUSBDriveAccess`: optional; true where absent. Only on iOS 13.0 and later.
-            /// On iOS: supervised; not in user enrolment.
+            /// Supervised; not in user enrolment.
             allow_files_usb_drive_access: bool = "allowFilesUSBDriveAccess",
             /// Whether devices may be looked for in Find My.
             ///
@@ -429,13 +428,13 @@ record! {
             /// Whether the user may change the settings of Find My Friends.
             ///
             /// `allowFindMyFriendsModification`: optional; true where absent. Only on iOS 7.0 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_find_my_friends_modification: bool = "allowFindMyFriendsModification",
             /// Whether a finger or face may unlock the device.
             ///
             /// `allowFingerprintForUnlock`: optional; true where absent. iOS 7.0 and later, macOS
-            /// 10.12.4 and later, visionOS 2.0 and later; not on tvOS, watchOS. On iOS, macOS,
-            /// visionOS: not in user enrolment.
+            /// 10.12.4 and later, visionOS 2.0 and later; not on tvOS, watchOS. Not in user
+            /// enrolment.
             allow_fingerprint_for_unlock: bool = "allowFingerprintForUnlock",
             /// Whether the user may add or remove fingers and faces.
             ///
@@ -459,12 +458,12 @@ record! {
             /// Whether mail and the like are fetched while the phone is roaming.
             ///
             /// `allowGlobalBackgroundFetchWhenRoaming`: optional; true where absent. Only on iOS.
-            /// On iOS: not in user enrolment.
+            /// Not in user enrolment.
             allow_global_background_fetch_when_roaming: bool = "allowGlobalBackgroundFetchWhenRoaming",
             /// Whether the device pairs with computers other than the one that supervises it.
             ///
-            /// `allowHostPairing`: optional; true where absent. Only on iOS 7.0 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowHostPairing`: optional; true where absent. Only on iOS 7.0 and later.
+            /// Supervised; not in user enrolment.
             allow_host_pairing: bool = "allowHostPairing",
             /// Whether images may be generated.
             ///
@@ -482,13 +481,13 @@ record! {
             allow_image_wand: bool = "allowImageWand",
             /// Whether the user may buy in apps.
             ///
-            /// `allowInAppPurchases`: optional; true where absent. Only on iOS. On iOS: not in user
+            /// `allowInAppPurchases`: optional; true where absent. Only on iOS. Not in user
             /// enrolment.
             allow_in_app_purchases: bool = "allowInAppPurchases",
             /// Whether the user may change the settings of internet sharing.
             ///
             /// `allowInternetSharingModification`: optional; true where absent. Only on macOS 14.0
-            /// and later. On macOS: not in user enrolment.
+            /// and later. Not in user enrolment.
             allow_internet_sharing_modification: bool = "allowInternetSharingModification",
             /// Whether an iPhone may be mirrored on a Mac.
             ///
@@ -499,22 +498,22 @@ record! {
             /// Whether widgets of an iPhone may be on a Mac.
             ///
             /// `allowiPhoneWidgetsOnMac`: optional; true where absent. Only on iOS 17.0 and later.
-            /// On iOS: supervised; not in user enrolment; not on Shared iPad.
+            /// Supervised; not in user enrolment; not on Shared iPad.
             allowi_phone_widgets_on_mac: bool = "allowiPhoneWidgetsOnMac",
             /// Whether the iTunes Store is there.
             ///
-            /// `allowiTunes`: optional; true where absent. Only on iOS. On iOS: supervised; not in
-            /// user enrolment.
+            /// `allowiTunes`: optional; true where absent. Only on iOS. Supervised; not in user
+            /// enrolment.
             allowi_tunes: bool = "allowiTunes",
             /// Whether files may be shared with iTunes.
             ///
             /// `allowiTunesFileSharing`: optional; true where absent. Only on macOS 10.13 and
-            /// later. On macOS: not in user enrolment.
+            /// later. Not in user enrolment.
             allowi_tunes_file_sharing: bool = "allowiTunesFileSharing",
             /// Whether keyboard shortcuts work.
             ///
             /// `allowKeyboardShortcuts`: optional; true where absent. Only on iOS 9.0 and later.
-            /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
+            /// Deprecated in iOS 26.4. Supervised; not in user enrolment.
             allow_keyboard_shortcuts: bool = "allowKeyboardShortcuts",
             /// The only apps that may be shown or opened, by bundle identifier.
             ///
@@ -532,7 +531,7 @@ record! {
             /// Whether users may be added in System Settings.
             ///
             /// `allowLocalUserCreation`: optional; true where absent. Only on macOS 14.0 and later.
-            /// On macOS: not in user enrolment.
+            /// Not in user enrolment.
             allow_local_user_creation: bool = "allowLocalUserCreation",
             /// Whether Control Center opens on the lock screen.
             ///
@@ -551,7 +550,7 @@ record! {
             /// Whether Mail may hide the user from senders.
             ///
             /// `allowMailPrivacyProtection`: optional; true where absent. Only on iOS 15.2 and
-            /// later. On iOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_mail_privacy_protection: bool = "allowMailPrivacyProtection",
             /// Whether Mail suggests replies.
             ///
@@ -576,18 +575,17 @@ record! {
             /// Whether managed apps may write contacts to unmanaged accounts.
             ///
             /// `allowManagedToWriteUnmanagedContacts`: optional; false where absent. Only on iOS
-            /// 12.0 and later, visionOS 2.0 and later. On iOS, visionOS: not in user enrolment; not
-            /// by hand.
+            /// 12.0 and later, visionOS 2.0 and later. Not in user enrolment; not by hand.
             allow_managed_to_write_unmanaged_contacts: bool = "allowManagedToWriteUnmanagedContacts",
             /// Whether apps may be installed from other marketplaces.
             ///
             /// `allowMarketplaceAppInstallation`: optional; true where absent. Only on iOS 17.4 and
-            /// later. On iOS: supervised; not in user enrolment; not on Shared iPad.
+            /// later. Supervised; not in user enrolment; not on Shared iPad.
             allow_marketplace_app_installation: bool = "allowMarketplaceAppInstallation",
             /// Whether the user may change the settings of media sharing.
             ///
             /// `allowMediaSharingModification`: optional; true where absent. Only on macOS 15.1 and
-            /// later. On macOS: not in user enrolment.
+            /// later. Not in user enrolment.
             allow_media_sharing_modification: bool = "allowMediaSharingModification",
             /// Whether games may be played with others.
             ///
@@ -603,13 +601,13 @@ record! {
             allow_music_service: bool = "allowMusicService",
             /// Whether News may be used.
             ///
-            /// `allowNews`: optional; true where absent. Only on iOS 9.0 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowNews`: optional; true where absent. Only on iOS 9.0 and later. Supervised; not
+            /// in user enrolment.
             allow_news: bool = "allowNews",
             /// Whether near field communication works.
             ///
-            /// `allowNFC`: optional; true where absent. Only on iOS 14.2 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowNFC`: optional; true where absent. Only on iOS 14.2 and later. Supervised; not
+            /// in user enrolment.
             allow_nfc: bool = "allowNFC",
             /// Whether Notes may transcribe recordings.
             ///
@@ -626,7 +624,7 @@ record! {
             /// Whether the user may change the settings of notifications.
             ///
             /// `allowNotificationsModification`: optional; true where absent. Only on iOS 9.3 and
-            /// later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
+            /// later, visionOS 2.0 and later. Supervised; not in user enrolment.
             allow_notifications_modification: bool = "allowNotificationsModification",
             /// Whether what is managed may be opened in apps that are not.
             ///
@@ -640,18 +638,18 @@ record! {
             allow_open_from_unmanaged_to_managed: bool = "allowOpenFromUnmanagedToManaged",
             /// Whether lists of trusted certificates update over the air.
             ///
-            /// `allowOTAPKIUpdates`: optional; true where absent. Only on iOS 7.0 and later. On
-            /// iOS: not in user enrolment.
+            /// `allowOTAPKIUpdates`: optional; true where absent. Only on iOS 7.0 and later. Not in
+            /// user enrolment.
             allow_otapki_updates: bool = "allowOTAPKIUpdates",
             /// Whether an Apple Watch may be paired.
             ///
-            /// `allowPairedWatch`: optional; true where absent. Only on iOS 9.0 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowPairedWatch`: optional; true where absent. Only on iOS 9.0 and later.
+            /// Supervised; not in user enrolment.
             allow_paired_watch: bool = "allowPairedWatch",
             /// Whether Wallet's notifications are on the lock screen.
             ///
             /// `allowPassbookWhileLocked`: optional; true where absent. Only on iOS 6.0 and later.
-            /// On iOS: not in user enrolment.
+            /// Not in user enrolment.
             allow_passbook_while_locked: bool = "allowPassbookWhileLocked",
             /// Whether the user may set, change or remove the passcode.
             ///
@@ -682,43 +680,43 @@ record! {
             /// Whether the user may change the settings of the personal hotspot.
             ///
             /// `allowPersonalHotspotModification`: optional; true where absent. Only on iOS 12.2
-            /// and later. On iOS: supervised; not in user enrolment.
+            /// and later. Supervised; not in user enrolment.
             allow_personal_hotspot_modification: bool = "allowPersonalHotspotModification",
             /// Whether text may be made in the user's handwriting.
             ///
             /// `allowPersonalizedHandwritingResults`: optional; true where absent. Only on iOS 18.0
-            /// and later. Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment; not on
-            /// Shared iPad.
+            /// and later. Deprecated in iOS 26.4. Supervised; not in user enrolment; not on Shared
+            /// iPad.
             allow_personalized_handwriting_results: bool = "allowPersonalizedHandwritingResults",
             /// Whether My Photo Stream may be used.
             ///
             /// `allowPhotoStream`: optional; true where absent. Only on iOS 5.0 and later.
-            /// Deprecated in iOS 17.0. On iOS: not in user enrolment.
+            /// Deprecated in iOS 17.0. Not in user enrolment.
             allow_photo_stream: bool = "allowPhotoStream",
             /// Whether Podcasts may be used.
             ///
-            /// `allowPodcasts`: optional; true where absent. Only on iOS 8.0 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowPodcasts`: optional; true where absent. Only on iOS 8.0 and later. Supervised;
+            /// not in user enrolment.
             allow_podcasts: bool = "allowPodcasts",
             /// Whether the keyboard predicts words.
             ///
             /// `allowPredictiveKeyboard`: optional; true where absent. Only on iOS 8.1.3 and later.
-            /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
+            /// Deprecated in iOS 26.4. Supervised; not in user enrolment.
             allow_predictive_keyboard: bool = "allowPredictiveKeyboard",
             /// Whether the user may change the settings of printer sharing.
             ///
             /// `allowPrinterSharingModification`: optional; true where absent. Only on macOS 14.0
-            /// and later. On macOS: not in user enrolment.
+            /// and later. Not in user enrolment.
             allow_printer_sharing_modification: bool = "allowPrinterSharingModification",
             /// Whether the device offers to set up new ones nearby.
             ///
             /// `allowProximitySetupToNewDevice`: optional; true where absent. Only on iOS 11.0 and
-            /// later. On iOS: supervised; not in user enrolment; without effect on Shared iPad.
+            /// later. Supervised; not in user enrolment; without effect on Shared iPad.
             allow_proximity_setup_to_new_device: bool = "allowProximitySetupToNewDevice",
             /// Whether Apple Music Radio may be used.
             ///
-            /// `allowRadioService`: optional; true where absent. Only on iOS 9.3 and later. On iOS:
-            /// supervised; not in user enrolment.
+            /// `allowRadioService`: optional; true where absent. Only on iOS 9.3 and later.
+            /// Supervised; not in user enrolment.
             allow_radio_service: bool = "allowRadioService",
             /// Whether rapid security responses may be installed.
             ///
@@ -736,18 +734,18 @@ record! {
             allow_rapid_security_response_removal: bool = "allowRapidSecurityResponseRemoval",
             /// Whether RCS messages may be used.
             ///
-            /// `allowRCSMessaging`: optional; true where absent. Only on iOS 18.1 and later. On
-            /// iOS: supervised; not in user enrolment.
+            /// `allowRCSMessaging`: optional; true where absent. Only on iOS 18.1 and later.
+            /// Supervised; not in user enrolment.
             allow_rcs_messaging: bool = "allowRCSMessaging",
             /// Whether the user may change the settings of remote Apple events.
             ///
             /// `allowRemoteAppleEventsModification`: optional; true where absent. Only on macOS
-            /// 14.0 and later. On macOS: not in user enrolment.
+            /// 14.0 and later. Not in user enrolment.
             allow_remote_apple_events_modification: bool = "allowRemoteAppleEventsModification",
             /// Whether the Apple TV pairs with remotes on other devices.
             ///
             /// `allowRemoteAppPairing`: optional; true where absent. Only on tvOS 10.2 and later.
-            /// On tvOS: supervised.
+            /// Supervised.
             allow_remote_app_pairing: bool = "allowRemoteAppPairing",
             /// Whether Classroom may show the screen to a teacher.
             ///
@@ -757,12 +755,12 @@ record! {
             /// Whether the user is told of apps that need Rosetta.
             ///
             /// `allowRosettaUsageAwareness`: optional; true where absent. Only on macOS 26.4 and
-            /// later. On macOS: not in user enrolment; not by hand.
+            /// later. Not in user enrolment; not by hand.
             allow_rosetta_usage_awareness: bool = "allowRosettaUsageAwareness",
             /// Whether Safari may be used.
             ///
-            /// `allowSafari`: optional; true where absent. Only on iOS. On iOS: supervised; not in
-            /// user enrolment.
+            /// `allowSafari`: optional; true where absent. Only on iOS. Supervised; not in user
+            /// enrolment.
             allow_safari: bool = "allowSafari",
             /// Whether Safari's history may be cleared.
             ///
@@ -787,7 +785,7 @@ record! {
             /// Whether the phone may connect to satellites.
             ///
             /// `allowSatelliteConnection`: optional; true where absent. Only on iOS 18.2 and later.
-            /// On iOS: supervised; not in user enrolment; not on Shared iPad.
+            /// Supervised; not in user enrolment; not on Shared iPad.
             allow_satellite_connection: bool = "allowSatelliteConnection",
             /// Whether the screen may be saved or recorded.
             ///
@@ -797,43 +795,43 @@ record! {
             /// Whether a Shared iPad takes guests.
             ///
             /// `allowSharedDeviceTemporarySession`: optional; true where absent. Only on iOS 13.4
-            /// and later. On iOS: supervised; not in user enrolment; Shared iPad only, device and
-            /// user channel.
+            /// and later. Supervised; not in user enrolment; Shared iPad only, device and user
+            /// channel.
             allow_shared_device_temporary_session: bool = "allowSharedDeviceTemporarySession",
             /// Whether albums may be shared in iCloud.
             ///
-            /// `allowSharedStream`: optional; true where absent. Only on iOS 6.0 and later. On iOS:
-            /// not in user enrolment.
+            /// `allowSharedStream`: optional; true where absent. Only on iOS 6.0 and later. Not in
+            /// user enrolment.
             allow_shared_stream: bool = "allowSharedStream",
             /// Whether Siri may use Apple Intelligence.
             ///
             /// `allowSiriAI`: optional; true where absent. Only on iOS 27.0 and later. Deprecated
-            /// in iOS 27.0. On iOS: not on Shared iPad.
+            /// in iOS 27.0. Not on Shared iPad.
             allow_siri_ai: bool = "allowSiriAI",
             /// Whether the keyboard checks spelling.
             ///
             /// `allowSpellCheck`: optional; true where absent. Only on iOS 8.1.3 and later.
-            /// Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment.
+            /// Deprecated in iOS 26.4. Supervised; not in user enrolment.
             allow_spell_check: bool = "allowSpellCheck",
             /// Whether Spotlight shows results from the internet.
             ///
             /// `allowSpotlightInternetResults`: optional; true where absent. Only on iOS 8.0 and
-            /// later, macOS 10.11 and later. On iOS, macOS: not in user enrolment.
+            /// later, macOS 10.11 and later. Not in user enrolment.
             allow_spotlight_internet_results: bool = "allowSpotlightInternetResults",
             /// Whether the user may change the startup disk.
             ///
             /// `allowStartupDiskModification`: optional; true where absent. Only on macOS 14.0 and
-            /// later. On macOS: not in user enrolment.
+            /// later. Not in user enrolment.
             allow_startup_disk_modification: bool = "allowStartupDiskModification",
             /// Whether Apple's apps may be removed.
             ///
             /// `allowSystemAppRemoval`: optional; true where absent. Only on iOS 11.0 and later,
-            /// visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
+            /// visionOS 2.0 and later. Supervised; not in user enrolment.
             allow_system_app_removal: bool = "allowSystemAppRemoval",
             /// Whether the user may change the settings of Time Machine.
             ///
             /// `allowTimeMachineBackup`: optional; true where absent. Only on macOS 14.0 and later.
-            /// On macOS: not in user enrolment; device channel.
+            /// Not in user enrolment; device channel.
             allow_time_machine_backup: bool = "allowTimeMachineBackup",
             /// Whether the App Store is there for the user; other ways stay.
             ///
@@ -850,22 +848,22 @@ record! {
             /// Whether Universal Control may be used.
             ///
             /// `allowUniversalControl`: optional; true where absent. Only on macOS 13.0 and later.
-            /// On macOS: not in user enrolment.
+            /// Not in user enrolment.
             allow_universal_control: bool = "allowUniversalControl",
             /// Whether unmanaged apps may read contacts of managed accounts.
             ///
             /// `allowUnmanagedToReadManagedContacts`: optional; false where absent. Only on iOS
-            /// 12.0 and later, visionOS 2.0 and later. On iOS, visionOS: not by hand.
+            /// 12.0 and later, visionOS 2.0 and later. Not by hand.
             allow_unmanaged_to_read_managed_contacts: bool = "allowUnmanagedToReadManagedContacts",
             /// Whether a device that is not paired may start this one into recovery.
             ///
             /// `allowUnpairedExternalBootToRecovery`: optional; false where absent. Only on iOS
-            /// 14.5 and later. On iOS: supervised; not in user enrolment.
+            /// 14.5 and later. Supervised; not in user enrolment.
             allow_unpaired_external_boot_to_recovery: bool = "allowUnpairedExternalBootToRecovery",
             /// Whether the user may accept certificates that are not trusted.
             ///
             /// `allowUntrustedTLSPrompt`: optional; true where absent. Only on iOS 5.0 and later,
-            /// visionOS. On iOS, visionOS: not in user enrolment.
+            /// visionOS. Not in user enrolment.
             allow_untrusted_tls_prompt: bool = "allowUntrustedTLSPrompt",
             /// Whether accessories are kept out while the device is locked.
             ///
@@ -876,28 +874,28 @@ record! {
             /// Whether FaceTime is there.
             ///
             /// `allowVideoConferencing`: optional; true where absent. Only on iOS, visionOS 2.0 and
-            /// later. On iOS, visionOS: supervised; not in user enrolment.
+            /// later. Supervised; not in user enrolment.
             allow_video_conferencing: bool = "allowVideoConferencing",
             /// Whether the other side of a FaceTime call may be given control.
             ///
             /// `allowVideoConferencingRemoteControl`: optional; true where absent. Only on iOS 18.4
-            /// and later. On iOS: supervised; not in user enrolment.
+            /// and later. Supervised; not in user enrolment.
             allow_video_conferencing_remote_control: bool = "allowVideoConferencingRemoteControl",
             /// Whether visual intelligence may summarise.
             ///
             /// `allowVisualIntelligenceSummary`: optional; true where absent. Only on iOS 18.3 and
-            /// later. Deprecated in iOS 26.4. On iOS: supervised; not in user enrolment; not on
-            /// Shared iPad.
+            /// later. Deprecated in iOS 26.4. Supervised; not in user enrolment; not on Shared
+            /// iPad.
             allow_visual_intelligence_summary: bool = "allowVisualIntelligenceSummary",
             /// Whether a voice may dial while the device is locked.
             ///
             /// `allowVoiceDialing`: optional; true where absent. Only on iOS. Deprecated in iOS
-            /// 17.0. On iOS: not in user enrolment.
+            /// 17.0. Not in user enrolment.
             allow_voice_dialing: bool = "allowVoiceDialing",
             /// Whether the user may add VPNs.
             ///
             /// `allowVPNCreation`: optional; true where absent. Only on iOS 11.0 and later,
-            /// visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
+            /// visionOS 2.0 and later. Supervised; not in user enrolment.
             allow_vpn_creation: bool = "allowVPNCreation",
             /// Whether the user may change the wallpaper.
             ///
@@ -908,7 +906,7 @@ record! {
             /// Whether apps may be installed from web sites.
             ///
             /// `allowWebDistributionAppInstallation`: optional; true where absent. Only on iOS 17.5
-            /// and later. On iOS: supervised; not in user enrolment; not on Shared iPad.
+            /// and later. Supervised; not in user enrolment; not on Shared iPad.
             allow_web_distribution_app_installation: bool = "allowWebDistributionAppInstallation",
             /// Whether Writing Tools may be used.
             ///
@@ -919,8 +917,8 @@ record! {
             allow_writing_tools: bool = "allowWritingTools",
             /// Apps that may lock the device to themselves, by bundle identifier.
             ///
-            /// `autonomousSingleAppModePermittedAppIDs`: optional. Only on iOS 7.0 and later. On
-            /// iOS: supervised; not in user enrolment.
+            /// `autonomousSingleAppModePermittedAppIDs`: optional. Only on iOS 7.0 and later.
+            /// Supervised; not in user enrolment.
             autonomous_single_app_mode_permitted_app_ids: Vec<String> = "autonomousSingleAppModePermittedAppIDs",
             /// Older name of `blockedAppBundleIDs`.
             ///
@@ -936,18 +934,18 @@ record! {
             blocked_app_bundle_ids: Vec<String> = "blockedAppBundleIDs",
             /// SIMs that iMessage and FaceTime may not use, by ICCID.
             ///
-            /// `deniedICCIDsForiMessageFaceTime`: optional. Only on iOS 26.0 and later. On iOS:
-            /// supervised; not in user enrolment; not on Shared iPad.
+            /// `deniedICCIDsForiMessageFaceTime`: optional. Only on iOS 26.0 and later. Supervised;
+            /// not in user enrolment; not on Shared iPad.
             denied_iccids_for_imessage_facetime: Vec<String> = "deniedICCIDsForiMessageFaceTime",
             /// SIMs that RCS may not use, by ICCID.
             ///
-            /// `deniedICCIDsForRCS`: optional. Only on iOS 26.0 and later. On iOS: supervised; not
-            /// in user enrolment; not on Shared iPad.
+            /// `deniedICCIDsForRCS`: optional. Only on iOS 26.0 and later. Supervised; not in user
+            /// enrolment; not on Shared iPad.
             denied_iccids_for_rcs: Vec<String> = "deniedICCIDsForRCS",
             /// After how many seconds a finger no longer unlocks the Mac.
             ///
             /// `enforcedFingerprintTimeout`: optional; 172800 where absent. Only on macOS 12.0 and
-            /// later. On macOS: not in user enrolment.
+            /// later. Not in user enrolment.
             enforced_fingerprint_timeout: i64 = "enforcedFingerprintTimeout",
             /// For how many days updates are held back.
             ///
@@ -961,19 +959,19 @@ record! {
             ///
             /// `enforcedSoftwareUpdateMajorOSDeferredInstallDelay`: optional; 30 where absent. From
             /// 1 to 90. Only on macOS 11.3 and later. Deprecated in macOS 26.0. Removed in macOS
-            /// 27.0. On macOS: not in user enrolment.
+            /// 27.0. Not in user enrolment.
             enforced_software_update_major_os_deferred_install_delay: i64 = "enforcedSoftwareUpdateMajorOSDeferredInstallDelay",
             /// For how many days updates of a Mac are held back.
             ///
             /// `enforcedSoftwareUpdateMinorOSDeferredInstallDelay`: optional; 30 where absent. From
             /// 1 to 90. Only on macOS 11.3 and later. Deprecated in macOS 26.0. Removed in macOS
-            /// 27.0. On macOS: not in user enrolment.
+            /// 27.0. Not in user enrolment.
             enforced_software_update_minor_os_deferred_install_delay: i64 = "enforcedSoftwareUpdateMinorOSDeferredInstallDelay",
             /// For how many days updates of Apple's apps on a Mac are held back.
             ///
             /// `enforcedSoftwareUpdateNonOSDeferredInstallDelay`: optional; 30 where absent. From 1
             /// to 90. Only on macOS 11.3 and later. Deprecated in macOS 26.0. Removed in macOS
-            /// 27.0. On macOS: not in user enrolment.
+            /// 27.0. Not in user enrolment.
             enforced_software_update_non_os_deferred_install_delay: i64 = "enforcedSoftwareUpdateNonOSDeferredInstallDelay",
             /// Whether AirDrop counts as unmanaged.
             ///
@@ -993,7 +991,7 @@ record! {
             /// Whether printers need a trusted certificate.
             ///
             /// `forceAirPrintTrustedTLSRequirement`: optional; false where absent. Only on iOS 11.0
-            /// and later. On iOS: supervised; not in user enrolment.
+            /// and later. Supervised; not in user enrolment.
             force_airprint_trusted_tls_requirement: bool = "forceAirPrintTrustedTLSRequirement",
             /// Whether Siri and dictation leave out offensive words.
             ///
@@ -1004,8 +1002,7 @@ record! {
             /// Whether the user must authenticate before passwords are filled in.
             ///
             /// `forceAuthenticationBeforeAutoFill`: optional; false where absent. Only on iOS 11.0
-            /// and later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user
-            /// enrolment.
+            /// and later, visionOS 2.0 and later. Supervised; not in user enrolment.
             force_authentication_before_auto_fill: bool = "forceAuthenticationBeforeAutoFill",
             /// Whether date and time are always set by themselves.
             ///
@@ -1016,7 +1013,7 @@ record! {
             /// Whether no alert tells of recordings of the screen.
             ///
             /// `forceBypassScreenCaptureAlert`: optional; false where absent. Only on macOS 15.1
-            /// and later. On macOS: not in user enrolment; not by hand.
+            /// and later. Not in user enrolment; not by hand.
             force_bypass_screen_capture_alert: bool = "forceBypassScreenCaptureAlert",
             /// Whether students join classes without being asked.
             ///
@@ -1045,14 +1042,12 @@ record! {
             /// Whether updates of Apple's apps are held back.
             ///
             /// `forceDelayedAppSoftwareUpdates`: optional; false where absent. Only on macOS 11.0
-            /// and later. Deprecated in macOS 26.0. Removed in macOS 27.0. On macOS: not in user
-            /// enrolment.
+            /// and later. Deprecated in macOS 26.0. Removed in macOS 27.0. Not in user enrolment.
             force_delayed_app_software_updates: bool = "forceDelayedAppSoftwareUpdates",
             /// Whether upgrades of a Mac are held back.
             ///
             /// `forceDelayedMajorSoftwareUpdates`: optional; false where absent. Only on macOS 11.3
-            /// and later. Deprecated in macOS 26.0. Removed in macOS 27.0. On macOS: not in user
-            /// enrolment.
+            /// and later. Deprecated in macOS 26.0. Removed in macOS 27.0. Not in user enrolment.
             force_delayed_major_software_updates: bool = "forceDelayedMajorSoftwareUpdates",
             /// Whether updates are held back.
             ///
@@ -1069,12 +1064,12 @@ record! {
             /// Whether each purchase asks for the password.
             ///
             /// `forceITunesStorePasswordEntry`: optional; false where absent. Only on iOS 6.0 and
-            /// later. Deprecated in iOS 17.0. On iOS: not in user enrolment.
+            /// later. Deprecated in iOS 17.0. Not in user enrolment.
             force_itunes_store_password_entry: bool = "forceITunesStorePasswordEntry",
             /// Whether apps may not track the user.
             ///
-            /// `forceLimitAdTracking`: optional; false where absent. Only on iOS 7.0 and later. On
-            /// iOS: not in user enrolment.
+            /// `forceLimitAdTracking`: optional; false where absent. Only on iOS 7.0 and later. Not
+            /// in user enrolment.
             force_limit_ad_tracking: bool = "forceLimitAdTracking",
             /// Whether dictation stays on the device.
             ///
@@ -1090,7 +1085,7 @@ record! {
             /// Whether eSIMs survive an erasure by wrong passcodes or by the user.
             ///
             /// `forcePreserveESIMOnErase`: optional; false where absent. Only on iOS 17.2 and
-            /// later. On iOS: supervised; not in user enrolment; not on Shared iPad.
+            /// later. Supervised; not in user enrolment; not on Shared iPad.
             force_preserve_esim_on_erase: bool = "forcePreserveESIMOnErase",
             /// Whether a paired watch always notices that it is taken off.
             ///
@@ -1099,18 +1094,18 @@ record! {
             force_watch_wrist_detection: bool = "forceWatchWristDetection",
             /// Whether Wi-Fi cannot be turned off.
             ///
-            /// `forceWiFiPowerOn`: optional; false where absent. Only on iOS 13.0 and later. On
-            /// iOS: supervised; not in user enrolment.
+            /// `forceWiFiPowerOn`: optional; false where absent. Only on iOS 13.0 and later.
+            /// Supervised; not in user enrolment.
             force_wifi_power_on: bool = "forceWiFiPowerOn",
             /// Whether the device joins only networks from profiles.
             ///
             /// `forceWiFiToAllowedNetworksOnly`: optional; false where absent. Only on iOS 14.5 and
-            /// later, visionOS 2.0 and later. On iOS, visionOS: supervised; not in user enrolment.
+            /// later, visionOS 2.0 and later. Supervised; not in user enrolment.
             force_wifi_to_allowed_networks_only: bool = "forceWiFiToAllowedNetworksOnly",
             /// Older name of `forceWiFiToAllowedNetworksOnly`.
             ///
             /// `forceWiFiWhitelisting`: optional; false where absent. Only on iOS 10.3 and later.
-            /// Deprecated in iOS 14.5. On iOS: supervised; not in user enrolment.
+            /// Deprecated in iOS 14.5. Supervised; not in user enrolment.
             force_wifi_whitelisting: bool = "forceWiFiWhitelisting",
             /// The highest rating of apps, from 0 for none to 1000 for all.
             ///
@@ -1119,8 +1114,8 @@ record! {
             rating_apps: i64 = "ratingApps",
             /// Apps that the rating does not count for, by bundle identifier.
             ///
-            /// `ratingAppsExemptedBundleIDs`: optional. Only on iOS 26.1 and later. On iOS: not in
-            /// user enrolment; not by hand.
+            /// `ratingAppsExemptedBundleIDs`: optional. Only on iOS 26.1 and later. Not in user
+            /// enrolment; not by hand.
             rating_apps_exempted_bundle_ids: Vec<String> = "ratingAppsExemptedBundleIDs",
             /// The highest rating of films, from 0 for none to 1000 for all.
             ///
@@ -1143,7 +1138,7 @@ record! {
             require_managed_pasteboard: bool = "requireManagedPasteboard",
             /// Which cookies Safari takes.
             ///
-            /// `safariAcceptCookies`: optional; 2.0 where absent. Only on iOS. On iOS: not in user
+            /// `safariAcceptCookies`: optional; 2.0 where absent. Only on iOS. Not in user
             /// enrolment.
             safari_accept_cookies: SafariAcceptCookies = "safariAcceptCookies",
             /// Whether Safari fills in forms.
@@ -1154,12 +1149,12 @@ record! {
             safari_allow_auto_fill: bool = "safariAllowAutoFill",
             /// Whether Safari runs JavaScript.
             ///
-            /// `safariAllowJavaScript`: optional; true where absent. Only on iOS. On iOS: not in
-            /// user enrolment.
+            /// `safariAllowJavaScript`: optional; true where absent. Only on iOS. Not in user
+            /// enrolment.
             safari_allow_javascript: bool = "safariAllowJavaScript",
             /// Whether Safari opens pop-up windows.
             ///
-            /// `safariAllowPopups`: optional; true where absent. Only on iOS. On iOS: not in user
+            /// `safariAllowPopups`: optional; true where absent. Only on iOS. Not in user
             /// enrolment.
             safari_allow_popups: bool = "safariAllowPopups",
             /// Whether Safari always warns of fraudulent sites.
@@ -1181,6 +1176,8 @@ item! { Restrictions = mdm_schema::payload::RESTRICTIONS }
 impl crate::payload::Payload for Restrictions {}
 
 choices! {
+    /// The country whose ratings count, for tools that show them.
+    ///
     /// A value of [`Restrictions::rating_region`].
     pub enum RatingRegion {
         /// `us`.
@@ -1205,6 +1202,8 @@ choices! {
 }
 
 numbers! {
+    /// Which cookies Safari takes.
+    ///
     /// A value of [`Restrictions::safari_accept_cookies`].
     pub enum SafariAcceptCookies: f64 {
         /// `0.0`.

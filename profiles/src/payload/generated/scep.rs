@@ -36,6 +36,8 @@ item! { Scep = mdm_schema::payload::SCEP }
 impl crate::payload::Payload for Scep {}
 
 record! {
+    /// Where and how to enrol.
+    ///
     /// What [`Scep::payload_content`] holds.
     pub struct ScepContent {
         required {
@@ -98,6 +100,8 @@ record! {
 }
 
 numbers! {
+    /// The size of the key; some clients take 1024 bits where absent (Q7).
+    ///
     /// A value of [`ScepContent::keysize`].
     pub enum Keysize: i64 {
         /// `1024`.
@@ -110,6 +114,8 @@ numbers! {
 }
 
 record! {
+    /// Further names of the device.
+    ///
     /// What [`ScepContent::subject_alt_name`] holds.
     pub struct SubjectAltName {
         required {}

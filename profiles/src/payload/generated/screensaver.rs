@@ -18,16 +18,26 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct Screensaver {
         required {
+            /// The screen saver's name.
+            ///
             /// `moduleName`: required.
             module_name: String = "moduleName",
         }
         optional {
+            /// Whether a password ends it.
+            ///
             /// `askForPassword`: optional; false where absent. macOS 10.13 and later.
             ask_for_password: bool = "askForPassword",
+            /// After how many seconds the password is asked for.
+            ///
             /// `askForPasswordDelay`: optional. macOS 10.13 and later.
             ask_for_password_delay: i64 = "askForPasswordDelay",
+            /// After how many idle seconds it starts; 0 never.
+            ///
             /// `idleTime`: optional.
             idle_time: i64 = "idleTime",
+            /// The screen saver's path.
+            ///
             /// `loginWindowModulePath`: optional.
             login_window_module_path: String = "loginWindowModulePath",
         }

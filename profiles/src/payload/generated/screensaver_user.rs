@@ -18,12 +18,18 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ScreensaverUser {
         required {
+            /// The screen saver's name.
+            ///
             /// `moduleName`: required.
             module_name: String = "moduleName",
         }
         optional {
+            /// The screen saver's path.
+            ///
             /// `modulePath`: optional.
             module_path: String = "modulePath",
+            /// After how many idle seconds it starts; 0 never.
+            ///
             /// `idleTime`: optional.
             idle_time: i64 = "idleTime",
         }

@@ -19,10 +19,16 @@ record! {
     pub struct SecurityPreferences {
         required {}
         optional {
+            /// Whether users may not change the password.
+            ///
             /// `dontAllowPasswordResetUI`: optional; false where absent.
             dont_allow_password_reset_ui: bool = "dontAllowPasswordResetUI",
+            /// Whether users may not change the message on the lock screen.
+            ///
             /// `dontAllowLockMessageUI`: optional; false where absent.
             dont_allow_lock_message_ui: bool = "dontAllowLockMessageUI",
+            /// Whether users may not change the firewall.
+            ///
             /// `dontAllowFireWallUI`: optional; false where absent.
             dont_allow_fire_wall_ui: bool = "dontAllowFireWallUI",
         }

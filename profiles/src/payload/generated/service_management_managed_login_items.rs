@@ -32,6 +32,8 @@ item! { ServiceManagementManagedLoginItems = mdm_schema::payload::SERVICE_MANAGE
 impl crate::payload::Payload for ServiceManagementManagedLoginItems {}
 
 record! {
+    /// Rule.
+    ///
     /// An entry of [`ServiceManagementManagedLoginItems::rules`].
     pub struct Rule {
         required {
@@ -58,6 +60,8 @@ record! {
 }
 
 choices! {
+    /// Rule Type.
+    ///
     /// A value of [`Rule::rule_type`].
     pub enum RuleType {
         /// `BundleIdentifier`.

@@ -20,38 +20,62 @@ record! {
     pub struct SetupAssistant {
         required {}
         optional {
+            /// Whether signing in to an Apple Account is skipped.
+            ///
             /// `SkipCloudSetup`: optional; false where absent. Only on macOS. Deprecated in macOS
             /// 15.0.
             skip_cloud_setup: bool = "SkipCloudSetup",
+            /// Whether Siri is skipped.
+            ///
             /// `SkipSiriSetup`: optional; false where absent. Only on macOS. Deprecated in macOS
             /// 15.0.
             skip_siri_setup: bool = "SkipSiriSetup",
+            /// Whether the note on privacy is skipped.
+            ///
             /// `SkipPrivacySetup`: optional; false where absent. Only on macOS 10.13.4 and later.
             /// Deprecated in macOS 15.0.
             skip_privacy_setup: bool = "SkipPrivacySetup",
+            /// Whether storage in iCloud is skipped.
+            ///
             /// `SkipiCloudStorageSetup`: optional; false where absent. Only on macOS 10.13.4 and
             /// later. Deprecated in macOS 15.0.
             skipi_cloud_storage_setup: bool = "SkipiCloudStorageSetup",
+            /// Whether True Tone is skipped.
+            ///
             /// `SkipTrueTone`: optional; false where absent. Only on macOS 10.13.6 and later.
             /// Deprecated in macOS 15.0.
             skip_true_tone: bool = "SkipTrueTone",
+            /// Whether light and dark are skipped.
+            ///
             /// `SkipAppearance`: optional; false where absent. Only on macOS 10.14 and later.
             /// Deprecated in macOS 15.0.
             skip_appearance: bool = "SkipAppearance",
+            /// Whether Touch ID is skipped.
+            ///
             /// `SkipTouchIDSetup`: optional; false where absent. Only on macOS 10.15 and later.
             /// Deprecated in macOS 15.0.
             skip_touch_id_setup: bool = "SkipTouchIDSetup",
+            /// Whether Screen Time is skipped.
+            ///
             /// `SkipScreenTime`: optional; false where absent. Only on macOS 10.15 and later.
             /// Deprecated in macOS 15.0.
             skip_screen_time: bool = "SkipScreenTime",
+            /// Whether accessibility is skipped.
+            ///
             /// `SkipAccessibility`: optional; false where absent. Only on macOS 11.0 and later.
             /// Deprecated in macOS 15.0.
             skip_accessibility: bool = "SkipAccessibility",
+            /// The panes to skip, as automated enrolment names them.
+            ///
             /// `SkipSetupItems`: optional. macOS 15.0 and later.
             skip_setup_items: Vec<String> = "SkipSetupItems",
+            /// Whether unlocking by watch is skipped.
+            ///
             /// `SkipUnlockWithWatch`: optional; false where absent. Only on macOS 12.0 and later.
             /// Deprecated in macOS 15.0.
             skip_unlock_with_watch: bool = "SkipUnlockWithWatch",
+            /// Whether the wallpaper is skipped.
+            ///
             /// `SkipWallpaper`: optional; false where absent. Only on macOS 14.1 and later.
             /// Deprecated in macOS 15.0.
             skip_wallpaper: bool = "SkipWallpaper",

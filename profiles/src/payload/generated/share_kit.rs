@@ -19,8 +19,12 @@ record! {
     pub struct ShareKit {
         required {}
         optional {
+            /// The only services that are offered.
+            ///
             /// `SHKAllowedShareServices`: optional.
             shk_allowed_share_services: Vec<String> = "SHKAllowedShareServices",
+            /// The services that are not offered.
+            ///
             /// `SHKDeniedShareServices`: optional.
             shk_denied_share_services: Vec<String> = "SHKDeniedShareServices",
         }

@@ -18,10 +18,14 @@ record! {
     /// Not on macOS, tvOS, visionOS, watchOS.
     pub struct SingleSignOn {
         required {
+            /// The account's name, for people.
+            ///
             /// `Name`: required.
             name: String = "Name",
         }
         optional {
+            /// The account.
+            ///
             /// `Kerberos`: optional.
             kerberos: Kerberos = "Kerberos",
         }
@@ -33,19 +37,31 @@ item! { SingleSignOn = mdm_schema::payload::SINGLE_SIGN_ON }
 impl crate::payload::Payload for SingleSignOn {}
 
 record! {
-    /// The dictionary of [`SingleSignOn::kerberos`].
+    /// The account.
+    ///
+    /// What [`SingleSignOn::kerberos`] holds.
     pub struct Kerberos {
         required {
+            /// The realm.
+            ///
             /// `Realm`: required.
             realm: String = "Realm",
         }
         optional {
+            /// The user; asked for where absent.
+            ///
             /// `PrincipalName`: optional.
             principal_name: String = "PrincipalName",
+            /// The payload that brings the identity to renew with.
+            ///
             /// `PayloadCertificateUUID`: optional. iOS 8.0 and later.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
+            /// The URLs that it is for, by what they begin with.
+            ///
             /// `URLPrefixMatches`: optional.
             url_prefix_matches: Vec<String> = "URLPrefixMatches",
+            /// The apps that it is for; all where absent.
+            ///
             /// `AppIdentifierMatches`: optional.
             app_identifier_matches: Vec<String> = "AppIdentifierMatches",
         }

@@ -19,16 +19,28 @@ record! {
     pub struct SmartCard {
         required {}
         optional {
+            /// Whether users are offered to pair a card.
+            ///
             /// `UserPairing`: optional; true where absent.
             user_pairing: bool = "UserPairing",
+            /// Whether cards may be used.
+            ///
             /// `allowSmartCard`: optional; true where absent.
             allow_smart_card: bool = "allowSmartCard",
+            /// How certificates on cards are checked.
+            ///
             /// `checkCertificateTrust`: optional; 0 where absent.
             check_certificate_trust: CertificateTrustCheck = "checkCertificateTrust",
+            /// Whether a user may have one card only.
+            ///
             /// `oneCardPerUser`: optional; false where absent.
             one_card_per_user: bool = "oneCardPerUser",
+            /// What happens when a card is taken out.
+            ///
             /// `tokenRemovalAction`: optional; 0 where absent. macOS 10.13.4 and later.
             token_removal_action: TokenRemovalAction = "tokenRemovalAction",
+            /// Whether there is no logging in without a card.
+            ///
             /// `enforceSmartCard`: optional; false where absent. macOS 10.13.2 and later.
             enforce_smart_card: bool = "enforceSmartCard",
         }
@@ -40,6 +52,8 @@ item! { SmartCard = mdm_schema::payload::SMART_CARD }
 impl crate::payload::Payload for SmartCard {}
 
 numbers! {
+    /// How certificates on cards are checked.
+    ///
     /// A value of [`SmartCard::check_certificate_trust`].
     pub enum CertificateTrustCheck: i64 {
         /// `0`.
@@ -54,6 +68,8 @@ numbers! {
 }
 
 numbers! {
+    /// What happens when a card is taken out.
+    ///
     /// A value of [`SmartCard::token_removal_action`].
     pub enum TokenRemovalAction: i64 {
         /// `0`.

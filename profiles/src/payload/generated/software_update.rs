@@ -19,27 +19,43 @@ record! {
     pub struct SoftwareUpdate {
         required {}
         optional {
+            /// Where updates come from.
+            ///
             /// `CatalogURL`: optional. Deprecated in macOS 11.0.
             catalog_url: String = "CatalogURL",
-            /// Allow Pre-Release Update Installation.
+            /// Whether betas may be installed.
             ///
             /// `AllowPreReleaseInstallation`: optional; true where absent. macOS 10.9 and later.
             allow_pre_release_installation: bool = "AllowPreReleaseInstallation",
+            /// Whether only administrators may install.
+            ///
             /// `restrict-software-update-require-admin-to-install`: optional; false where absent.
             /// macOS 10.14 and later.
             restrict_software_update_require_admin_to_install: bool = "restrict-software-update-require-admin-to-install",
+            /// Whether the system is updated by itself.
+            ///
             /// `AutomaticallyInstallMacOSUpdates`: optional; true where absent. macOS 10.15 and
             /// later.
             automatically_install_macos_updates: bool = "AutomaticallyInstallMacOSUpdates",
+            /// Whether apps are updated by themselves.
+            ///
             /// `AutomaticallyInstallAppUpdates`: optional; true where absent. macOS 10.15 and
             /// later.
             automatically_install_app_updates: bool = "AutomaticallyInstallAppUpdates",
+            /// Whether updates are looked for by themselves.
+            ///
             /// `AutomaticCheckEnabled`: optional; true where absent. macOS 10.15 and later.
             automatic_check_enabled: bool = "AutomaticCheckEnabled",
+            /// Whether updates are downloaded by themselves.
+            ///
             /// `AutomaticDownload`: optional; true where absent. macOS 10.15 and later.
             automatic_download: bool = "AutomaticDownload",
+            /// Whether critical updates are installed by themselves.
+            ///
             /// `CriticalUpdateInstall`: optional; true where absent. macOS 10.15 and later.
             critical_update_install: bool = "CriticalUpdateInstall",
+            /// Whether data such as lists of malware is installed by itself.
+            ///
             /// `ConfigDataInstall`: optional; true where absent. macOS 10.15 and later.
             config_data_install: bool = "ConfigDataInstall",
         }

@@ -21,18 +21,32 @@ record! {
     pub struct SystemExtensions {
         required {}
         optional {
+            /// Whether users may approve more.
+            ///
             /// `AllowUserOverrides`: optional; true where absent.
             allow_user_overrides: bool = "AllowUserOverrides",
+            /// Teams whose extensions may all run.
+            ///
             /// `AllowedTeamIdentifiers`: optional.
             allowed_team_identifiers: Vec<String> = "AllowedTeamIdentifiers",
+            /// The types of extensions that may run, by team.
+            ///
             /// `AllowedSystemExtensionTypes`: optional.
             allowed_system_extension_types: BTreeMap<String, Vec<String>> = "AllowedSystemExtensionTypes",
+            /// Extensions that may run, by team.
+            ///
             /// `AllowedSystemExtensions`: optional.
             allowed_system_extensions: BTreeMap<String, Vec<String>> = "AllowedSystemExtensions",
+            /// Extensions that may remove themselves without an administrator, by team.
+            ///
             /// `RemovableSystemExtensions`: optional. macOS 12.0 and later.
             removable_system_extensions: BTreeMap<String, Vec<String>> = "RemovableSystemExtensions",
+            /// Extensions that nobody may remove, by team.
+            ///
             /// `NonRemovableSystemExtensions`: optional. macOS 15.0 and later.
             non_removable_system_extensions: BTreeMap<String, Vec<String>> = "NonRemovableSystemExtensions",
+            /// Extensions that users may not remove in System Settings, by team.
+            ///
             /// `NonRemovableFromUISystemExtensions`: optional. macOS 15.0 and later.
             non_removable_from_ui_system_extensions: BTreeMap<String, Vec<String>> = "NonRemovableFromUISystemExtensions",
         }

@@ -20,8 +20,12 @@ record! {
     pub struct SystemLogging {
         required {}
         optional {
+            /// How much each subsystem logs.
+            ///
             /// `Subsystems`: optional. On no system.
             subsystems: Dictionary = "Subsystems",
+            /// What counts for all.
+            ///
             /// `System`: optional. On no system.
             system: Dictionary = "System",
         }

@@ -19,6 +19,8 @@ record! {
     pub struct SystemMigration {
         required {}
         optional {
+            /// What to carry over, by occasion.
+            ///
             /// `CustomBehavior`: optional.
             custom_behavior: Vec<CustomBehaviorItem> = "CustomBehavior",
         }
@@ -33,8 +35,12 @@ record! {
     /// An entry of [`SystemMigration::custom_behavior`].
     pub struct CustomBehaviorItem {
         required {
+            /// The occasion.
+            ///
             /// `Context`: required.
             context: String = "Context",
+            /// The paths.
+            ///
             /// `Paths`: required.
             paths: Vec<Path> = "Paths",
         }
@@ -46,12 +52,20 @@ record! {
     /// An entry of [`CustomBehaviorItem::paths`].
     pub struct Path {
         required {
+            /// The path on the old computer.
+            ///
             /// `SourcePath`: required.
             source_path: String = "SourcePath",
+            /// Whether that is in the user's folder.
+            ///
             /// `SourcePathInUserHome`: required.
             source_path_in_user_home: bool = "SourcePathInUserHome",
+            /// The path on the new Mac.
+            ///
             /// `TargetPath`: required.
             target_path: String = "TargetPath",
+            /// Whether that is in the user's folder.
+            ///
             /// `TargetPathInUserHome`: required.
             target_path_in_user_home: bool = "TargetPathInUserHome",
         }

@@ -19,10 +19,16 @@ record! {
     pub struct SystemPolicyControl {
         required {}
         optional {
+            /// Whether Gatekeeper is on.
+            ///
             /// `EnableAssessment`: optional.
             enable_assessment: bool = "EnableAssessment",
+            /// Whether apps of known developers may run that are not from the store.
+            ///
             /// `AllowIdentifiedDevelopers`: optional.
             allow_identified_developers: bool = "AllowIdentifiedDevelopers",
+            /// Whether the user is asked to send malware to Apple.
+            ///
             /// `EnableXProtectMalwareUpload`: optional. macOS 15.0 and later.
             enable_xprotect_malware_upload: bool = "EnableXProtectMalwareUpload",
         }

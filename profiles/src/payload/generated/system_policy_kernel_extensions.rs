@@ -21,12 +21,20 @@ record! {
     pub struct SystemPolicyKernelExtensions {
         required {}
         optional {
+            /// Whether users without administrator rights may approve more.
+            ///
             /// `AllowNonAdminUserApprovals`: optional; false where absent. macOS 11.0 and later.
             allow_non_admin_user_approvals: bool = "AllowNonAdminUserApprovals",
+            /// Whether users may approve more.
+            ///
             /// `AllowUserOverrides`: optional; false where absent.
             allow_user_overrides: bool = "AllowUserOverrides",
+            /// Teams whose extensions may all load.
+            ///
             /// `AllowedTeamIdentifiers`: optional.
             allowed_team_identifiers: Vec<String> = "AllowedTeamIdentifiers",
+            /// Extensions that may load, by team; an empty team for unsigned ones.
+            ///
             /// `AllowedKernelExtensions`: optional.
             allowed_kernel_extensions: BTreeMap<String, Vec<String>> = "AllowedKernelExtensions",
         }

@@ -19,6 +19,8 @@ record! {
     pub struct SystemPolicyManaged {
         required {}
         optional {
+            /// Whether it is forbidden.
+            ///
             /// `DisableOverride`: optional; false where absent.
             disable_override: bool = "DisableOverride",
         }

@@ -20,16 +20,28 @@ record! {
     pub struct SystemPolicyRule {
         required {}
         optional {
+            /// The code that the rule is for, as a code requirement.
+            ///
             /// `Requirement`: optional.
             requirement: String = "Requirement",
+            /// What the rule is for, for people.
+            ///
             /// `Comment`: optional.
             comment: String = "Comment",
+            /// Which rule goes first.
+            ///
             /// `Priority`: optional.
             priority: f64 = "Priority",
+            /// Until when the rule counts.
+            ///
             /// `Expiration`: optional.
             expiration: DateTime<Utc> = "Expiration",
+            /// What the rule decides on.
+            ///
             /// `OperationType`: optional; `operation:execute` where absent.
             operation_type: OperationType = "OperationType",
+            /// The certificate of the app's signer.
+            ///
             /// `LeafCertificate`: optional.
             leaf_certificate: Vec<u8> = "LeafCertificate",
         }
@@ -41,6 +53,8 @@ item! { SystemPolicyRule = mdm_schema::payload::SYSTEM_POLICY_RULE }
 impl crate::payload::Payload for SystemPolicyRule {}
 
 choices! {
+    /// What the rule decides on.
+    ///
     /// A value of [`SystemPolicyRule::operation_type`].
     pub enum OperationType {
         /// `operation:execute`.

@@ -19,10 +19,16 @@ record! {
     pub struct SystemPreferences {
         required {}
         optional {
+            /// The only panes that are shown.
+            ///
             /// `EnabledPreferencePanes`: optional.
             enabled_preference_panes: Vec<PreferencePane> = "EnabledPreferencePanes",
+            /// The panes that are not shown.
+            ///
             /// `DisabledPreferencePanes`: optional.
             disabled_preference_panes: Vec<PreferencePane> = "DisabledPreferencePanes",
+            /// The extensions of System Settings that are not shown.
+            ///
             /// `DisabledSystemSettings`: optional. macOS 13.0 and later.
             disabled_system_settings: Vec<SettingsExtension> = "DisabledSystemSettings",
         }

@@ -18,22 +18,38 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct TimeMachine {
         required {
+            /// Where backups go.
+            ///
             /// `BackupDestURL`: required.
             backup_dest_url: String = "BackupDestURL",
         }
         optional {
+            /// Whether backups are made by themselves.
+            ///
             /// `AutoBackup`: optional; true where absent.
             auto_backup: bool = "AutoBackup",
+            /// Whether all volumes are backed up, or the startup volume only.
+            ///
             /// `BackupAllVolumes`: optional; false where absent.
             backup_all_volumes: bool = "BackupAllVolumes",
+            /// How large backups may be, in MB; 0 for no limit.
+            ///
             /// `BackupSizeMB`: optional; 0 where absent.
             backup_size_mb: i64 = "BackupSizeMB",
+            /// Whether the system's files are left out.
+            ///
             /// `BackupSkipSys`: optional; false where absent.
             backup_skip_sys: bool = "BackupSkipSys",
+            /// Whether there are snapshots on the Mac, too.
+            ///
             /// `MobileBackups`: optional; true where absent.
             mobile_backups: bool = "MobileBackups",
+            /// What to back up besides.
+            ///
             /// `BasePaths`: optional.
             base_paths: Vec<String> = "BasePaths",
+            /// What to leave out.
+            ///
             /// `SkipPaths`: optional.
             skip_paths: Vec<String> = "SkipPaths",
         }

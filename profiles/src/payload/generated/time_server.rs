@@ -19,8 +19,12 @@ record! {
     pub struct TimeServer {
         required {}
         optional {
+            /// The time server.
+            ///
             /// `timeServer`: optional.
             time_server: String = "timeServer",
+            /// A zone of the IANA database, such as `Europe/Zurich`.
+            ///
             /// `timeZone`: optional.
             time_zone: String = "timeZone",
         }

@@ -108,6 +108,8 @@ item! { TopLevel = mdm_schema::payload::TOP_LEVEL }
 impl crate::payload::Payload for TopLevel {}
 
 numbers! {
+    /// The version of the profile format.
+    ///
     /// A value of [`TopLevel::payload_version`].
     pub enum PayloadVersion: i64 {
         /// `1`.
@@ -116,16 +118,24 @@ numbers! {
 }
 
 choices! {
+    /// Whether the profile is for a Mac or for one of its users.
+    ///
     /// A value of [`TopLevel::payload_scope`].
     pub enum PayloadScope {
-        /// `System`: For the device.
+        /// For the device.
+        ///
+        /// `System`.
         System = "System",
-        /// `User`: For one user.
+        /// For one user.
+        ///
+        /// `User`.
         User = "User",
     }
 }
 
 numbers! {
+    /// The kind of device that the profile is for.
+    ///
     /// A value of [`TopLevel::target_device_type`].
     pub enum TargetDeviceType: i64 {
         /// `0`.

@@ -20,8 +20,12 @@ record! {
     pub struct TvRemote {
         required {}
         optional {
+            /// The only remotes that may control this Apple TV.
+            ///
             /// `AllowedRemotes`: optional. Only on tvOS.
             allowed_remotes: Vec<AllowedRemote> = "AllowedRemotes",
+            /// The only Apple TVs that this remote may control.
+            ///
             /// `AllowedTVs`: optional. Only on iOS.
             allowed_tvs: Vec<AllowedTv> = "AllowedTVs",
         }
@@ -36,6 +40,8 @@ record! {
     /// An entry of [`TvRemote::allowed_remotes`].
     pub struct AllowedRemote {
         required {
+            /// The remote's hardware address.
+            ///
             /// `RemoteDeviceID`: required.
             remote_device_id: String = "RemoteDeviceID",
         }
@@ -47,10 +53,14 @@ record! {
     /// An entry of [`TvRemote::allowed_tvs`].
     pub struct AllowedTv {
         required {
+            /// The Apple TV's hardware address.
+            ///
             /// `TVDeviceID`: required.
             tv_device_id: String = "TVDeviceID",
         }
         optional {
+            /// The Apple TV's name.
+            ///
             /// `TVDeviceName`: optional. iOS 15.0 and later.
             tv_device_name: String = "TVDeviceName",
         }

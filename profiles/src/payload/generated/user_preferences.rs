@@ -19,6 +19,8 @@ record! {
     pub struct UserPreferences {
         required {}
         optional {
+            /// Whether it is forbidden.
+            ///
             /// `DisableUsingiCloudPassword`: optional; false where absent.
             disable_usingi_cloud_password: bool = "DisableUsingiCloudPassword",
         }

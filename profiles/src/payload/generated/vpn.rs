@@ -85,24 +85,40 @@ item! { Vpn = mdm_schema::payload::VPN }
 impl crate::payload::Payload for Vpn {}
 
 choices! {
+    /// Which of the dictionaries below counts.
+    ///
     /// A value of [`Vpn::vpn_type`].
     pub enum VpnType {
-        /// `VPN`: An app provides the VPN.
+        /// An app provides the VPN.
+        ///
+        /// `VPN`.
         Vpn = "VPN",
-        /// `L2TP`: L2TP over IPsec.
+        /// L2TP over IPsec.
+        ///
+        /// `L2TP`.
         L2tp = "L2TP",
-        /// `IPSec`: Cisco IPsec.
+        /// Cisco IPsec.
+        ///
+        /// `IPSec`.
         IpSec = "IPSec",
-        /// `IKEv2`: IKEv2.
+        /// IKEv2.
+        ///
+        /// `IKEv2`.
         Ikev2 = "IKEv2",
-        /// `AlwaysOn`: IKEv2, always on.
+        /// IKEv2, always on.
+        ///
+        /// `AlwaysOn`.
         AlwaysOn = "AlwaysOn",
-        /// `TransparentProxy`: An app provides a transparent proxy.
+        /// An app provides a transparent proxy.
+        ///
+        /// `TransparentProxy`.
         TransparentProxy = "TransparentProxy",
     }
 }
 
 record! {
+    /// What the providing app wants to know.
+    ///
     /// What [`Vpn::vendor_config`] holds.
     pub struct VendorConfig {
         required {}
@@ -128,6 +144,8 @@ record! {
 }
 
 record! {
+    /// A VPN of an app.
+    ///
     /// What [`Vpn::vpn`] holds.
     pub struct VpnPlugin {
         required {
@@ -232,6 +250,8 @@ record! {
 }
 
 choices! {
+    /// How the user authenticates.
+    ///
     /// A value of [`VpnPlugin::authentication_method`].
     pub enum VpnPluginAuthenticationMethod {
         /// `Password`.
@@ -244,16 +264,24 @@ choices! {
 }
 
 choices! {
+    /// Whether packets or the flows of apps are tunnelled.
+    ///
     /// A value of [`VpnPlugin::provider_type`].
     pub enum ProviderType {
-        /// `packet-tunnel`: Packets.
+        /// Packets.
+        ///
+        /// `packet-tunnel`.
         PacketTunnel = "packet-tunnel",
-        /// `app-proxy`: The flows of apps.
+        /// The flows of apps.
+        ///
+        /// `app-proxy`.
         AppProxy = "app-proxy",
     }
 }
 
 record! {
+    /// On Demand Rules Element.
+    ///
     /// An entry of [`VpnPlugin::on_demand_rules`].
     pub struct OnDemandRule {
         required {
@@ -292,22 +320,36 @@ record! {
 }
 
 choices! {
+    /// On Demand Action.
+    ///
     /// A value of [`OnDemandRule::action`].
     pub enum OnDemandRuleAction {
-        /// `Allow`: Connects where something asks for it; deprecated.
+        /// Connects where something asks for it; deprecated.
+        ///
+        /// `Allow`.
         Allow = "Allow",
-        /// `Connect`: Connects at the next use of the network.
+        /// Connects at the next use of the network.
+        ///
+        /// `Connect`.
         Connect = "Connect",
-        /// `Disconnect`: Disconnects, and does not connect again.
+        /// Disconnects, and does not connect again.
+        ///
+        /// `Disconnect`.
         Disconnect = "Disconnect",
-        /// `EvaluateConnection`: Goes by `ActionParameters`.
+        /// Goes by `ActionParameters`.
+        ///
+        /// `EvaluateConnection`.
         EvaluateConnection = "EvaluateConnection",
-        /// `Ignore`: Stays as it is, and does not connect again.
+        /// Stays as it is, and does not connect again.
+        ///
+        /// `Ignore`.
         Ignore = "Ignore",
     }
 }
 
 record! {
+    /// Action Parameter.
+    ///
     /// An entry of [`OnDemandRule::action_parameters`].
     pub struct ActionParameter {
         required {
@@ -334,28 +376,44 @@ record! {
 }
 
 choices! {
+    /// Domain Action.
+    ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
-        /// `ConnectIfNeeded`: Connects where the domain's name cannot be resolved.
+        /// Connects where the domain's name cannot be resolved.
+        ///
+        /// `ConnectIfNeeded`.
         ConnectIfNeeded = "ConnectIfNeeded",
-        /// `NeverConnect`: Does not connect.
+        /// Does not connect.
+        ///
+        /// `NeverConnect`.
         NeverConnect = "NeverConnect",
     }
 }
 
 choices! {
+    /// Interface Type Match.
+    ///
     /// A value of [`OnDemandRule::interface_type_match`].
     pub enum InterfaceTypeMatch {
-        /// `Ethernet`: Ethernet.
+        /// Ethernet.
+        ///
+        /// `Ethernet`.
         Ethernet = "Ethernet",
-        /// `WiFi`: Wi-Fi.
+        /// Wi-Fi.
+        ///
+        /// `WiFi`.
         WiFi = "WiFi",
-        /// `Cellular`: The mobile network.
+        /// The mobile network.
+        ///
+        /// `Cellular`.
         Cellular = "Cellular",
     }
 }
 
 record! {
+    /// Whether all traffic goes through an L2TP or Cisco IPsec VPN.
+    ///
     /// What [`Vpn::ipv4`] holds.
     pub struct Ipv4 {
         required {}
@@ -369,6 +427,8 @@ record! {
 }
 
 record! {
+    /// An L2TP VPN.
+    ///
     /// What [`Vpn::ppp`] holds.
     pub struct Ppp {
         required {}
@@ -422,6 +482,8 @@ record! {
 }
 
 choices! {
+    /// EAP Plugin.
+    ///
     /// A value of [`Ppp::auth_eap_plugins`].
     pub enum EapPlugin {
         /// `EAP-RSA`.
@@ -434,6 +496,8 @@ choices! {
 }
 
 choices! {
+    /// Auth Protocol.
+    ///
     /// A value of [`Ppp::auth_protocol`].
     pub enum AuthProtocol {
         /// `EAP`.
@@ -442,6 +506,8 @@ choices! {
 }
 
 record! {
+    /// A Cisco IPsec VPN.
+    ///
     /// What [`Vpn::ipsec`] holds.
     pub struct IpSec {
         required {}
@@ -523,6 +589,8 @@ record! {
 }
 
 choices! {
+    /// How the device authenticates.
+    ///
     /// A value of [`IpSec::authentication_method`].
     pub enum IpSecAuthenticationMethod {
         /// `SharedSecret`.
@@ -533,6 +601,8 @@ choices! {
 }
 
 choices! {
+    /// XAUTH Password Encryption.
+    ///
     /// A value of [`IpSec::xauth_password_encryption`].
     pub enum XAuthPasswordEncryption {
         /// `Prompt`.
@@ -541,6 +611,8 @@ choices! {
 }
 
 choices! {
+    /// Local Identifier Type.
+    ///
     /// A value of [`IpSec::local_identifier_type`].
     pub enum LocalIdentifierType {
         /// `KeyID`.
@@ -549,6 +621,8 @@ choices! {
 }
 
 record! {
+    /// An IKEv2 VPN.
+    ///
     /// What [`Vpn::ikev2`] holds.
     pub struct Ikev2 {
         required {
@@ -756,6 +830,8 @@ record! {
 }
 
 choices! {
+    /// How the device authenticates.
+    ///
     /// A value of [`Ikev2::authentication_method`].
     pub enum Ikev2AuthenticationMethod {
         /// `None`.
@@ -768,6 +844,8 @@ choices! {
 }
 
 choices! {
+    /// The kind of the device's key.
+    ///
     /// A value of [`Ikev2::certificate_type`].
     pub enum CertificateType {
         /// `RSA`.
@@ -784,20 +862,32 @@ choices! {
 }
 
 choices! {
+    /// How often it checks that the server is alive.
+    ///
     /// A value of [`Ikev2::dead_peer_detection_rate`].
     pub enum DeadPeerDetectionRate {
-        /// `None`: Never.
+        /// Never.
+        ///
+        /// `None`.
         None = "None",
-        /// `Low`: Every 30 minutes.
+        /// Every 30 minutes.
+        ///
+        /// `Low`.
         Low = "Low",
-        /// `Medium`: Every 10 minutes.
+        /// Every 10 minutes.
+        ///
+        /// `Medium`.
         Medium = "Medium",
-        /// `High`: Every minute.
+        /// Every minute.
+        ///
+        /// `High`.
         High = "High",
     }
 }
 
 choices! {
+    /// TLS Minimum Version.
+    ///
     /// A value of [`Ikev2::tls_minimum_version`].
     pub enum TlsMinimumVersion {
         /// `1.0`.
@@ -812,6 +902,8 @@ choices! {
 }
 
 choices! {
+    /// TLS Maximum Version.
+    ///
     /// A value of [`Ikev2::tls_maximum_version`].
     pub enum TlsMaximumVersion {
         /// `1.0`.
@@ -826,6 +918,8 @@ choices! {
 }
 
 record! {
+    /// The algorithms of the control channel.
+    ///
     /// What [`Ikev2::ike_security_association_parameters`] holds.
     pub struct SecurityAssociationParameters {
         required {}
@@ -856,6 +950,8 @@ record! {
 }
 
 choices! {
+    /// EncryptionAlgorithm.
+    ///
     /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
         /// `DES`.
@@ -876,6 +972,8 @@ choices! {
 }
 
 choices! {
+    /// IntegrityAlgorithm.
+    ///
     /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
         /// `SHA1-96`.
@@ -892,6 +990,8 @@ choices! {
 }
 
 numbers! {
+    /// DiffieHellmanGroup.
+    ///
     /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
         /// `1`.
@@ -924,6 +1024,8 @@ numbers! {
 }
 
 numbers! {
+    /// Post-quantum key exchange method.
+    ///
     /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
@@ -936,6 +1038,8 @@ numbers! {
 }
 
 record! {
+    /// The DNS servers to use inside.
+    ///
     /// What [`Vpn::dns`] holds.
     pub struct Dns {
         required {
@@ -985,18 +1089,28 @@ record! {
 }
 
 choices! {
+    /// How the servers are asked.
+    ///
     /// A value of [`Dns::dns_protocol`].
     pub enum DnsProtocol {
-        /// `Cleartext`: In the clear.
+        /// In the clear.
+        ///
+        /// `Cleartext`.
         Cleartext = "Cleartext",
-        /// `HTTPS`: Over HTTPS.
+        /// Over HTTPS.
+        ///
+        /// `HTTPS`.
         Https = "HTTPS",
-        /// `TLS`: Over TLS.
+        /// Over TLS.
+        ///
+        /// `TLS`.
         Tls = "TLS",
     }
 }
 
 record! {
+    /// The proxies to use inside.
+    ///
     /// What [`Vpn::proxies`] holds.
     pub struct Proxies {
         required {}
@@ -1054,6 +1168,8 @@ record! {
 }
 
 record! {
+    /// A VPN that is always on.
+    ///
     /// What [`Vpn::always_on`] holds.
     pub struct AlwaysOn {
         required {
@@ -1092,6 +1208,8 @@ record! {
 }
 
 record! {
+    /// A TunnelConfiguration Element.
+    ///
     /// An entry of [`AlwaysOn::tunnel_configurations`].
     pub struct TunnelConfiguration {
         required {
@@ -1110,6 +1228,8 @@ record! {
 }
 
 choices! {
+    /// Protocol Type.
+    ///
     /// A value of [`TunnelConfiguration::protocol_type`].
     pub enum ProtocolType {
         /// `IKEv2`.
@@ -1118,6 +1238,8 @@ choices! {
 }
 
 choices! {
+    /// Interfaces Element.
+    ///
     /// A value of [`TunnelConfiguration::interfaces`].
     pub enum Interface {
         /// `Cellular`.
@@ -1128,6 +1250,8 @@ choices! {
 }
 
 record! {
+    /// A ServiceException Element.
+    ///
     /// An entry of [`AlwaysOn::service_exceptions`].
     pub struct ServiceException {
         required {
@@ -1145,6 +1269,8 @@ record! {
 }
 
 choices! {
+    /// Service Name.
+    ///
     /// A value of [`ServiceException::service_name`].
     pub enum ServiceName {
         /// `VoiceMail`.
@@ -1159,6 +1285,8 @@ choices! {
 }
 
 choices! {
+    /// Action.
+    ///
     /// A value of [`ServiceException::action`].
     pub enum ServiceExceptionAction {
         /// `Allow`.
@@ -1169,6 +1297,8 @@ choices! {
 }
 
 record! {
+    /// A ApplicationException Element.
+    ///
     /// An entry of [`AlwaysOn::application_exceptions`].
     pub struct ApplicationException {
         required {
@@ -1187,6 +1317,8 @@ record! {
 }
 
 choices! {
+    /// LimitToProtocol Element.
+    ///
     /// A value of [`ApplicationException::limit_to_protocols`].
     pub enum LimitToProtocol {
         /// `UDP`.
@@ -1195,6 +1327,8 @@ choices! {
 }
 
 record! {
+    /// An AllowedCaptiveNetworkPlugin Element.
+    ///
     /// An entry of [`AlwaysOn::allowed_captive_network_plugins`].
     pub struct AllowedCaptiveNetworkPlugin {
         required {
@@ -1208,6 +1342,8 @@ record! {
 }
 
 record! {
+    /// A transparent proxy of an app.
+    ///
     /// What [`Vpn::transparent_proxy`] holds.
     pub struct TransparentProxy {
         required {}

@@ -13,6 +13,8 @@ record! {
     /// [Apple's page](https://developer.apple.com/documentation/devicemanagement/wapiidentitycertificate).
     pub struct WapiIdentityCertificate {
         required {
+            /// The certificate and its private key, in PEM.
+            ///
             /// `PEMData`: required.
             pem_data: Secret<Vec<u8>> = "PEMData",
         }

@@ -91,6 +91,8 @@ record! {
             ///
             /// `Organization`: optional.
             organization: String = "Organization",
+            /// What the filtering app wants to know.
+            ///
             /// `VendorConfig`: optional.
             vendor_config: Dictionary = "VendorConfig",
             /// FilterBrowsers.
@@ -134,6 +136,8 @@ record! {
             /// `FilterURLs`: optional; false where absent. Only on iOS 26.0 and later, macOS 26.0
             /// and later.
             filter_urls: bool = "FilterURLs",
+            /// How URLs are looked up.
+            ///
             /// `URLFilterParameters`: optional. Only on iOS 26.0 and later, macOS 26.0 and later.
             url_filter_parameters: UrlFilterParameters = "URLFilterParameters",
         }
@@ -145,6 +149,8 @@ item! { WebContentFilter = mdm_schema::payload::WEB_CONTENT_FILTER }
 impl crate::payload::Payload for WebContentFilter {}
 
 choices! {
+    /// FilterType.
+    ///
     /// A value of [`WebContentFilter::filter_type`].
     pub enum FilterType {
         /// `BuiltIn`.
@@ -155,6 +161,8 @@ choices! {
 }
 
 record! {
+    /// Identifier.
+    ///
     /// An entry of [`WebContentFilter::whitelisted_bookmarks`].
     pub struct WhitelistedBookmark {
         required {
@@ -172,6 +180,8 @@ record! {
 }
 
 record! {
+    /// Identifier.
+    ///
     /// An entry of [`WebContentFilter::allow_list_bookmarks`].
     pub struct AllowListBookmark {
         required {
@@ -189,6 +199,8 @@ record! {
 }
 
 choices! {
+    /// Filter Grade.
+    ///
     /// A value of [`WebContentFilter::filter_grade`].
     pub enum FilterGrade {
         /// `firewall`.
@@ -199,7 +211,9 @@ choices! {
 }
 
 record! {
-    /// The dictionary of [`WebContentFilter::url_filter_parameters`].
+    /// How URLs are looked up.
+    ///
+    /// What [`WebContentFilter::url_filter_parameters`] holds.
     pub struct UrlFilterParameters {
         required {
             /// URL filter control provider bundle identifier.

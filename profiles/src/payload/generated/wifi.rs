@@ -144,7 +144,7 @@ record! {
             /// Whether the device joins before it is first unlocked after a start.
             ///
             /// `AllowJoinBeforeFirstUnlock`: optional; false where absent. Only on visionOS 26.0
-            /// and later. On visionOS: supervised; not in user enrolment.
+            /// and later. Supervised; not in user enrolment.
             allow_join_before_first_unlock: bool = "AllowJoinBeforeFirstUnlock",
         }
     }
@@ -155,36 +155,60 @@ item! { WiFi = mdm_schema::payload::WIFI }
 impl crate::payload::Payload for WiFi {}
 
 choices! {
+    /// Whether a proxy is used, and who sets it up.
+    ///
     /// A value of [`WiFi::proxy_type`].
     pub enum ProxyType {
-        /// `None`: None.
+        /// None.
+        ///
+        /// `None`.
         None = "None",
-        /// `Manual`: One that is named here.
+        /// One that is named here.
+        ///
+        /// `Manual`.
         Manual = "Manual",
-        /// `Auto`: One that the device finds by a configuration.
+        /// One that the device finds by a configuration.
+        ///
+        /// `Auto`.
         Auto = "Auto",
     }
 }
 
 choices! {
+    /// How the network is encrypted.
+    ///
     /// A value of [`WiFi::encryption_type`].
     pub enum EncryptionType {
-        /// `WEP`: WEP.
+        /// WEP.
+        ///
+        /// `WEP`.
         Wep = "WEP",
-        /// `WPA`: WPA or WPA2.
+        /// WPA or WPA2.
+        ///
+        /// `WPA`.
         Wpa = "WPA",
-        /// `WPA2`: WPA2 or WPA3.
+        /// WPA2 or WPA3.
+        ///
+        /// `WPA2`.
         Wpa2 = "WPA2",
-        /// `WPA3`: WPA3 only.
+        /// WPA3 only.
+        ///
+        /// `WPA3`.
         Wpa3 = "WPA3",
-        /// `Any`: WEP, or any WPA.
+        /// WEP, or any WPA.
+        ///
+        /// `Any`.
         Any = "Any",
-        /// `None`: The network is open.
+        /// The network is open.
+        ///
+        /// `None`.
         None = "None",
     }
 }
 
 record! {
+    /// How the device authenticates in an enterprise network.
+    ///
     /// What [`WiFi::eap_client_configuration`] holds.
     pub struct EapClientConfiguration {
         required {
@@ -276,6 +300,8 @@ record! {
 }
 
 numbers! {
+    /// EAP Type.
+    ///
     /// A value of [`EapClientConfiguration::accept_eap_types`].
     pub enum EapType: i64 {
         /// `13`.
@@ -296,6 +322,8 @@ numbers! {
 }
 
 choices! {
+    /// How the user authenticates inside TTLS.
+    ///
     /// A value of [`EapClientConfiguration::ttls_inner_authentication`].
     pub enum TtlsInnerAuthentication {
         /// `PAP`.
@@ -312,6 +340,8 @@ choices! {
 }
 
 choices! {
+    /// The oldest TLS to accept.
+    ///
     /// A value of [`EapClientConfiguration::tls_minimum_version`].
     pub enum TlsMinimumVersion {
         /// `1.0`.
@@ -326,6 +356,8 @@ choices! {
 }
 
 choices! {
+    /// The newest TLS to use.
+    ///
     /// A value of [`EapClientConfiguration::tls_maximum_version`].
     pub enum TlsMaximumVersion {
         /// `1.0`.
@@ -340,6 +372,8 @@ choices! {
 }
 
 numbers! {
+    /// How many challenges EAP-SIM needs at least.
+    ///
     /// A value of [`EapClientConfiguration::eap_sim_number_of_rands`].
     pub enum EapSimRands: i64 {
         /// `2`.
@@ -350,6 +384,8 @@ numbers! {
 }
 
 record! {
+    /// Which apps' traffic is marked for priority.
+    ///
     /// What [`WiFi::qos_marking_policy`] holds.
     pub struct QoSMarkingPolicy {
         required {}
@@ -379,9 +415,13 @@ record! {
 choices! {
     /// A value of [`WiFi::setup_modes`].
     pub enum SetupMode {
-        /// `System`: As the Mac.
+        /// As the Mac.
+        ///
+        /// `System`.
         System = "System",
-        /// `Loginwindow`: At the login window.
+        /// At the login window.
+        ///
+        /// `Loginwindow`.
         Loginwindow = "Loginwindow",
     }
 }

@@ -19,10 +19,16 @@ record! {
     pub struct WiFiManagedSettings {
         required {}
         optional {
+            /// To start a network between computers.
+            ///
             /// `RequireAdminForIBSS`: optional; false where absent.
             require_admin_for_ibss: bool = "RequireAdminForIBSS",
+            /// To change the network.
+            ///
             /// `RequireAdminForAirPortNetworkChange`: optional; false where absent.
             require_admin_for_airport_network_change: bool = "RequireAdminForAirPortNetworkChange",
+            /// To turn Wi-Fi on or off.
+            ///
             /// `RequireAdminToTurnAirPortOnOff`: optional; false where absent.
             require_admin_to_turn_airport_on_off: bool = "RequireAdminToTurnAirPortOnOff",
         }

@@ -19,16 +19,26 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct Xsan {
         required {
+            /// The SAN's name.
+            ///
             /// `sanName`: required.
             san_name: String = "sanName",
+            /// The secret that both sides know.
+            ///
             /// `sharedSecret`: required.
             shared_secret: Secret<String> = "sharedSecret",
         }
         optional {
+            /// Where its configuration is kept up to date.
+            ///
             /// `sanConfigURLs`: optional.
             san_config_urls: Vec<String> = "sanConfigURLs",
+            /// Its coordinators, for StorNext.
+            ///
             /// `fsnameservers`: optional.
             fs_name_servers: Vec<String> = "fsnameservers",
+            /// How the Mac authenticates.
+            ///
             /// `sanAuthMethod`: optional.
             san_auth_method: SanAuthMethod = "sanAuthMethod",
         }
@@ -40,6 +50,8 @@ item! { Xsan = mdm_schema::payload::XSAN }
 impl crate::payload::Payload for Xsan {}
 
 choices! {
+    /// How the Mac authenticates.
+    ///
     /// A value of [`Xsan::san_auth_method`].
     pub enum SanAuthMethod {
         /// `auth_secret`.

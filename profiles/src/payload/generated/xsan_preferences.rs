@@ -19,14 +19,24 @@ record! {
     pub struct XsanPreferences {
         required {}
         optional {
+            /// The only volumes that are mounted at start.
+            ///
             /// `onlyMount`: optional.
             only_mount: Vec<String> = "onlyMount",
+            /// Volumes that are not mounted at start.
+            ///
             /// `denyMount`: optional.
             deny_mount: Vec<String> = "denyMount",
+            /// Volumes that are never reached over the LAN.
+            ///
             /// `denyDLC`: optional.
             deny_dlc: Vec<String> = "denyDLC",
+            /// Volumes that are reached over the LAN first.
+            ///
             /// `preferDLC`: optional.
             prefer_dlc: Vec<String> = "preferDLC",
+            /// Whether all volumes are reached over the LAN.
+            ///
             /// `useDLC`: optional; false where absent.
             use_dlc: bool = "useDLC",
         }

@@ -97,7 +97,7 @@ pub(super) fn table(support: &[Support]) -> Vec<String> {
         .map(|support| {
             let mut terms = terms(support);
             if rights.is_none() {
-                terms.extend(right(support).map(|right| format!("access right {right}")));
+                terms.extend(right(support));
             }
             (
                 support.platform.as_str(),
@@ -134,7 +134,7 @@ pub(super) fn table(support: &[Support]) -> Vec<String> {
         below.push(format!("Not on {}.", not.join(", ")));
     }
     if let Some(Some(right)) = rights {
-        below.push(format!("Needs the access right {right}."));
+        below.push(format!("Needs {right}."));
     }
     paragraphs.push(below.join(" "));
     paragraphs
@@ -253,7 +253,7 @@ fn changed_terms(own: &[Support], holder: &[Support]) -> Option<String> {
             changed.push("also unsupervised".to_owned());
         }
         if right(own) != right(before) && own.access_rights.is_some() {
-            changed.extend(right(own).map(|right| format!("needs the access right {right}")));
+            changed.extend(right(own).map(|right| format!("needs {right}")));
         }
         if changed.is_empty() {
             continue;
@@ -264,9 +264,18 @@ fn changed_terms(own: &[Support], holder: &[Support]) -> Option<String> {
             None => groups.push((vec![&own.platform], changed)),
         }
     }
+    let all = differing(&inherited(own, holder), holder)
+        .filter(|(own, _)| is_there(own))
+        .count();
     let groups: Vec<_> = groups
         .iter()
-        .map(|(systems, terms)| format!("On {}: {terms}.", systems.join(", ")))
+        .map(|(systems, terms)| {
+            if systems.len() == all {
+                format!("{}.", super::capital(terms))
+            } else {
+                format!("On {}: {terms}.", systems.join(", "))
+            }
+        })
         .collect();
     (!groups.is_empty()).then(|| groups.join(" "))
 }
@@ -313,7 +322,10 @@ fn terms(support: &Support) -> Vec<String> {
         term("approved by the user");
     }
     if let Some(enrollments) = &support.enrollments {
-        term(&format!("enrolment: {}", enrollments.join(", ")));
+        match enrollments.len() {
+            4 => term("any enrolment"),
+            _ => term(&format!("enrolment: {}", enrollments.join(", "))),
+        }
     }
     match support.user_enrollment.as_deref() {
         Some("forbidden") => term("not in user enrolment"),
@@ -325,7 +337,7 @@ fn terms(support: &Support) -> Vec<String> {
         term(channel);
     }
     if let Some(scopes) = &support.scopes {
-        term(&format!("scope: {}", scopes.join(", ")));
+        term(&scope(scopes));
     }
     if let Some(shared) = &support.shared_ipad {
         if let Some(shared) = shared_ipad(shared) {
@@ -358,11 +370,17 @@ fn channel(device: Option<bool>, user: Option<bool>) -> Option<&'static str> {
     }
 }
 
+fn scope(scopes: &[String]) -> String {
+    format!("{} scope", scopes.join(" and "))
+}
+
 fn shared_ipad(shared: &SharedIpad) -> Option<String> {
     let mut how = Vec::new();
     how.extend(channel(shared.device_channel, shared.user_channel).map(str::to_owned));
-    if let Some(scopes) = &shared.scopes {
-        how.push(format!("scope: {}", scopes.join(", ")));
+    match shared.scopes.as_deref() {
+        Some([]) => return Some("not on Shared iPad".to_owned()),
+        Some(scopes) => how.push(scope(scopes)),
+        None => {}
     }
     let how = how.join(", ");
     match shared.mode.as_deref() {
@@ -385,8 +403,8 @@ fn rights(there: &[&Support]) -> Option<Option<String>> {
 fn right(support: &Support) -> Option<String> {
     match support.access_rights.as_deref() {
         None | Some("None" | "n/a") => None,
-        Some("Special Case") => Some("that the case calls for".to_owned()),
-        Some(right) => Some(format!("`{right}`")),
+        Some("Special Case") => Some("access rights that depend on its keys".to_owned()),
+        Some(right) => Some(format!("the access right `{right}`")),
     }
 }
 

@@ -8,8 +8,14 @@ fn keys_become_fields() {
         ("WiFiMAC", "wifi_mac"),
         ("iTunesStoreID", "itunes_store_id"),
         ("eSIMServerURL", "esim_server_url"),
-        ("forceITunesStorePasswordEntry", "force_itunes_store_password_entry"),
-        ("deniedICCIDsForiMessageFaceTime", "denied_iccids_for_imessage_facetime"),
+        (
+            "forceITunesStorePasswordEntry",
+            "force_itunes_store_password_entry",
+        ),
+        (
+            "deniedICCIDsForiMessageFaceTime",
+            "denied_iccids_for_imessage_facetime",
+        ),
         ("SupportsiOSAppInstalls", "supports_ios_app_installs"),
         ("PermittedURLs", "permitted_urls"),
         ("MCCAndMNCs", "mcc_and_mncs"),
@@ -29,7 +35,10 @@ fn keys_become_fields() {
 
 #[test]
 fn a_field_that_would_be_a_keyword_has_an_underscore_behind_it() {
-    assert_eq!((snake("Type").as_str(), snake("Where").as_str()), ("type_", "where_"));
+    assert_eq!(
+        (snake("Type").as_str(), snake("Where").as_str()),
+        ("type_", "where_")
+    );
     assert_eq!(snake("Kind"), "kind");
 }
 
@@ -44,10 +53,22 @@ fn titles_and_wire_names_become_types_and_constants() {
             "SoftwareUpdateEnforcementSpecific",
             "SOFTWARE_UPDATE_ENFORCEMENT_SPECIFIC",
         ),
-        ("device.identifier.udid", "DeviceIdentifierUdid", "DEVICE_IDENTIFIER_UDID"),
-        ("Certificate (PKCS #12)", "CertificatePkcs12", "CERTIFICATE_PKCS12"),
+        (
+            "device.identifier.udid",
+            "DeviceIdentifierUdid",
+            "DEVICE_IDENTIFIER_UDID",
+        ),
+        (
+            "Certificate (PKCS #12)",
+            "CertificatePkcs12",
+            "CERTIFICATE_PKCS12",
+        ),
         ("Network:VPN:IKEV2", "NetworkVpnIkev2", "NETWORK_VPN_IKEV2"),
-        ("Extensible Single Sign-On (Kerberos)", "ExtensibleSingleSignOnKerberos", "EXTENSIBLE_SINGLE_SIGN_ON_KERBEROS"),
+        (
+            "Extensible Single Sign-On (Kerberos)",
+            "ExtensibleSingleSignOnKerberos",
+            "EXTENSIBLE_SINGLE_SIGN_ON_KERBEROS",
+        ),
     ] {
         assert_eq!(pascal(title), name, "{title}");
         assert_eq!(screaming(&pascal(title)), constant, "{title}");
@@ -77,8 +98,16 @@ fn values_become_variants() {
         ("TlsMinimumVersion", "1.2", "V1_2"),
         ("EncryptionAlgorithm", "AES-128-GCM", "Aes128Gcm"),
         ("IntegrityAlgorithm", "SHA2-256", "Sha2_256"),
-        ("LdapSearchSettingScope", "LDAPSearchSettingScopeBase", "Base"),
-        ("TokenServiceType", "com.apple.watch.pairing", "WatchPairing"),
+        (
+            "LdapSearchSettingScope",
+            "LDAPSearchSettingScopeBase",
+            "Base",
+        ),
+        (
+            "TokenServiceType",
+            "com.apple.watch.pairing",
+            "WatchPairing",
+        ),
         ("CacheStatus", "LOWSPACE", "LowSpace"),
         ("SecureBootLevel", "not supported", "NotSupported"),
         ("Anything", "", "Empty"),
@@ -96,13 +125,33 @@ fn elements_are_named_by_what_they_are_and_not_by_their_place() {
     for (array, key, name) in [
         ("Queries", "QueriesItem", "Query"),
         ("Errors", "_Errors", "Error"),
-        ("CertificateList", "CertificateListItem", "CertificateListItem"),
-        ("AutoSetupAdminAccounts", "AutoSetupAdminAccountItem", "AutoSetupAdminAccount"),
+        (
+            "CertificateList",
+            "CertificateListItem",
+            "CertificateListItem",
+        ),
+        (
+            "AutoSetupAdminAccounts",
+            "AutoSetupAdminAccountItem",
+            "AutoSetupAdminAccount",
+        ),
         ("Rules", "RulesElement", "Rule"),
-        ("TunnelConfigurations", "TunnelConfigurationElement", "TunnelConfiguration"),
-        ("AutoLaunchedApplicationDictionary-managed", "LoginItem", "LoginItem"),
+        (
+            "TunnelConfigurations",
+            "TunnelConfigurationElement",
+            "TunnelConfiguration",
+        ),
+        (
+            "AutoLaunchedApplicationDictionary-managed",
+            "LoginItem",
+            "LoginItem",
+        ),
         ("AddressBook", "IdentityDict", "Identity"),
-        ("ReducedSecurity", "ReducedSecurityItems", "ReducedSecurityItem"),
+        (
+            "ReducedSecurity",
+            "ReducedSecurityItems",
+            "ReducedSecurityItem",
+        ),
         ("Relays", "Relay", "Relay"),
         ("cache-details", "detail-item", "DetailItem"),
     ] {

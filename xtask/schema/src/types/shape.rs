@@ -424,6 +424,15 @@ impl<'a> Module<'a> {
         Err(format!("`{}` gives no name for a field", key.name).into())
     }
 
+    /// The enum that a definition is one of the alternatives of.
+    pub(super) fn alternative(&self, index: usize) -> Option<&str> {
+        let found = self.definitions.iter().find(|known| match &known.body {
+            Body::Alternatives(variants) => variants.iter().any(|(_, record)| *record == index),
+            _ => false,
+        });
+        found.map(|known| known.name.as_str())
+    }
+
     /// Complains about a key of a definition.
     fn complain(&self, holder: usize, key: &str, why: &str) -> crate::failure::Failure {
         format!("{}: `{key}` {why}", self.path(holder)).into()

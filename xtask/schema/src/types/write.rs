@@ -280,27 +280,29 @@ fn about(module: &Module<'_>, index: usize, definition: &Definition) -> Vec<Stri
         return docs::document(document, summary.map(String::as_str));
     }
     let from = where_from(module, index, definition);
+    let field = definition.holder.map(|(_, field)| field);
+    let is_field = definition.key == field;
+    let is_alternative = module.alternative(index).is_some();
     let what = match definition.body {
         Body::Texts(_) | Body::Numbers(_) => format!("A value of {from}."),
-        Body::Alternatives(_) => format!("An element of {from}."),
-        _ => {
-            let own = definition.key.map(|key| &module.schema[key]);
-            let field = definition.holder.map(|(_, field)| field);
-            let is_field = definition.key == field;
-            match own {
-                Some(key) if key.title.is_empty() || !is_field => {
-                    let what = if is_field {
-                        "The dictionary"
-                    } else {
-                        "An entry"
-                    };
-                    format!("{what} of {from}.")
-                }
-                _ => format!("What {from} holds."),
-            }
+        _ if is_alternative || matches!(definition.body, Body::Alternatives(_)) => {
+            format!("An element of {from}.")
         }
+        _ if is_field => format!("What {from} holds."),
+        _ => format!("An entry of {from}."),
     };
-    vec![what]
+    let summary = definition
+        .key
+        .and_then(|key| overlay.key_summaries.get(&key));
+    let key = definition.key.map(|key| &module.schema[key]);
+    // A field says for itself where it is available.
+    let holder = match definition.holder {
+        Some((holder, _)) if !is_field || is_alternative => {
+            module.definitions[holder].support.as_deref()
+        }
+        _ => None,
+    };
+    docs::nested(key, &what, holder, summary.map(String::as_str))
 }
 
 /// A link to the field that leads to a definition.
@@ -318,11 +320,7 @@ fn where_from(module: &Module<'_>, index: usize, definition: &Definition) -> Str
         return format!("[`{0}::{1}`]", above.name, field.name);
     }
     // A newtype, or one of several alternatives.
-    let alternatives = module.definitions.iter().find(|known| match &known.body {
-        Body::Alternatives(variants) => variants.iter().any(|(_, record)| *record == index),
-        _ => false,
-    });
-    let name = alternatives.map_or(&above.name, |known| &known.name);
+    let name = module.alternative(index).unwrap_or(&above.name);
     format!("[`{name}`]")
 }
 

@@ -109,7 +109,6 @@ static BOOKMARKS_ITEM_BOOKMARKS_ITEM_BOOKMARKS_ITEM_BOOKMARKS_ITEM: [Key; 3] = [
     Key::new("URL", ValueType::String),
     Key {
         structure: "BookmarksItem",
-        keys: &BOOKMARKS_ITEM_BOOKMARKS_ITEM_BOOKMARKS_ITEM,
         ..Key::new("Folder", ValueType::Array)
     },
 ];

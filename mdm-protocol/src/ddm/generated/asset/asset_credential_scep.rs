@@ -41,7 +41,9 @@ record! {
 item! { AssetCredentialScep = mdm_schema::asset::ASSET_CREDENTIAL_SCEP }
 
 record! {
-    /// The dictionary of [`AssetCredentialScep::reference`].
+    /// Where the data lies, and what it is.
+    ///
+    /// What [`AssetCredentialScep::reference`] holds.
     pub struct Reference {
         required {
             /// The URL, over HTTPS.
@@ -67,7 +69,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`AssetCredentialScep::authentication`].
+    /// How the device authenticates when it fetches the data.
+    ///
+    /// What [`AssetCredentialScep::authentication`] holds.
     pub struct Authentication {
         required {
             /// Whether it does so as it does with the server.
@@ -80,21 +84,33 @@ record! {
 }
 
 choices! {
+    /// Whether it does so as it does with the server.
+    ///
     /// A value of [`Authentication::type_`].
     pub enum AuthenticationType {
-        /// `MDM`: As it does with the server; works with the server's own hosts.
+        /// As it does with the server; works with the server's own hosts.
+        ///
+        /// `MDM`.
         Mdm = "MDM",
-        /// `None`: Not at all.
+        /// Not at all.
+        ///
+        /// `None`.
         None = "None",
     }
 }
 
 choices! {
+    /// When the key can be used: while the device is unlocked, or ever after it was once.
+    ///
     /// A value of [`AssetCredentialScep::accessible`].
     pub enum Accessible {
-        /// `Default`: As strictly as its uses permit.
+        /// As strictly as its uses permit.
+        ///
+        /// `Default`.
         Default = "Default",
-        /// `AfterFirstUnlock`: Once the device has been unlocked after a start.
+        /// Once the device has been unlocked after a start.
+        ///
+        /// `AfterFirstUnlock`.
         AfterFirstUnlock = "AfterFirstUnlock",
     }
 }

@@ -38,7 +38,9 @@ record! {
 item! { AssetCredentialUserNameAndPassword = mdm_schema::asset::ASSET_CREDENTIAL_USER_NAME_AND_PASSWORD }
 
 record! {
-    /// The dictionary of [`AssetCredentialUserNameAndPassword::reference`].
+    /// Where the data lies, and what it is.
+    ///
+    /// What [`AssetCredentialUserNameAndPassword::reference`] holds.
     pub struct Reference {
         required {
             /// The URL, over HTTPS.
@@ -64,7 +66,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`AssetCredentialUserNameAndPassword::authentication`].
+    /// How the device authenticates when it fetches the data.
+    ///
+    /// What [`AssetCredentialUserNameAndPassword::authentication`] holds.
     pub struct Authentication {
         required {
             /// Whether it does so as it does with the server.
@@ -77,11 +81,17 @@ record! {
 }
 
 choices! {
+    /// Whether it does so as it does with the server.
+    ///
     /// A value of [`Authentication::type_`].
     pub enum AuthenticationType {
-        /// `MDM`: As it does with the server; works with the server's own hosts.
+        /// As it does with the server; works with the server's own hosts.
+        ///
+        /// `MDM`.
         Mdm = "MDM",
-        /// `None`: Not at all.
+        /// Not at all.
+        ///
+        /// `None`.
         None = "None",
     }
 }

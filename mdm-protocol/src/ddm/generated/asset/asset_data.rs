@@ -37,7 +37,9 @@ record! {
 item! { AssetData = mdm_schema::asset::ASSET_DATA }
 
 record! {
-    /// The dictionary of [`AssetData::reference`].
+    /// Where the data lies, and what it is.
+    ///
+    /// What [`AssetData::reference`] holds.
     pub struct Reference {
         required {
             /// The URL, over HTTPS.
@@ -63,7 +65,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`AssetData::authentication`].
+    /// How the device authenticates when it fetches the data.
+    ///
+    /// What [`AssetData::authentication`] holds.
     pub struct Authentication {
         required {
             /// Whether it does so as it does with the server.
@@ -76,11 +80,17 @@ record! {
 }
 
 choices! {
+    /// Whether it does so as it does with the server.
+    ///
     /// A value of [`Authentication::type_`].
     pub enum AuthenticationType {
-        /// `MDM`: As it does with the server; works with the server's own hosts.
+        /// As it does with the server; works with the server's own hosts.
+        ///
+        /// `MDM`.
         Mdm = "MDM",
-        /// `None`: Not at all.
+        /// Not at all.
+        ///
+        /// `None`.
         None = "None",
     }
 }

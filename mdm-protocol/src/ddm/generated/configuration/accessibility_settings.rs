@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised; scope: system; Shared iPad: scope:  |
-    /// | macOS | 27.0 and later | enrolment: supervised; scope: system, user |
-    /// | visionOS | 27.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised; system scope; not on Shared iPad |
+    /// | macOS | 27.0 and later | enrolment: supervised; system and user scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -34,6 +34,8 @@ record! {
 item! { AccessibilitySettings = mdm_schema::configuration::ACCESSIBILITY_SETTINGS }
 
 record! {
+    /// Vision.
+    ///
     /// What [`AccessibilitySettings::vision`] holds.
     pub struct Vision {
         required {}

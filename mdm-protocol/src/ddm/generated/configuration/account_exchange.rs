@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user, local; scope: user |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user, local; scope: system |
+    /// | iOS | 15.0 and later | any enrolment; system scope; Shared iPad: user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user, local; user scope |
+    /// | visionOS | 1.1 and later | any enrolment; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -131,14 +131,20 @@ item! { AccountExchange = mdm_schema::configuration::ACCOUNT_EXCHANGE }
 choices! {
     /// A value of [`AccountExchange::enabled_protocol_types`].
     pub enum EnabledProtocolType {
-        /// `EAS`: Exchange ActiveSync.
+        /// Exchange ActiveSync.
+        ///
+        /// `EAS`.
         Eas = "EAS",
-        /// `EWS`: Exchange Web Services.
+        /// Exchange Web Services.
+        ///
+        /// `EWS`.
         Ews = "EWS",
     }
 }
 
 record! {
+    /// How the user signs in with OAuth.
+    ///
     /// What [`AccountExchange::oauth`] holds.
     pub struct OAuth {
         required {
@@ -161,6 +167,8 @@ record! {
 }
 
 record! {
+    /// How mail is signed and encrypted.
+    ///
     /// What [`AccountExchange::smime`] holds.
     pub struct Smime {
         required {}
@@ -178,6 +186,8 @@ record! {
 }
 
 record! {
+    /// How mail is signed.
+    ///
     /// What [`Smime::signing`] holds.
     pub struct Signing {
         required {
@@ -206,6 +216,8 @@ record! {
 }
 
 record! {
+    /// How mail is encrypted.
+    ///
     /// What [`Smime::encryption`] holds.
     pub struct Encryption {
         required {

@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user, local; scope: user |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user, local; scope: system |
+    /// | iOS | 15.0 and later | any enrolment; system scope; Shared iPad: user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user, local; user scope |
+    /// | visionOS | 1.1 and later | any enrolment; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -54,6 +54,8 @@ record! {
 item! { AccountLdap = mdm_schema::configuration::ACCOUNT_LDAP }
 
 record! {
+    /// An LDAP Search Setting.
+    ///
     /// An entry of [`AccountLdap::search_settings`].
     pub struct SearchSetting {
         required {
@@ -76,13 +78,21 @@ record! {
 }
 
 choices! {
+    /// How deep it goes.
+    ///
     /// A value of [`SearchSetting::scope`].
     pub enum SearchSettingScope {
-        /// `Base`: This node only.
+        /// This node only.
+        ///
+        /// `Base`.
         Base = "Base",
-        /// `OneLevel`: This node and those right below.
+        /// This node and those right below.
+        ///
+        /// `OneLevel`.
         OneLevel = "OneLevel",
-        /// `Subtree`: This node and all below.
+        /// This node and all below.
+        ///
+        /// `Subtree`.
         Subtree = "Subtree",
     }
 }

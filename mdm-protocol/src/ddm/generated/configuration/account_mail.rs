@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user, local; scope: user |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user, local; scope: system |
+    /// | iOS | 15.0 and later | any enrolment; system scope; Shared iPad: user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user, local; user scope |
+    /// | visionOS | 1.1 and later | any enrolment; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -54,6 +54,8 @@ record! {
 item! { AccountMail = mdm_schema::configuration::ACCOUNT_MAIL }
 
 record! {
+    /// The server that mail comes from.
+    ///
     /// What [`AccountMail::incoming_server`] holds.
     pub struct IncomingServer {
         required {
@@ -89,6 +91,8 @@ record! {
 }
 
 choices! {
+    /// The protocol.
+    ///
     /// A value of [`IncomingServer::server_type`].
     pub enum ServerType {
         /// `IMAP`.
@@ -99,6 +103,8 @@ choices! {
 }
 
 choices! {
+    /// How the user authenticates.
+    ///
     /// A value of [`IncomingServer::authentication_method`].
     pub enum AuthenticationMethod {
         /// `None`.
@@ -115,6 +121,8 @@ choices! {
 }
 
 record! {
+    /// The server that mail goes to.
+    ///
     /// What [`AccountMail::outgoing_server`] holds.
     pub struct OutgoingServer {
         required {
@@ -142,6 +150,8 @@ record! {
 }
 
 record! {
+    /// How mail is signed and encrypted.
+    ///
     /// What [`AccountMail::smime`] holds.
     pub struct Smime {
         required {}
@@ -159,6 +169,8 @@ record! {
 }
 
 record! {
+    /// How mail is signed.
+    ///
     /// What [`Smime::signing`] holds.
     pub struct Signing {
         required {
@@ -187,6 +199,8 @@ record! {
 }
 
 record! {
+    /// How mail is encrypted.
+    ///
     /// What [`Smime::encryption`] holds.
     pub struct Encryption {
         required {

@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: user |
-    /// | macOS | 14.0 and later | enrolment: supervised, user, local; scope: user |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user, local; scope: system |
+    /// | iOS | 15.0 and later | any enrolment; system scope; Shared iPad: user scope |
+    /// | macOS | 14.0 and later | enrolment: supervised, user, local; user scope |
+    /// | visionOS | 1.1 and later | any enrolment; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///

@@ -15,9 +15,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.2 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system |
-    /// | macOS | 26.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | visionOS | 2.4 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 17.2 and later | enrolment: supervised, device, user; system scope; Shared iPad: system scope |
+    /// | macOS | 26.0 and later | enrolment: supervised, user; system and user scope |
+    /// | visionOS | 2.4 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -85,6 +85,8 @@ record! {
 item! { AppManaged = mdm_schema::configuration::APP_MANAGED }
 
 record! {
+    /// When and how it is installed.
+    ///
     /// What [`AppManaged::install_behavior`] holds.
     pub struct InstallBehavior {
         required {}
@@ -104,23 +106,31 @@ record! {
             /// Whether it may be downloaded over the mobile network.
             ///
             /// `AllowDownloadsOverCellular`: optional; `StoreSettings` where absent. Only on iOS
-            /// 26.0 and later. On iOS: enrolment: supervised.
+            /// 26.0 and later. Enrolment: supervised.
             allow_downloads_over_cellular: AllowDownloadsOverCellular = "AllowDownloadsOverCellular",
         }
     }
 }
 
 choices! {
+    /// Whether it has to be there or the user decides.
+    ///
     /// A value of [`InstallBehavior::install`].
     pub enum Install {
-        /// `Optional`: The user decides.
+        /// The user decides.
+        ///
+        /// `Optional`.
         Optional = "Optional",
-        /// `Required`: It has to be there.
+        /// It has to be there.
+        ///
+        /// `Required`.
         Required = "Required",
     }
 }
 
 record! {
+    /// Who has the licence.
+    ///
     /// What [`InstallBehavior::license`] holds.
     pub struct License {
         required {}
@@ -138,38 +148,60 @@ record! {
 }
 
 choices! {
+    /// Whether it is the device's or the user's.
+    ///
     /// A value of [`License::assignment`].
     pub enum Assignment {
-        /// `Device`: The device.
+        /// The device.
+        ///
+        /// `Device`.
         Device = "Device",
-        /// `User`: The user.
+        /// The user.
+        ///
+        /// `User`.
         User = "User",
     }
 }
 
 choices! {
+    /// Who has a licence of volume purchase.
+    ///
     /// A value of [`License::vpp_type`].
     pub enum VppType {
-        /// `Device`: The device.
+        /// The device.
+        ///
+        /// `Device`.
         Device = "Device",
-        /// `User`: The user.
+        /// The user.
+        ///
+        /// `User`.
         User = "User",
     }
 }
 
 choices! {
+    /// Whether it may be downloaded over the mobile network.
+    ///
     /// A value of [`InstallBehavior::allow_downloads_over_cellular`].
     pub enum AllowDownloadsOverCellular {
-        /// `AlwaysOn`: Always.
+        /// Always.
+        ///
+        /// `AlwaysOn`.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`: Never.
+        /// Never.
+        ///
+        /// `AlwaysOff`.
         AlwaysOff = "AlwaysOff",
-        /// `StoreSettings`: As the user set the App Store.
+        /// As the user set the App Store.
+        ///
+        /// `StoreSettings`.
         StoreSettings = "StoreSettings",
     }
 }
 
 record! {
+    /// When it is updated.
+    ///
     /// What [`AppManaged::update_behavior`] holds.
     pub struct UpdateBehavior {
         required {
@@ -183,18 +215,28 @@ record! {
 }
 
 choices! {
+    /// Whether it is updated by itself.
+    ///
     /// A value of [`UpdateBehavior::automatic_app_updates`].
     pub enum AutomaticAppUpdates {
-        /// `AlwaysOn`: Always.
+        /// Always.
+        ///
+        /// `AlwaysOn`.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`: Never.
+        /// Never.
+        ///
+        /// `AlwaysOff`.
         AlwaysOff = "AlwaysOff",
-        /// `StoreSettings`: As the user set the App Store.
+        /// As the user set the App Store.
+        ///
+        /// `StoreSettings`.
         StoreSettings = "StoreSettings",
     }
 }
 
 record! {
+    /// What the app is tied to.
+    ///
     /// What [`AppManaged::attributes`] holds.
     pub struct AppManagedAttributes {
         required {}
@@ -244,6 +286,8 @@ record! {
 }
 
 record! {
+    /// What the app finds as its configuration.
+    ///
     /// What [`AppManaged::app_config`] holds.
     pub struct AppConfig {
         required {}

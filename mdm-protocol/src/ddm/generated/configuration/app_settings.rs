@@ -15,10 +15,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised; scope: system; Shared iPad: scope: user |
-    /// | macOS | 27.0 and later | enrolment: supervised; scope: system, user |
-    /// | tvOS | 27.0 and later | enrolment: supervised; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised; system scope; Shared iPad: user scope |
+    /// | macOS | 27.0 and later | enrolment: supervised; system and user scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on watchOS.
     ///
@@ -32,7 +32,7 @@ record! {
             allowed: Allowed = "Allowed",
             /// App privacy.
             ///
-            /// `Privacy`: optional. Only on iOS, macOS. On macOS: scope: user.
+            /// `Privacy`: optional. Only on iOS, macOS. On macOS: user scope.
             privacy: Privacy = "Privacy",
         }
     }
@@ -41,6 +41,8 @@ record! {
 item! { AppSettings = mdm_schema::configuration::APP_SETTINGS }
 
 record! {
+    /// Allowed apps.
+    ///
     /// What [`AppSettings::allowed`] holds.
     pub struct Allowed {
         required {}
@@ -55,24 +57,26 @@ record! {
             denied_apps: Vec<String> = "DeniedApps",
             /// Allowed binaries.
             ///
-            /// `AllowedBinaries`: optional. Combined: what is in all of them. Only on macOS. On
-            /// macOS: scope: system.
+            /// `AllowedBinaries`: optional. Combined: what is in all of them. Only on macOS. System
+            /// scope.
             allowed_binaries: Vec<BinaryIdentifier> = "AllowedBinaries",
             /// Denied binaries.
             ///
-            /// `DeniedBinaries`: optional. Combined: what is in any of them. Only on macOS. On
-            /// macOS: scope: system.
+            /// `DeniedBinaries`: optional. Combined: what is in any of them. Only on macOS. System
+            /// scope.
             denied_binaries: Vec<BinaryIdentifier> = "DeniedBinaries",
             /// Always allow managed apps.
             ///
             /// `AlwaysAllowManagedApps`: optional; false where absent. Combined: true where one is.
-            /// Only on macOS. On macOS: scope: system.
+            /// Only on macOS. System scope.
             always_allow_managed_apps: bool = "AlwaysAllowManagedApps",
         }
     }
 }
 
 record! {
+    /// Binary identifier.
+    ///
     /// An entry of [`Allowed::allowed_binaries`].
     pub struct BinaryIdentifier {
         required {}
@@ -102,6 +106,8 @@ record! {
 }
 
 choices! {
+    /// Signing state.
+    ///
     /// A value of [`BinaryIdentifier::signing_state`].
     pub enum SigningState {
         /// `All`.
@@ -120,6 +126,8 @@ choices! {
 }
 
 record! {
+    /// App privacy.
+    ///
     /// What [`AppSettings::privacy`] holds.
     pub struct Privacy {
         required {}
@@ -179,6 +187,8 @@ record! {
 }
 
 choices! {
+    /// Accessibility permission.
+    ///
     /// A value of [`App::accessibility`].
     pub enum Accessibility {
         /// `None`.
@@ -189,6 +199,8 @@ choices! {
 }
 
 choices! {
+    /// Bluetooth permission.
+    ///
     /// A value of [`App::bluetooth`].
     pub enum Bluetooth {
         /// `None`.
@@ -199,6 +211,8 @@ choices! {
 }
 
 choices! {
+    /// Camera permission.
+    ///
     /// A value of [`App::camera`].
     pub enum Camera {
         /// `None`.
@@ -209,6 +223,8 @@ choices! {
 }
 
 choices! {
+    /// Dictation permission.
+    ///
     /// A value of [`App::dictation`].
     pub enum Dictation {
         /// `None`.
@@ -219,6 +235,8 @@ choices! {
 }
 
 choices! {
+    /// Local network permission.
+    ///
     /// A value of [`App::local_network`].
     pub enum LocalNetwork {
         /// `None`.
@@ -229,6 +247,8 @@ choices! {
 }
 
 choices! {
+    /// Location permission.
+    ///
     /// A value of [`App::location`].
     pub enum Location {
         /// `None`.
@@ -241,6 +261,8 @@ choices! {
 }
 
 choices! {
+    /// Location accuracy permission.
+    ///
     /// A value of [`App::location_accuracy`].
     pub enum LocationAccuracy {
         /// `None`.
@@ -253,6 +275,8 @@ choices! {
 }
 
 choices! {
+    /// Microphone permission.
+    ///
     /// A value of [`App::microphone`].
     pub enum Microphone {
         /// `None`.

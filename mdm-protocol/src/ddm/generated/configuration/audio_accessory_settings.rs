@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 26.0 and later | enrolment: supervised; scope: system; Shared iPad: scope: system |
+    /// | iOS | 26.0 and later | enrolment: supervised; system scope; Shared iPad: system scope |
     ///
     /// Not on macOS, tvOS, visionOS, watchOS.
     ///
@@ -32,6 +32,8 @@ record! {
 item! { AudioAccessorySettings = mdm_schema::configuration::AUDIO_ACCESSORY_SETTINGS }
 
 record! {
+    /// Temporary Pairing.
+    ///
     /// What [`AudioAccessorySettings::temporary_pairing`] holds.
     pub struct TemporaryPairing {
         required {}
@@ -49,6 +51,8 @@ record! {
 }
 
 record! {
+    /// Temporary Pairing Configuration.
+    ///
     /// What [`TemporaryPairing::configuration`] holds.
     pub struct TemporaryPairingConfiguration {
         required {
@@ -62,6 +66,8 @@ record! {
 }
 
 record! {
+    /// Temporary Pairing Unpairing Time.
+    ///
     /// What [`TemporaryPairingConfiguration::unpairing_time`] holds.
     pub struct UnpairingTime {
         required {
@@ -80,6 +86,8 @@ record! {
 }
 
 choices! {
+    /// Unpairing Policy.
+    ///
     /// A value of [`UnpairingTime::policy`].
     pub enum UnpairingTimePolicy {
         /// `None`.

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     ///
@@ -21,63 +21,121 @@ record! {
     pub struct ContentCaching {
         required {}
         optional {
+            /// Whether the Mac may empty the cache when it needs room.
+            ///
             /// `AllowCacheDelete`: optional; true where absent.
             allow_cache_delete: bool = "AllowCacheDelete",
+            /// Whether iCloud data is kept.
+            ///
             /// `AllowPersonalCaching`: optional; true where absent.
             allow_personal_caching: bool = "AllowPersonalCaching",
+            /// Whether apps, updates and the like are kept.
+            ///
             /// `AllowSharedCaching`: optional; true where absent.
             allow_shared_caching: bool = "AllowSharedCaching",
+            /// Whether it goes on by itself.
+            ///
             /// `AutoActivation`: optional; false where absent.
             auto_activation: bool = "AutoActivation",
+            /// Whether the connection is shared with devices on a cable.
+            ///
             /// `AutoEnableTetheredCaching`: optional; false where absent.
             auto_enable_tethered_caching: bool = "AutoEnableTetheredCaching",
+            /// How large the cache may be, in bytes; 0 for no limit.
+            ///
             /// `CacheLimit`: optional; 0 where absent.
             cache_limit: i64 = "CacheLimit",
+            /// Where the cache lies.
+            ///
             /// `DataPath`: optional; `/Library/Application Support/Apple/AssetCache/Data` where
             /// absent.
             data_path: String = "DataPath",
+            /// Every how many seconds status items are reported; 0 never.
+            ///
             /// `DeclarativeStatusInterval`: optional; 0 where absent. From 0 to 86400.
             declarative_status_interval: i64 = "DeclarativeStatusInterval",
+            /// Whether it may not go on.
+            ///
             /// `DenyActivation`: optional; false where absent.
             deny_activation: bool = "DenyActivation",
+            /// Whether the connection may not be shared so.
+            ///
             /// `DenyTetheredCaching`: optional; false where absent.
             deny_tethered_caching: bool = "DenyTetheredCaching",
+            /// Whether the user is told of trouble.
+            ///
             /// `DisplayAlerts`: optional; false where absent.
             display_alerts: bool = "DisplayAlerts",
+            /// Whether the Mac does not sleep while it is on.
+            ///
             /// `KeepAwake`: optional; false where absent.
             keep_awake: bool = "KeepAwake",
+            /// The clients that it serves.
+            ///
             /// `ListenRanges`: optional.
             listen_ranges: Vec<Range> = "ListenRanges",
+            /// Whether it serves only those.
+            ///
             /// `ListenRangesOnly`: optional; false where absent.
             listen_ranges_only: bool = "ListenRangesOnly",
+            /// Whether it serves clients of its peers and parents, too.
+            ///
             /// `ListenWithPeersAndParents`: optional; true where absent.
             listen_with_peers_and_parents: bool = "ListenWithPeersAndParents",
+            /// Whether it serves only its own subnet.
+            ///
             /// `LocalSubnetsOnly`: optional; true where absent.
             local_subnets_only: bool = "LocalSubnetsOnly",
+            /// Whether the log names clients.
+            ///
             /// `LogClientIdentity`: optional; false where absent.
             log_client_identity: bool = "LogClientIdentity",
+            /// Every how many seconds it reports to `ManagementStatusTarget`.
+            ///
             /// `ManagementReportingInterval`: optional; 300 where absent. From 60 to 86400.
             management_reporting_interval: i64 = "ManagementReportingInterval",
+            /// How the server of that is checked.
+            ///
             /// `ManagementSecurityConfig`: optional; `no-cert` where absent.
             management_security_config: ManagementSecurityConfig = "ManagementSecurityConfig",
+            /// The asset that brings the certificate to check it by.
+            ///
             /// `ManagementStatusCertificateReference`: optional.
             management_status_certificate_reference: String = "ManagementStatusCertificateReference",
+            /// Where it reports to.
+            ///
             /// `ManagementStatusTarget`: optional.
             management_status_target: String = "ManagementStatusTarget",
+            /// The caches that it asks first, by address.
+            ///
             /// `Parents`: optional.
             parents: Vec<String> = "Parents",
+            /// Which of them it asks.
+            ///
             /// `ParentSelectionPolicy`: optional; `round-robin` where absent.
             parent_selection_policy: ParentSelectionPolicy = "ParentSelectionPolicy",
+            /// The peers that it asks.
+            ///
             /// `PeerFilterRanges`: optional.
             peer_filter_ranges: Vec<Range> = "PeerFilterRanges",
+            /// The peers that it serves.
+            ///
             /// `PeerListenRanges`: optional.
             peer_listen_ranges: Vec<Range> = "PeerListenRanges",
+            /// Whether it knows only peers of its own subnet.
+            ///
             /// `PeerLocalSubnetsOnly`: optional; true where absent.
             peer_local_subnets_only: bool = "PeerLocalSubnetsOnly",
+            /// How much room iCloud data may take up, in bytes; 0 for no limit.
+            ///
             /// `PersonalCacheLimit`: optional; 0 where absent.
             personal_cache_limit: i64 = "PersonalCacheLimit",
+            /// The port that it serves at; 0 for any.
+            ///
             /// `Port`: optional; 0 where absent.
             port: i64 = "Port",
+            /// The public addresses of the clients' networks.
+            ///
             /// `PublicRanges`: optional.
             public_ranges: Vec<Range> = "PublicRanges",
         }
@@ -90,12 +148,18 @@ record! {
     /// An entry of [`ContentCaching::listen_ranges`].
     pub struct Range {
         required {
+            /// The first address.
+            ///
             /// `first`: required.
             first: String = "first",
+            /// The last address.
+            ///
             /// `last`: required.
             last: String = "last",
         }
         optional {
+            /// The kind of addresses.
+            ///
             /// `type`: optional; `IPv4` where absent.
             type_: RangeType = "type",
         }
@@ -103,6 +167,8 @@ record! {
 }
 
 choices! {
+    /// The kind of addresses.
+    ///
     /// A value of [`Range::type_`].
     pub enum RangeType {
         /// `IPv4`.
@@ -113,6 +179,8 @@ choices! {
 }
 
 choices! {
+    /// How the server of that is checked.
+    ///
     /// A value of [`ContentCaching::management_security_config`].
     pub enum ManagementSecurityConfig {
         /// `no-cert`.
@@ -125,6 +193,8 @@ choices! {
 }
 
 choices! {
+    /// Which of them it asks.
+    ///
     /// A value of [`ContentCaching::parent_selection_policy`].
     pub enum ParentSelectionPolicy {
         /// `first-available`.

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 15.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 15.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     ///
@@ -21,6 +21,8 @@ record! {
     pub struct DiskManagementSettings {
         required {}
         optional {
+            /// What may be mounted.
+            ///
             /// `Restrictions`: optional.
             restrictions: Restrictions = "Restrictions",
         }
@@ -30,15 +32,17 @@ record! {
 item! { DiskManagementSettings = mdm_schema::configuration::DISK_MANAGEMENT_SETTINGS }
 
 record! {
-    /// The dictionary of [`DiskManagementSettings::restrictions`].
+    /// What may be mounted.
+    ///
+    /// What [`DiskManagementSettings::restrictions`] holds.
     pub struct Restrictions {
         required {}
         optional {
-            /// External Storage.
+            /// External storage.
             ///
             /// `ExternalStorage`: optional. Combined: the one that is listed last.
             external_storage: ExternalStorage = "ExternalStorage",
-            /// Network Storage.
+            /// Network storage.
             ///
             /// `NetworkStorage`: optional. Combined: the one that is listed last.
             network_storage: NetworkStorage = "NetworkStorage",
@@ -47,25 +51,41 @@ record! {
 }
 
 choices! {
+    /// External storage.
+    ///
     /// A value of [`Restrictions::external_storage`].
     pub enum ExternalStorage {
-        /// `Allowed`: Any volume is mounted.
+        /// Any volume is mounted.
+        ///
+        /// `Allowed`.
         Allowed = "Allowed",
-        /// `ReadOnly`: Only volumes that cannot be written are mounted.
+        /// Only volumes that cannot be written are mounted.
+        ///
+        /// `ReadOnly`.
         ReadOnly = "ReadOnly",
-        /// `Disallowed`: None is mounted.
+        /// None is mounted.
+        ///
+        /// `Disallowed`.
         Disallowed = "Disallowed",
     }
 }
 
 choices! {
+    /// Network storage.
+    ///
     /// A value of [`Restrictions::network_storage`].
     pub enum NetworkStorage {
-        /// `Allowed`: Any volume is mounted.
+        /// Any volume is mounted.
+        ///
+        /// `Allowed`.
         Allowed = "Allowed",
-        /// `ReadOnly`: Only volumes that cannot be written are mounted.
+        /// Only volumes that cannot be written are mounted.
+        ///
+        /// `ReadOnly`.
         ReadOnly = "ReadOnly",
-        /// `Disallowed`: None is mounted.
+        /// None is mounted.
+        ///
+        /// `Disallowed`.
         Disallowed = "Disallowed",
     }
 }

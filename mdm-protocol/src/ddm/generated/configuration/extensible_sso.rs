@@ -17,9 +17,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: user |
-    /// | macOS | 27.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: user scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, user; system and user scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -71,6 +71,8 @@ record! {
 item! { ExtensibleSso = mdm_schema::configuration::EXTENSIBLE_SSO }
 
 choices! {
+    /// Type.
+    ///
     /// A value of [`ExtensibleSso::type_`].
     pub enum ExtensibleSsoType {
         /// `Credential`.
@@ -81,6 +83,8 @@ choices! {
 }
 
 choices! {
+    /// Screen locked behavior.
+    ///
     /// A value of [`ExtensibleSso::screen_locked_behavior`].
     pub enum ScreenLockedBehavior {
         /// `Cancel`.
@@ -91,6 +95,8 @@ choices! {
 }
 
 record! {
+    /// Platform SSO.
+    ///
     /// What [`ExtensibleSso::platform_sso`] holds.
     pub struct PlatformSso {
         required {}
@@ -105,7 +111,7 @@ record! {
             registration_token: Secret<String> = "RegistrationToken",
             /// Use shared device keys.
             ///
-            /// `UseSharedDeviceKeys`: optional; false where absent. On macOS: scope: system.
+            /// `UseSharedDeviceKeys`: optional; false where absent. System scope.
             use_shared_device_keys: bool = "UseSharedDeviceKeys",
             /// Login frequency.
             ///
@@ -144,6 +150,8 @@ record! {
 }
 
 choices! {
+    /// Authentication method.
+    ///
     /// A value of [`PlatformSso::authentication_method`].
     pub enum AuthenticationMethod {
         /// `Password`.
@@ -158,6 +166,8 @@ choices! {
 }
 
 record! {
+    /// Account.
+    ///
     /// What [`PlatformSso::account`] holds.
     pub struct Account {
         required {}
@@ -175,6 +185,8 @@ record! {
 }
 
 record! {
+    /// User creation.
+    ///
     /// What [`PlatformSso::user_creation`] holds.
     pub struct UserCreation {
         required {}
@@ -226,6 +238,8 @@ choices! {
 }
 
 choices! {
+    /// New user authorization mode.
+    ///
     /// A value of [`UserCreation::new_user_authorization_mode`].
     pub enum NewUserAuthorizationMode {
         /// `Standard`.
@@ -240,6 +254,8 @@ choices! {
 }
 
 record! {
+    /// Token to user mapping.
+    ///
     /// What [`UserCreation::token_to_user_mapping`] holds.
     pub struct TokenToUserMapping {
         required {}
@@ -257,6 +273,8 @@ record! {
 }
 
 record! {
+    /// Authorization.
+    ///
     /// What [`PlatformSso::authorization`] holds.
     pub struct Authorization {
         required {}
@@ -286,6 +304,8 @@ record! {
 }
 
 choices! {
+    /// User authorization mode.
+    ///
     /// A value of [`Authorization::user_authorization_mode`].
     pub enum UserAuthorizationMode {
         /// `Standard`.
@@ -298,6 +318,8 @@ choices! {
 }
 
 record! {
+    /// Access key.
+    ///
     /// What [`PlatformSso::access_key`] holds.
     pub struct AccessKey {
         required {}
@@ -326,6 +348,8 @@ record! {
 }
 
 record! {
+    /// Policies.
+    ///
     /// What [`PlatformSso::policies`] holds.
     pub struct Policies {
         required {}
@@ -421,6 +445,8 @@ choices! {
 }
 
 record! {
+    /// Web authentication.
+    ///
     /// What [`PlatformSso::web_authentication`] holds.
     pub struct WebAuthentication {
         required {}

@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 26.4 and later | enrolment: supervised; scope: system; Shared iPad: scope:  |
-    /// | macOS | 26.4 and later | enrolment: supervised; scope: system, user |
-    /// | visionOS | 26.4 and later | enrolment: supervised; scope: system |
+    /// | iOS | 26.4 and later | enrolment: supervised; system scope; not on Shared iPad |
+    /// | macOS | 26.4 and later | enrolment: supervised; system and user scope |
+    /// | visionOS | 26.4 and later | enrolment: supervised; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -23,10 +23,16 @@ record! {
     pub struct ExternalIntelligenceSettings {
         required {}
         optional {
+            /// Whether they may be used.
+            ///
             /// `Enabled`: optional; true where absent. Combined: true where all are.
             enabled: bool = "Enabled",
+            /// Whether the user may sign in to them.
+            ///
             /// `AllowSignIn`: optional; true where absent. Combined: true where all are.
             allow_sign_in: bool = "AllowSignIn",
+            /// The only workspaces that may be used.
+            ///
             /// `AllowedWorkspaceIDs`: optional. Combined: what is in all of them.
             allowed_workspace_ids: Vec<String> = "AllowedWorkspaceIDs",
         }

@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 26.4 and later | enrolment: supervised; scope: system; Shared iPad: scope:  |
-    /// | macOS | 26.4 and later | enrolment: supervised; scope: system, user |
-    /// | visionOS | 26.4 and later | enrolment: supervised; scope: system |
+    /// | iOS | 26.4 and later | enrolment: supervised; system scope; not on Shared iPad |
+    /// | macOS | 26.4 and later | enrolment: supervised; system and user scope |
+    /// | visionOS | 26.4 and later | enrolment: supervised; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -46,6 +46,8 @@ record! {
             /// `AllowPersonalizedHandwritingResults`: optional; true where absent. Combined: true
             /// where all are. Only on iOS.
             allow_personalized_handwriting_results: bool = "AllowPersonalizedHandwritingResults",
+            /// Whether visual intelligence may be used.
+            ///
             /// `AllowVisualIntelligence`: optional; true where absent. Combined: true where all
             /// are. Only on iOS 27.0 and later, macOS 27.0 and later.
             allow_visual_intelligence: bool = "AllowVisualIntelligence",
@@ -79,6 +81,8 @@ record! {
 item! { IntelligenceSettings = mdm_schema::configuration::INTELLIGENCE_SETTINGS }
 
 record! {
+    /// Apps.
+    ///
     /// What [`IntelligenceSettings::apps`] holds.
     pub struct Apps {
         required {}
@@ -105,6 +109,8 @@ record! {
 }
 
 record! {
+    /// Calendar.
+    ///
     /// What [`Apps::calendar`] holds.
     pub struct Calendar {
         required {}
@@ -119,6 +125,8 @@ record! {
 }
 
 record! {
+    /// Mail.
+    ///
     /// What [`Apps::mail`] holds.
     pub struct Mail {
         required {}
@@ -136,6 +144,8 @@ record! {
 }
 
 record! {
+    /// Notes.
+    ///
     /// What [`Apps::notes`] holds.
     pub struct Notes {
         required {}
@@ -155,6 +165,8 @@ record! {
 }
 
 record! {
+    /// Safari.
+    ///
     /// What [`Apps::safari`] holds.
     pub struct Safari {
         required {}

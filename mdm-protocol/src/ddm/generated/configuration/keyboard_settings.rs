@@ -13,8 +13,8 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 26.4 and later | enrolment: supervised; scope: system; Shared iPad: scope: user |
-    /// | macOS | 26.4 and later | enrolment: supervised; scope: system, user |
+    /// | iOS | 26.4 and later | enrolment: supervised; system scope; Shared iPad: user scope |
+    /// | macOS | 26.4 and later | enrolment: supervised; system and user scope |
     ///
     /// Not on tvOS, visionOS, watchOS.
     ///
@@ -22,25 +22,41 @@ record! {
     pub struct KeyboardSettings {
         required {}
         optional {
+            /// Whether the keyboard corrects words.
+            ///
             /// `AllowAutoCorrection`: optional; true where absent. Combined: true where all are.
             /// Only on iOS.
             allow_auto_correction: bool = "AllowAutoCorrection",
+            /// Whether words may be looked up.
+            ///
             /// `AllowDefinitionLookup`: optional; true where absent. Combined: true where all are.
             allow_definition_lookup: bool = "AllowDefinitionLookup",
+            /// Whether dictation may be used.
+            ///
             /// `AllowDictation`: optional; true where absent. Combined: true where all are.
             allow_dictation: bool = "AllowDictation",
+            /// Whether the keyboard suggests results of calculations.
+            ///
             /// `AllowMathKeyboardSuggestions`: optional; true where absent. Combined: true where
             /// all are.
             allow_math_keyboard_suggestions: bool = "AllowMathKeyboardSuggestions",
+            /// Whether the keyboard predicts words.
+            ///
             /// `AllowPredictiveText`: optional; true where absent. Combined: true where all are.
             /// Only on iOS.
             allow_predictive_text: bool = "AllowPredictiveText",
+            /// Whether words may be typed by sliding.
+            ///
             /// `AllowSlideToType`: optional; true where absent. Combined: true where all are. Only
             /// on iOS.
             allow_slide_to_type: bool = "AllowSlideToType",
+            /// Whether the keyboard checks spelling.
+            ///
             /// `AllowSpellCheck`: optional; true where absent. Combined: true where all are. Only
             /// on iOS.
             allow_spell_check: bool = "AllowSpellCheck",
+            /// Whether shortcuts are replaced by their texts.
+            ///
             /// `AllowTextReplacement`: optional; true where absent. Combined: true where all are.
             /// Only on iOS.
             allow_text_replacement: bool = "AllowTextReplacement",

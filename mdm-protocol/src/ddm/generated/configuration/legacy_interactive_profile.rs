@@ -13,10 +13,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope:  |
-    /// | macOS | 13.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | tvOS | 16.0 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 15.0 and later | enrolment: supervised, device, user; system scope; not on Shared iPad |
+    /// | macOS | 13.0 and later | enrolment: supervised, user; system and user scope |
+    /// | tvOS | 16.0 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on watchOS.
     ///

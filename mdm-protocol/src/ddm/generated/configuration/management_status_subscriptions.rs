@@ -13,11 +13,11 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | tvOS | 16.0 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; scope: system |
-    /// | watchOS | 10.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 15.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user; system and user scope |
+    /// | tvOS | 16.0 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; system scope |
+    /// | watchOS | 10.0 and later | enrolment: supervised; system scope |
     ///
     /// Several declarations of this type are combined, key by key.
     pub struct ManagementStatusSubscriptions {

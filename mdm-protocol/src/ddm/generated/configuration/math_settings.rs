@@ -13,8 +13,8 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 18.0 and later | enrolment: supervised; scope: system; Shared iPad: scope: system, user |
-    /// | macOS | 15.0 and later | enrolment: supervised; scope: user |
+    /// | iOS | 18.0 and later | enrolment: supervised; system scope; Shared iPad: system and user scope |
+    /// | macOS | 15.0 and later | enrolment: supervised; user scope |
     ///
     /// Not on tvOS, visionOS, watchOS.
     ///
@@ -22,8 +22,12 @@ record! {
     pub struct MathSettings {
         required {}
         optional {
+            /// The Calculator app.
+            ///
             /// `Calculator`: optional.
             calculator: Calculator = "Calculator",
+            /// Everything else.
+            ///
             /// `SystemBehavior`: optional.
             system_behavior: SystemBehavior = "SystemBehavior",
         }
@@ -33,18 +37,30 @@ record! {
 item! { MathSettings = mdm_schema::configuration::MATH_SETTINGS }
 
 record! {
-    /// The dictionary of [`MathSettings::calculator`].
+    /// The Calculator app.
+    ///
+    /// What [`MathSettings::calculator`] holds.
     pub struct Calculator {
         required {}
         optional {
+            /// Its basic mode.
+            ///
             /// `BasicMode`: optional.
             basic_mode: BasicMode = "BasicMode",
+            /// Its scientific mode.
+            ///
             /// `ScientificMode`: optional.
             scientific_mode: ScientificMode = "ScientificMode",
+            /// Its mode for programmers.
+            ///
             /// `ProgrammerMode`: optional. Only on macOS.
             programmer_mode: ProgrammerMode = "ProgrammerMode",
+            /// Math Notes in it.
+            ///
             /// `MathNotesMode`: optional.
             math_notes_mode: MathNotesMode = "MathNotesMode",
+            /// Ways to enter.
+            ///
             /// `InputModes`: optional.
             input_modes: InputModes = "InputModes",
         }
@@ -52,9 +68,13 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Calculator::basic_mode`].
+    /// Its basic mode.
+    ///
+    /// What [`Calculator::basic_mode`] holds.
     pub struct BasicMode {
         required {
+            /// Whether there is a key for square roots.
+            ///
             /// `AddSquareRoot`: required. Combined: true where one is.
             add_square_root: bool = "AddSquareRoot",
         }
@@ -63,9 +83,13 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Calculator::scientific_mode`].
+    /// Its scientific mode.
+    ///
+    /// What [`Calculator::scientific_mode`] holds.
     pub struct ScientificMode {
         required {
+            /// Whether it may be used.
+            ///
             /// `Enabled`: required. Combined: true where all are.
             enabled: bool = "Enabled",
         }
@@ -74,9 +98,13 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Calculator::programmer_mode`].
+    /// Its mode for programmers.
+    ///
+    /// What [`Calculator::programmer_mode`] holds.
     pub struct ProgrammerMode {
         required {
+            /// Whether it may be used.
+            ///
             /// `Enabled`: required. Combined: true where all are.
             enabled: bool = "Enabled",
         }
@@ -85,9 +113,13 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Calculator::math_notes_mode`].
+    /// Math Notes in it.
+    ///
+    /// What [`Calculator::math_notes_mode`] holds.
     pub struct MathNotesMode {
         required {
+            /// Whether they may be used.
+            ///
             /// `Enabled`: required. Combined: true where all are.
             enabled: bool = "Enabled",
         }
@@ -96,13 +128,19 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Calculator::input_modes`].
+    /// Ways to enter.
+    ///
+    /// What [`Calculator::input_modes`] holds.
     pub struct InputModes {
         required {
+            /// Whether units are converted.
+            ///
             /// `UnitConversion`: required. Combined: true where all are.
             unit_conversion: bool = "UnitConversion",
         }
         optional {
+            /// Whether reverse Polish notation may be used.
+            ///
             /// `RPN`: required. Combined: true where all are. Only on macOS.
             rpn: bool = "RPN",
         }
@@ -110,11 +148,17 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`MathSettings::system_behavior`].
+    /// Everything else.
+    ///
+    /// What [`MathSettings::system_behavior`] holds.
     pub struct SystemBehavior {
         required {
+            /// Whether the keyboard suggests results.
+            ///
             /// `KeyboardSuggestions`: required. Combined: true where all are.
             keyboard_suggestions: bool = "KeyboardSuggestions",
+            /// Whether other apps solve written expressions.
+            ///
             /// `MathNotes`: required. Combined: true where all are.
             math_notes: bool = "MathNotes",
         }

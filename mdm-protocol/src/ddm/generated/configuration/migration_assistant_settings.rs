@@ -13,23 +13,33 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 26.4 and later | enrolment: supervised; scope: system |
+    /// | macOS | 26.4 and later | enrolment: supervised; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     ///
     /// Several declarations of this type are combined, key by key.
     pub struct MigrationAssistantSettings {
         required {
+            /// Whether the migration follows this declaration.
+            ///
             /// `ShouldDoManagedMigration`: required.
             should_do_managed_migration: bool = "ShouldDoManagedMigration",
+            /// Whether settings of security and privacy come along.
+            ///
             /// `ShouldMigrateSecurityPrivacySettings`: required.
             should_migrate_security_privacy_settings: bool = "ShouldMigrateSecurityPrivacySettings",
         }
         optional {
+            /// Accounts that stay behind.
+            ///
             /// `ExcludedAccounts`: optional.
             excluded_accounts: Vec<String> = "ExcludedAccounts",
+            /// Paths that stay behind.
+            ///
             /// `ExcludedPaths`: optional.
             excluded_paths: Vec<String> = "ExcludedPaths",
+            /// Paths that always come along.
+            ///
             /// `RequiredPaths`: optional.
             required_paths: Vec<String> = "RequiredPaths",
         }

@@ -14,9 +14,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///

@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, local; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, local; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -38,8 +38,7 @@ record! {
             on_demand_rules: Vec<OnDemandRule> = "OnDemandRules",
             /// Prohibit disablement.
             ///
-            /// `ProhibitDisablement`: optional; false where absent. On iOS, macOS, visionOS:
-            /// enrolment: supervised.
+            /// `ProhibitDisablement`: optional; false where absent. Enrolment: supervised.
             prohibit_disablement: bool = "ProhibitDisablement",
         }
     }
@@ -48,6 +47,8 @@ record! {
 item! { NetworkDnsSettings = mdm_schema::configuration::NETWORK_DNS_SETTINGS }
 
 record! {
+    /// DNS settings.
+    ///
     /// What [`NetworkDnsSettings::dns_settings`] holds.
     pub struct DnsSettings {
         required {
@@ -88,6 +89,8 @@ record! {
 }
 
 choices! {
+    /// DNS protocol.
+    ///
     /// A value of [`DnsSettings::dns_protocol`].
     pub enum DnsProtocol {
         /// `HTTPS`.
@@ -98,6 +101,8 @@ choices! {
 }
 
 record! {
+    /// On demand rules element.
+    ///
     /// An entry of [`NetworkDnsSettings::on_demand_rules`].
     pub struct OnDemandRule {
         required {
@@ -136,6 +141,8 @@ record! {
 }
 
 choices! {
+    /// On demand action.
+    ///
     /// A value of [`OnDemandRule::action`].
     pub enum OnDemandRuleAction {
         /// `Connect`.
@@ -148,6 +155,8 @@ choices! {
 }
 
 record! {
+    /// Action parameter.
+    ///
     /// An entry of [`OnDemandRule::action_parameters`].
     pub struct ActionParameter {
         required {
@@ -165,6 +174,8 @@ record! {
 }
 
 choices! {
+    /// Domain action.
+    ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
         /// `NeverConnect`.
@@ -175,6 +186,8 @@ choices! {
 }
 
 choices! {
+    /// Interface type match.
+    ///
     /// A value of [`OnDemandRule::interface_type_match`].
     pub enum InterfaceTypeMatch {
         /// `Ethernet`.

@@ -16,9 +16,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: user |
-    /// | macOS | 27.0 and later | enrolment: supervised, user; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: user scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, user; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -70,6 +70,8 @@ record! {
 item! { NetworkRelay = mdm_schema::configuration::NETWORK_RELAY }
 
 record! {
+    /// Network relay.
+    ///
     /// An entry of [`NetworkRelay::relays`].
     pub struct Relay {
         required {}

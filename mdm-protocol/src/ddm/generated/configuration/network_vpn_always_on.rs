@@ -14,8 +14,8 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, local; scope: system; Shared iPad: scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, local; system scope; Shared iPad: system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; system scope |
     ///
     /// Not on macOS, tvOS, watchOS.
     ///
@@ -71,6 +71,8 @@ record! {
 item! { NetworkVpnAlwaysOn = mdm_schema::configuration::NETWORK_VPN_ALWAYS_ON }
 
 record! {
+    /// A tunnel configuration element.
+    ///
     /// An entry of [`NetworkVpnAlwaysOn::tunnel_configurations`].
     pub struct TunnelConfiguration {
         required {
@@ -93,6 +95,8 @@ record! {
 }
 
 choices! {
+    /// Protocol type.
+    ///
     /// A value of [`TunnelConfiguration::protocol_type`].
     pub enum ProtocolType {
         /// `IKEv2`.
@@ -101,6 +105,8 @@ choices! {
 }
 
 choices! {
+    /// Interfaces element.
+    ///
     /// A value of [`TunnelConfiguration::interfaces`].
     pub enum Interface {
         /// `Cellular`.
@@ -111,6 +117,8 @@ choices! {
 }
 
 record! {
+    /// IKEv2 configuration.
+    ///
     /// What [`TunnelConfiguration::ikev2`] holds.
     pub struct Ikev2 {
         required {
@@ -201,6 +209,8 @@ record! {
 }
 
 record! {
+    /// Authentication details.
+    ///
     /// What [`Ikev2::authentication`] holds.
     pub struct Authentication {
         required {
@@ -234,6 +244,8 @@ record! {
 }
 
 choices! {
+    /// Authentication method.
+    ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
         /// `None`.
@@ -246,6 +258,8 @@ choices! {
 }
 
 choices! {
+    /// Certificate type.
+    ///
     /// A value of [`Authentication::identity_certificate_type`].
     pub enum IdentityCertificateType {
         /// `RSA`.
@@ -262,6 +276,8 @@ choices! {
 }
 
 record! {
+    /// Extended authentication (EAP).
+    ///
     /// What [`Authentication::extended_auth`] holds.
     pub struct ExtendedAuth {
         required {}
@@ -296,6 +312,8 @@ record! {
 }
 
 choices! {
+    /// TLS minimum version.
+    ///
     /// A value of [`ExtendedAuth::tls_minimum_version`].
     pub enum TlsMinimumVersion {
         /// `1.0`.
@@ -310,6 +328,8 @@ choices! {
 }
 
 choices! {
+    /// TLS maximum version.
+    ///
     /// A value of [`ExtendedAuth::tls_maximum_version`].
     pub enum TlsMaximumVersion {
         /// `1.0`.
@@ -324,6 +344,8 @@ choices! {
 }
 
 record! {
+    /// Provider details.
+    ///
     /// What [`Ikev2::provider`] holds.
     pub struct Provider {
         required {}
@@ -341,6 +363,8 @@ record! {
 }
 
 choices! {
+    /// Type.
+    ///
     /// A value of [`Provider::type_`].
     pub enum ProviderType {
         /// `packet-tunnel`.
@@ -351,6 +375,8 @@ choices! {
 }
 
 record! {
+    /// Disconnect on idle settings.
+    ///
     /// What [`Ikev2::idle`] holds.
     pub struct Idle {
         required {}
@@ -372,6 +398,8 @@ record! {
 }
 
 choices! {
+    /// Dead peer detection rate.
+    ///
     /// A value of [`Idle::dead_peer_detection_rate`].
     pub enum DeadPeerDetectionRate {
         /// `None`.
@@ -386,6 +414,8 @@ choices! {
 }
 
 record! {
+    /// On demand details.
+    ///
     /// What [`Ikev2::on_demand`] holds.
     pub struct OnDemand {
         required {}
@@ -407,6 +437,8 @@ record! {
 }
 
 record! {
+    /// Rules element.
+    ///
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
@@ -445,6 +477,8 @@ record! {
 }
 
 choices! {
+    /// On demand action.
+    ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
         /// `Allow`.
@@ -461,6 +495,8 @@ choices! {
 }
 
 record! {
+    /// Action parameter.
+    ///
     /// An entry of [`Rule::action_parameters`].
     pub struct ActionParameter {
         required {
@@ -487,6 +523,8 @@ record! {
 }
 
 choices! {
+    /// Domain action.
+    ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
         /// `ConnectIfNeeded`.
@@ -497,6 +535,8 @@ choices! {
 }
 
 choices! {
+    /// Interface type match.
+    ///
     /// A value of [`Rule::interface_type_match`].
     pub enum InterfaceTypeMatch {
         /// `Ethernet`.
@@ -509,6 +549,8 @@ choices! {
 }
 
 record! {
+    /// Post quantum key exchange.
+    ///
     /// What [`Ikev2::post_quantum_key_exchange`] holds.
     pub struct PostQuantumKeyExchange {
         required {}
@@ -534,6 +576,8 @@ record! {
 }
 
 record! {
+    /// IKE security association parameters.
+    ///
     /// What [`Ikev2::ike_security_association_parameters`] holds.
     pub struct SecurityAssociationParameters {
         required {}
@@ -563,6 +607,8 @@ record! {
 }
 
 choices! {
+    /// Encryption algorithm.
+    ///
     /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
         /// `AES-128`.
@@ -579,6 +625,8 @@ choices! {
 }
 
 choices! {
+    /// Integrity algorithm.
+    ///
     /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
         /// `SHA2-256`.
@@ -591,6 +639,8 @@ choices! {
 }
 
 numbers! {
+    /// Diffie hellman group.
+    ///
     /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
         /// `14`.
@@ -617,6 +667,8 @@ numbers! {
 }
 
 numbers! {
+    /// Post-quantum key exchange method.
+    ///
     /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
@@ -629,6 +681,8 @@ numbers! {
 }
 
 record! {
+    /// A service exception element.
+    ///
     /// An entry of [`NetworkVpnAlwaysOn::service_exceptions`].
     pub struct ServiceException {
         required {
@@ -646,6 +700,8 @@ record! {
 }
 
 choices! {
+    /// Service name.
+    ///
     /// A value of [`ServiceException::service_name`].
     pub enum ServiceName {
         /// `VoiceMail`.
@@ -660,6 +716,8 @@ choices! {
 }
 
 choices! {
+    /// Action.
+    ///
     /// A value of [`ServiceException::action`].
     pub enum ServiceExceptionAction {
         /// `Allow`.
@@ -670,6 +728,8 @@ choices! {
 }
 
 record! {
+    /// A application exception element.
+    ///
     /// An entry of [`NetworkVpnAlwaysOn::application_exceptions`].
     pub struct ApplicationException {
         required {
@@ -688,6 +748,8 @@ record! {
 }
 
 choices! {
+    /// Limit to protocol element.
+    ///
     /// A value of [`ApplicationException::limit_to_protocols`].
     pub enum LimitToProtocol {
         /// `UDP`.
@@ -696,6 +758,8 @@ choices! {
 }
 
 record! {
+    /// An allowed captive network plugin element.
+    ///
     /// An entry of [`NetworkVpnAlwaysOn::allowed_captive_network_plugins`].
     pub struct AllowedCaptiveNetworkPlugin {
         required {
@@ -709,6 +773,8 @@ record! {
 }
 
 record! {
+    /// DNS.
+    ///
     /// What [`NetworkVpnAlwaysOn::dns`] holds.
     pub struct Dns {
         required {
@@ -757,6 +823,8 @@ record! {
 }
 
 choices! {
+    /// DNS protocol.
+    ///
     /// A value of [`Dns::protocol`].
     pub enum DnsProtocol {
         /// `Cleartext`.
@@ -769,6 +837,8 @@ choices! {
 }
 
 record! {
+    /// Proxies.
+    ///
     /// What [`NetworkVpnAlwaysOn::proxies`] holds.
     pub struct Proxies {
         required {}
@@ -798,6 +868,8 @@ record! {
 }
 
 record! {
+    /// Protocol.
+    ///
     /// What [`Proxies::protocol`] holds.
     pub struct ProxiesProtocol {
         required {}
@@ -820,6 +892,8 @@ record! {
 }
 
 record! {
+    /// HTTP protocol.
+    ///
     /// What [`ProxiesProtocol::http`] holds.
     pub struct Http {
         required {}
@@ -841,6 +915,8 @@ record! {
 }
 
 record! {
+    /// HTTPS protocol.
+    ///
     /// What [`ProxiesProtocol::https`] holds.
     pub struct Https {
         required {}

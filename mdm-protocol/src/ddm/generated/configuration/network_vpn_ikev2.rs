@@ -14,10 +14,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, local; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system, user |
-    /// | tvOS | 27.0 and later | enrolment: supervised, device, local; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, local; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system and user scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised, device, local; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; system scope |
     ///
     /// Not on watchOS.
     ///
@@ -129,6 +129,8 @@ record! {
 item! { NetworkVpnIkev2 = mdm_schema::configuration::NETWORK_VPN_IKEV2 }
 
 record! {
+    /// Authentication details.
+    ///
     /// What [`NetworkVpnIkev2::authentication`] holds.
     pub struct Authentication {
         required {
@@ -162,6 +164,8 @@ record! {
 }
 
 choices! {
+    /// Authentication method.
+    ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
         /// `None`.
@@ -174,6 +178,8 @@ choices! {
 }
 
 choices! {
+    /// Certificate type.
+    ///
     /// A value of [`Authentication::identity_certificate_type`].
     pub enum IdentityCertificateType {
         /// `RSA`.
@@ -190,6 +196,8 @@ choices! {
 }
 
 record! {
+    /// Extended authentication (EAP).
+    ///
     /// What [`Authentication::extended_auth`] holds.
     pub struct ExtendedAuth {
         required {}
@@ -224,6 +232,8 @@ record! {
 }
 
 choices! {
+    /// TLS minimum version.
+    ///
     /// A value of [`ExtendedAuth::tls_minimum_version`].
     pub enum TlsMinimumVersion {
         /// `1.0`.
@@ -238,6 +248,8 @@ choices! {
 }
 
 choices! {
+    /// TLS maximum version.
+    ///
     /// A value of [`ExtendedAuth::tls_maximum_version`].
     pub enum TlsMaximumVersion {
         /// `1.0`.
@@ -252,6 +264,8 @@ choices! {
 }
 
 record! {
+    /// Provider details.
+    ///
     /// What [`NetworkVpnIkev2::provider`] holds.
     pub struct Provider {
         required {}
@@ -269,6 +283,8 @@ record! {
 }
 
 choices! {
+    /// Type.
+    ///
     /// A value of [`Provider::type_`].
     pub enum ProviderType {
         /// `packet-tunnel`.
@@ -279,6 +295,8 @@ choices! {
 }
 
 record! {
+    /// Network routing details.
+    ///
     /// What [`NetworkVpnIkev2::network_routing`] holds.
     pub struct NetworkRouting {
         required {}
@@ -312,6 +330,8 @@ record! {
 }
 
 record! {
+    /// Disconnect on idle settings.
+    ///
     /// What [`NetworkVpnIkev2::idle`] holds.
     pub struct Idle {
         required {}
@@ -333,6 +353,8 @@ record! {
 }
 
 choices! {
+    /// Dead peer detection rate.
+    ///
     /// A value of [`Idle::dead_peer_detection_rate`].
     pub enum DeadPeerDetectionRate {
         /// `None`.
@@ -347,6 +369,8 @@ choices! {
 }
 
 record! {
+    /// On demand details.
+    ///
     /// What [`NetworkVpnIkev2::on_demand`] holds.
     pub struct OnDemand {
         required {}
@@ -368,6 +392,8 @@ record! {
 }
 
 record! {
+    /// Rules element.
+    ///
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
@@ -406,6 +432,8 @@ record! {
 }
 
 choices! {
+    /// On demand action.
+    ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
         /// `Allow`.
@@ -422,6 +450,8 @@ choices! {
 }
 
 record! {
+    /// Action parameter.
+    ///
     /// An entry of [`Rule::action_parameters`].
     pub struct ActionParameter {
         required {
@@ -448,6 +478,8 @@ record! {
 }
 
 choices! {
+    /// Domain action.
+    ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
         /// `ConnectIfNeeded`.
@@ -458,6 +490,8 @@ choices! {
 }
 
 choices! {
+    /// Interface type match.
+    ///
     /// A value of [`Rule::interface_type_match`].
     pub enum InterfaceTypeMatch {
         /// `Ethernet`.
@@ -470,6 +504,8 @@ choices! {
 }
 
 record! {
+    /// Post quantum key exchange.
+    ///
     /// What [`NetworkVpnIkev2::post_quantum_key_exchange`] holds.
     pub struct PostQuantumKeyExchange {
         required {}
@@ -495,6 +531,8 @@ record! {
 }
 
 record! {
+    /// IKE security association parameters.
+    ///
     /// What [`NetworkVpnIkev2::ike_security_association_parameters`] holds.
     pub struct SecurityAssociationParameters {
         required {}
@@ -524,6 +562,8 @@ record! {
 }
 
 choices! {
+    /// Encryption algorithm.
+    ///
     /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
         /// `AES-128`.
@@ -540,6 +580,8 @@ choices! {
 }
 
 choices! {
+    /// Integrity algorithm.
+    ///
     /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
         /// `SHA2-256`.
@@ -552,6 +594,8 @@ choices! {
 }
 
 numbers! {
+    /// Diffie hellman group.
+    ///
     /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
         /// `14`.
@@ -578,6 +622,8 @@ numbers! {
 }
 
 numbers! {
+    /// Post-quantum key exchange method.
+    ///
     /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
@@ -590,6 +636,8 @@ numbers! {
 }
 
 record! {
+    /// DNS.
+    ///
     /// What [`NetworkVpnIkev2::dns`] holds.
     pub struct Dns {
         required {
@@ -638,6 +686,8 @@ record! {
 }
 
 choices! {
+    /// DNS protocol.
+    ///
     /// A value of [`Dns::protocol`].
     pub enum DnsProtocol {
         /// `Cleartext`.
@@ -650,6 +700,8 @@ choices! {
 }
 
 record! {
+    /// Proxies.
+    ///
     /// What [`NetworkVpnIkev2::proxies`] holds.
     pub struct Proxies {
         required {}
@@ -679,6 +731,8 @@ record! {
 }
 
 record! {
+    /// Protocol.
+    ///
     /// What [`Proxies::protocol`] holds.
     pub struct ProxiesProtocol {
         required {}
@@ -701,6 +755,8 @@ record! {
 }
 
 record! {
+    /// HTTP protocol.
+    ///
     /// What [`ProxiesProtocol::http`] holds.
     pub struct Http {
         required {}
@@ -722,6 +778,8 @@ record! {
 }
 
 record! {
+    /// HTTPS protocol.
+    ///
     /// What [`ProxiesProtocol::https`] holds.
     pub struct Https {
         required {}

@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, local; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, local; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -63,6 +63,8 @@ record! {
 item! { NetworkVpnIpSec = mdm_schema::configuration::NETWORK_VPN_IPSEC }
 
 record! {
+    /// Authentication details.
+    ///
     /// What [`NetworkVpnIpSec::authentication`] holds.
     pub struct Authentication {
         required {
@@ -104,6 +106,8 @@ record! {
 }
 
 choices! {
+    /// Authentication method.
+    ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
         /// `SharedSecret`.
@@ -114,6 +118,8 @@ choices! {
 }
 
 choices! {
+    /// Local identifier type.
+    ///
     /// A value of [`Authentication::local_identifier_type`].
     pub enum LocalIdentifierType {
         /// `KeyID`.
@@ -122,6 +128,8 @@ choices! {
 }
 
 record! {
+    /// XAuth details.
+    ///
     /// What [`Authentication::xauth`] holds.
     pub struct XAuth {
         required {
@@ -145,6 +153,8 @@ record! {
 }
 
 choices! {
+    /// XAuth password encryption.
+    ///
     /// A value of [`XAuth::password_encryption`].
     pub enum PasswordEncryption {
         /// `Prompt`.
@@ -153,6 +163,8 @@ choices! {
 }
 
 record! {
+    /// Disconnect on idle settings.
+    ///
     /// What [`NetworkVpnIpSec::idle`] holds.
     pub struct Idle {
         required {}
@@ -170,6 +182,8 @@ record! {
 }
 
 record! {
+    /// On demand details.
+    ///
     /// What [`NetworkVpnIpSec::on_demand`] holds.
     pub struct OnDemand {
         required {}
@@ -187,6 +201,8 @@ record! {
 }
 
 record! {
+    /// Rules element.
+    ///
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
@@ -225,6 +241,8 @@ record! {
 }
 
 choices! {
+    /// On demand action.
+    ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
         /// `Allow`.
@@ -241,6 +259,8 @@ choices! {
 }
 
 record! {
+    /// Action parameter.
+    ///
     /// An entry of [`Rule::action_parameters`].
     pub struct ActionParameter {
         required {
@@ -267,6 +287,8 @@ record! {
 }
 
 choices! {
+    /// Domain action.
+    ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
         /// `ConnectIfNeeded`.
@@ -277,6 +299,8 @@ choices! {
 }
 
 choices! {
+    /// Interface type match.
+    ///
     /// A value of [`Rule::interface_type_match`].
     pub enum InterfaceTypeMatch {
         /// `Ethernet`.
@@ -289,6 +313,8 @@ choices! {
 }
 
 record! {
+    /// DNS.
+    ///
     /// What [`NetworkVpnIpSec::dns`] holds.
     pub struct Dns {
         required {
@@ -337,6 +363,8 @@ record! {
 }
 
 choices! {
+    /// DNS protocol.
+    ///
     /// A value of [`Dns::protocol`].
     pub enum DnsProtocol {
         /// `Cleartext`.
@@ -349,6 +377,8 @@ choices! {
 }
 
 record! {
+    /// Proxies.
+    ///
     /// What [`NetworkVpnIpSec::proxies`] holds.
     pub struct Proxies {
         required {}
@@ -378,6 +408,8 @@ record! {
 }
 
 record! {
+    /// Protocol.
+    ///
     /// What [`Proxies::protocol`] holds.
     pub struct ProxiesProtocol {
         required {}
@@ -400,6 +432,8 @@ record! {
 }
 
 record! {
+    /// HTTP protocol.
+    ///
     /// What [`ProxiesProtocol::http`] holds.
     pub struct Http {
         required {}
@@ -421,6 +455,8 @@ record! {
 }
 
 record! {
+    /// HTTPS protocol.
+    ///
     /// What [`ProxiesProtocol::https`] holds.
     pub struct Https {
         required {}

@@ -13,10 +13,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, local; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
-    /// | tvOS | 27.0 and later | enrolment: supervised, device, local; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, local; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised, device, local; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, local; system scope |
     ///
     /// Not on watchOS.
     ///
@@ -76,6 +76,8 @@ record! {
 item! { NetworkVpnPlugin = mdm_schema::configuration::NETWORK_VPN_PLUGIN }
 
 record! {
+    /// Vendor configuration dictionary.
+    ///
     /// What [`NetworkVpnPlugin::vendor_config`] holds.
     pub struct VendorConfig {
         required {}
@@ -101,6 +103,8 @@ record! {
 }
 
 record! {
+    /// Authentication details.
+    ///
     /// What [`NetworkVpnPlugin::authentication`] holds.
     pub struct Authentication {
         required {
@@ -126,6 +130,8 @@ record! {
 }
 
 choices! {
+    /// Authentication method.
+    ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
         /// `Password`.
@@ -138,6 +144,8 @@ choices! {
 }
 
 record! {
+    /// Provider details.
+    ///
     /// What [`NetworkVpnPlugin::provider`] holds.
     pub struct Provider {
         required {}
@@ -155,6 +163,8 @@ record! {
 }
 
 choices! {
+    /// Type.
+    ///
     /// A value of [`Provider::type_`].
     pub enum ProviderType {
         /// `packet-tunnel`.
@@ -165,6 +175,8 @@ choices! {
 }
 
 record! {
+    /// Network routing details.
+    ///
     /// What [`NetworkVpnPlugin::network_routing`] holds.
     pub struct NetworkRouting {
         required {}
@@ -198,6 +210,8 @@ record! {
 }
 
 record! {
+    /// Disconnect on idle settings.
+    ///
     /// What [`NetworkVpnPlugin::idle`] holds.
     pub struct Idle {
         required {}
@@ -215,6 +229,8 @@ record! {
 }
 
 record! {
+    /// On demand details.
+    ///
     /// What [`NetworkVpnPlugin::on_demand`] holds.
     pub struct OnDemand {
         required {}
@@ -236,6 +252,8 @@ record! {
 }
 
 record! {
+    /// Rules element.
+    ///
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
@@ -274,6 +292,8 @@ record! {
 }
 
 choices! {
+    /// On demand action.
+    ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
         /// `Allow`.
@@ -290,6 +310,8 @@ choices! {
 }
 
 record! {
+    /// Action parameter.
+    ///
     /// An entry of [`Rule::action_parameters`].
     pub struct ActionParameter {
         required {
@@ -316,6 +338,8 @@ record! {
 }
 
 choices! {
+    /// Domain action.
+    ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
         /// `ConnectIfNeeded`.
@@ -326,6 +350,8 @@ choices! {
 }
 
 choices! {
+    /// Interface type match.
+    ///
     /// A value of [`Rule::interface_type_match`].
     pub enum InterfaceTypeMatch {
         /// `Ethernet`.
@@ -338,6 +364,8 @@ choices! {
 }
 
 record! {
+    /// DNS.
+    ///
     /// What [`NetworkVpnPlugin::dns`] holds.
     pub struct Dns {
         required {
@@ -386,6 +414,8 @@ record! {
 }
 
 choices! {
+    /// DNS protocol.
+    ///
     /// A value of [`Dns::protocol`].
     pub enum DnsProtocol {
         /// `Cleartext`.
@@ -398,6 +428,8 @@ choices! {
 }
 
 record! {
+    /// Proxies.
+    ///
     /// What [`NetworkVpnPlugin::proxies`] holds.
     pub struct Proxies {
         required {}
@@ -427,6 +459,8 @@ record! {
 }
 
 record! {
+    /// Protocol.
+    ///
     /// What [`Proxies::protocol`] holds.
     pub struct ProxiesProtocol {
         required {}
@@ -449,6 +483,8 @@ record! {
 }
 
 record! {
+    /// HTTP protocol.
+    ///
     /// What [`ProxiesProtocol::http`] holds.
     pub struct Http {
         required {}
@@ -470,6 +506,8 @@ record! {
 }
 
 record! {
+    /// HTTPS protocol.
+    ///
     /// What [`ProxiesProtocol::https`] holds.
     pub struct Https {
         required {}

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 26.0 and later | enrolment: supervised; scope: system |
+    /// | macOS | 26.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     ///
@@ -41,6 +41,8 @@ record! {
 item! { Package = mdm_schema::configuration::PACKAGE }
 
 record! {
+    /// When it is installed.
+    ///
     /// What [`Package::install_behavior`] holds.
     pub struct InstallBehavior {
         required {}
@@ -54,17 +56,25 @@ record! {
 }
 
 choices! {
+    /// Whether it has to be there or the user decides.
+    ///
     /// A value of [`InstallBehavior::install`].
     pub enum Install {
-        /// `Optional`: The user decides.
+        /// The user decides.
+        ///
+        /// `Optional`.
         Optional = "Optional",
-        /// `Required`: It has to be there.
+        /// It has to be there.
+        ///
+        /// `Required`.
         Required = "Required",
     }
 }
 
 record! {
-    /// The dictionary of [`Package::uninstall_behavior`].
+    /// What becomes of it when the declaration goes.
+    ///
+    /// What [`Package::uninstall_behavior`] holds.
     pub struct UninstallBehavior {
         required {}
         optional {

@@ -15,10 +15,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope:  |
-    /// | macOS | 13.0 and later | enrolment: supervised, local; scope: system, user |
-    /// | visionOS | 2.0 and later | enrolment: supervised, device, user, local; scope: system |
-    /// | watchOS | 10.0 and later | enrolment: supervised, local; scope: system |
+    /// | iOS | 15.0 and later | any enrolment; system scope; not on Shared iPad |
+    /// | macOS | 13.0 and later | enrolment: supervised, local; system and user scope |
+    /// | visionOS | 2.0 and later | any enrolment; system scope |
+    /// | watchOS | 10.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on tvOS.
     ///
@@ -93,7 +93,9 @@ record! {
 item! { PasscodeSettings = mdm_schema::configuration::PASSCODE_SETTINGS }
 
 record! {
-    /// The dictionary of [`PasscodeSettings::custom_regex`].
+    /// A rule of one's own, for a Mac.
+    ///
+    /// What [`PasscodeSettings::custom_regex`] holds.
     pub struct CustomRegex {
         required {
             /// What the password must match, in the syntax of ICU.

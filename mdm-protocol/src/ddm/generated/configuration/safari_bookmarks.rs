@@ -13,9 +13,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 26.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: user |
-    /// | macOS | 26.0 and later | enrolment: supervised; scope: user |
-    /// | visionOS | 26.0 and later | enrolment: supervised, device; scope: system |
+    /// | iOS | 26.0 and later | enrolment: supervised, device; system scope; Shared iPad: user scope |
+    /// | macOS | 26.0 and later | enrolment: supervised; user scope |
+    /// | visionOS | 26.0 and later | enrolment: supervised, device; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -23,6 +23,8 @@ record! {
     pub struct SafariBookmarks {
         required {}
         optional {
+            /// The groups of bookmarks.
+            ///
             /// `ManagedBookmarks`: optional.
             managed_bookmarks: Vec<BookmarkGroup> = "ManagedBookmarks",
         }
@@ -35,10 +37,16 @@ record! {
     /// An entry of [`SafariBookmarks::managed_bookmarks`].
     pub struct BookmarkGroup {
         required {
+            /// Names the group.
+            ///
             /// `GroupIdentifier`: required.
             group_identifier: String = "GroupIdentifier",
+            /// The group's title.
+            ///
             /// `Title`: required.
             title: String = "Title",
+            /// Its bookmarks and folders.
+            ///
             /// `Bookmarks`: required.
             bookmarks: Vec<Bookmark> = "Bookmarks",
         }
@@ -50,12 +58,18 @@ record! {
     /// An entry of [`BookmarkGroup::bookmarks`].
     pub struct Bookmark {
         required {
+            /// The title.
+            ///
             /// `Title`: required.
             title: String = "Title",
         }
         optional {
+            /// Where a bookmark leads.
+            ///
             /// `URL`: optional.
             url: String = "URL",
+            /// What is in a folder.
+            ///
             /// `Folder`: optional.
             folder: Vec<Bookmark> = "Folder",
         }

@@ -15,9 +15,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 18.0 and later | enrolment: supervised; scope: system; Shared iPad: scope: user |
-    /// | macOS | 15.0 and later | enrolment: supervised; scope: user |
-    /// | visionOS | 26.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 18.0 and later | enrolment: supervised; system scope; Shared iPad: user scope |
+    /// | macOS | 15.0 and later | enrolment: supervised; user scope |
+    /// | visionOS | 26.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -36,6 +36,8 @@ record! {
 item! { SafariExtensionSettings = mdm_schema::configuration::SAFARI_EXTENSION_SETTINGS }
 
 record! {
+    /// One extension, by its bundle identifier and team; `*` for all.
+    ///
     /// An entry of [`SafariExtensionSettings::managed_extensions`].
     pub struct Extension {
         required {}
@@ -61,6 +63,8 @@ record! {
 }
 
 choices! {
+    /// Extension state.
+    ///
     /// A value of [`Extension::state`].
     pub enum ExtensionState {
         /// `Allowed`.
@@ -73,6 +77,8 @@ choices! {
 }
 
 choices! {
+    /// Private Browsing state.
+    ///
     /// A value of [`Extension::private_browsing`].
     pub enum PrivateBrowsing {
         /// `Allowed`.

@@ -15,9 +15,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 26.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: user |
-    /// | macOS | 26.0 and later | enrolment: supervised; scope: user |
-    /// | visionOS | 26.0 and later | enrolment: supervised, device; scope: system |
+    /// | iOS | 26.0 and later | enrolment: supervised, device; system scope; Shared iPad: user scope |
+    /// | macOS | 26.0 and later | enrolment: supervised; user scope |
+    /// | visionOS | 26.0 and later | enrolment: supervised, device; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -28,12 +28,12 @@ record! {
             /// Accept cookies.
             ///
             /// `AcceptCookies`: optional; `Always` where absent. Combined: the one that is listed
-            /// first. Only on iOS. On iOS: enrolment: supervised.
+            /// first. Only on iOS. Enrolment: supervised.
             accept_cookies: AcceptCookies = "AcceptCookies",
             /// Allow disabling fraud warning.
             ///
             /// `AllowDisablingFraudWarning`: optional; true where absent. Combined: true where all
-            /// are. Only on iOS. On iOS: enrolment: supervised.
+            /// are. Only on iOS. Enrolment: supervised.
             allow_disabling_fraud_warning: bool = "AllowDisablingFraudWarning",
             /// Allow history clearing.
             ///
@@ -43,7 +43,7 @@ record! {
             /// Allow JavaScript.
             ///
             /// `AllowJavaScript`: optional; true where absent. Combined: true where all are. Only
-            /// on iOS. On iOS: enrolment: supervised.
+            /// on iOS. Enrolment: supervised.
             allow_javascript: bool = "AllowJavaScript",
             /// Allow private browsing.
             ///
@@ -53,7 +53,7 @@ record! {
             /// Allow popups.
             ///
             /// `AllowPopups`: optional; true where absent. Combined: true where all are. Only on
-            /// iOS. On iOS: enrolment: supervised.
+            /// iOS. Enrolment: supervised.
             allow_popups: bool = "AllowPopups",
             /// Allow summary.
             ///
@@ -76,6 +76,8 @@ record! {
 item! { SafariSettings = mdm_schema::configuration::SAFARI_SETTINGS }
 
 choices! {
+    /// Accept cookies.
+    ///
     /// A value of [`SafariSettings::accept_cookies`].
     pub enum AcceptCookies {
         /// `Never`.
@@ -90,6 +92,8 @@ choices! {
 }
 
 record! {
+    /// New tab start page.
+    ///
     /// What [`SafariSettings::new_tab_start_page`] holds.
     pub struct NewTabStartPage {
         required {
@@ -112,6 +116,8 @@ record! {
 }
 
 choices! {
+    /// Page type.
+    ///
     /// A value of [`NewTabStartPage::page_type`].
     pub enum PageType {
         /// `Start`.
@@ -124,6 +130,8 @@ choices! {
 }
 
 record! {
+    /// Website privacy.
+    ///
     /// What [`SafariSettings::privacy`] holds.
     pub struct Privacy {
         required {}
@@ -159,6 +167,8 @@ record! {
 }
 
 choices! {
+    /// Camera permission.
+    ///
     /// A value of [`Website::camera`].
     pub enum Camera {
         /// `None`.
@@ -169,6 +179,8 @@ choices! {
 }
 
 choices! {
+    /// Microphone permission.
+    ///
     /// A value of [`Website::microphone`].
     pub enum Microphone {
         /// `None`.

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 14.0 and later | enrolment: supervised, user, local; scope: system, user |
+    /// | macOS | 14.0 and later | enrolment: supervised, user, local; system and user scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     ///
@@ -54,9 +54,13 @@ record! {
 item! { ScreenSharingConnection = mdm_schema::configuration::SCREEN_SHARING_CONNECTION }
 
 record! {
+    /// Display Configuration.
+    ///
     /// What [`ScreenSharingConnection::display_configuration`] holds.
     pub struct DisplayConfiguration {
         required {
+            /// How many virtual displays there are.
+            ///
             /// `DisplayType`: required.
             display_type: DisplayType = "DisplayType",
         }
@@ -65,6 +69,8 @@ record! {
 }
 
 choices! {
+    /// How many virtual displays there are.
+    ///
     /// A value of [`DisplayConfiguration::display_type`].
     pub enum DisplayType {
         /// `Virtual1`.

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 14.0 and later | enrolment: supervised, user, local; scope: system, user |
+    /// | macOS | 14.0 and later | enrolment: supervised, user, local; system and user scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     ///

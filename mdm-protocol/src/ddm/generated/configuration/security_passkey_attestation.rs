@@ -13,8 +13,8 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope:  |
-    /// | macOS | 14.0 and later | enrolment: supervised; scope: user |
+    /// | iOS | 17.0 and later | enrolment: supervised, device; system scope; not on Shared iPad |
+    /// | macOS | 14.0 and later | enrolment: supervised; user scope |
     ///
     /// Not on tvOS, visionOS, watchOS.
     ///

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 15.0 and later | enrolment: supervised; scope: system |
+    /// | macOS | 15.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     ///
@@ -67,6 +67,8 @@ record! {
 }
 
 choices! {
+    /// Whether it runs for the Mac or for each user.
+    ///
     /// A value of [`LaunchdItem::context`].
     pub enum Context {
         /// `daemon`.

@@ -13,11 +13,11 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 26.4 and later | enrolment: supervised; scope: system; Shared iPad: scope: user |
-    /// | macOS | 26.4 and later | enrolment: supervised; scope: system, user |
-    /// | tvOS | 27.0 and later | enrolment: supervised; scope: system |
-    /// | visionOS | 26.4 and later | enrolment: supervised; scope: system |
-    /// | watchOS | 26.4 and later | enrolment: supervised; scope: system |
+    /// | iOS | 26.4 and later | enrolment: supervised; system scope; Shared iPad: user scope |
+    /// | macOS | 26.4 and later | enrolment: supervised; system and user scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised; system scope |
+    /// | visionOS | 26.4 and later | enrolment: supervised; system scope |
+    /// | watchOS | 26.4 and later | enrolment: supervised; system scope |
     ///
     /// Several declarations of this type are combined, key by key.
     pub struct SiriSettings {
@@ -32,7 +32,7 @@ record! {
             ///
             /// `AllowSiriAI`: optional; true where absent. Combined: true where all are. iOS 27.0
             /// and later, macOS 27.0 and later, visionOS 27.0 and later; not on tvOS, watchOS. On
-            /// iOS: Shared iPad: scope: .
+            /// iOS: not on Shared iPad.
             allow_siri_ai: bool = "AllowSiriAI",
             /// Allow user generated content.
             ///

@@ -13,10 +13,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: system |
-    /// | macOS | 14.0 and later | enrolment: supervised; scope: system |
-    /// | tvOS | 18.4 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 26.0 and later | enrolment: supervised, device; scope: system |
+    /// | iOS | 17.0 and later | enrolment: supervised, device; system scope; Shared iPad: system scope |
+    /// | macOS | 14.0 and later | enrolment: supervised; system scope |
+    /// | tvOS | 18.4 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 26.0 and later | enrolment: supervised, device; system scope |
     ///
     /// Not on watchOS.
     ///

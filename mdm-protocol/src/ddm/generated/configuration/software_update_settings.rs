@@ -14,10 +14,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 18.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: system |
-    /// | macOS | 15.0 and later | enrolment: supervised; scope: system |
-    /// | tvOS | 18.4 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 26.0 and later | enrolment: supervised, device; scope: system |
+    /// | iOS | 18.0 and later | enrolment: supervised, device; system scope; Shared iPad: system scope |
+    /// | macOS | 15.0 and later | enrolment: supervised; system scope |
+    /// | tvOS | 18.4 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 26.0 and later | enrolment: supervised, device; system scope |
     ///
     /// Not on watchOS.
     ///
@@ -65,6 +65,8 @@ record! {
 item! { SoftwareUpdateSettings = mdm_schema::configuration::SOFTWARE_UPDATE_SETTINGS }
 
 record! {
+    /// For how long updates are held back.
+    ///
     /// What [`SoftwareUpdateSettings::deferrals`] holds.
     pub struct Deferrals {
         required {}
@@ -90,18 +92,28 @@ record! {
 }
 
 choices! {
+    /// Which are shown, where there are several.
+    ///
     /// A value of [`SoftwareUpdateSettings::recommended_cadence`].
     pub enum RecommendedCadence {
-        /// `All`: All of them.
+        /// All of them.
+        ///
+        /// `All`.
         All = "All",
-        /// `Oldest`: The one with the lowest number.
+        /// The one with the lowest number.
+        ///
+        /// `Oldest`.
         Oldest = "Oldest",
-        /// `Newest`: The one with the highest number.
+        /// The one with the highest number.
+        ///
+        /// `Newest`.
         Newest = "Newest",
     }
 }
 
 record! {
+    /// What happens by itself.
+    ///
     /// What [`SoftwareUpdateSettings::automatic_actions`] holds.
     pub struct AutomaticActions {
         required {}
@@ -126,42 +138,68 @@ record! {
 }
 
 choices! {
+    /// Whether updates are downloaded.
+    ///
     /// A value of [`AutomaticActions::download`].
     pub enum Download {
-        /// `Allowed`: The user decides.
+        /// The user decides.
+        ///
+        /// `Allowed`.
         Allowed = "Allowed",
-        /// `AlwaysOn`: Always.
+        /// Always.
+        ///
+        /// `AlwaysOn`.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`: Never.
+        /// Never.
+        ///
+        /// `AlwaysOff`.
         AlwaysOff = "AlwaysOff",
     }
 }
 
 choices! {
+    /// Whether the system is updated.
+    ///
     /// A value of [`AutomaticActions::install_os_updates`].
     pub enum InstallOsUpdates {
-        /// `Allowed`: The user decides.
+        /// The user decides.
+        ///
+        /// `Allowed`.
         Allowed = "Allowed",
-        /// `AlwaysOn`: Always.
+        /// Always.
+        ///
+        /// `AlwaysOn`.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`: Never.
+        /// Never.
+        ///
+        /// `AlwaysOff`.
         AlwaysOff = "AlwaysOff",
     }
 }
 
 choices! {
+    /// Whether security updates are installed.
+    ///
     /// A value of [`AutomaticActions::install_security_update`].
     pub enum InstallSecurityUpdate {
-        /// `Allowed`: The user decides.
+        /// The user decides.
+        ///
+        /// `Allowed`.
         Allowed = "Allowed",
-        /// `AlwaysOn`: Always.
+        /// Always.
+        ///
+        /// `AlwaysOn`.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`: Never.
+        /// Never.
+        ///
+        /// `AlwaysOff`.
         AlwaysOff = "AlwaysOff",
     }
 }
 
 record! {
+    /// What the user may do with rapid security responses.
+    ///
     /// What [`SoftwareUpdateSettings::rapid_security_response`] holds.
     pub struct RapidSecurityResponse {
         required {}
@@ -179,7 +217,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`SoftwareUpdateSettings::beta`].
+    /// Which beta programmes there are.
+    ///
+    /// What [`SoftwareUpdateSettings::beta`] holds.
     pub struct Beta {
         required {}
         optional {
@@ -202,14 +242,21 @@ record! {
 }
 
 choices! {
+    /// Whether the user may choose one.
+    ///
     /// A value of [`Beta::program_enrollment`].
     pub enum ProgramEnrollment {
-        /// `Allowed`: The user may, from those offered and those of the own account.
+        /// The user may, from those offered and those of the own account.
+        ///
+        /// `Allowed`.
         Allowed = "Allowed",
-        /// `AlwaysOn`: The device joins the required one, or the user chooses from those offered
-        /// only.
+        /// The device joins the required one, or the user chooses from those offered only.
+        ///
+        /// `AlwaysOn`.
         AlwaysOn = "AlwaysOn",
-        /// `AlwaysOff`: The device joins none, and leaves the one that it is in.
+        /// The device joins none, and leaves the one that it is in.
+        ///
+        /// `AlwaysOff`.
         AlwaysOff = "AlwaysOff",
     }
 }
@@ -232,7 +279,9 @@ record! {
 }
 
 record! {
-    /// The dictionary of [`Beta::require_program`].
+    /// The one that the device joins.
+    ///
+    /// What [`Beta::require_program`] holds.
     pub struct RequireProgram {
         required {
             /// The programme's name, for people.

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.0 and later | enrolment: supervised; scope: system; Shared iPad: scope:  |
+    /// | iOS | 17.0 and later | enrolment: supervised; system scope; not on Shared iPad |
     ///
     /// Not on macOS, tvOS, visionOS, watchOS.
     ///

@@ -14,9 +14,9 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, user, local; scope: system |
+    /// | iOS | 27.0 and later | any enrolment; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
+    /// | visionOS | 27.0 and later | any enrolment; system scope |
     ///
     /// Not on tvOS, watchOS.
     ///
@@ -64,6 +64,8 @@ record! {
 item! { WebContentFilterPlugin = mdm_schema::configuration::WEB_CONTENT_FILTER_PLUGIN }
 
 record! {
+    /// Authentication details.
+    ///
     /// What [`WebContentFilterPlugin::authentication`] holds.
     pub struct Authentication {
         required {}
@@ -84,6 +86,8 @@ record! {
 }
 
 record! {
+    /// Filter details.
+    ///
     /// What [`WebContentFilterPlugin::filter`] holds.
     pub struct Filter {
         required {}
@@ -113,6 +117,8 @@ record! {
 }
 
 choices! {
+    /// Filter grade.
+    ///
     /// A value of [`Filter::grade`].
     pub enum FilterGrade {
         /// `firewall`.
@@ -123,6 +129,8 @@ choices! {
 }
 
 record! {
+    /// Browser filter details.
+    ///
     /// What [`Filter::browsers`] holds.
     pub struct Browsers {
         required {
@@ -136,6 +144,8 @@ record! {
 }
 
 record! {
+    /// Socket filter details.
+    ///
     /// What [`Filter::sockets`] holds.
     pub struct Sockets {
         required {
@@ -154,6 +164,8 @@ record! {
 }
 
 record! {
+    /// Packet filter details.
+    ///
     /// What [`Filter::packets`] holds.
     pub struct Packets {
         required {
@@ -172,6 +184,8 @@ record! {
 }
 
 record! {
+    /// URL filter details.
+    ///
     /// What [`Filter::urls`] holds.
     pub struct Urls {
         required {
@@ -190,6 +204,8 @@ record! {
 }
 
 record! {
+    /// URL filter parameters.
+    ///
     /// What [`Urls::parameters`] holds.
     pub struct UrlsParameters {
         required {
@@ -216,6 +232,8 @@ record! {
 }
 
 record! {
+    /// Private information retrieval server settings.
+    ///
     /// What [`UrlsParameters::pir`] holds.
     pub struct Pir {
         required {

@@ -69,16 +69,24 @@ record! {
 item! { AcmeCredential = mdm_schema::credential::ACME_CREDENTIAL }
 
 choices! {
+    /// The kind of key.
+    ///
     /// A value of [`AcmeCredential::key_type`].
     pub enum KeyType {
-        /// `RSA`: RSA; cannot be bound to hardware.
+        /// RSA; cannot be bound to hardware.
+        ///
+        /// `RSA`.
         Rsa = "RSA",
-        /// `ECSECPrimeRandom`: A curve of NIST, chosen by the size.
+        /// A curve of NIST, chosen by the size.
+        ///
+        /// `ECSECPrimeRandom`.
         EcsecPrimeRandom = "ECSECPrimeRandom",
     }
 }
 
 record! {
+    /// Further names of the device.
+    ///
     /// What [`AcmeCredential::subject_alt_name`] holds.
     pub struct SubjectAltName {
         required {}

@@ -73,6 +73,8 @@ record! {
 item! { ScepCredential = mdm_schema::credential::SCEP_CREDENTIAL }
 
 numbers! {
+    /// The size of the key.
+    ///
     /// A value of [`ScepCredential::keysize`].
     pub enum Keysize: i64 {
         /// `1024`.
@@ -85,6 +87,8 @@ numbers! {
 }
 
 record! {
+    /// Further names of the device.
+    ///
     /// What [`ScepCredential::subject_alt_name`] holds.
     pub struct SubjectAltName {
         required {}

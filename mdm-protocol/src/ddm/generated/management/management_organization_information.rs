@@ -46,6 +46,8 @@ record! {
 item! { ManagementOrganizationInformation = mdm_schema::management::MANAGEMENT_ORGANIZATION_INFORMATION }
 
 record! {
+    /// What proves that it is the organisation.
+    ///
     /// What [`ManagementOrganizationInformation::proof`] holds.
     pub struct Proof {
         required {}

@@ -13,9 +13,9 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 16.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user, local; scope: user |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user, local; scope: system |
+    /// | iOS | 16.0 and later | any enrolment; system scope; Shared iPad: user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user, local; user scope |
+    /// | visionOS | 1.1 and later | any enrolment; system scope |
     ///
     /// Not on tvOS, watchOS.
     pub struct AccountListExchange(Vec<Account>) = mdm_schema::status_item::ACCOUNT_LIST_EXCHANGE;

@@ -16,9 +16,9 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.2 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system |
-    /// | macOS | 26.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | visionOS | 2.4 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 17.2 and later | enrolment: supervised, device, user; system scope; Shared iPad: system scope |
+    /// | macOS | 26.0 and later | enrolment: supervised, user; system and user scope |
+    /// | visionOS | 2.4 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on tvOS, watchOS.
     pub struct AppManagedList(Vec<App>) = mdm_schema::status_item::APP_MANAGED_LIST;
@@ -78,50 +78,88 @@ record! {
 }
 
 choices! {
+    /// How far the app has come.
+    ///
     /// A value of [`App::state`].
     pub enum AppState {
-        /// `optional`: The user may install the app.
+        /// The user may install the app.
+        ///
+        /// `optional`.
         Optional = "optional",
-        /// `queued`: The installation has begun.
+        /// The installation has begun.
+        ///
+        /// `queued`.
         Queued = "queued",
-        /// `not-present`: The app is not there.
+        /// The app is not there.
+        ///
+        /// `not-present`.
         NotPresent = "not-present",
-        /// `prompting-for-consent`: The user is asked whether to install.
+        /// The user is asked whether to install.
+        ///
+        /// `prompting-for-consent`.
         PromptingForConsent = "prompting-for-consent",
-        /// `prompting-for-login`: The user is asked to sign in to the store.
+        /// The user is asked to sign in to the store.
+        ///
+        /// `prompting-for-login`.
         PromptingForLogin = "prompting-for-login",
-        /// `prompting-for-management`: The user is asked whether the app may be managed.
+        /// The user is asked whether the app may be managed.
+        ///
+        /// `prompting-for-management`.
         PromptingForManagement = "prompting-for-management",
-        /// `downloading`: The app is being downloaded.
+        /// The app is being downloaded.
+        ///
+        /// `downloading`.
         Downloading = "downloading",
-        /// `installing`: The app is being installed.
+        /// The app is being installed.
+        ///
+        /// `installing`.
         Installing = "installing",
-        /// `managed`: The app is there and managed.
+        /// The app is there and managed.
+        ///
+        /// `managed`.
         Managed = "managed",
-        /// `managed-but-uninstalled`: The app is managed, and the user removed it.
+        /// The app is managed, and the user removed it.
+        ///
+        /// `managed-but-uninstalled`.
         ManagedButUninstalled = "managed-but-uninstalled",
-        /// `failed`: The installation failed.
+        /// The installation failed.
+        ///
+        /// `failed`.
         Failed = "failed",
     }
 }
 
 choices! {
+    /// How far an update has come.
+    ///
     /// A value of [`App::update_state`].
     pub enum UpdateState {
-        /// `available`: There is an update.
+        /// There is an update.
+        ///
+        /// `available`.
         Available = "available",
-        /// `prompting-for-update`: The user is asked whether to update.
+        /// The user is asked whether to update.
+        ///
+        /// `prompting-for-update`.
         PromptingForUpdate = "prompting-for-update",
-        /// `prompting-for-update-login`: The user is asked to sign in to the store.
+        /// The user is asked to sign in to the store.
+        ///
+        /// `prompting-for-update-login`.
         PromptingForUpdateLogin = "prompting-for-update-login",
-        /// `updating`: The app is being updated.
+        /// The app is being updated.
+        ///
+        /// `updating`.
         Updating = "updating",
-        /// `failed`: The update failed.
+        /// The update failed.
+        ///
+        /// `failed`.
         Failed = "failed",
     }
 }
 
 record! {
+    /// Whether the app's configuration is valid.
+    ///
     /// What [`App::config_state`] holds.
     pub struct ManagedConfiguration {
         required {}
@@ -139,6 +177,8 @@ record! {
 }
 
 record! {
+    /// Application managed configuration status.
+    ///
     /// What [`ManagedConfiguration::app_config_state`] holds.
     pub struct ManagedConfigurationState {
         required {}
@@ -152,18 +192,28 @@ record! {
 }
 
 choices! {
+    /// Managed configuration status.
+    ///
     /// A value of [`ManagedConfigurationState::state`].
     pub enum ConfigurationValidity {
-        /// `unknown`: The app has not judged it.
+        /// The app has not judged it.
+        ///
+        /// `unknown`.
         Unknown = "unknown",
-        /// `invalid`: It is not valid.
+        /// It is not valid.
+        ///
+        /// `invalid`.
         Invalid = "invalid",
-        /// `valid`: It is valid.
+        /// It is valid.
+        ///
+        /// `valid`.
         Valid = "valid",
     }
 }
 
 record! {
+    /// Status Reason.
+    ///
     /// An entry of [`App::reasons`].
     pub struct StatusReason {
         required {}

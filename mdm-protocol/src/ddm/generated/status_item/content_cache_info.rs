@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ContentCacheInfo {
@@ -62,6 +62,8 @@ record! {
 status_item! { ContentCacheInfo = mdm_schema::status_item::CONTENT_CACHE_INFO }
 
 choices! {
+    /// Cache status.
+    ///
     /// A value of [`ContentCacheInfo::cache_status`].
     pub enum CacheStatus {
         /// `LOWSPACE`.

@@ -13,13 +13,15 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ContentCacheParents(Vec<Parent>) = mdm_schema::status_item::CONTENT_CACHE_PARENTS;
 }
 
 record! {
+    /// Parent item.
+    ///
     /// An entry of [`ContentCacheParents`].
     pub struct Parent {
         required {}

@@ -13,13 +13,15 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ContentCachePeers(Vec<Peer>) = mdm_schema::status_item::CONTENT_CACHE_PEERS;
 }
 
 record! {
+    /// Peer item.
+    ///
     /// An entry of [`ContentCachePeers`].
     pub struct Peer {
         required {}

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 27.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 27.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ContentCacheStatus {
@@ -94,6 +94,8 @@ record! {
 status_item! { ContentCacheStatus = mdm_schema::status_item::CONTENT_CACHE_STATUS }
 
 choices! {
+    /// Cache status.
+    ///
     /// A value of [`ContentCacheStatus::cache_status`].
     pub enum CacheStatus {
         /// `LOWSPACE`.
@@ -104,6 +106,8 @@ choices! {
 }
 
 numbers! {
+    /// Registration status.
+    ///
     /// A value of [`ContentCacheStatus::registration_status`].
     pub enum RegistrationStatus: i64 {
         /// `-1`.
@@ -116,6 +120,8 @@ numbers! {
 }
 
 choices! {
+    /// Startup status.
+    ///
     /// A value of [`ContentCacheStatus::startup_status`].
     pub enum StartupStatus {
         /// `FAILED`.
@@ -130,6 +136,8 @@ choices! {
 }
 
 numbers! {
+    /// Tetherator status.
+    ///
     /// A value of [`ContentCacheStatus::tetherator_status`].
     pub enum TetheratorStatus: i64 {
         /// `-1`.

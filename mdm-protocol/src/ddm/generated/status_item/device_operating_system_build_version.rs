@@ -13,10 +13,10 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: system, user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user, local; scope: system, user |
-    /// | tvOS | 16.0 and later | enrolment: supervised, device, local; scope: system |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user, local; scope: system |
-    /// | watchOS | 10.0 and later | enrolment: supervised, local; scope: system |
+    /// | iOS | 15.0 and later | any enrolment; system scope; Shared iPad: system and user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user, local; system and user scope |
+    /// | tvOS | 16.0 and later | enrolment: supervised, device, local; system scope |
+    /// | visionOS | 1.1 and later | any enrolment; system scope |
+    /// | watchOS | 10.0 and later | enrolment: supervised, local; system scope |
     pub struct DeviceOperatingSystemBuildVersion(String) = mdm_schema::status_item::DEVICE_OPERATING_SYSTEM_BUILD_VERSION;
 }

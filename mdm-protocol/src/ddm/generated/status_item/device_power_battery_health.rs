@@ -13,20 +13,30 @@ choices! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.0 and later | enrolment: supervised, device, local; scope: system; Shared iPad: scope: system |
-    /// | macOS | 14.4 and later | enrolment: supervised, local; scope: system |
+    /// | iOS | 17.0 and later | enrolment: supervised, device, local; system scope; Shared iPad: system scope |
+    /// | macOS | 14.4 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on tvOS, visionOS, watchOS.
     pub enum DevicePowerBatteryHealth {
-        /// `non-genuine`: The battery is not Apple's.
+        /// The battery is not Apple's.
+        ///
+        /// `non-genuine`.
         NonGenuine = "non-genuine",
-        /// `normal`: The battery is well.
+        /// The battery is well.
+        ///
+        /// `normal`.
         Normal = "normal",
-        /// `service-recommended`: The battery should be replaced.
+        /// The battery should be replaced.
+        ///
+        /// `service-recommended`.
         ServiceRecommended = "service-recommended",
-        /// `unknown`: It cannot be told.
+        /// It cannot be told.
+        ///
+        /// `unknown`.
         Unknown = "unknown",
-        /// `unsupported`: The device does not tell.
+        /// The device does not tell.
+        ///
+        /// `unsupported`.
         Unsupported = "unsupported",
     }
 }

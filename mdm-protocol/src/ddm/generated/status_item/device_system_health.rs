@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised; scope: system; Shared iPad: scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised; system scope; Shared iPad: system scope |
     ///
     /// Not on macOS, tvOS, visionOS, watchOS.
     pub struct DeviceSystemHealth {
@@ -54,75 +54,121 @@ record! {
 status_item! { DeviceSystemHealth = mdm_schema::status_item::DEVICE_SYSTEM_HEALTH }
 
 choices! {
+    /// The mobile modem.
+    ///
     /// A value of [`DeviceSystemHealth::baseband`].
     pub enum Baseband {
-        /// `ok`: It works.
+        /// It works.
+        ///
+        /// `ok`.
         Ok = "ok",
-        /// `error`: It does not work.
+        /// It does not work.
+        ///
+        /// `error`.
         Error = "error",
     }
 }
 
 choices! {
+    /// The camera.
+    ///
     /// A value of [`DeviceSystemHealth::camera`].
     pub enum Camera {
-        /// `ok`: It works.
+        /// It works.
+        ///
+        /// `ok`.
         Ok = "ok",
-        /// `error`: It does not work.
+        /// It does not work.
+        ///
+        /// `error`.
         Error = "error",
-        /// `non-genuine`: It is not Apple's.
+        /// It is not Apple's.
+        ///
+        /// `non-genuine`.
         NonGenuine = "non-genuine",
     }
 }
 
 choices! {
+    /// The display.
+    ///
     /// A value of [`DeviceSystemHealth::display`].
     pub enum Display {
-        /// `ok`: It works.
+        /// It works.
+        ///
+        /// `ok`.
         Ok = "ok",
-        /// `error`: It does not work.
+        /// It does not work.
+        ///
+        /// `error`.
         Error = "error",
-        /// `non-genuine`: It is not Apple's.
+        /// It is not Apple's.
+        ///
+        /// `non-genuine`.
         NonGenuine = "non-genuine",
     }
 }
 
 choices! {
+    /// Face ID.
+    ///
     /// A value of [`DeviceSystemHealth::face_id`].
     pub enum FaceId {
-        /// `ok`: It works.
+        /// It works.
+        ///
+        /// `ok`.
         Ok = "ok",
-        /// `error`: It does not work.
+        /// It does not work.
+        ///
+        /// `error`.
         Error = "error",
     }
 }
 
 choices! {
+    /// Near field communication.
+    ///
     /// A value of [`DeviceSystemHealth::nfc`].
     pub enum Nfc {
-        /// `ok`: It works.
+        /// It works.
+        ///
+        /// `ok`.
         Ok = "ok",
-        /// `error`: It does not work.
+        /// It does not work.
+        ///
+        /// `error`.
         Error = "error",
     }
 }
 
 choices! {
+    /// Touch ID.
+    ///
     /// A value of [`DeviceSystemHealth::touch_id`].
     pub enum TouchId {
-        /// `ok`: It works.
+        /// It works.
+        ///
+        /// `ok`.
         Ok = "ok",
-        /// `error`: It does not work.
+        /// It does not work.
+        ///
+        /// `error`.
         Error = "error",
     }
 }
 
 choices! {
+    /// Ultra wideband.
+    ///
     /// A value of [`DeviceSystemHealth::uwb`].
     pub enum Uwb {
-        /// `ok`: It works.
+        /// It works.
+        ///
+        /// `ok`.
         Ok = "ok",
-        /// `error`: It does not work.
+        /// It does not work.
+        ///
+        /// `error`.
         Error = "error",
     }
 }

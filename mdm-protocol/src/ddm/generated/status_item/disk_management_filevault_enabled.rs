@@ -13,7 +13,7 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 14.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 14.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct DiskManagementFileVaultEnabled(bool) = mdm_schema::status_item::DISK_MANAGEMENT_FILEVAULT_ENABLED;

@@ -14,9 +14,9 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised; scope: user |
-    /// | tvOS | 27.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised; user scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on visionOS, watchOS.
     pub struct EnhancedLoggingApplecareToken(Secret<String>) = mdm_schema::status_item::ENHANCED_LOGGING_APPLECARE_TOKEN;

@@ -13,31 +13,51 @@ choices! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised; scope: system; Shared iPad: scope: system |
-    /// | macOS | 27.0 and later | enrolment: supervised; scope: user |
-    /// | tvOS | 27.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised; system scope; Shared iPad: system scope |
+    /// | macOS | 27.0 and later | enrolment: supervised; user scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on visionOS, watchOS.
     pub enum EnhancedLoggingStatus {
-        /// `none`: Nothing is under way.
+        /// Nothing is under way.
+        ///
+        /// `none`.
         None = "none",
-        /// `waiting-for-consent`: The user is asked for consent.
+        /// The user is asked for consent.
+        ///
+        /// `waiting-for-consent`.
         WaitingForConsent = "waiting-for-consent",
-        /// `collecting`: Logs are being collected.
+        /// Logs are being collected.
+        ///
+        /// `collecting`.
         Collecting = "collecting",
-        /// `follow-up-question`: The user is asked a further question.
+        /// The user is asked a further question.
+        ///
+        /// `follow-up-question`.
         FollowUpQuestion = "follow-up-question",
-        /// `upload-consent`: The user is asked whether to upload.
+        /// The user is asked whether to upload.
+        ///
+        /// `upload-consent`.
         UploadConsent = "upload-consent",
-        /// `uploading`: The logs are being uploaded.
+        /// The logs are being uploaded.
+        ///
+        /// `uploading`.
         Uploading = "uploading",
-        /// `finished`: It is done.
+        /// It is done.
+        ///
+        /// `finished`.
         Finished = "finished",
-        /// `failed`: It failed.
+        /// It failed.
+        ///
+        /// `failed`.
         Failed = "failed",
-        /// `cancelled`: It was called off.
+        /// It was called off.
+        ///
+        /// `cancelled`.
         Cancelled = "cancelled",
-        /// `declined`: The user declined.
+        /// The user declined.
+        ///
+        /// `declined`.
         Declined = "declined",
     }
 }

@@ -14,11 +14,11 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | tvOS | 16.0 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; scope: system |
-    /// | watchOS | 10.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 15.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user; system and user scope |
+    /// | tvOS | 16.0 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; system scope |
+    /// | watchOS | 10.0 and later | enrolment: supervised; system scope |
     pub struct ManagementClientCapabilities {
         required {}
         optional {
@@ -41,6 +41,8 @@ record! {
 status_item! { ManagementClientCapabilities = mdm_schema::status_item::MANAGEMENT_CLIENT_CAPABILITIES }
 
 record! {
+    /// What the device takes and tells.
+    ///
     /// What [`ManagementClientCapabilities::supported_payloads`] holds.
     pub struct SupportedPayloads {
         required {}
@@ -58,6 +60,8 @@ record! {
 }
 
 record! {
+    /// The types of declarations that it takes.
+    ///
     /// What [`SupportedPayloads::declarations`] holds.
     pub struct Declarations {
         required {}

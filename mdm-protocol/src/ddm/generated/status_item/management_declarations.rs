@@ -14,11 +14,11 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 15.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
-    /// | macOS | 13.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | tvOS | 16.0 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; scope: system |
-    /// | watchOS | 10.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 15.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
+    /// | macOS | 13.0 and later | enrolment: supervised, user; system and user scope |
+    /// | tvOS | 16.0 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; system scope |
+    /// | watchOS | 10.0 and later | enrolment: supervised; system scope |
     pub struct ManagementDeclarations {
         required {}
         optional {
@@ -45,6 +45,8 @@ record! {
 status_item! { ManagementDeclarations = mdm_schema::status_item::MANAGEMENT_DECLARATIONS }
 
 record! {
+    /// Status Declaration Item.
+    ///
     /// An entry of [`ManagementDeclarations::activations`].
     pub struct Declaration {
         required {}
@@ -74,18 +76,28 @@ record! {
 }
 
 choices! {
+    /// Whether the device can make sense of it.
+    ///
     /// A value of [`Declaration::valid`].
     pub enum DeclarationValidity {
-        /// `unknown`: The device has not judged it, or does not know the type.
+        /// The device has not judged it, or does not know the type.
+        ///
+        /// `unknown`.
         Unknown = "unknown",
-        /// `invalid`: It is not; the reasons tell why.
+        /// It is not; the reasons tell why.
+        ///
+        /// `invalid`.
         Invalid = "invalid",
-        /// `valid`: It is.
+        /// It is.
+        ///
+        /// `valid`.
         Valid = "valid",
     }
 }
 
 record! {
+    /// Status Reason.
+    ///
     /// An entry of [`Declaration::reasons`].
     pub struct StatusReason {
         required {}

@@ -13,10 +13,10 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 16.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
-    /// | tvOS | 16.0 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; scope: system |
-    /// | watchOS | 10.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 16.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
+    /// | tvOS | 16.0 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 1.1 and later | enrolment: supervised, device, user; system scope |
+    /// | watchOS | 10.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on macOS.
     pub struct MdmApp(Vec<App>) = mdm_schema::status_item::MDM_APP;
@@ -60,47 +60,89 @@ record! {
 }
 
 choices! {
+    /// How far the app has come.
+    ///
     /// A value of [`App::state`].
     pub enum AppState {
-        /// `queued`: The installation is to begin.
+        /// The installation is to begin.
+        ///
+        /// `queued`.
         Queued = "queued",
-        /// `needs-redemption`: The app waits for a redemption code.
+        /// The app waits for a redemption code.
+        ///
+        /// `needs-redemption`.
         NeedsRedemption = "needs-redemption",
-        /// `redeeming`: The code is being redeemed.
+        /// The code is being redeemed.
+        ///
+        /// `redeeming`.
         Redeeming = "redeeming",
-        /// `prompting`: The user is asked whether to install.
+        /// The user is asked whether to install.
+        ///
+        /// `prompting`.
         Prompting = "prompting",
-        /// `prompting-for-login`: The user is asked to sign in to the store.
+        /// The user is asked to sign in to the store.
+        ///
+        /// `prompting-for-login`.
         PromptingForLogin = "prompting-for-login",
-        /// `validating-purchase`: The licence is being checked.
+        /// The licence is being checked.
+        ///
+        /// `validating-purchase`.
         ValidatingPurchase = "validating-purchase",
-        /// `prompting-for-update`: The user is asked whether to update.
+        /// The user is asked whether to update.
+        ///
+        /// `prompting-for-update`.
         PromptingForUpdate = "prompting-for-update",
-        /// `prompting-for-update-login`: The user is asked to sign in for the update.
+        /// The user is asked to sign in for the update.
+        ///
+        /// `prompting-for-update-login`.
         PromptingForUpdateLogin = "prompting-for-update-login",
-        /// `prompting-for-management`: The user is asked whether the app may be managed.
+        /// The user is asked whether the app may be managed.
+        ///
+        /// `prompting-for-management`.
         PromptingForManagement = "prompting-for-management",
-        /// `validating-update`: The update is being checked.
+        /// The update is being checked.
+        ///
+        /// `validating-update`.
         ValidatingUpdate = "validating-update",
-        /// `updating`: The app is being updated.
+        /// The app is being updated.
+        ///
+        /// `updating`.
         Updating = "updating",
-        /// `installing`: The app is being installed.
+        /// The app is being installed.
+        ///
+        /// `installing`.
         Installing = "installing",
-        /// `managed`: The app is there and managed.
+        /// The app is there and managed.
+        ///
+        /// `managed`.
         Managed = "managed",
-        /// `managed-but-uninstalled`: The app is managed, and the user removed it.
+        /// The app is managed, and the user removed it.
+        ///
+        /// `managed-but-uninstalled`.
         ManagedButUninstalled = "managed-but-uninstalled",
-        /// `unknown`: The state is not known.
+        /// The state is not known.
+        ///
+        /// `unknown`.
         Unknown = "unknown",
-        /// `user-installed-app`: The user was quicker to install the app; told once.
+        /// The user was quicker to install the app; told once.
+        ///
+        /// `user-installed-app`.
         UserInstalledApp = "user-installed-app",
-        /// `user-rejected`: The user declined the app; told once.
+        /// The user declined the app; told once.
+        ///
+        /// `user-rejected`.
         UserRejected = "user-rejected",
-        /// `update-rejected`: The user declined the update; told once.
+        /// The user declined the update; told once.
+        ///
+        /// `update-rejected`.
         UpdateRejected = "update-rejected",
-        /// `management-rejected`: The user declined management; told once.
+        /// The user declined management; told once.
+        ///
+        /// `management-rejected`.
         ManagementRejected = "management-rejected",
-        /// `failed`: The installation failed; told once.
+        /// The installation failed; told once.
+        ///
+        /// `failed`.
         Failed = "failed",
     }
 }

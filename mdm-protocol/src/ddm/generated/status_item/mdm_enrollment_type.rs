@@ -13,19 +13,27 @@ choices! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
-    /// | macOS | 27.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | tvOS | 27.0 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; scope: system |
-    /// | watchOS | 27.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, user; system and user scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; system scope |
+    /// | watchOS | 27.0 and later | enrolment: supervised; system scope |
     pub enum MdmEnrollmentType {
-        /// `none`: The device is not enrolled.
+        /// The device is not enrolled.
+        ///
+        /// `none`.
         None = "none",
-        /// `supervised`: The device is supervised.
+        /// The device is supervised.
+        ///
+        /// `supervised`.
         Supervised = "supervised",
-        /// `device`: The whole device is enrolled.
+        /// The whole device is enrolled.
+        ///
+        /// `device`.
         Device = "device",
-        /// `user`: A user is enrolled.
+        /// A user is enrolled.
+        ///
+        /// `user`.
         User = "user",
     }
 }

@@ -13,10 +13,10 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
-    /// | macOS | 27.0 and later | enrolment: supervised, user; scope: system, user |
-    /// | tvOS | 27.0 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
+    /// | macOS | 27.0 and later | enrolment: supervised, user; system and user scope |
+    /// | tvOS | 27.0 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on watchOS.
     pub struct MdmIsAwaitingConfiguration(bool) = mdm_schema::status_item::MDM_IS_AWAITING_CONFIGURATION;

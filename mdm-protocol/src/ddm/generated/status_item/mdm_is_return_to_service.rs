@@ -13,8 +13,8 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
-    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
+    /// | visionOS | 27.0 and later | enrolment: supervised, device, user; system scope |
     ///
     /// Not on macOS, tvOS, watchOS.
     pub struct MdmIsReturnToService(bool) = mdm_schema::status_item::MDM_IS_RETURN_TO_SERVICE;

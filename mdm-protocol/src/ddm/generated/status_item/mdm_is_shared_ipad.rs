@@ -13,7 +13,7 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised, device, user; scope: system; Shared iPad: scope: system, user |
+    /// | iOS | 27.0 and later | enrolment: supervised, device, user; system scope; Shared iPad: system and user scope |
     ///
     /// Not on macOS, tvOS, visionOS, watchOS.
     pub struct MdmIsSharedIpad(bool) = mdm_schema::status_item::MDM_IS_SHARED_IPAD;

@@ -13,7 +13,7 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 26.4 and later | enrolment: supervised; scope: system |
+    /// | macOS | 26.4 and later | enrolment: supervised; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct MigrationAssistantReport {

@@ -13,21 +13,33 @@ choices! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 26.4 and later | enrolment: supervised; scope: system |
+    /// | macOS | 26.4 and later | enrolment: supervised; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub enum MigrationAssistantState {
-        /// `waiting`: It waits to begin.
+        /// It waits to begin.
+        ///
+        /// `waiting`.
         Waiting = "waiting",
-        /// `migrating`: It is under way.
+        /// It is under way.
+        ///
+        /// `migrating`.
         Migrating = "migrating",
-        /// `completed`: It is done.
+        /// It is done.
+        ///
+        /// `completed`.
         Completed = "completed",
-        /// `failed`: It failed.
+        /// It failed.
+        ///
+        /// `failed`.
         Failed = "failed",
-        /// `cancelled`: It was called off.
+        /// It was called off.
+        ///
+        /// `cancelled`.
         Cancelled = "cancelled",
-        /// `unknown`: It cannot be told.
+        /// It cannot be told.
+        ///
+        /// `unknown`.
         Unknown = "unknown",
     }
 }

@@ -14,7 +14,7 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 26.0 and later | enrolment: supervised; scope: system |
+    /// | macOS | 26.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct PackageList(Vec<Package>) = mdm_schema::status_item::PACKAGE_LIST;
@@ -58,26 +58,44 @@ record! {
 }
 
 choices! {
+    /// How far the package has come.
+    ///
     /// A value of [`Package::state`].
     pub enum PackageState {
-        /// `optional`: The user may install the package.
+        /// The user may install the package.
+        ///
+        /// `optional`.
         Optional = "optional",
-        /// `queued`: The installation has begun.
+        /// The installation has begun.
+        ///
+        /// `queued`.
         Queued = "queued",
-        /// `prompting-for-consent`: The user is asked whether to install.
+        /// The user is asked whether to install.
+        ///
+        /// `prompting-for-consent`.
         PromptingForConsent = "prompting-for-consent",
-        /// `downloading`: The package is being downloaded.
+        /// The package is being downloaded.
+        ///
+        /// `downloading`.
         Downloading = "downloading",
-        /// `installing`: The package is being installed.
+        /// The package is being installed.
+        ///
+        /// `installing`.
         Installing = "installing",
-        /// `installed`: The package is there.
+        /// The package is there.
+        ///
+        /// `installed`.
         Installed = "installed",
-        /// `failed`: The installation failed.
+        /// The installation failed.
+        ///
+        /// `failed`.
         Failed = "failed",
     }
 }
 
 record! {
+    /// Status Reason.
+    ///
     /// An entry of [`Package::reasons`].
     pub struct StatusReason {
         required {}

@@ -13,9 +13,9 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 16.0 and later | enrolment: supervised, device, user, local; scope: system; Shared iPad: scope: system, user |
-    /// | visionOS | 1.1 and later | enrolment: supervised, device, user, local; scope: system |
-    /// | watchOS | 10.0 and later | enrolment: supervised, local; scope: system |
+    /// | iOS | 16.0 and later | any enrolment; system scope; Shared iPad: system and user scope |
+    /// | visionOS | 1.1 and later | any enrolment; system scope |
+    /// | watchOS | 10.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on macOS, tvOS.
     pub struct PasscodeIsCompliant(bool) = mdm_schema::status_item::PASSCODE_IS_COMPLIANT;

@@ -13,7 +13,7 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 14.1 and later | enrolment: supervised, user, local; scope: system, user |
+    /// | macOS | 14.1 and later | enrolment: supervised, user, local; system and user scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ScreenSharingConnectionGroupUnresolvedConnection(Vec<UnresolvedGroup>) = mdm_schema::status_item::SCREEN_SHARING_CONNECTION_GROUP_UNRESOLVED_CONNECTION;

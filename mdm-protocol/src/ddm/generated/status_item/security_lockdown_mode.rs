@@ -13,9 +13,9 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 27.0 and later | enrolment: supervised; scope: system; Shared iPad: scope:  |
-    /// | macOS | 27.0 and later | enrolment: supervised; scope: system |
-    /// | watchOS | 27.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 27.0 and later | enrolment: supervised; system scope; not on Shared iPad |
+    /// | macOS | 27.0 and later | enrolment: supervised; system scope |
+    /// | watchOS | 27.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on tvOS, visionOS.
     pub struct SecurityLockdownMode(bool) = mdm_schema::status_item::SECURITY_LOCKDOWN_MODE;

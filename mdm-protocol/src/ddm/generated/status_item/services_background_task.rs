@@ -13,7 +13,7 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | macOS | 14.0 and later | enrolment: supervised, local; scope: system |
+    /// | macOS | 14.0 and later | enrolment: supervised, local; system scope |
     ///
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ServicesBackgroundTask(Vec<BackgroundTask>) = mdm_schema::status_item::SERVICES_BACKGROUND_TASK;
@@ -61,6 +61,8 @@ record! {
 }
 
 choices! {
+    /// Background task state.
+    ///
     /// A value of [`BackgroundTask::state`].
     pub enum BackgroundTaskState {
         /// `not-registered`.
@@ -75,6 +77,8 @@ choices! {
 }
 
 choices! {
+    /// Background task type.
+    ///
     /// A value of [`BackgroundTask::type_`].
     pub enum BackgroundTaskType {
         /// `daemon`.
@@ -91,6 +95,8 @@ choices! {
 }
 
 record! {
+    /// Launchd background task.
+    ///
     /// What [`BackgroundTask::launchd`] holds.
     pub struct Launchd {
         required {}
@@ -120,6 +126,8 @@ record! {
 }
 
 record! {
+    /// Device Management.
+    ///
     /// What [`Launchd::device_management`] holds.
     pub struct DeviceManagement {
         required {}

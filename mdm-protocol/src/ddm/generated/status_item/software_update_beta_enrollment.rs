@@ -13,8 +13,8 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 18.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: system |
-    /// | macOS | 15.0 and later | enrolment: supervised; scope: system |
+    /// | iOS | 18.0 and later | enrolment: supervised, device; system scope; Shared iPad: system scope |
+    /// | macOS | 15.0 and later | enrolment: supervised; system scope |
     ///
     /// Not on tvOS, visionOS, watchOS.
     pub struct SoftwareUpdateBetaEnrollment(String) = mdm_schema::status_item::SOFTWARE_UPDATE_BETA_ENROLLMENT;

@@ -13,10 +13,10 @@ status_item! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 18.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: system |
-    /// | macOS | 15.0 and later | enrolment: supervised; scope: system |
-    /// | tvOS | 18.4 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 26.4 and later | enrolment: supervised, device; scope: system |
+    /// | iOS | 18.0 and later | enrolment: supervised, device; system scope; Shared iPad: system scope |
+    /// | macOS | 15.0 and later | enrolment: supervised; system scope |
+    /// | tvOS | 18.4 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 26.4 and later | enrolment: supervised, device; system scope |
     ///
     /// Not on watchOS.
     pub struct SoftwareUpdateDeviceId(String) = mdm_schema::status_item::SOFTWARE_UPDATE_DEVICE_ID;

@@ -13,10 +13,10 @@ record! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: system |
-    /// | macOS | 14.0 and later | enrolment: supervised; scope: system |
-    /// | tvOS | 18.4 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 26.0 and later | enrolment: supervised, device; scope: system |
+    /// | iOS | 17.0 and later | enrolment: supervised, device; system scope; Shared iPad: system scope |
+    /// | macOS | 14.0 and later | enrolment: supervised; system scope |
+    /// | tvOS | 18.4 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 26.0 and later | enrolment: supervised, device; system scope |
     ///
     /// Not on watchOS.
     pub struct SoftwareUpdateInstallReason {
@@ -37,23 +37,41 @@ record! {
 status_item! { SoftwareUpdateInstallReason = mdm_schema::status_item::SOFTWARE_UPDATE_INSTALL_REASON }
 
 choices! {
+    /// The software update install reason.
+    ///
     /// A value of [`SoftwareUpdateInstallReason::reason`].
     pub enum SoftwareUpdateReason {
-        /// `system-settings`: The user, in Settings.
+        /// The user, in Settings.
+        ///
+        /// `system-settings`.
         SystemSettings = "system-settings",
-        /// `install-tonight`: The user, for the coming night.
+        /// The user, for the coming night.
+        ///
+        /// `install-tonight`.
         InstallTonight = "install-tonight",
-        /// `auto-update`: The device, by itself.
+        /// The device, by itself.
+        ///
+        /// `auto-update`.
         AutoUpdate = "auto-update",
-        /// `notification`: The user, from a notification.
+        /// The user, from a notification.
+        ///
+        /// `notification`.
         Notification = "notification",
-        /// `setup-assistant`: Setup Assistant.
+        /// Setup Assistant.
+        ///
+        /// `setup-assistant`.
         SetupAssistant = "setup-assistant",
-        /// `command-line`: Someone at the command line.
+        /// Someone at the command line.
+        ///
+        /// `command-line`.
         CommandLine = "command-line",
-        /// `mdm`: A command.
+        /// A command.
+        ///
+        /// `mdm`.
         Mdm = "mdm",
-        /// `declaration`: A declaration.
+        /// A declaration.
+        ///
+        /// `declaration`.
         Declaration = "declaration",
     }
 }

@@ -13,24 +13,36 @@ choices! {
     ///
     /// | System | Versions | Terms |
     /// |---|---|---|
-    /// | iOS | 17.0 and later | enrolment: supervised, device; scope: system; Shared iPad: scope: system |
-    /// | macOS | 14.0 and later | enrolment: supervised; scope: system |
-    /// | tvOS | 18.4 and later | enrolment: supervised, device; scope: system |
-    /// | visionOS | 26.0 and later | enrolment: supervised, device; scope: system |
+    /// | iOS | 17.0 and later | enrolment: supervised, device; system scope; Shared iPad: system scope |
+    /// | macOS | 14.0 and later | enrolment: supervised; system scope |
+    /// | tvOS | 18.4 and later | enrolment: supervised, device; system scope |
+    /// | visionOS | 26.0 and later | enrolment: supervised, device; system scope |
     ///
     /// Not on watchOS.
     pub enum SoftwareUpdateInstallState {
-        /// `none`: Nothing is under way.
+        /// Nothing is under way.
+        ///
+        /// `none`.
         None = "none",
-        /// `waiting`: It waits to begin.
+        /// It waits to begin.
+        ///
+        /// `waiting`.
         Waiting = "waiting",
-        /// `downloading`: It is being downloaded.
+        /// It is being downloaded.
+        ///
+        /// `downloading`.
         Downloading = "downloading",
-        /// `prepared`: It is ready to be installed.
+        /// It is ready to be installed.
+        ///
+        /// `prepared`.
         Prepared = "prepared",
-        /// `installing`: It is being installed.
+        /// It is being installed.
+        ///
+        /// `installing`.
         Installing = "installing",
-        /// `failed`: It failed.
+        /// It failed.
+        ///
+        /// `failed`.
         Failed = "failed",
     }
 }
