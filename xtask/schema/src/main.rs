@@ -5,6 +5,7 @@
 //! [`types`] write it out, [`files`] puts it into place.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A program: this is how it talks.
 
+mod api;
 mod compare;
 mod diff;
 mod docs;
@@ -33,6 +34,7 @@ const USAGE: &str = "\
 usage: schema-generator COMMAND
 
   write PATH        writes tables and types from the checkout at PATH
+  accept-api PATH   writes them even where what is public changes
   check PATH        fails where they are not what it would write
   stats PATH        counts
   diff OLD NEW      what a newer checkout adds, changes, deprecates and removes
@@ -53,7 +55,8 @@ fn main() -> ExitCode {
 
 fn dispatch(arguments: &[&str]) -> Outcome {
     match arguments {
-        ["write", path] => write(Path::new(path)),
+        ["write", path] => write(Path::new(path), true),
+        ["accept-api", path] => write(Path::new(path), true),
         ["check", path] => check(Path::new(path)),
         ["compare", path, tables] => compare(Path::new(path), tables),
         ["diff", old, new] => {
@@ -74,9 +77,23 @@ fn dispatch(arguments: &[&str]) -> Outcome {
     }
 }
 
-/// Writes what is not as it should be.
-fn write(path: &Path) -> Outcome {
+/// Writes what is not as it should be. What is public changes only where that is accepted.
+fn write(path: &Path, accept_api: bool) -> Outcome {
     let generated = generate(path)?;
+    let listing = generated.iter().find(|file| file.path == api::LISTING);
+    if let Some(listing) = listing.filter(|_| !accept_api)
+        && let Ok(earlier) = fs::read_to_string(root().join(api::LISTING))
+    {
+        let broken = api::broken(&earlier, &listing.text);
+        for line in &broken {
+            println!("schema: no longer there: {line}");
+        }
+        if !broken.is_empty() {
+            let count = broken.len();
+            let what = "public items would change: pin them in overlay.toml, or accept it with";
+            return Err(format!("{count} {what} --accept-api").into());
+        }
+    }
     let differences = files::update(&root(), &generated)?;
     for (path, difference) in &differences {
         let done = match difference {
@@ -151,6 +168,7 @@ fn generate(path: &Path) -> Outcome<Vec<File>> {
     let mut files = tables::files(&schema, &overlay)?;
     files.extend(types::files(&schema, &overlay)?.0);
     files::format(&mut files)?;
+    files.push(api::file(&files));
     Ok(files)
 }
 
