@@ -1,0 +1,3 @@
+//! The program itself, on checkouts and in a workspace that the tests write.
+
+mod program;
