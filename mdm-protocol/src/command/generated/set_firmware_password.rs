@@ -7,7 +7,7 @@ use mdm_core::Secret;
 use mdm_schema::{item, record};
 
 record! {
-    /// Sets, changes or clears the firmware password of an Intel Mac.
+    /// Sets a firmware password on an Intel Mac, or takes it off.
     ///
     /// `RequestType` is `SetFirmwarePassword`.
     /// [Apple's page](https://developer.apple.com/documentation/devicemanagement/setfirmwarepasswordcommand).

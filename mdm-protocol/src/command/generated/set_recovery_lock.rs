@@ -7,7 +7,7 @@ use mdm_core::Secret;
 use mdm_schema::{item, record};
 
 record! {
-    /// Sets, changes or clears the recovery lock of a Mac with Apple silicon.
+    /// Sets a password for the recovery of a Mac with Apple silicon, or takes it off.
     ///
     /// `RequestType` is `SetRecoveryLock`.
     /// [Apple's page](https://developer.apple.com/documentation/devicemanagement/setrecoverylockcommand).

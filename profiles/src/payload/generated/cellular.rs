@@ -125,6 +125,8 @@ record! {
             ///
             /// `ProxyPort`: optional.
             proxy_port: i64 = "ProxyPort",
+            /// The versions of the Internet Protocol, before iOS 11.
+            ///
             /// `DefaultProtocolMask`: optional. iOS 10.3 and later. Deprecated in iOS 11.0.
             default_protocol_mask: ProtocolMask = "DefaultProtocolMask",
             /// Supported IP Versions.

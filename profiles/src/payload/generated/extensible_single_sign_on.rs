@@ -184,12 +184,20 @@ record! {
             ///
             /// `AuthorizationGroups`: optional.
             authorization_groups: BTreeMap<String, String> = "AuthorizationGroups",
+            /// The group of readers that access keys work at.
+            ///
             /// `AccessKeyReaderGroupIdentifier`: optional. macOS 26.0 and later.
             access_key_reader_group_identifier: Vec<u8> = "AccessKeyReaderGroupIdentifier",
+            /// The payload that brings the reader's identity.
+            ///
             /// `AccessKeyTerminalIdentityUUID`: optional. macOS 26.0 and later.
             access_key_terminal_identity_uuid: String = "AccessKeyTerminalIdentityUUID",
+            /// The payload that brings the certificate of the readers' issuer.
+            ///
             /// `AccessKeyReaderIssuerCertificateUUID`: optional. macOS 26.2 and later.
             access_key_reader_issuer_certificate_uuid: String = "AccessKeyReaderIssuerCertificateUUID",
+            /// Whether access keys work without authentication on the phone.
+            ///
             /// `AllowAccessKeyExpressMode`: optional; false where absent. macOS 26.0 and later.
             allow_access_key_express_mode: bool = "AllowAccessKeyExpressMode",
             /// What holds when the disk is unlocked.
@@ -225,14 +233,20 @@ record! {
             ///
             /// `SynchronizeProfilePicture`: optional; false where absent. macOS 26.0 and later.
             synchronize_profile_picture: bool = "SynchronizeProfilePicture",
+            /// Whether temporary sessions begin quickly.
+            ///
             /// `TemporarySessionQuickLogin`: optional; false where absent. macOS 26.0 and later.
             temporary_session_quick_login: bool = "TemporarySessionQuickLogin",
             /// Whether Setup Assistant registers the device.
             ///
             /// `EnableRegistrationDuringSetup`: optional; false where absent. macOS 26.0 and later.
             enable_registration_during_setup: bool = "EnableRegistrationDuringSetup",
+            /// The URLs that a login on the web may open.
+            ///
             /// `WebLoginURLAllowList`: optional. macOS 27.0 and later.
             web_login_url_allow_list: Vec<String> = "WebLoginURLAllowList",
+            /// Whether the password of a login on the web may be taken over.
+            ///
             /// `AllowWebLoginPasswordSync`: optional; false where absent. macOS 27.0 and later.
             allow_web_login_password_sync: bool = "AllowWebLoginPasswordSync",
         }

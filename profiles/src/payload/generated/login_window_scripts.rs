@@ -27,11 +27,11 @@ record! {
             ///
             /// `logoutscripts`: optional.
             logout_scripts: Vec<Script> = "logoutscripts",
-            /// Whether the Mac's own hook at login does not run.
+            /// Whether no scripts run at login.
             ///
             /// `skipLoginHook`: optional; false where absent.
             skip_login_hook: bool = "skipLoginHook",
-            /// Whether the Mac's own hook at logout does not run.
+            /// Whether no scripts run at logout.
             ///
             /// `skipLogoutHook`: optional; false where absent.
             skip_logout_hook: bool = "skipLogoutHook",

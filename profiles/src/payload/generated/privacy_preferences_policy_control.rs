@@ -142,26 +142,47 @@ record! {
     /// An entry of [`Services::address_book`].
     pub struct Identity {
         required {
+            /// The app, or the path of the program.
+            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
+            /// Which of the two it is.
+            ///
             /// `IdentifierType`: required.
             identifier_type: IdentifierType = "IdentifierType",
+            /// The code requirement that the app satisfies.
+            ///
             /// `CodeRequirement`: required.
             code_requirement: String = "CodeRequirement",
         }
         optional {
+            /// Whether the code on disk is checked, for an app that breaks its signature as it
+            /// runs.
+            ///
             /// `StaticCode`: optional; false where absent.
             static_code: bool = "StaticCode",
+            /// Whether the app may; `Authorization` says more.
+            ///
             /// `Allowed`: optional.
             allowed: bool = "Allowed",
+            /// Whether the app may, or a user without administrator rights may decide.
+            ///
             /// `Authorization`: optional.
             authorization: Authorization = "Authorization",
+            /// For people.
+            ///
             /// `Comment`: optional.
             comment: String = "Comment",
+            /// The app that receives the Apple event, or its path.
+            ///
             /// `AEReceiverIdentifier`: optional.
             ae_receiver_identifier: String = "AEReceiverIdentifier",
+            /// Which of the two it is.
+            ///
             /// `AEReceiverIdentifierType`: optional.
             ae_receiver_identifier_type: AeReceiverIdentifierType = "AEReceiverIdentifierType",
+            /// The code requirement that the receiver satisfies.
+            ///
             /// `AEReceiverCodeRequirement`: optional.
             ae_receiver_code_requirement: String = "AEReceiverCodeRequirement",
         }
@@ -169,6 +190,8 @@ record! {
 }
 
 choices! {
+    /// Which of the two it is.
+    ///
     /// A value of [`Identity::identifier_type`].
     pub enum IdentifierType {
         /// A bundle identifier.
@@ -183,6 +206,8 @@ choices! {
 }
 
 choices! {
+    /// Whether the app may, or a user without administrator rights may decide.
+    ///
     /// A value of [`Identity::authorization`].
     pub enum Authorization {
         /// The app may.
@@ -201,6 +226,8 @@ choices! {
 }
 
 choices! {
+    /// Which of the two it is.
+    ///
     /// A value of [`Identity::ae_receiver_identifier_type`].
     pub enum AeReceiverIdentifierType {
         /// A bundle identifier.

@@ -48,6 +48,8 @@ record! {
             /// `ExcludedFQDNs`: optional. iOS 18.4 and later, macOS 15.4 and later, tvOS 18.4 and
             /// later, visionOS 2.4 and later.
             excluded_fqdns: Vec<String> = "ExcludedFQDNs",
+            /// Names the relay; apps are tied to it by this.
+            ///
             /// `RelayUUID`: optional. Not on macOS.
             relay_uuid: String = "RelayUUID",
             /// UI toggle enabled.

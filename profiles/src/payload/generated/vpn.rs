@@ -761,6 +761,8 @@ record! {
             /// `MTU`: optional; 1280 where absent. From 1280 to 1400. iOS 14.0 and later, macOS
             /// 11.0 and later.
             mtu: i64 = "MTU",
+            /// Whether packets or the flows of apps are tunnelled.
+            ///
             /// `ProviderType`: optional; `packet-tunnel` where absent.
             provider_type: ProviderType = "ProviderType",
             /// Whether all traffic goes through, but for some exceptions.
@@ -1388,6 +1390,8 @@ record! {
             ///
             /// `ProviderDesignatedRequirement`: optional.
             provider_designated_requirement: String = "ProviderDesignatedRequirement",
+            /// Whether packets or the flows of apps are tunnelled.
+            ///
             /// `ProviderType`: optional; `packet-tunnel` where absent.
             provider_type: ProviderType = "ProviderType",
             /// Order.
