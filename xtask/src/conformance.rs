@@ -1,7 +1,12 @@
-//! `cargo xtask conformance [--from PATH]`: `mdmtool decode` over Apple's published examples.
+//! `cargo xtask conformance [--from PATH]`: the tables against Apple's schema, and `mdmtool` over
+//! Apple's published examples.
 //!
-//! The examples lie outside the project. A clone that has none beside it says `skipped`; a folder
-//! that was asked for by name has to be there.
+//! Each example is read as its own types, written from them again, and checked; the mistakes that
+//! Apple's examples hold are listed in `conformance.json`, with the reason. The examples lie outside
+//! the project: a clone that has none beside it says `skipped`; a folder that was asked for by name
+//! has to be there.
+
+mod expected;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,6 +15,7 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use self::expected::{Expected, Found};
 use crate::openssl;
 use crate::run::{self, Outcome};
 use crate::schema;
@@ -18,21 +24,39 @@ use crate::schema;
 const BESIDE: &str = "../shared";
 
 /// What the files below a folder are. The first kind names a file's type to the tool where its
-/// content does not (a status report or a credential document holds no type).
+/// content tells nothing at all.
 const EXPECTED: &[(&str, &[&str])] = &[
+    ("mdm/checkin", &["checkin"]),
     ("mdm/commands", &["command", "response"]),
+    ("mdm/errors", &["error-body"]),
     ("mdm/profiles", &["profile"]),
     ("declarative/declarations", &["declaration"]),
+    ("declarative/protocol", &["declaration", "status-report"]),
     ("declarative/status", &["status-report"]),
+    ("other", &["document", "checkin"]),
 ];
 
 /// What the tool says of a file.
 #[derive(Debug, Deserialize)]
-struct Decoded {
+struct Told {
     kind: String,
+    parts: Vec<Part>,
+    faithful: bool,
+    findings: Vec<Found>,
 }
 
-/// Decodes every example; fails where one is refused or taken for something else.
+/// A part of the file that the schema describes.
+#[derive(Debug, Deserialize)]
+struct Part {
+    path: String,
+    kind: String,
+    name: String,
+    id: Option<String>,
+    lost: Vec<String>,
+}
+
+/// Checks the tables and every example; fails where the tables differ, or where a file is refused,
+/// taken for something else, not the same when written again, or has other mistakes than are listed.
 pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
     let folder = from.map_or_else(|| run::root().join(BESIDE), Path::to_owned);
     let vectors = folder.join("vectors");
@@ -46,68 +70,102 @@ pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
     let mut files = Vec::new();
     collect(&vectors, &mut files).map_err(|error| format!("{}: {error}", vectors.display()))?;
     files.sort();
+    let expected = Expected::read()?;
     let tool = build()?;
     schema::compare(&folder.join("schema"), &tool)?;
 
     let mut counts = BTreeMap::new();
-    let mut failures = 0;
+    let (mut failures, mut mistakes) = (0, 0);
     for file in &files {
         let name = file.strip_prefix(&vectors).unwrap_or(file);
-        match check(name, |named| decode(&tool, file, named)) {
-            Ok(count) => *counts.entry(count).or_insert(0_usize) += 1,
-            Err(reason) => {
-                println!("conformance: {}: {reason}", name.display());
+        match check(name, &expected, |options| roundtrip(&tool, file, options)) {
+            Ok((count, found)) => {
+                *counts.entry(count).or_insert(0_usize) += 1;
+                mistakes += found;
+            }
+            Err(reasons) => {
+                for reason in reasons {
+                    println!("conformance: {}: {reason}", name.display());
+                }
                 failures += 1;
             }
         }
     }
-    for ((folder, kind, how), count) in &counts {
-        println!("conformance: {folder}: {count} {kind} ({how})");
+    for ((folder, kind), count) in &counts {
+        println!("conformance: {folder}: {count} {kind}");
     }
-    let decoded = files.len() - failures;
+    let well = files.len() - failures;
     println!(
-        "conformance: {decoded} of {} files decoded as what they are",
+        "conformance: {well} of {} files are read as their own types, written again as they were, \
+         and checked with the {mistakes} findings that are listed",
         files.len()
     );
-    match (failures, decoded) {
+    match (failures, well) {
         (0, 1..) => Ok(()),
         (0, 0) => Err("conformance: no example found".into()),
         _ => Err(format!("conformance: {failures} files failed").into()),
     }
 }
 
-/// Folder, kind, and who named the type.
-type Count = (&'static str, String, &'static str);
+/// Folder and kind.
+type Count = (String, String);
 
-/// Decodes by content; where that is refused, with the type that the folder names.
+/// Runs the tool with the type that the folder names, for files that do not name theirs; where the
+/// content does not tell the kind either, with the folder's kind.
 fn check(
     name: &Path,
-    decode: impl Fn(Option<&str>) -> Result<Decoded, String>,
-) -> Result<Count, String> {
-    let (folder, kinds) = EXPECTED
-        .iter()
-        .find(|(folder, _)| name.starts_with(folder))
-        .ok_or("lies in no folder that says what it is")?;
-    let (decoded, how) = match decode(None) {
-        Ok(decoded) => (decoded, "by content"),
-        Err(reason) => {
-            let type_name = name
-                .parent()
-                .and_then(Path::file_name)
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let named = decode(Some(&format!("{}/{type_name}", kinds[0])));
-            (named.map_err(|_| reason)?, "type named by the folder")
-        }
-    };
-    if !kinds.contains(&decoded.kind.as_str()) {
-        return Err(format!(
-            "taken for {}, is {}",
-            decoded.kind,
-            kinds.join(" or ")
-        ));
+    expected: &Expected,
+    roundtrip: impl Fn(&[&str]) -> Result<Told, String>,
+) -> Result<(Count, usize), Vec<String>> {
+    let folder = EXPECTED.iter().find(|(folder, _)| name.starts_with(folder));
+    let type_name = name.parent().unwrap_or(Path::new("")).to_string_lossy();
+    let told = roundtrip(&["--type", &type_name]).or_else(|reason| {
+        let Some((_, [kind, ..])) = folder else {
+            return Err(vec![reason]);
+        };
+        roundtrip(&["--as", &format!("{kind}/{type_name}")]).map_err(|_| vec![reason])
+    })?;
+    let mut reasons = Vec::new();
+    if let Some((_, kinds)) = folder
+        && !kinds.contains(&told.kind.as_str())
+    {
+        let kinds = kinds.join(" or ");
+        reasons.push(format!("taken for {}, is {kinds}", told.kind));
     }
-    Ok((folder, decoded.kind, how))
+    reasons.extend(told.strangers());
+    let name = name.to_string_lossy().replace('\\', "/");
+    reasons.extend(expected.differences(&name, &told.findings));
+    if reasons.is_empty() {
+        let folder = folder.map_or("elsewhere", |(folder, _)| folder);
+        Ok(((folder.to_owned(), told.kind), told.findings.len()))
+    } else {
+        Err(reasons)
+    }
+}
+
+impl Told {
+    /// What was not read as a type of its own, or is not the same when written again.
+    fn strangers(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.parts.is_empty() {
+            reasons.push("no part of it is of a known type".to_owned());
+        }
+        for part in &self.parts {
+            let Part {
+                path, kind, name, ..
+            } = part;
+            if part.id.is_none() {
+                reasons.push(format!("{path}: no {kind} is known as {name}"));
+            }
+            for lost in &part.lost {
+                reasons.push(format!("{lost}: is not what was read when written again"));
+            }
+        }
+        if reasons.is_empty() && !self.faithful {
+            reasons.push("is another document when written again".to_owned());
+        }
+        reasons
+    }
 }
 
 /// Builds the tool; answers where it lies.
@@ -128,13 +186,13 @@ fn build() -> Outcome<PathBuf> {
 }
 
 /// One run of the tool; what it said on standard error where it refuses.
-fn decode(tool: &Path, file: &Path, named: Option<&str>) -> Result<Decoded, String> {
+fn roundtrip(tool: &Path, file: &Path, options: &[&str]) -> Result<Told, String> {
     let mut command = Command::new(tool);
-    command.arg("decode").arg(file).stdin(Stdio::null());
-    if let Some(named) = named {
-        command.args(["--as", named]);
-    }
-    let output = command.output().map_err(|error| error.to_string())?;
+    command.arg("roundtrip").args(options).arg("--").arg(file);
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{} ({})", stderr.trim_end(), output.status));
@@ -159,44 +217,78 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    fn kind(kind: &str) -> Result<Decoded, String> {
-        Ok(Decoded {
+    fn told(kind: &str) -> Told {
+        Told {
             kind: kind.to_owned(),
-        })
+            parts: vec![Part {
+                path: "Command".to_owned(),
+                kind: "command".to_owned(),
+                name: "DeviceLock".to_owned(),
+                id: Some("DeviceLock".to_owned()),
+                lost: Vec::new(),
+            }],
+            faithful: true,
+            findings: Vec::new(),
+        }
+    }
+
+    fn run(
+        file: &str,
+        roundtrip: impl Fn(&[&str]) -> Result<Told, String>,
+    ) -> Result<(Count, usize), Vec<String>> {
+        check(Path::new(file), &Expected::default(), roundtrip)
     }
 
     #[test]
     fn the_folder_says_what_a_file_has_to_be() {
-        let file = Path::new("mdm/commands/device.lock/example2.plist");
-        let count = check(file, |_| kind("response")).unwrap();
-        assert_eq!(count, ("mdm/commands", "response".to_owned(), "by content"));
-        let reason = check(file, |_| kind("profile")).unwrap_err();
-        assert_eq!(reason, "taken for profile, is command or response");
+        let file = "mdm/commands/device.lock/example2.plist";
+        let (count, _) = run(file, |_| Ok(told("response"))).unwrap();
+        assert_eq!(count, ("mdm/commands".to_owned(), "response".to_owned()));
+        let reasons = run(file, |_| Ok(told("profile"))).unwrap_err();
+        assert_eq!(reasons, ["taken for profile, is command or response"]);
+        let elsewhere = run("captures/one.plist", |_| Ok(told("command")));
+        assert_eq!(elsewhere.unwrap().0.0, "elsewhere");
     }
 
     #[test]
     fn a_file_without_a_type_takes_it_from_its_folder() {
-        let file = Path::new("declarative/status/content-cache.info/example1.json");
-        let decode = |named: Option<&str>| match named {
-            Some("status-report/content-cache.info") => kind("status-report"),
+        let file = "declarative/status/content-cache.info/example1.json";
+        let (count, _) = run(file, |options| match options {
+            [
+                "--as",
+                "status-report/declarative/status/content-cache.info",
+            ] => Ok(told("status-report")),
             _ => Err("what is it?".to_owned()),
-        };
-        assert_eq!(check(file, decode).unwrap().2, "type named by the folder");
+        })
+        .unwrap();
+        assert_eq!(count.1, "status-report");
     }
 
     #[test]
     fn a_refused_file_keeps_the_first_reason() {
-        let file = Path::new("mdm/profiles/com.apple.dock/example1.plist");
-        let decode = |named: Option<&str>| match named {
-            None => Err("line 3: unknown entity".to_owned()),
-            Some(_) => Err("no such type".to_owned()),
-        };
-        assert_eq!(check(file, decode).unwrap_err(), "line 3: unknown entity");
+        let reasons = run("mdm/profiles/dock/1.plist", |options| match options {
+            ["--type", _] => Err("line 3: unknown entity".to_owned()),
+            _ => Err("no such type".to_owned()),
+        });
+        assert_eq!(reasons.unwrap_err(), ["line 3: unknown entity"]);
     }
 
     #[test]
-    fn a_file_that_no_folder_explains_is_a_failure() {
-        assert!(check(Path::new("other/example.plist"), |_| kind("command")).is_err());
+    fn what_is_of_no_type_or_changes_on_the_way_is_a_failure() {
+        let mut other = told("command");
+        other.parts[0].id = None;
+        assert_eq!(
+            other.strangers(),
+            ["Command: no command is known as DeviceLock"]
+        );
+        let mut other = told("command");
+        other.parts[0].lost.push("Command.PIN".to_owned());
+        assert_eq!(other.strangers().len(), 1);
+        let mut other = told("command");
+        other.faithful = false;
+        assert_eq!(other.strangers().len(), 1);
+        other.parts.clear();
+        assert_eq!(other.strangers(), ["no part of it is of a known type"]);
     }
 
     #[test]

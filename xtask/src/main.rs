@@ -31,7 +31,7 @@ usage: cargo xtask COMMAND
   bench NAME                   one comparison with its peers
   cost                         what the generated types cost to compile
   peers                        builds and lists the peers of tests and comparisons
-  conformance [--from PATH]    decodes Apple's examples under PATH/vectors (../shared)
+  conformance [--from PATH]    the tables against PATH/schema, the tool against PATH/vectors (../shared)
   schema [--from PATH] [--check | --stats | --accept-api]
                                writes tables and types from a checkout of Apple's schema
                                (../shared/schema); --check fails where they would change,

@@ -74,12 +74,10 @@ impl Options {
     fn name_for(&self, kind: Kind) -> Option<&str> {
         let named = self.as_kind.as_ref().filter(|named| named.kind == kind);
         if let Some(name) = named.and_then(|named| named.name.as_deref()) {
-            return Some(
-                parts::named(kind.tables(), name, &Dictionary::new()).map_or(name, |s| s.id),
-            );
+            return Some(parts::meant(kind.tables(), name).map_or(name, |s| s.id));
         }
         let hint = self.hint.as_deref()?;
-        parts::named(kind.tables(), hint, &Dictionary::new()).map(|schema| schema.id)
+        parts::meant(kind.tables(), hint).map(|schema| schema.id)
     }
 }
 
@@ -141,7 +139,9 @@ fn look_into(mut told: Document, options: &Options) -> Document {
     let parts = parts::parts(told.kind, told.name.as_deref(), hint, tree);
     let mut unknown = Vec::new();
     let mut bytes = 0;
-    for part in &parts {
+    // Check-in messages and MachineInfo have types that know more keys than the schema does.
+    let by_hand = matches!(told.kind, Kind::Checkin | Kind::Cms);
+    for part in parts.iter().filter(|_| !by_hand) {
         parts::unknown(part, &mut |path| {
             // One more than is listed, so that the list says that it is cut.
             if bytes <= MAX_UNKNOWN_BYTES {
@@ -187,7 +187,7 @@ fn compare(mut told: Document, named: &As) -> Result<Document, Error> {
 
 /// Whether the caller's name is only another one: that of Apple's file, or of a payload inside.
 fn is_another_name(told: &Document, own: &str, other: &str) -> bool {
-    let Some(schema) = parts::named(told.kind.tables(), other, &Dictionary::new()) else {
+    let Some(schema) = parts::meant(told.kind.tables(), other) else {
         return false;
     };
     let is = |part: &Part| part.schema.is_some_and(|of| std::ptr::eq(of, schema));

@@ -91,17 +91,21 @@ pub(crate) fn at<'a>(tree: &'a mut Value, way: &[Step]) -> Option<&'a mut Value>
         })
 }
 
-/// The schema of a document that goes by this name, or lies in Apple's repository under it:
-/// `device.erase`, `credentials/acme`.
+/// The schema of a document that calls itself by this name, or that has it for its id.
 pub(crate) fn named(tables: &[Table], name: &str, keys: &Dictionary) -> Option<&'static Schema> {
-    let by_name = tables.iter().find_map(|table| choose(*table, name, keys));
-    by_name.or_else(|| {
+    tables.iter().find_map(|table| choose(*table, name, keys))
+}
+
+/// The schema that a caller means by this name: that of a document, or of the file that Apple's
+/// repository has it in, `device.erase` or `credentials/acme`.
+pub(crate) fn meant(tables: &[Table], name: &str) -> Option<&'static Schema> {
+    let is_file = |schema: &&&'static Schema| {
+        let above = schema.file.strip_suffix(name);
+        above.is_some_and(|above| above.is_empty() || above.ends_with('/'))
+    };
+    named(tables, name, &Dictionary::new()).or_else(|| {
         let mut all = tables.iter().flat_map(|table| schemas(*table));
-        all.find(|schema| {
-            let above = schema.file.strip_suffix(name);
-            above.is_some_and(|above| above.is_empty() || above.ends_with('/'))
-        })
-        .copied()
+        all.find(is_file).copied()
     })
 }
 

@@ -72,6 +72,12 @@ pub(crate) fn of_document(mut document: Document, target: Option<&Target>) -> Va
         found.extend(part.findings(target));
         found.extend(unknown_type(part));
     }
+    if matches!(document.kind, Kind::Checkin | Kind::Cms) {
+        // Their types know more keys than the schema does.
+        found.retain(|finding| {
+            finding.rule != Rule::UnknownKey || document.unknown_keys.contains(&finding.path)
+        });
+    }
     found.extend(together(&parts, target));
     found.extend(unknown_items(&document));
     if found.iter().any(is_misfit) {
@@ -103,7 +109,12 @@ fn is_misfit(finding: &Finding) -> bool {
 
 /// A part that calls itself by a name that nobody knows.
 fn unknown_type(part: &Part) -> Option<Finding> {
-    if part.schema.is_some() {
+    let known = |schema: &Schema| [schema.name, schema.id].contains(&part.name.as_str());
+    // The result of a command that has none but its status has no name.
+    if part
+        .schema
+        .is_some_and(|schema| schema.name.is_empty() || known(schema))
+    {
         return None;
     }
     let at = part.path();

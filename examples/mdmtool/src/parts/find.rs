@@ -168,9 +168,11 @@ impl Parts {
     /// A payload is what it says it is; where that is nothing known, what the caller says.
     fn payload(&mut self, way: Vec<Step>, hint: Option<&str>, keys: &Dictionary) {
         let own = keys.get("PayloadType").and_then(Value::as_string);
-        let known = own.filter(|own| named(&[Table::Payload], own, keys).is_some());
-        if let Some(name) = known.or(hint).or(own) {
-            self.add(way, &[Table::Payload], name, keys.clone(), &[]);
+        let Some(name) = own.or(hint) else { return };
+        self.add(way, &[Table::Payload], name, keys.clone(), &[]);
+        if let Some(part) = self.0.last_mut() {
+            let hinted = || hint.and_then(|hint| named(&[Table::Payload], hint, keys));
+            part.schema = part.schema.or_else(hinted);
         }
     }
 
