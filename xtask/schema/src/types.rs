@@ -414,3 +414,6 @@ fn feature(entry: &Entry) -> String {
         None => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;
