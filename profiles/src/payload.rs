@@ -2,13 +2,24 @@
 
 mod generated;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use mdm_plist::{Dictionary, Value};
 use mdm_schema::{Finding, Item, Kind, Rule, Schema, Target};
 
 pub use self::generated::*;
 use crate::error::Error;
+
+/// The keys that every payload may have.
+pub const COMMON_KEYS: &[&str] = &[
+    "PayloadDescription",
+    "PayloadDisplayName",
+    "PayloadIdentifier",
+    "PayloadOrganization",
+    "PayloadType",
+    "PayloadUUID",
+    "PayloadVersion",
+];
 
 /// The keys of one type of payload, those that every payload has left aside.
 ///
@@ -72,7 +83,7 @@ impl<'a> RawPayload<'a> {
     /// is missing or a key of the wrong type.
     pub fn decode<T: Payload>(&self) -> Result<T, Error> {
         self.is::<T>()?;
-        Ok(T::from_dictionary(self.keys)?)
+        Ok(T::from_dictionary(&self.own_keys(T::SCHEMA))?)
     }
 
     /// The payload as its own type, as far as it can be read, and what cannot.
@@ -81,12 +92,14 @@ impl<'a> RawPayload<'a> {
     /// [`Error::OtherType`] when `PayloadType` is another one.
     pub fn decode_leniently<T: Payload>(&self) -> Result<(T, Vec<Finding>), Error> {
         self.is::<T>()?;
-        Ok(T::from_dictionary_leniently(self.keys))
+        Ok(T::from_dictionary_leniently(&self.own_keys(T::SCHEMA)))
     }
 
     /// The payload as whatever type it is, as far as it can be read, and what cannot.
     pub fn any(&self) -> (AnyPayload, Vec<Finding>) {
-        AnyPayload::read(self.payload_type().unwrap_or_default(), self.keys)
+        let keys = self.schema().map(|schema| self.own_keys(schema));
+        let keys = keys.as_deref().unwrap_or(self.keys);
+        AnyPayload::read(self.payload_type().unwrap_or_default(), keys)
     }
 
     /// What is known about payloads of this type; where several share the type, about the one that
@@ -113,7 +126,18 @@ impl<'a> RawPayload<'a> {
             .map(|finding| finding.path)
     }
 
-    pub(crate) fn is<T: Payload>(&self) -> Result<(), Error> {
+    /// The keys of the payload's type; with those of every payload where that does no harm. A type
+    /// that takes any key would take them for its own.
+    fn own_keys(&self, schema: &Schema) -> Cow<'a, Dictionary> {
+        let mut keys = Cow::Borrowed(self.keys);
+        if schema.keys.iter().any(|key| key.wildcard) {
+            keys.to_mut()
+                .retain(|key, _| !COMMON_KEYS.contains(&key.as_str()));
+        }
+        keys
+    }
+
+    fn is<T: Payload>(&self) -> Result<(), Error> {
         match self.payload_type() {
             Some(found) if found == T::PAYLOAD_TYPE => Ok(()),
             found => Err(Error::OtherType {

@@ -227,8 +227,9 @@ impl Profile {
         let mut payloads = payloads.iter_mut().filter_map(Value::as_dictionary_mut);
         let keys = payloads.find(named).ok_or(Error::NoSuchPayload)?;
         let (mut payload, _) = RawPayload::new(keys).decode_leniently::<T>()?;
+        let before = payload.to_dictionary();
         change(&mut payload);
-        *keys = payload.write_over(std::mem::take(keys));
+        *keys = mdm_plist::merge(std::mem::take(keys), &before, payload.to_dictionary());
         Ok(())
     }
 

@@ -1,10 +1,10 @@
 //! Looking things up in the tables.
 
-use mdm_plist::Dictionary;
+use mdm_plist::{Dictionary, Value};
 
 use crate::{
     generated,
-    model::{Kind, Schema},
+    model::{Choice, Key, Kind, Literal, Schema},
 };
 
 /// Every schema of a kind, sorted by id.
@@ -25,7 +25,7 @@ pub fn find(kind: Kind, id: &str) -> Option<&'static Schema> {
 }
 
 /// The schema of a document that calls itself `name`; a name that several share is decided by which
-/// of them knows most of the document's keys.
+/// of them knows the document's keys best.
 pub fn choose(kind: Kind, name: &str, keys: &Dictionary) -> Option<&'static Schema> {
     let named = |schema: &&&'static Schema| schema.name == name;
     let mut candidates = schemas(kind).iter().filter(named).peekable();
@@ -39,8 +39,21 @@ pub fn choose(kind: Kind, name: &str, keys: &Dictionary) -> Option<&'static Sche
         .copied()
 }
 
-/// How many of the document's keys the schema knows.
+/// How well the schema knows the document's keys. That a text is one of those allowed tells more than
+/// that its key is known: so a payload for one extension is told from the one for any.
 fn known(schema: &Schema, keys: &Dictionary) -> usize {
-    let known = |key: &&crate::model::Key| keys.contains_key(key.name);
-    schema.keys.iter().filter(known).count()
+    let weigh = |key: &Key| match keys.get(key.name) {
+        None => 0,
+        Some(Value::String(text)) if !key.allowed.is_empty() => {
+            let is_text =
+                |choice: &Choice| matches!(choice.value, Literal::String(own) if own == text);
+            if key.allowed.iter().any(is_text) {
+                3
+            } else {
+                1
+            }
+        }
+        Some(_) => 2,
+    };
+    schema.keys.iter().map(weigh).sum()
 }

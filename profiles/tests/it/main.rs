@@ -4,6 +4,8 @@
 #[cfg(feature = "crypto")]
 mod enrollment;
 mod profile;
+#[cfg(feature = "full")]
+mod property;
 #[cfg(feature = "crypto")]
 mod signed;
 mod typed;

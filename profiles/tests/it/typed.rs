@@ -3,7 +3,9 @@
 use mdm_plist::{Dictionary, Value};
 use mdm_profiles::{
     Error, Profile,
-    payload::{AnyPayload, CertificatePkcs1, CertificateRoot, Mdm, Payload, Scep, TopLevel},
+    payload::{
+        AnyPayload, COMMON_KEYS, CertificatePkcs1, CertificateRoot, Mdm, Payload, Scep, TopLevel,
+    },
 };
 use mdm_schema::{Item, Rule, Severity, Target};
 
@@ -206,10 +208,14 @@ fn a_profile_knows_every_key_of_the_top_level_and_of_payloads() {
     known.sort_unstable();
     assert_eq!(known, Profile::KEYS);
 
+    let common = mdm_schema::find(mdm_schema::Kind::Payload, "CommonPayloadKeys").unwrap();
+    let mut known: Vec<_> = names(common).collect();
+    known.sort_unstable();
+    assert_eq!(known, COMMON_KEYS);
+
     // One finding for each required key, none of them twice.
     let empty = format!("{FRAME}<key>PayloadContent</key><array><dict/></array>");
     let empty = Profile::decode(&plist(&empty)).unwrap();
-    let common = mdm_schema::find(mdm_schema::Kind::Payload, "CommonPayloadKeys").unwrap();
     let mut missing = found(&empty, None);
     missing.sort_by(|a, b| a.0.cmp(&b.0));
     let required = common.keys.iter().filter(|key| key.required);
