@@ -172,10 +172,10 @@ const VAGUE: &[&str] = &[
 /// The Rust type of a document: `EraseDevice`, and `EraseDeviceResponse` for what is answered.
 pub(crate) fn document(_: &Schema, overlay: &Overlay, document: &Document) -> String {
     let named = |file: &str| overlay.types.get(file).cloned();
-    if document.kind.is_answer() {
-        if let Some(name) = named(&format!("{}!", document.file)) {
-            return name;
-        }
+    if document.kind.is_answer()
+        && let Some(name) = named(&format!("{}!", document.file))
+    {
+        return name;
     }
     let name = named(&document.file).unwrap_or_else(|| own(document));
     if document.kind.is_answer() {

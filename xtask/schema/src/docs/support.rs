@@ -339,10 +339,8 @@ fn terms(support: &Support) -> Vec<String> {
     if let Some(scopes) = &support.scopes {
         term(&scope(scopes));
     }
-    if let Some(shared) = &support.shared_ipad {
-        if let Some(shared) = shared_ipad(shared) {
-            term(&shared);
-        }
+    if let Some(shared) = support.shared_ipad.as_ref().and_then(shared_ipad) {
+        term(&shared);
     }
     if support.manual_install == Some(false) {
         term("not by hand");

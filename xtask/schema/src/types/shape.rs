@@ -468,15 +468,11 @@ impl<'a> Module<'a> {
                 while let Shape::Array(inner) | Shape::Map(inner) = shape {
                     shape = inner;
                 }
-                if let Shape::Secret(inner) = shape {
-                    if !matches!(**inner, Shape::Text | Shape::Bytes) {
-                        let name = &self.schema[field.key].name;
-                        return Err(self.complain(
-                            index,
-                            name,
-                            "is a secret, but neither text nor bytes",
-                        ));
-                    }
+                if let Shape::Secret(inner) = shape
+                    && !matches!(**inner, Shape::Text | Shape::Bytes)
+                {
+                    let why = "is a secret, but neither text nor bytes";
+                    return Err(self.complain(index, &self.schema[field.key].name, why));
                 }
                 if field.shape == Shape::Named(index) {
                     let name = &self.schema[field.key].name;
