@@ -166,20 +166,28 @@ impl Envelope {
         Ok((body, findings))
     }
 
-    /// The result of a command of this type, as its own type, and what did not go into it.
+    /// The result of a command of this type, as its own type, and what did not go into it; `None`
+    /// where such a command is answered by a status alone.
     ///
     /// # Errors
     /// See [`body`](Self::body).
     #[cfg(feature = "commands")]
-    pub fn any_body(&self, request_type: &str) -> Result<(AnyResponse, Vec<Finding>), Error> {
+    pub fn any_body(
+        &self,
+        request_type: &str,
+    ) -> Result<(Option<AnyResponse>, Vec<Finding>), Error> {
         if let Some(schema) = mdm_schema::find(Kind::Command, request_type) {
             self.check_type(schema.name)?;
         }
         let (keys, mut findings) = self.read()?;
-        let keys = check::own_keys(keys, mdm_schema::find(Kind::Response, request_type));
+        let schema = mdm_schema::find(Kind::Response, request_type);
+        if schema.is_some_and(|schema| schema.keys.is_empty()) {
+            return Ok((None, findings));
+        }
+        let keys = check::own_keys(keys, schema);
         let (body, misfits) = AnyResponse::read(request_type, &keys);
         findings.extend(misfits);
-        Ok((body, findings))
+        Ok((Some(body), findings))
     }
 
     /// What is wrong with the report: with the envelope, and with the result where the report or the

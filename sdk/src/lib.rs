@@ -2,8 +2,9 @@
 //!
 //! Each crate of the family stands alone; take this one when you want several. `core`, `plist`, `pki`
 //! and `transport` are always there, every other part is a feature. On by default: `ade`, `apns`,
-//! `profiles`, `protocol`, `scep`, `service` and `tokio` (`core::SystemClock`); `full` adds
-//! `transport-reqwest` and `sqlite`. `vendored` builds OpenSSL from source.
+//! `commands`, `ddm`, `payloads`, `profiles`, `protocol`, `scep`, `service` and `tokio`
+//! (`core::SystemClock`); `full` adds `transport-reqwest` and `sqlite`. `vendored` builds OpenSSL from
+//! source.
 //!
 //! | Module | Feature | What it is |
 //! |---|---|---|
@@ -13,8 +14,12 @@
 //! | [`transport`] | | HTTP behind a trait |
 //! | `transport_reqwest` | `transport-reqwest` | that trait on reqwest |
 //! | `ade` | `ade` | Automated Device Enrollment |
-//! | `protocol` | `protocol` | check-in, commands, responses |
+//! | `protocol` | `protocol` | check-in, commands, responses, declarations |
+//! | `protocol::command`, `protocol::response` | `commands` | the type of every command and response |
+//! | `protocol::ddm` | `ddm` | the type of every declaration and status item |
 //! | `profiles` | `profiles` | configuration profiles |
+//! | `profiles::payload` | `payloads` | the type of every payload; `payloads-network` and others for one area |
+//! | `schema` | `profiles` or `protocol` | Apple's vocabulary as tables, targets, findings |
 //! | `scep` | `scep` | SCEP, client and server |
 //! | `apns`, `tls` | `apns` | MDM push, and whom its connections trust |
 //! | `service` | `service` | the MDM server's logic over store traits |
@@ -59,6 +64,8 @@ pub use mdm_profiles as profiles;
 pub use mdm_protocol as protocol;
 #[cfg(feature = "scep")]
 pub use mdm_scep as scep;
+#[cfg(any(feature = "profiles", feature = "protocol"))]
+pub use mdm_schema as schema;
 #[cfg(feature = "service")]
 pub use mdm_service as service;
 #[cfg(feature = "sqlite")]

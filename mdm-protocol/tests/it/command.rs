@@ -1,7 +1,10 @@
 use mdm_plist::{Dictionary, Value};
 use mdm_protocol::{
     Command, Error,
-    command::{DeviceInformation, InstallProfile, Query},
+    command::{
+        AnyCommand, DeviceInformation, EraseDevice, InstallProfile, Query,
+        erase_device::ReturnToService,
+    },
 };
 use mdm_schema::{Finding, Rule};
 
@@ -268,4 +271,55 @@ fn what_a_command_carries_never_reaches_debug_output() {
         shown.contains("[redacted]") && !shown.contains("115"),
         "{shown}"
     );
+}
+
+#[test]
+fn how_to_erase_an_ipad() {
+    let request = EraseDevice::new().with(|erase| {
+        erase.preserve_data_plan = Some(true);
+        erase.return_to_service = Some(ReturnToService::new(true));
+    });
+    let command = Command::new("C-1", &request);
+    assert_eq!(command.validate(None), []);
+    let ipad = "ipados:18.2,supervised".parse().unwrap();
+    assert_eq!(command.validate(Some(&ipad)), []);
+    let old = "ipados:16.0,supervised".parse().unwrap();
+    assert_eq!(
+        paths(&command.validate(Some(&old))),
+        [("Command.ReturnToService", Rule::NotAvailable)]
+    );
+    assert_eq!(
+        command.any(),
+        (AnyCommand::EraseDevice(Box::new(request)), Vec::new())
+    );
+}
+
+#[test]
+fn a_command_is_checked_against_its_schema() {
+    let (command, _) = read(
+        "<key>Command</key><dict><key>RequestType</key><string>DeviceInformation</string>
+         <key>Quieries</key><array/>
+         <key>Queries</key><array><string>UDID</string><string>UDID</string>
+           <string>BrandNew</string></array></dict>
+         <key>CommandUUID</key><string>C</string><key>Later</key><true/>",
+    );
+    assert_eq!(
+        paths(&command.validate(None)),
+        [
+            ("Command.Queries[2]", Rule::Enum),
+            ("Command.Quieries", Rule::UnknownKey),
+            ("Command.Queries[1]", Rule::Duplicate),
+            ("Later", Rule::UnknownKey),
+        ]
+    );
+    let unknown = Command::from_keys("C", "BeamUp", Dictionary::new());
+    assert_eq!(
+        paths(&unknown.validate(None)),
+        [("Command.RequestType", Rule::Enum)]
+    );
+    let (any, findings) = unknown.any();
+    assert!(
+        matches!(any, AnyCommand::Other(other) if other.name == "BeamUp" && other.keys.is_empty())
+    );
+    assert_eq!(findings, []);
 }

@@ -4,7 +4,9 @@
 mod checkin;
 mod command;
 mod ddm;
+mod ddm_typed;
 mod enroll;
+mod property;
 mod response;
 mod schema;
 #[cfg(feature = "crypto")]

@@ -3,11 +3,12 @@ use mdm_protocol::{
     Error,
     id::{Channel, HasIds},
     response::{
-        DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, Status, infer_request_type,
+        AnyResponse, DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, Status,
+        infer_request_type,
     },
 };
 
-use mdm_schema::Finding;
+use mdm_schema::{Finding, Rule};
 
 use crate::{UDID, plist};
 
@@ -477,4 +478,80 @@ fn a_list_of_extensions_is_told_by_a_key_that_only_one_of_two_has() {
         None
     );
     assert_eq!(guess("<true/>"), None);
+}
+
+#[test]
+fn the_result_of_a_command_that_the_caller_names_is_read_as_its_own_type() {
+    let report = envelope(
+        "<key>CommandUUID</key><string>C</string><key>Status</key><string>Acknowledged</string>
+         <key>UDID</key><string>U</string><key>MessageResult</key><string>NoPasscodeSet</string>",
+    );
+    let (any, findings) = report.any_body("DeviceLock").unwrap();
+    let Some(AnyResponse::DeviceLockResponse(body)) = any else {
+        panic!("{any:?}");
+    };
+    assert_eq!(
+        body.message_result.map(|result| result.as_str().to_owned()),
+        Some("NoPasscodeSet".to_owned())
+    );
+    assert_eq!(findings, []);
+    // Answered by a status alone.
+    assert_eq!(report.any_body("EraseDevice").unwrap(), (None, Vec::new()));
+    let (any, _) = report.any_body("BeamUp").unwrap();
+    assert!(
+        matches!(any, Some(AnyResponse::Other(other)) if other.keys.keys().eq(["MessageResult"]))
+    );
+}
+
+#[test]
+fn a_report_is_checked_envelope_and_result() {
+    let check = |keys: &str, request_type: Option<&str>| {
+        let findings = envelope(keys).validate(request_type, None);
+        let told = findings.into_iter().map(|f| (f.path, f.rule));
+        told.collect::<Vec<_>>()
+    };
+    let found = |path: &str, rule| (path.to_owned(), rule);
+    let sender = "<key>CommandUUID</key><string>C</string><key>UDID</key><string>U</string>";
+    let done = format!("{sender}<key>Status</key><string>Acknowledged</string>");
+    assert_eq!(check(&done, Some("EraseDevice")), []);
+    assert_eq!(check(&done, None), []);
+    assert_eq!(
+        check("<key>Status</key><string>Exploded</string>", None),
+        [
+            found("Status", Rule::Enum),
+            found("CommandUUID", Rule::Required),
+            found("", Rule::Required)
+        ]
+    );
+    let novel = format!("{done}<key>Novel</key><true/>");
+    assert_eq!(
+        check(&novel, Some("EraseDevice")),
+        [found("Novel", Rule::UnknownKey)]
+    );
+    assert_eq!(check(&novel, None), []);
+    assert_eq!(
+        check(&done, Some("BeamUp")),
+        [found("RequestType", Rule::Enum)]
+    );
+    let wrong = format!(
+        "{done}<key>QueryResponses</key><dict><key>IsSupervised</key><string>x</string>
+         <key>DeviceCapacity</key><real>much</real><key>Novel</key><true/></dict>"
+    );
+    assert_eq!(
+        check(&wrong, Some("DeviceInformation")),
+        [
+            found("QueryResponses.DeviceCapacity", Rule::Type),
+            found("QueryResponses.IsSupervised", Rule::Type),
+            found("QueryResponses.Novel", Rule::UnknownKey)
+        ]
+    );
+    // A failed command has no result, and nobody misses it; a device that waits has none at all.
+    let failed = format!("{sender}<key>Status</key><string>Error</string>");
+    assert_eq!(check(&failed, Some("DeviceInformation")), []);
+    let waiting =
+        format!("{sender}<key>Status</key><string>NotNow</string><key>Novel</key><true/>");
+    assert_eq!(
+        check(&waiting, Some("DeviceInformation")),
+        [found("Novel", Rule::UnknownKey)]
+    );
 }
