@@ -5,12 +5,13 @@ mod fields;
 mod key;
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
 use crate::failure::Outcome;
 use crate::ir::{Document, Key, Kind, List, ListId, Reason, Schema};
+use crate::stats;
 use crate::yaml::{NodeId, Tree};
 use fields::Fields;
 pub(crate) use support::PLATFORMS;
@@ -75,6 +76,8 @@ pub(crate) fn read(root: &Path) -> Outcome<Schema> {
         document(&mut schema, &tree, stem)?;
     }
     identify(&mut schema)?;
+    // Whoever follows the lists from here on comes to an end.
+    stats::stats(&schema)?;
     Ok(schema)
 }
 
@@ -151,7 +154,8 @@ fn document(schema: &mut Schema, tree: &Tree, file: &str) -> Outcome {
     let related_status_items = related(tree, &mut fields)?;
 
     let payload = fields.take("payload");
-    let mut payload = Fields::of(tree, payload.unwrap_or(tree.root()), "`payload`")?;
+    let payload = payload.ok_or_else(|| fields.wrong(tree.root(), "has no `payload`"))?;
+    let mut payload = Fields::of(tree, payload, "`payload`")?;
     let mut names = Vec::new();
     for attribute in NAMES {
         names.extend(payload.text(attribute)?);
@@ -298,14 +302,13 @@ impl<'a> Reader<'a> {
         }
         let id = self.no_keys();
         self.lists.insert(node, id);
-        let mut names = Vec::new();
+        let mut names = BTreeSet::new();
         for item in fields::list(self.tree, node, "a list of keys")? {
             let key: Key = self.key(*item)?;
-            if names.contains(&key.name) {
+            if !names.insert(key.name.clone()) {
                 let what = format!("the key `{}` stands there twice", key.name);
                 return Err(self.tree.wrong(*item, what));
             }
-            names.push(key.name.clone());
             let key_id = crate::ir::KeyId(self.schema.keys.len());
             self.schema.keys.push(key);
             self.schema.lists[id.0].keys.push(key_id);

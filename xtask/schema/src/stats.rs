@@ -7,6 +7,8 @@ use crate::ir::{KeyId, Kind, ListId, Schema};
 
 /// More than this is a checkout whose lists multiply each other by their aliases.
 const MAX_KEYS: usize = 1_000_000;
+/// And this is one whose aliases pile up.
+const MAX_DEPTH: usize = 128;
 
 /// The documents of each kind, and the keys of all: each use of a shared list counts, and a key that
 /// lies within itself counts once more but is not entered again.
@@ -32,6 +34,10 @@ fn count(schema: &Schema, list: ListId, above: &mut Vec<KeyId>, keys: &mut usize
         if let Some(list) = schema[*id].keys
             && !above.contains(id)
         {
+            if above.len() >= MAX_DEPTH {
+                let name = &schema[*id].name;
+                return Err(format!("the key `{name}` lies deeper than {MAX_DEPTH}").into());
+            }
             above.push(*id);
             count(schema, list, above, keys)?;
             above.pop();

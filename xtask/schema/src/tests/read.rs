@@ -34,18 +34,28 @@ fn each_use_of_a_shared_list_counts() {
 }
 
 #[test]
-fn lists_that_multiply_each_other_are_refused() {
-    let mut keys = "- {key: L0, type: <array>, subkeys: &l0 [{key: E, type: <any>}]}\n".to_owned();
-    for level in 1..30 {
-        let below = level - 1;
-        let twice =
-            ["A", "B"].map(|name| format!("{{key: {name}, type: <array>, subkeys: *l{below}}}"));
-        keys += &format!(
-            "- {{key: L{level}, type: <dictionary>, subkeys: &l{level} [{}]}}\n",
-            twice.join(", ")
-        );
-    }
-    assert!(stats(&command(&keys)).is_err());
+fn lists_that_multiply_each_other_or_pile_up_are_refused() {
+    let chain = |levels: usize, names: &[&str]| {
+        let mut keys =
+            "- {key: L0, type: <array>, subkeys: &l0 [{key: E, type: <any>}]}\n".to_owned();
+        for level in 1..levels {
+            let below = level - 1;
+            let inner = |name: &&str| format!("{{key: {name}, type: <array>, subkeys: *l{below}}}");
+            let inner = names.iter().map(inner).collect::<Vec<_>>().join(", ");
+            keys +=
+                &format!("- {{key: L{level}, type: <dictionary>, subkeys: &l{level} [{inner}]}}\n");
+        }
+        keys
+    };
+    assert_eq!(
+        refused(&chain(30, &["A", "B"])),
+        "there are more than 1000000 keys"
+    );
+    assert_eq!(
+        refused(&chain(2_000, &["A"])),
+        "the key `A` lies deeper than 128"
+    );
+    command(&chain(100, &["A"]));
 }
 
 #[test]
@@ -321,9 +331,21 @@ fn a_file_that_no_folder_explains_is_refused() {
         reason,
         "mdm/novelties/a.yaml: lies in no folder that says what it is"
     );
-    // The checkout's own texts are none of ours.
-    let folder = checkout(&[("docs/schema", "title: T\n"), ("mdm/README.md", "")]);
-    assert!(read_checkout(folder.path()).is_err_and(|e| e.to_string().starts_with("mdm/README")));
+    let folder = checkout(&[("mdm/commands/a", "title: T\n")]);
+    let reason = read_checkout(folder.path()).unwrap_err().to_string();
+    assert_eq!(
+        reason,
+        "mdm/commands/a.yaml:1: the document has no `payload`"
+    );
+}
+
+#[test]
+fn the_checkouts_own_texts_are_none_of_ours() {
+    let folder = checkout(&[("docs/schema", "title: T\n"), ("examples/mdm/a", "a: 1\n")]);
+    std::fs::write(folder.path().join("mdm/README.md"), "# T\n").unwrap();
+    assert!(read_checkout(folder.path()).unwrap().documents.is_empty());
+    let nothing = tempfile::tempdir().unwrap();
+    assert!(read_checkout(nothing.path()).is_err());
 }
 
 #[test]
