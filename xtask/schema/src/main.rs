@@ -38,8 +38,9 @@ usage: schema-generator COMMAND
   check PATH        fails where they are not what it would write
   stats PATH        counts
   diff OLD NEW      what a newer checkout adds, changes, deprecates and removes
-  compare PATH TABLES.json
-                    compares a dump of the tables with the checkout, key by key; `-` for a pipe";
+  compare PATH TABLES.json [KEYS]
+                    compares a dump of the tables with the checkout, key by key, and the number of
+                    its keys; `-` for a pipe";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -58,7 +59,8 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["write", path] => write(Path::new(path), true),
         ["accept-api", path] => write(Path::new(path), true),
         ["check", path] => check(Path::new(path)),
-        ["compare", path, tables] => compare(Path::new(path), tables),
+        ["compare", path, tables] => compare(Path::new(path), tables, None),
+        ["compare", path, tables, keys] => compare(Path::new(path), tables, Some(keys)),
         ["diff", old, new] => {
             let (old, new) = (read::read(Path::new(old))?, read::read(Path::new(new))?);
             print!("{}", diff::diff(&old, &new));
@@ -132,8 +134,9 @@ fn check(path: &Path) -> Outcome {
     }
 }
 
-/// Compares a dump of the tables, or what comes through standard input, with the checkout.
-fn compare(path: &Path, tables: &str) -> Outcome {
+/// Compares a dump of the tables, or what comes through standard input, with the checkout, and how
+/// many keys somebody counted.
+fn compare(path: &Path, tables: &str, keys: Option<&str>) -> Outcome {
     let dump: serde_json::Value = match tables {
         "-" => serde_json::from_reader(std::io::stdin().lock()),
         file => {
@@ -150,12 +153,15 @@ fn compare(path: &Path, tables: &str) -> Outcome {
         println!("schema: {difference}");
     }
     println!(
-        "schema: compared {} documents and {} keys, which stand there as {}; {} corrections",
+        "schema: compared {} documents; their {} keys are {} as they are counted; {} corrections",
         report.documents,
-        report.keys,
         report.written,
+        report.counted,
         report.corrections.len()
     );
+    if let Some(keys) = keys.filter(|keys| *keys != report.counted.to_string()) {
+        return Err(format!("the tables count {keys} keys").into());
+    }
     match report.differences.len() {
         0 => Ok(()),
         count => Err(format!("the tables differ from the schema in {count} places").into()),
@@ -166,7 +172,7 @@ fn compare(path: &Path, tables: &str) -> Outcome {
 fn generate(path: &Path) -> Outcome<Vec<File>> {
     let (schema, overlay) = load(path)?;
     let mut files = tables::files(&schema, &overlay)?;
-    files.extend(types::files(&schema, &overlay)?.0);
+    files.extend(types::files(&schema, &overlay)?);
     files::format(&mut files)?;
     files.push(api::file(&files));
     Ok(files)

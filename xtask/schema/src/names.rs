@@ -66,15 +66,18 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
     ("XAuth", "xauth", "XAuth"),
     ("XProtect", "xprotect", "XProtect"),
     ("appstore", "app_store", "AppStore"),
+    ("autologout", "auto_logout", "AutoLogout"),
     ("blankbd", "blank_bd", "BlankBd"),
     ("blankcd", "blank_cd", "BlankCd"),
     ("blankdvd", "blank_dvd", "BlankDvd"),
     ("bootstraptoken", "bootstrap_token", "BootstrapToken"),
+    ("cachedaccounts", "cached_accounts", "CachedAccounts"),
     (
         "configurationprofiles",
         "configuration_profiles",
         "ConfigurationProfiles",
     ),
+    ("dNSName", "dns_name", "DnsName"),
     ("dblclickbehavior", "dbl_click_behavior", "DblClickBehavior"),
     (
         "desktopscreeneffect",
@@ -223,9 +226,9 @@ pub(crate) fn pascal(name: &str) -> String {
     join_pascal(&words(name))
 }
 
-/// `some_name`: a field or a module; a keyword has an underscore behind it.
+/// `some_name`: a field or a module, without Apple's domain; a keyword has an underscore behind it.
 pub(crate) fn snake(name: &str) -> String {
-    let name = words(name).join("_");
+    let name = words(without_domain(name)).join("_");
     if KEYWORDS.contains(&name.as_str()) {
         return format!("{name}_");
     }
@@ -240,7 +243,7 @@ pub(crate) fn screaming(name: &str) -> String {
 /// A variant for a text on the wire, given the name of its enum: without the enum's own name and
 /// without Apple's domain in front, and with a `V` before a digit.
 pub(crate) fn variant(of: &str, text: &str) -> String {
-    let all = words(text.strip_prefix("com.apple.").unwrap_or(text));
+    let all = words(without_domain(text));
     let own = words(of);
     let rest = match all.strip_prefix(own.as_slice()) {
         Some(rest) if rest.first().is_some_and(|word| !starts_with_digit(word)) => rest,
@@ -299,6 +302,10 @@ pub(crate) fn singular_of(name: &str) -> String {
 /// Whether a name says nothing without the name of what holds it: `Type`, `State`.
 pub(crate) fn is_vague(name: &str) -> bool {
     VAGUE.contains(&words(name).join("_").as_str())
+}
+
+fn without_domain(name: &str) -> &str {
+    name.strip_prefix("com.apple.").unwrap_or(name)
 }
 
 fn join_pascal(words: &[String]) -> String {

@@ -18,8 +18,6 @@ use crate::{
 struct Folder {
     /// Below the workspace, without `.rs`.
     path: &'static str,
-    /// As a module, for the listing of names.
-    module: &'static str,
     about: &'static str,
     /// Folders inside.
     inner: &'static [&'static str],
@@ -36,14 +34,12 @@ struct Any {
 const FOLDERS: &[Folder] = &[
     Folder {
         path: "ade-client/src/model/generated",
-        module: "ade_client::model",
         about: "The words of Apple's schema that profiles of device assignment hold.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/command/generated",
-        module: "mdm_protocol::command",
         about: "Every command, with what devices answer it with.",
         inner: &[],
         any: &[Any {
@@ -54,7 +50,6 @@ const FOLDERS: &[Folder] = &[
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated",
-        module: "mdm_protocol::ddm",
         about: "The documents of declarative management.",
         inner: &[
             "activation",
@@ -77,28 +72,24 @@ const FOLDERS: &[Folder] = &[
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/activation",
-        module: "mdm_protocol::ddm::activation",
         about: "Declarations that put configurations into force.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/asset",
-        module: "mdm_protocol::ddm::asset",
         about: "Declarations that configurations refer to.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/configuration",
-        module: "mdm_protocol::ddm::configuration",
         about: "Declarations that configure.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/credential",
-        module: "mdm_protocol::ddm::credential",
         about: "The documents that credential assets point to.",
         inner: &[],
         any: &[Any {
@@ -109,14 +100,12 @@ const FOLDERS: &[Folder] = &[
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/management",
-        module: "mdm_protocol::ddm::management",
         about: "Declarations about the management itself.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/status_item",
-        module: "mdm_protocol::ddm::status_item",
         about: "Items of status reports.",
         inner: &[],
         any: &[Any {
@@ -127,14 +116,12 @@ const FOLDERS: &[Folder] = &[
     },
     Folder {
         path: "mdm-protocol/src/document/generated",
-        module: "mdm_protocol::document",
         about: "Documents that others refer to.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/enroll/generated",
-        module: "mdm_protocol::enroll",
         about: "What is exchanged before a device is enrolled, and the errors that stop it; MachineInfo is \
                 written by hand.",
         inner: &[],
@@ -146,7 +133,6 @@ const FOLDERS: &[Folder] = &[
     },
     Folder {
         path: "profiles/src/payload/generated",
-        module: "mdm_profiles::payload",
         about: "Every payload of a profile.",
         inner: &[],
         any: &[Any {
@@ -180,10 +166,9 @@ struct Entry {
     feature: Option<String>,
 }
 
-/// Every file of types, and the listing of their public names.
-pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, Vec<String>)> {
+/// Every file of types.
+pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
     let mut files = Vec::new();
-    let mut listing = Vec::new();
     let mut entries: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
     let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, document) in schema.documents.iter().enumerate() {
@@ -200,7 +185,6 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, V
             continue;
         };
         if document.file == SKIP_KEYS {
-            let (text, names) = write::skip_keys(schema, overlay, document);
             let entry = Entry {
                 file: "skip_key".to_owned(),
                 types: vec![("SkipKey".to_owned(), document.kind)],
@@ -208,10 +192,8 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, V
             };
             files.push(File {
                 path: format!("{}/{}.rs", folder.path, entry.file),
-                text,
+                text: write::skip_keys(schema, overlay, document),
             });
-            let names = names.into_iter();
-            listing.extend(names.map(|name| format!("{}::{name}", folder.module)));
             entries.entry(folder.path).or_default().push(entry);
             continue;
         }
@@ -221,7 +203,6 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, V
             path: format!("{}/{}.rs", folder.path, entry.file),
             text: write::file(&module),
         });
-        listing.extend(write::listing(&module, folder.module));
         entries.entry(folder.path).or_default().push(entry);
     }
     for entries in entries.values_mut() {
@@ -238,8 +219,7 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<(Vec<File>, V
         text: responses(&entries),
     });
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    listing.sort();
-    Ok((files, listing))
+    Ok(files)
 }
 
 /// Where a document's types belong; check-in messages, the documents of the declarative protocol and

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, numbers, record};
+use mdm_schema::{Opaque, choices, item, numbers, record};
 
 record! {
     /// Asks how content caching runs.
@@ -330,7 +330,7 @@ record! {
             /// What else is known of the error.
             ///
             /// `userInfo`: optional.
-            user_info: Dictionary = "userInfo",
+            user_info: Opaque<Dictionary> = "userInfo",
         }
     }
 }

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use mdm_core::Secret;
 use mdm_plist::Value;
-use mdm_schema::{choices, item, numbers, record};
+use mdm_schema::{Opaque, choices, item, numbers, record};
 
 record! {
     /// Asks the device about itself.
@@ -973,7 +973,7 @@ record! {
             /// How that went: a text in the schema, a number on every Mac seen.
             ///
             /// `PreviousScanResult`: optional. Deprecated in macOS 11.0. Removed in macOS 15.0.
-            previous_scan_result: Value = "PreviousScanResult",
+            previous_scan_result: Opaque<Value> = "PreviousScanResult",
             /// Whether they are looked for regularly.
             ///
             /// `PerformPeriodicCheck`: optional.

@@ -4,7 +4,7 @@
 //! Source: `mdm/commands/application.install`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, numbers, record};
+use mdm_schema::{Opaque, choices, item, numbers, record};
 
 record! {
     /// Installs or updates an app, or starts to manage one.
@@ -47,7 +47,7 @@ record! {
             /// What the app finds as its managed configuration.
             ///
             /// `Configuration`: optional. iOS 7.0 and later, macOS 11.0 and later.
-            configuration: Dictionary = "Configuration",
+            configuration: Opaque<Dictionary> = "Configuration",
             /// What the app is tied to.
             ///
             /// `Attributes`: optional. iOS 7.0 and later; not on macOS.

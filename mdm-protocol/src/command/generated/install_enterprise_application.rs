@@ -4,7 +4,7 @@
 //! Source: `mdm/commands/application.install.enterprise`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, numbers, record};
+use mdm_schema::{Opaque, choices, item, numbers, record};
 
 record! {
     /// Installs a package on a Mac from a manifest that the server vouches for.
@@ -23,7 +23,7 @@ record! {
             /// The manifest itself.
             ///
             /// `Manifest`: optional.
-            manifest: Dictionary = "Manifest",
+            manifest: Opaque<Dictionary> = "Manifest",
             /// Where the manifest lies.
             ///
             /// `ManifestURL`: optional.
@@ -49,7 +49,7 @@ record! {
             /// What the app finds as its managed configuration.
             ///
             /// `Configuration`: optional. macOS 11.0 and later.
-            configuration: Dictionary = "Configuration",
+            configuration: Opaque<Dictionary> = "Configuration",
             /// Takes an app that is there already into management.
             ///
             /// `ChangeManagementState`: optional. macOS 11.0 and later. Not in user enrolment.

@@ -4,7 +4,7 @@
 //! Source: `mdm/commands/managed.application.configuration`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Asks for the configuration of managed apps.
@@ -63,7 +63,7 @@ record! {
             /// Its managed configuration.
             ///
             /// `Configuration`: optional.
-            configuration: Dictionary = "Configuration",
+            configuration: Opaque<Dictionary> = "Configuration",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Source: `mdm/commands/managed.application.feedback`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Asks what managed apps have to say.
@@ -67,7 +67,7 @@ record! {
             /// What it has to say.
             ///
             /// `Feedback`: optional.
-            feedback: Dictionary = "Feedback",
+            feedback: Opaque<Dictionary> = "Feedback",
         }
     }
 }

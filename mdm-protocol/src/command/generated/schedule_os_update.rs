@@ -4,7 +4,7 @@
 //! Source: `mdm/commands/system.update.schedule`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, record};
+use mdm_schema::{Opaque, choices, item, record};
 
 record! {
     /// Downloads or installs updates.
@@ -148,7 +148,7 @@ record! {
             /// What went wrong, the nearest cause first.
             ///
             /// `ErrorChain`: optional.
-            error_chain: Vec<Dictionary> = "ErrorChain",
+            error_chain: Vec<Opaque<Dictionary>> = "ErrorChain",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Source: `mdm/commands/settings`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{alternatives, item, numbers, record};
+use mdm_schema::{Opaque, alternatives, item, numbers, record};
 
 record! {
     /// Changes settings of the device, once; the user may change most of them back.
@@ -200,7 +200,7 @@ record! {
             /// The configuration; absent to take it away.
             ///
             /// `Configuration`: optional.
-            configuration: Dictionary = "Configuration",
+            configuration: Opaque<Dictionary> = "Configuration",
         }
     }
 }
@@ -768,7 +768,7 @@ record! {
             /// What went wrong, the nearest cause first.
             ///
             /// `ErrorChain`: optional.
-            error_chain: Vec<Dictionary> = "ErrorChain",
+            error_chain: Vec<Opaque<Dictionary>> = "ErrorChain",
             /// The app that it is about.
             ///
             /// `Identifier`: optional. iOS 7.0 and later, tvOS 10.2 and later; not on macOS.

@@ -109,7 +109,7 @@ record! {
             /// A host name.
             ///
             /// `dNSName`: optional.
-            d_ns_name: String = "dNSName",
+            dns_name: String = "dNSName",
             /// A URI.
             ///
             /// `uniformResourceIdentifier`: optional.

@@ -4,7 +4,7 @@
 //! Source: `mdm/profiles/com.apple.dnsProxy.managed`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sends DNS requests through an app's proxy.
@@ -38,7 +38,7 @@ record! {
             /// Provider Configuration.
             ///
             /// `ProviderConfiguration`: optional.
-            provider_configuration: Dictionary = "ProviderConfiguration",
+            provider_configuration: Opaque<Dictionary> = "ProviderConfiguration",
             /// DNS Proxy UUID.
             ///
             /// `DNSProxyUUID`: optional. Only on iOS 16.0 and later, visionOS.

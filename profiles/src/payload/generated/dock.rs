@@ -4,7 +4,7 @@
 //! Source: `mdm/profiles/com.apple.dock`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, numbers, record};
+use mdm_schema::{Opaque, choices, item, numbers, record};
 
 record! {
     /// Sets up the Dock.
@@ -264,7 +264,7 @@ record! {
             /// For Apple's use.
             ///
             /// `file-data`: optional.
-            file_data: Dictionary = "file-data",
+            file_data: Opaque<Dictionary> = "file-data",
         }
     }
 }

@@ -22,19 +22,19 @@ record! {
             /// Desktop Macs.
             ///
             /// `com.apple.EnergySaver.desktop.ACPower`: optional.
-            com_apple_energy_saver_desktop_ac_power: PowerSettings = "com.apple.EnergySaver.desktop.ACPower",
+            energy_saver_desktop_ac_power: PowerSettings = "com.apple.EnergySaver.desktop.ACPower",
             /// Notebooks on mains power.
             ///
             /// `com.apple.EnergySaver.portable.ACPower`: optional.
-            com_apple_energy_saver_portable_ac_power: PowerSettings = "com.apple.EnergySaver.portable.ACPower",
+            energy_saver_portable_ac_power: PowerSettings = "com.apple.EnergySaver.portable.ACPower",
             /// Notebooks on battery.
             ///
             /// `com.apple.EnergySaver.portable.BatteryPower`: optional.
-            com_apple_energy_saver_portable_battery_power: PowerSettings = "com.apple.EnergySaver.portable.BatteryPower",
+            energy_saver_portable_battery_power: PowerSettings = "com.apple.EnergySaver.portable.BatteryPower",
             /// When the Mac starts and shuts down.
             ///
             /// `com.apple.EnergySaver.desktop.Schedule`: optional.
-            com_apple_energy_saver_desktop_schedule: EnergySaverSchedule = "com.apple.EnergySaver.desktop.Schedule",
+            energy_saver_desktop_schedule: EnergySaverSchedule = "com.apple.EnergySaver.desktop.Schedule",
             /// Whether the Mac never sleeps.
             ///
             /// `SleepDisabled`: optional; false where absent.
@@ -50,7 +50,7 @@ impl crate::payload::Payload for EnergySaver {}
 record! {
     /// Desktop Macs.
     ///
-    /// What [`EnergySaver::com_apple_energy_saver_desktop_ac_power`] holds.
+    /// What [`EnergySaver::energy_saver_desktop_ac_power`] holds.
     pub struct PowerSettings {
         required {}
         optional {
@@ -93,7 +93,7 @@ record! {
 record! {
     /// When the Mac starts and shuts down.
     ///
-    /// What [`EnergySaver::com_apple_energy_saver_desktop_schedule`] holds.
+    /// What [`EnergySaver::energy_saver_desktop_schedule`] holds.
     pub struct EnergySaverSchedule {
         required {}
         optional {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use mdm_core::Secret;
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, record};
+use mdm_schema::{Opaque, choices, item, record};
 
 record! {
     /// Sets up an app extension that signs users in, and Platform SSO with it.
@@ -45,7 +45,7 @@ record! {
             /// What the extension wants to know.
             ///
             /// `ExtensionData`: optional.
-            extension_data: Dictionary = "ExtensionData",
+            extension_data: Opaque<Dictionary> = "ExtensionData",
             /// What the URLs of sign-in pages begin with.
             ///
             /// `URLs`: optional.

@@ -4,7 +4,7 @@
 //! Source: `mdm/profiles/com.apple.firstethernet.managed`.
 
 use mdm_plist::Value;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sets up 802.1X for the first Ethernet interface.
@@ -20,7 +20,7 @@ record! {
     pub struct FirstEthernet {
         entries {
             /// `ANY`: optional.
-            any: Value,
+            any: Opaque<Value>,
         }
     }
 }

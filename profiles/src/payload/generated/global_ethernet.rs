@@ -4,7 +4,7 @@
 //! Source: `mdm/profiles/com.apple.globalethernet.managed`.
 
 use mdm_plist::Value;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sets up 802.1X for any Ethernet interface.
@@ -22,7 +22,7 @@ record! {
     pub struct GlobalEthernet {
         entries {
             /// `ANY`: optional.
-            any: Value,
+            any: Opaque<Value>,
         }
     }
 }

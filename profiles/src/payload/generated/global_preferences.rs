@@ -26,7 +26,7 @@ record! {
             /// After how many idle seconds a user is logged out; 0 never.
             ///
             /// `com.apple.autologout.AutoLogOutDelay`: optional.
-            com_apple_autologout_auto_log_out_delay: f64 = "com.apple.autologout.AutoLogOutDelay",
+            auto_logout_delay: f64 = "com.apple.autologout.AutoLogOutDelay",
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use mdm_plist::Dictionary;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sets preferences of any domain, once or for good.
@@ -60,7 +60,7 @@ record! {
             /// The preferences.
             ///
             /// `mcx_preference_settings`: required.
-            mcx_preference_settings: Dictionary = "mcx_preference_settings",
+            mcx_preference_settings: Opaque<Dictionary> = "mcx_preference_settings",
         }
         optional {}
     }

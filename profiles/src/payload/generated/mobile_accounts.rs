@@ -22,23 +22,23 @@ record! {
             /// Whether a network user gets an account on the Mac at login.
             ///
             /// `com.apple.cachedaccounts.CreateAtLogin`: optional; false where absent.
-            com_apple_cachedaccounts_create_at_login: bool = "com.apple.cachedaccounts.CreateAtLogin",
+            cached_accounts_create_at_login: bool = "com.apple.cachedaccounts.CreateAtLogin",
             /// Whether the user is asked first.
             ///
             /// `com.apple.cachedaccounts.WarnOnCreate`: optional; false where absent.
-            com_apple_cachedaccounts_warn_on_create: bool = "com.apple.cachedaccounts.WarnOnCreate",
+            cached_accounts_warn_on_create: bool = "com.apple.cachedaccounts.WarnOnCreate",
             /// Whether the user may say never to ask again.
             ///
             /// `cachedaccounts.WarnOnCreate.allowNever`: optional; false where absent.
-            cachedaccounts_warn_on_create_allow_never: bool = "cachedaccounts.WarnOnCreate.allowNever",
+            cached_accounts_warn_on_create_allow_never: bool = "cachedaccounts.WarnOnCreate.allowNever",
             /// After how many unused seconds the account goes; -1 never.
             ///
             /// `cachedaccounts.expiry.delete.disusedSeconds`: optional; -1 where absent.
-            cachedaccounts_expiry_delete_disused_seconds: i64 = "cachedaccounts.expiry.delete.disusedSeconds",
+            cached_accounts_expiry_disused_seconds: i64 = "cachedaccounts.expiry.delete.disusedSeconds",
             /// Whether the user is not asked for an administrator's secure token.
             ///
             /// `cachedaccounts.askForSecureTokenAuthBypass`: optional; false where absent.
-            cachedaccounts_ask_for_secure_token_auth_bypass: bool = "cachedaccounts.askForSecureTokenAuthBypass",
+            cached_accounts_ask_for_secure_token_auth_bypass: bool = "cachedaccounts.askForSecureTokenAuthBypass",
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use mdm_core::Secret;
 use mdm_plist::Value;
-use mdm_schema::{item, numbers, record};
+use mdm_schema::{Opaque, item, numbers, record};
 
 record! {
     /// Gets an identity over SCEP for a key that the device makes.
@@ -123,15 +123,15 @@ record! {
             /// Mail addresses: one text or an array.
             ///
             /// `rfc822Name`: optional.
-            rfc822_name: Value = "rfc822Name",
+            rfc822_name: Opaque<Value> = "rfc822Name",
             /// Host names: one text or an array.
             ///
             /// `dNSName`: optional.
-            dns_name: Value = "dNSName",
+            dns_name: Opaque<Value> = "dNSName",
             /// URIs: one text or an array.
             ///
             /// `uniformResourceIdentifier`: optional.
-            uniform_resource_identifier: Value = "uniformResourceIdentifier",
+            uniform_resource_identifier: Opaque<Value> = "uniformResourceIdentifier",
             /// The name in Active Directory; one text only (Q7).
             ///
             /// `ntPrincipalName`: optional.

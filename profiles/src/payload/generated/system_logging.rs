@@ -4,7 +4,7 @@
 //! Source: `mdm/profiles/com.apple.system.logging`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sets how much is logged, and whether private data is.
@@ -23,11 +23,11 @@ record! {
             /// How much each subsystem logs.
             ///
             /// `Subsystems`: optional. On no system.
-            subsystems: Dictionary = "Subsystems",
+            subsystems: Opaque<Dictionary> = "Subsystems",
             /// What counts for all.
             ///
             /// `System`: optional. On no system.
-            system: Dictionary = "System",
+            system: Opaque<Dictionary> = "System",
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Source: `mdm/profiles/com.apple.thirdactiveethernet.managed`.
 
 use mdm_plist::Value;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sets up 802.1X for the third Ethernet interface that is active.
@@ -20,7 +20,7 @@ record! {
     pub struct ThirdActiveEthernet {
         entries {
             /// `ANY`: optional.
-            any: Value,
+            any: Opaque<Value>,
         }
     }
 }

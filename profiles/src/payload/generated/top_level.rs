@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, numbers, record};
+use mdm_schema::{Opaque, choices, item, numbers, record};
 
 record! {
     /// Holds a configuration profile: payloads and what concerns all of them.
@@ -48,7 +48,7 @@ record! {
             /// The payloads; absent where they are encrypted.
             ///
             /// `PayloadContent`: optional.
-            payload_content: Vec<Dictionary> = "PayloadContent",
+            payload_content: Vec<Opaque<Dictionary>> = "PayloadContent",
             /// The payloads, as CMS for the device's certificate.
             ///
             /// `EncryptedPayloadContent`: optional.

@@ -5,7 +5,7 @@
 
 use mdm_core::Secret;
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, record};
+use mdm_schema::{Opaque, choices, item, record};
 
 record! {
     /// Filters the web, with Apple's filter or an app's.
@@ -94,7 +94,7 @@ record! {
             /// What the filtering app wants to know.
             ///
             /// `VendorConfig`: optional.
-            vendor_config: Dictionary = "VendorConfig",
+            vendor_config: Opaque<Dictionary> = "VendorConfig",
             /// FilterBrowsers.
             ///
             /// `FilterBrowsers`: optional; false where absent. Only on iOS, visionOS.

@@ -22,6 +22,11 @@ fn keys_become_fields() {
         ("SALTED-SHA512-PBKDF2", "salted_sha512_pbkdf2"),
         ("Key Usage", "key_usage"),
         ("_removed", "removed"),
+        ("dNSName", "dns_name"),
+        (
+            "com.apple.EnergySaver.desktop.ACPower",
+            "energy_saver_desktop_ac_power",
+        ),
         ("IPv4", "ipv4"),
         ("HTTP3RelayURL", "http3_relay_url"),
         ("OAuthSignInURL", "oauth_sign_in_url"),

@@ -99,7 +99,7 @@ impl Yard {
 
     /// The file of this name.
     fn file(&self, path: &str) -> String {
-        let (files, _) = files(&self.schema, &self.overlay).unwrap();
+        let files = files(&self.schema, &self.overlay).unwrap();
         let file = files.into_iter().find(|file| file.path.ends_with(path));
         file.unwrap().text
     }
@@ -521,24 +521,5 @@ fn two_documents_of_one_name_are_refused() {
         yard.failure().contains("`DoIt` is there twice"),
         "{}",
         yard.failure()
-    );
-}
-
-#[test]
-fn the_listing_has_a_line_for_every_field_and_value() {
-    let mut yard = Yard::default();
-    let mode = yard.texts("Mode", &["Fast"]);
-    yard.require(mode);
-    let name = yard.text("Name");
-    yard.command(&[mode, name]);
-    let (_, listing) = files(&yard.schema, &yard.overlay).unwrap();
-    assert_eq!(
-        listing,
-        [
-            "mdm_protocol::command::DoIt",
-            "mdm_protocol::command::DoIt.mode: DoItMode",
-            "mdm_protocol::command::DoIt.name: Option<String>",
-            "mdm_protocol::command::do_it::DoItMode::Fast = \"Fast\"",
-        ]
     );
 }

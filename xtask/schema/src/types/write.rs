@@ -59,61 +59,9 @@ pub(super) fn roots<'m>(
         .filter_map(|definition| Some((definition, &module.schema.documents[definition.root?])))
 }
 
-/// The published names, one a line: fields with their types, values with their texts.
-pub(super) fn listing(module: &Module<'_>, path: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (_, definition) in used_definitions(module) {
-        let place = match definition.root {
-            Some(_) => path.to_owned(),
-            None => {
-                let file = roots(module)
-                    .next()
-                    .map(|(root, _)| names::snake(&root.name));
-                format!("{path}::{}", file.unwrap_or_default())
-            }
-        };
-        let name = format!("{place}::{}", definition.name);
-        match &definition.body {
-            Body::Record { fields, .. } => {
-                lines.push(name.clone());
-                lines.extend(fields.iter().map(|field| {
-                    let shape = rust(module, &field.shape);
-                    match field.is_required {
-                        true => format!("{name}.{}: {shape}", field.name),
-                        false => format!("{name}.{}: Option<{shape}>", field.name),
-                    }
-                }));
-            }
-            Body::Entries(field) => {
-                lines.push(format!(
-                    "{name}.{}: {}",
-                    field.name,
-                    rust(module, &field.shape)
-                ));
-            }
-            Body::Texts(variants) | Body::Numbers(variants) => {
-                lines.extend(variants.iter().map(|variant| {
-                    format!("{name}::{} = {}", variant.name, literal(&variant.value))
-                }));
-            }
-            Body::Alternatives(variants) => {
-                lines.extend(variants.iter().map(|(_, record)| {
-                    format!("{name}::{0}({0})", module.definitions[*record].name)
-                }));
-            }
-            Body::Newtype(shape) => lines.push(format!("{name}({})", rust(module, shape))),
-        }
-    }
-    lines
-}
-
-/// The panes of Setup Assistant as an enum: the file, and the published names. Its crate knows
-/// nothing of the tables and reads JSON by serde.
-pub(super) fn skip_keys(
-    schema: &Schema,
-    overlay: &Overlay,
-    document: &Document,
-) -> (String, Vec<String>) {
+/// The file with the panes of Setup Assistant as an enum. Its crate knows nothing of the tables and
+/// reads JSON by serde.
+pub(super) fn skip_keys(schema: &Schema, overlay: &Overlay, document: &Document) -> String {
     const NAME: &str = "SkipKey";
     let about = docs::document(
         document,
@@ -125,7 +73,6 @@ pub(super) fn skip_keys(
     );
     text += &docs::comment(&about, 4);
     let _ = writeln!(text, "    pub enum {NAME} {{");
-    let mut listing = Vec::new();
     for id in &schema[document.keys] {
         let key = &schema[*id];
         let title = overlay.key_summaries.get(id).unwrap_or(&key.title);
@@ -133,9 +80,8 @@ pub(super) fn skip_keys(
         text += &docs::comment(&about, 8);
         let line = format!("{} = {:?}", names::variant(NAME, &key.name), key.name);
         let _ = writeln!(text, "        {line},");
-        listing.push(format!("{NAME}::{line}"));
     }
-    (text + "    }\n}\n", listing)
+    text + "    }\n}\n"
 }
 
 fn used_definitions<'m>(module: &'m Module<'_>) -> impl Iterator<Item = (usize, &'m Definition)> {
@@ -375,8 +321,8 @@ fn rust(module: &Module<'_>, shape: &Shape) -> String {
         Shape::Real => "f64".to_owned(),
         Shape::Boolean => "bool".to_owned(),
         Shape::Date => "DateTime<Utc>".to_owned(),
-        Shape::Any => "Value".to_owned(),
-        Shape::Dictionary => "Dictionary".to_owned(),
+        Shape::Any => "Opaque<Value>".to_owned(),
+        Shape::Dictionary => "Opaque<Dictionary>".to_owned(),
         Shape::Switch => "Switch".to_owned(),
         Shape::Secret(inner) => format!("Secret<{}>", rust(module, inner)),
         Shape::Array(inner) => format!("Vec<{}>", rust(module, inner)),
@@ -413,7 +359,7 @@ fn imports(body: &str, macros: &BTreeSet<&'static str>) -> String {
         .collect();
     lines.extend(one_use("mdm_plist", &plist));
     let mut schema = Vec::new();
-    schema.extend(names("Switch").then_some("Switch"));
+    schema.extend(["Opaque", "Switch"].into_iter().filter(|name| names(name)));
     schema.extend(macros);
     lines.extend(one_use("mdm_schema", &schema));
     lines.join("\n") + "\n"

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use mdm_core::Secret;
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, record};
+use mdm_schema::{Opaque, choices, item, record};
 
 record! {
     /// Sets up an app extension that signs users in, and Platform SSO with it.
@@ -43,7 +43,7 @@ record! {
             /// Extension data.
             ///
             /// `ExtensionData`: optional.
-            extension_data: Dictionary = "ExtensionData",
+            extension_data: Opaque<Dictionary> = "ExtensionData",
             /// URLs.
             ///
             /// `URLs`: optional.

@@ -4,7 +4,7 @@
 //! Source: `declarative/declarations/configurations/network.dns-proxy`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sends DNS requests through an app's proxy.
@@ -40,7 +40,7 @@ record! {
             /// Provider configuration.
             ///
             /// `ProviderConfiguration`: optional.
-            provider_configuration: Dictionary = "ProviderConfiguration",
+            provider_configuration: Opaque<Dictionary> = "ProviderConfiguration",
             /// DNS proxy UUID.
             ///
             /// `DNSProxyUUID`: optional. Only on iOS, visionOS.

@@ -4,7 +4,7 @@
 //! Source: `declarative/declarations/configurations/webcontent-filter.plugin`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, item, record};
+use mdm_schema::{Opaque, choices, item, record};
 
 record! {
     /// Filters the web by means of an app.
@@ -48,7 +48,7 @@ record! {
             /// Vendor config.
             ///
             /// `VendorConfig`: optional.
-            vendor_config: Dictionary = "VendorConfig",
+            vendor_config: Opaque<Dictionary> = "VendorConfig",
             /// Authentication details.
             ///
             /// `Authentication`: optional.

@@ -98,7 +98,7 @@ record! {
             /// DNS Name.
             ///
             /// `dNSName`: optional.
-            d_ns_name: String = "dNSName",
+            dns_name: String = "dNSName",
             /// URI.
             ///
             /// `uniformResourceIdentifier`: optional.

@@ -4,7 +4,7 @@
 //! Source: `declarative/declarations/management/properties`.
 
 use mdm_plist::Value;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Sets properties that the predicates of activations may ask for.
@@ -24,7 +24,7 @@ record! {
             /// A property, for `@property` in predicates.
             ///
             /// `ANY`: optional.
-            any: Value,
+            any: Opaque<Value>,
         }
     }
 }

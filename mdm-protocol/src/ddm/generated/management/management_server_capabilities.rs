@@ -4,7 +4,7 @@
 //! Source: `declarative/declarations/management/server-capabilities`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{item, record};
+use mdm_schema::{Opaque, item, record};
 
 record! {
     /// Tells the device what the server supports.
@@ -28,7 +28,7 @@ record! {
             /// The features, each with its parameters.
             ///
             /// `SupportedFeatures`: required.
-            supported_features: Dictionary = "SupportedFeatures",
+            supported_features: Opaque<Dictionary> = "SupportedFeatures",
         }
         optional {}
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, record, status_item};
+use mdm_schema::{Opaque, choices, record, status_item};
 
 status_item! {
     /// The apps that declarations manage, and how far each has come.
@@ -229,7 +229,7 @@ record! {
             /// What belongs to the code.
             ///
             /// `details`: optional.
-            details: Dictionary = "details",
+            details: Opaque<Dictionary> = "details",
         }
     }
 }

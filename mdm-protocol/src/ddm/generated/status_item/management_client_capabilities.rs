@@ -4,7 +4,7 @@
 //! Source: `declarative/status/management.client-capabilities`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{record, status_item};
+use mdm_schema::{Opaque, record, status_item};
 
 record! {
     /// The declarations, status items and features that the device supports.
@@ -29,7 +29,7 @@ record! {
             /// The features, each with its parameters.
             ///
             /// `supported-features`: required.
-            supported_features: Dictionary = "supported-features",
+            supported_features: Opaque<Dictionary> = "supported-features",
             /// What the device takes and tells.
             ///
             /// `supported-payloads`: required.

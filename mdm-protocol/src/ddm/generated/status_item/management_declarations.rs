@@ -4,7 +4,7 @@
 //! Source: `declarative/status/management.declarations`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, record, status_item};
+use mdm_schema::{Opaque, choices, record, status_item};
 
 record! {
     /// The declarations that the device has, each with whether it is valid and active.
@@ -113,7 +113,7 @@ record! {
             /// What belongs to the code.
             ///
             /// `details`: optional.
-            details: Dictionary = "details",
+            details: Opaque<Dictionary> = "details",
         }
     }
 }

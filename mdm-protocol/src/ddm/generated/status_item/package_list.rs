@@ -4,7 +4,7 @@
 //! Source: `declarative/status/package.list`.
 
 use mdm_plist::Dictionary;
-use mdm_schema::{choices, record, status_item};
+use mdm_schema::{Opaque, choices, record, status_item};
 
 status_item! {
     /// The packages that declarations installed, and how far each has come.
@@ -111,7 +111,7 @@ record! {
             /// What belongs to the code.
             ///
             /// `details`: optional.
-            details: Dictionary = "details",
+            details: Opaque<Dictionary> = "details",
         }
     }
 }

@@ -16,6 +16,7 @@ const TAKEN: &[&str] = &[
     "Box",
     "DateTime",
     "Dictionary",
+    "Opaque",
     "Option",
     "Result",
     "Secret",
