@@ -54,6 +54,20 @@ pub(super) fn is_key(tree: &Tree, node: NodeId) -> bool {
         && details.all(|detail| detail != node)
 }
 
+/// The keys of a list and below them; one that is among those `above` is not entered again.
+pub(super) fn count(tree: &Tree, list: Option<NodeId>, above: &mut Vec<NodeId>) -> usize {
+    let mut keys = 0;
+    for key in list.into_iter().flat_map(|list| items(tree, list)) {
+        keys += 1;
+        if !above.contains(&key) {
+            above.push(key);
+            keys += count(tree, entry(tree, key, "subkeys"), above);
+            above.pop();
+        }
+    }
+    keys
+}
+
 /// A document's attributes but for its keys.
 pub(super) fn document(tree: &Tree, wire: &str, is_answer: bool) -> Outcome<Map<String, Value>> {
     let root = tree.root();
