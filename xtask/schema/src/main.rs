@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 
 fn dispatch(arguments: &[&str]) -> Outcome {
     match arguments {
-        ["write", path] => write(Path::new(path), true),
+        ["write", path] => write(Path::new(path), false),
         ["accept-api", path] => write(Path::new(path), true),
         ["check", path] => check(Path::new(path)),
         ["compare", path, tables] => compare(Path::new(path), tables, None),

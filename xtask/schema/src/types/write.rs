@@ -26,7 +26,7 @@ pub(super) fn file(module: &Module<'_>) -> String {
     let about = match roots(module).next() {
         Some((definition, document)) => {
             format!("//! [`{}`], and what it is made of.\n", definition.name)
-                + &format!("//! Source: `{}`.\n", document.file)
+                + &format!("//!\n//! Source: `{}`.\n", document.file)
         }
         None => String::new(),
     };
@@ -68,7 +68,7 @@ pub(super) fn skip_keys(schema: &Schema, overlay: &Overlay, document: &Document)
         overlay.summaries.get(&document.file).map(String::as_str),
     );
     let mut text = format!(
-        "{MARK}\n//! [`{NAME}`].\n//! Source: `{}`.\n\nuse mdm_core::open_enum;\n\nopen_enum! {{\n",
+        "{MARK}\n//! [`{NAME}`].\n//!\n//! Source: `{}`.\n\nuse mdm_core::open_enum;\n\nopen_enum! {{\n",
         document.file
     );
     text += &docs::comment(&about, 4);
@@ -223,7 +223,15 @@ fn about(module: &Module<'_>, index: usize, definition: &Definition) -> Vec<Stri
             );
         }
         let summary = overlay.summaries.get(&document.file);
-        return docs::document(document, summary.map(String::as_str));
+        let mut paragraphs = docs::document(document, summary.map(String::as_str));
+        if document.kind == Kind::Command {
+            let response = roots(module).find(|(_, document)| document.kind.is_answer());
+            paragraphs.push(match response {
+                Some((response, _)) => format!("The device answers with [`{}`].", response.name),
+                None => "The device answers with a status alone.".to_owned(),
+            });
+        }
+        return paragraphs;
     }
     let from = where_from(module, index, definition);
     let field = definition.holder.map(|(_, field)| field);
