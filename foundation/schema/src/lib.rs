@@ -54,6 +54,7 @@ mod fixture;
 mod generated;
 mod macros;
 pub mod model;
+mod opaque;
 pub mod record;
 #[cfg(feature = "sample")]
 pub mod sample;
@@ -71,6 +72,7 @@ pub use generated::{
     error_body, management, payload, protocol, response, status_item,
 };
 pub use model::{Key, Kind, Schema, Support};
+pub use opaque::Opaque;
 pub use record::{
     DecodeError, Field, Item, Log, OtherItem, OtherStatusItem, Place, Record, StatusItem,
 };

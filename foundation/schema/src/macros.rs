@@ -310,7 +310,7 @@ macro_rules! alternatives {
         pub enum $name {
             $( $(#[$variant_meta])* $variant($variant), )+
             /// One that this version does not know, whole.
-            Other($crate::__plist::Dictionary),
+            Other($crate::Opaque<$crate::__plist::Dictionary>),
         }
 
         $( impl ::core::convert::From<$variant> for $name {
@@ -332,7 +332,7 @@ macro_rules! alternatives {
                     $( ::core::option::Option::Some($text) => {
                         Self::$variant($crate::Record::read(keys, place))
                     } )+
-                    _ => Self::Other(keys.clone()),
+                    _ => Self::Other(keys.clone().into()),
                 })
             }
 
@@ -349,7 +349,7 @@ macro_rules! alternatives {
             }
 
             fn placeholder() -> Self {
-                Self::Other($crate::__plist::Dictionary::new())
+                Self::Other($crate::__plist::Dictionary::new().into())
             }
         }
     };
