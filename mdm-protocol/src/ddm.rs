@@ -1,4 +1,5 @@
-//! The documents of declarative management, as envelopes: who and which, with the payload kept.
+//! The documents of declarative management: envelopes that keep their payload as it is, and under
+//! feature `ddm` the type of every payload, credential and status item.
 //!
 //! Source: Apple, *Device Management*, "Declarative management"; the schema's `declarative`.
 

@@ -5,15 +5,48 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`checkin`] | [`CheckIn`]: the nine messages to `CheckInURL`, and what some are answered with |
-//! | [`command`] | [`Command`]: the envelope of every command; typed [`Request`](command::Request)s |
-//! | [`response`] | [`Envelope`](response::Envelope): every report, read wherever it can be; typed bodies |
+//! | [`command`] | [`Command`]: the envelope of every command; the type of each, such as `EraseDevice` |
+//! | [`response`] | [`Envelope`](response::Envelope): every report, read wherever it can be; the type of each result |
 //! | [`id`] | [`EnrollmentId`]: who is speaking, on every channel |
-//! | [`ddm`] | The documents of declarative management |
-//! | [`enroll`] | [`MachineInfo`](enroll::MachineInfo), and its signature under `crypto` |
+//! | [`ddm`] | Declarative management: its envelopes; the type of each declaration, credential and status item |
+//! | [`enroll`] | [`MachineInfo`](enroll::MachineInfo), and its signature under `crypto`; the errors that stop an enrolment |
+//! | [`document`] | Documents that others refer to: app manifests, password hashes |
 //! | `signature` | The `Mdm-Signature` header, under `crypto` |
 //!
-//! Without the default feature `crypto` nothing here links OpenSSL.
+//! The types of commands and results are feature `commands`, those of declarations and status items
+//! feature `ddm`; without them the envelopes carry the keys, and are checked all the same. Without
+//! `crypto` nothing here links OpenSSL. All three are on by default.
 //!
+//! # From a need to a command
+//! Commands, results, declarations and status items are generated from Apple's schema, one module
+//! each, named after Apple's own name for it. Each says which systems take it, from which version on
+//! and on what terms, and so does each of its keys. Who wants to erase an iPad looks for "erase" in
+//! [`command`] and finds `EraseDevice`:
+//! ```
+//! use mdm_protocol::{
+//!     Command,
+//!     command::{EraseDevice, erase_device::ReturnToService},
+//! };
+//! use mdm_schema::Target;
+//!
+//! let request = EraseDevice::new().with(|erase| {
+//!     erase.preserve_data_plan = Some(true);
+//!     erase.return_to_service = Some(ReturnToService::new(true));
+//! });
+//! let command = Command::new("C-1", &request);
+//! let ipad: Target = "ipados:18.2,supervised".parse()?;
+//! assert_eq!(command.validate(Some(&ipad)), []);
+//!
+//! let old: Target = "ipados:16.7,supervised".parse()?;
+//! let findings = command.validate(Some(&old));
+//! assert_eq!(findings[0].to_string(), "error: Command.ReturnToService: needs iOS 17.0 (not-available)");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! Every document also has a dynamic form, for what is not known until it is there:
+//! `command::AnyCommand`, `response::AnyResponse`, `ddm::AnyDeclaration` and the like. What this
+//! version does not know is kept whole, in types and beside them.
+//!
+//! # From a check-in to a result
 //! A device enrols, is asked about itself, and answers:
 //! ```
 //! use mdm_protocol::{
