@@ -1,6 +1,7 @@
 //! What a SCEP payload needs beside its table: safe defaults, names in either shape.
 
 use mdm_plist::Value;
+use mdm_schema::Opaque;
 
 use crate::payload::scep::{Keysize, ScepContent, SubjectAltName};
 
@@ -43,7 +44,7 @@ macro_rules! names {
         impl SubjectAltName {$(
             $(#[$doc])*
             pub fn $get(&self) -> impl Iterator<Item = &str> {
-                texts(self.$field.as_ref())
+                texts(self.$field.as_deref())
             }
 
             /// Sets them: one as a text, several as an array.
@@ -73,11 +74,11 @@ fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
     values.iter().filter_map(Value::as_string)
 }
 
-fn one_or_many(names: impl Iterator<Item = String>) -> Option<Value> {
+fn one_or_many(names: impl Iterator<Item = String>) -> Option<Opaque<Value>> {
     let mut names: Vec<_> = names.map(Value::String).collect();
-    match names.len() {
-        0 => None,
-        1 => names.pop(),
-        _ => Some(Value::Array(names)),
-    }
+    let value = match names.len() {
+        0 | 1 => names.pop()?,
+        _ => Value::Array(names),
+    };
+    Some(Opaque(value))
 }
