@@ -1,21 +1,27 @@
-//! Configuration profiles: read without loss, build for enrolment, sign, verify in layers.
+//! Configuration profiles: read and edited without loss, built, checked for a device, signed, verified
+//! in layers.
 //!
 //! | Module | What lives there |
 //! |---|---|
-//! | [`profile`] | [`Profile`]: every key kept, typed views, what is wrong with it |
-//! | [`payload`] | [`RawPayload`](payload::RawPayload) for any payload; typed ones of an enrolment |
+//! | [`profile`] | [`Profile`]: every key kept, payloads edited, what is wrong with it |
+//! | [`payload`] | the type of every payload; [`AnyPayload`](payload::AnyPayload), [`RawPayload`](payload::RawPayload) |
 //! | [`mdm`] | [`AccessRights`], [`ServerCapability`], [`EnrollmentMode`] |
 //! | [`detect`] | How a profile is packed, by content alone |
+//! | `builder` | `ProfileBuilder`: payloads put together, under `crypto` |
 //! | `enrollment` | `EnrollmentProfile`: MDM, SCEP and roots in one profile, under `crypto` |
 //! | `stable` | `Namespace`: UUIDs from content, under `crypto` |
 //! | `sign`, `verify` | CMS signatures, under `crypto` |
 //!
-//! Without the default feature `crypto` nothing here links OpenSSL.
+//! Both features are on by default: `crypto`, without which nothing here links OpenSSL, and `full`, the
+//! types of all payloads. In place of `full` take the areas that you need: `accounts`, `apps`,
+//! `network`, `restrictions`, `security`, `shared-devices`, `system`. Payloads without a type are read,
+//! written and checked all the same.
 //!
-//! ```
-//! use mdm_profiles::Profile;
+#![cfg_attr(feature = "system", doc = "```")]
+#![cfg_attr(not(feature = "system"), doc = "```ignore")]
+//! use mdm_profiles::{Profile, payload::Dock};
 //!
-//! let profile = Profile::decode(br#"<plist version="1.0"><dict>
+//! let mut profile = Profile::decode(br#"<plist version="1.0"><dict>
 //!     <key>PayloadContent</key><array><dict>
 //!         <key>PayloadIdentifier</key><string>com.example.dock</string>
 //!         <key>PayloadType</key><string>com.apple.dock</string>
@@ -28,11 +34,20 @@
 //!     <key>PayloadUUID</key><string>0F5A4D4E-3C5E-4C63-8F5E-0E6A9C1B2D3E</string>
 //!     <key>PayloadVersion</key><integer>1</integer>
 //! </dict></plist>"#)?;
-//! assert_eq!(profile.identifier(), Some("com.example"));
-//! let dock = profile.payload("com.apple.dock").unwrap();
-//! assert_eq!(dock.keys().get("tilesize").unwrap().as_signed_integer(), Some(40));
-//! assert!(profile.findings().is_empty());
-//! # Ok::<(), mdm_profiles::Error>(())
+//!
+//! let dock: Dock = profile.payload("com.apple.dock").unwrap().decode()?;
+//! assert_eq!(dock.tile_size, Some(40));
+//!
+//! // Everything but the one key stays as it is.
+//! profile.edit("com.example.dock", |dock: &mut Dock| dock.tile_size = Some(400))?;
+//!
+//! // What would a Mac say? And an iPad?
+//! let findings = profile.validate(Some(&"macos:15.2".parse()?));
+//! assert_eq!(findings.len(), 1);
+//! assert_eq!(findings[0].path, "PayloadContent[0].tilesize");
+//! let findings = profile.validate(Some(&"ios:18.2".parse()?));
+//! assert_eq!(findings[0].message, "not available on iOS");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #[cfg(feature = "crypto")]

@@ -1,4 +1,9 @@
 //! Payloads: the parts of a profile, known here or not.
+//!
+//! Each type of payload is a struct with a constructor for what it requires, and has a module of the
+//! same name for what it is made of: [`Scep`] and [`scep::ScepContent`]. They go into a profile by
+//! `ProfileBuilder`, and come out of one by [`RawPayload::decode`] or, whatever the type,
+//! [`RawPayload::any`].
 
 mod generated;
 
@@ -23,8 +28,8 @@ pub const COMMON_KEYS: &[&str] = &[
 
 /// The keys of one type of payload, those that every payload has left aside.
 ///
-/// A payload of one's own needs a table, a [`record!`](mdm_schema::record), an
-/// [`item!`](mdm_schema::item), and this trait.
+/// A payload of one's own needs a table, a [`record!`](mdm_schema::record!), an
+/// [`item!`](mdm_schema::item!), and this trait.
 pub trait Payload: Item {
     /// `PayloadType`.
     const PAYLOAD_TYPE: &'static str = Self::SCHEMA.name;
