@@ -70,6 +70,9 @@ pub fn find(name: &str) -> Result<Vec<Subject>, Error> {
 /// The most meanings that are told in full; more are listed.
 pub const MAX_TOLD: usize = 4;
 
+/// The most meanings that are listed.
+const MAX_LISTED: usize = 40;
+
 /// What a name means, for people.
 ///
 /// # Errors
@@ -78,11 +81,11 @@ pub fn explain(name: &str, target: Option<&Target>) -> Result<String, Error> {
     let found = find(name)?;
     if found.len() > MAX_TOLD {
         let mut lines = vec![format!("{name} means {} things:", found.len())];
-        lines.extend(
-            found
-                .iter()
-                .map(|subject| format!("  {}", find::line(subject))),
-        );
+        let shown = found.iter().take(MAX_LISTED);
+        lines.extend(shown.map(|subject| format!("  {}", find::line(subject))));
+        if let Some(more) = found.len().checked_sub(MAX_LISTED).filter(|more| *more > 0) {
+            lines.push(format!("  and {more} more"));
+        }
         return Ok(lines.join("\n"));
     }
     let told: Vec<String> = found.iter().map(|subject| text(subject, target)).collect();

@@ -6,7 +6,7 @@ pub(crate) mod words;
 
 use std::str::FromStr;
 
-use mdm_schema::{Kind, Platform, Schema, Support};
+use mdm_schema::{Kind, Schema, Support};
 use serde::Serialize;
 
 pub(crate) use self::stats::{is_among, skip_keys};
@@ -100,11 +100,6 @@ fn systems(schema: &Schema) -> Vec<String> {
             _ => support.platform.to_string(),
         })
         .collect()
-}
-
-/// What is said about one system.
-pub(crate) fn on(support: &'static [Support], platform: Platform) -> Option<&'static Support> {
-    support.iter().find(|support| support.platform == platform)
 }
 
 #[cfg(test)]

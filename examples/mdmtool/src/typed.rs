@@ -231,7 +231,9 @@ fn read(part: &Part, whole: &Value) -> Option<(Any, Vec<Finding>)> {
         (Table::CheckInResponse, "GetToken") => kept(whole, Any::GetTokenResponse),
         (Table::CheckInResponse, _) => kept(whole, Any::ReturnToServiceResponse),
         (Table::Command, _) => any!(Command as AnyCommand),
-        (Table::Response, "") => Some((Any::NoBody(NoBody::default()), Vec::new())),
+        (Table::Response, _) if schema.keys.is_empty() => {
+            Some((Any::NoBody(NoBody::default()), Vec::new()))
+        }
         (Table::Response, _) => any!(Response as AnyResponse),
         (Table::Payload, _) => any!(Payload as AnyPayload),
         (Table::Credential, _) => any!(Credential as AnyCredential),

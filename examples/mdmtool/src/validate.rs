@@ -110,11 +110,7 @@ fn is_misfit(finding: &Finding) -> bool {
 /// A part that calls itself by a name that nobody knows.
 fn unknown_type(part: &Part) -> Option<Finding> {
     let known = |schema: &Schema| [schema.name, schema.id].contains(&part.name.as_str());
-    // The result of a command that has none but its status has no name.
-    if part
-        .schema
-        .is_some_and(|schema| schema.name.is_empty() || known(schema))
-    {
+    if part.schema.is_some_and(known) {
         return None;
     }
     let at = part.path();

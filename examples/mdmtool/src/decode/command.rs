@@ -55,9 +55,9 @@ fn guess(keys: &Dictionary) -> Option<&'static str> {
 /// What commands carry inside: profiles and certificates.
 fn embedded(command: &Command, findings: &mut Vec<Finding>) {
     if let Ok(install) = command.request::<InstallProfile>() {
-        let readable = match detect::packing(&install.payload.expose()) {
+        let readable = match detect::packing(install.payload.expose()) {
             Some(detect::Packing::Cms | detect::Packing::Pem) => true,
-            _ => Profile::decode(&install.payload.expose()).is_ok(),
+            _ => Profile::decode(install.payload.expose()).is_ok(),
         };
         if !readable {
             findings.push(Finding::new(

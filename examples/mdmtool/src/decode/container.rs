@@ -6,7 +6,7 @@ use mdm_pki::pem;
 use mdm_plist::{Dictionary, Value};
 
 use super::Options;
-use crate::error::Error;
+use crate::{document::Kind, error::Error};
 
 /// A document out of its wrapping.
 #[derive(Debug)]
@@ -45,6 +45,13 @@ pub(super) fn open<'a>(bytes: &'a [u8], options: &Options) -> Result<Container<'
         let body = body?;
         return by_looks(body, options)
             .unwrap_or_else(|| base64(body, Wrapping::Mime).map_err(Error::Cms));
+    }
+    // The value of a status item may be any JSON, where the caller says that it is one.
+    let named = options.as_kind.as_ref().map(|named| named.kind);
+    if named == Some(Kind::StatusReport) {
+        return serde_json::from_slice(text)
+            .map(Container::Json)
+            .map_err(Error::Json);
     }
     match text.first() {
         // Every DER or BER message begins with `M` in base64.

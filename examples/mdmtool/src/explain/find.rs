@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mdm_schema::{Key, Kind, Schema};
+use mdm_schema::{Key, Kind, Schema, model::ValueType};
 
 use super::Subject;
 use crate::schema::{skip_keys, words};
@@ -35,6 +35,9 @@ pub(super) fn find(name: &str) -> Vec<Subject> {
         if found.is_empty() {
             found = codes(name, same);
         }
+        if found.is_empty() {
+            found = anywhere(name, same);
+        }
         if !found.is_empty() {
             return found;
         }
@@ -54,9 +57,17 @@ fn in_any_case(one: &str, other: &str) -> bool {
 
 fn documents(name: &str, same: Same) -> Vec<Subject> {
     let named = |schema: &&'static Schema| names(schema).any(|own| same(own, name));
-    mdm_schema::all()
-        .filter(named)
-        .map(Subject::document)
+    let found: Vec<_> = mdm_schema::all().filter(named).collect();
+    // An answer without keys of its own tells nothing that the question does not.
+    let tells = |schema: &&&'static Schema| {
+        !matches!(schema.kind, Kind::Response | Kind::CheckInResponse)
+            || !schema.keys.is_empty()
+            || found.len() == 1
+    };
+    found
+        .iter()
+        .filter(tells)
+        .map(|schema| Subject::document(schema))
         .collect()
 }
 
@@ -115,12 +126,10 @@ fn descend(list: &'static [Key], path: &str, same: Same, way: &mut Vec<&'static 
         }
         way.pop();
     }
-    // The path may pass over an array's element without naming it.
-    if !way_is_array(way) {
-        return false;
-    }
+    // The path may pass over an array or its element without naming it.
     for key in list {
-        if key.keys.is_empty() || way.iter().any(|above| std::ptr::eq(*above, key)) {
+        let passed = way_is_array(way) || key.value == ValueType::Array;
+        if !passed || key.keys.is_empty() || way.iter().any(|above| std::ptr::eq(*above, key)) {
             continue;
         }
         way.push(key);
@@ -133,8 +142,7 @@ fn descend(list: &'static [Key], path: &str, same: Same, way: &mut Vec<&'static 
 }
 
 fn way_is_array(way: &[&'static Key]) -> bool {
-    way.last()
-        .is_some_and(|key| key.value == mdm_schema::model::ValueType::Array)
+    way.last().is_some_and(|key| key.value == ValueType::Array)
 }
 
 fn without_index(rest: &str) -> &str {
@@ -166,16 +174,31 @@ fn codes(name: &str, same: Same) -> Vec<Subject> {
         .collect()
 }
 
+/// Every key of this name, whatever document it is in; some hold dots.
+fn anywhere(name: &str, same: Same) -> Vec<Subject> {
+    let keys = mdm_schema::all().flat_map(|schema| schema.walk());
+    keys.filter(|at| !at.key().wildcard && same(at.key().name, name))
+        .map(|at| {
+            let mut path = at.holders().to_vec();
+            path.push(at.key());
+            Subject {
+                path,
+                ..Subject::document(at.schema())
+            }
+        })
+        .collect()
+}
+
 /// The most names that are suggested.
 const MAX_SUGGESTIONS: usize = 8;
 
 /// Names that look like this one, the nearest first.
 pub(super) fn suggest(name: &str) -> Vec<String> {
-    let asked = name.trim().to_ascii_lowercase();
-    if asked.is_empty() || asked.len() > MAX_NAME {
+    let asked = letters(name);
+    if asked.is_empty() || name.len() > MAX_NAME {
         return Vec::new();
     }
-    let last = asked.rsplit('.').next().unwrap_or(&asked);
+    let most = (asked.len() / 3).max(1);
     let mut known: BTreeSet<(&str, &str)> = BTreeSet::new();
     for schema in mdm_schema::all() {
         known.extend(names(schema).map(|own| (own, schema.id)));
@@ -184,17 +207,16 @@ pub(super) fn suggest(name: &str) -> Vec<String> {
     let mut near: Vec<(usize, &str)> = known
         .into_iter()
         .filter_map(|(own, id)| {
-            let own = own.to_ascii_lowercase();
-            if own.contains(&asked) || (own.len() > 4 && asked.contains(&own)) {
-                return Some((own.len().abs_diff(asked.len()).min(20), id));
-            }
-            let whole = distance(&own, &asked);
-            let most = (asked.chars().count() / 3).max(1);
-            let by_end = own.len() > 4 && last.len() > 4 && own.ends_with(last);
-            match whole {
-                near if near <= most => Some((near, id)),
-                _ if by_end => Some((20, id)),
-                _ => None,
+            let own = letters(own);
+            let far = distance(&own, &asked);
+            let holds = asked.len() > 2 && own.contains(&asked);
+            let is_held = own.len() > 4 && asked.contains(&own);
+            if far <= most {
+                Some((far, id))
+            } else if holds || is_held {
+                Some((own.len().abs_diff(asked.len()), id))
+            } else {
+                None
             }
         })
         .collect();
@@ -207,6 +229,12 @@ pub(super) fn suggest(name: &str) -> Vec<String> {
     }
     names.truncate(MAX_SUGGESTIONS);
     names
+}
+
+/// Letters and digits alone, in lower case.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.collect::<String>().to_ascii_lowercase()
 }
 
 /// How many letters have to be put in, taken out, changed, or swapped with their neighbour.

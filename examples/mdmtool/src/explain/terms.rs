@@ -125,7 +125,9 @@ fn shared_ipad(shared: SharedIpad, whole: bool) -> Option<String> {
     }
     if shared.mode != Some(Mode::Forbidden) {
         told.extend(channels(shared.device_channel, shared.user_channel));
-        if let Some(scopes) = shared.scopes {
+        if shared.scopes == Some(&[]) {
+            told.push("no scope".to_owned());
+        } else if let Some(scopes) = shared.scopes {
             let scopes: Vec<&str> = scopes.iter().map(|scope| words::scope(*scope)).collect();
             told.push(format!("scope {}", scopes.join(" or ")));
         }

@@ -1,13 +1,14 @@
 //! A subject as text for people, and as JSON.
 
 use mdm_schema::{
-    Bound, Key, Kind, Platform, Schema, Support, Target,
+    Key, Kind, Platform, Schema, Support, Target,
+    availability::Availability,
     model::{Choice, ValueType},
 };
 use serde_json::{Value, json as object};
 
 use super::{Subject, judge, terms::terms};
-use crate::schema::{dump, is_among, on, skip_keys, words};
+use crate::schema::{dump, is_among, skip_keys, words};
 
 /// Keys deeper than this are told by name and type alone.
 const MAX_DEPTH: usize = 12;
@@ -179,15 +180,10 @@ impl Page<'_> {
             self.blank();
             self.line("Beside them the keys of every payload: explain CommonPayloadKeys");
         }
-        for (what, names) in [(
-            "Status items that tell what became of it",
-            schema.related_status_items,
-        )] {
-            if !names.is_empty() {
-                self.blank();
-                self.line(what);
-                self.line(format!("  {}", names.join(", ")));
-            }
+        if !schema.related_status_items.is_empty() {
+            self.blank();
+            self.line("Status items that tell what became of it");
+            self.line(format!("  {}", schema.related_status_items.join(", ")));
         }
         if !schema.reasons.is_empty() {
             self.blank();
@@ -221,7 +217,7 @@ impl Page<'_> {
         let facts = facts(key).join(", ");
         let mark = self.mark(subject);
         self.line(format!("{indent}{name:width$} {facts}{mark}"));
-        for line in self.particulars(key) {
+        for line in self.particulars(subject, key) {
             self.line(format!("{indent}    {line}"));
         }
         if key.keys.is_empty() {
@@ -247,19 +243,15 @@ impl Page<'_> {
         let Some(target) = self.target else {
             return String::new();
         };
-        match judge::added(subject, target) {
-            None => String::new(),
-            Some(verdict) if verdict.is_available() => format!("  [! {verdict}]"),
-            Some(verdict) => format!("  [not here: {verdict}]"),
-        }
+        told(judge::added(subject, target))
     }
 
-    fn particulars(&self, key: &'static Key) -> Vec<String> {
+    fn particulars(&self, subject: &Subject, key: &'static Key) -> Vec<String> {
         let mut lines = Vec::new();
-        if !key.title.is_empty() {
+        if !key.title.is_empty() && subject.path.len() > 1 {
             lines.push(key.title.to_owned());
         }
-        allowed(key.allowed, &mut lines);
+        self.allowed(subject, key, &mut lines);
         if let Some(format) = key.format {
             lines.push(format!("matches {format}"));
         }
@@ -269,8 +261,53 @@ impl Page<'_> {
         if !key.asset_content_types.is_empty() {
             lines.push(format!("of type {}", key.asset_content_types.join(", ")));
         }
-        lines.extend(differs(key.support));
+        lines.extend(differs(key.support, self.platform()));
         lines
+    }
+
+    /// The values that are allowed: in one line, or one a line where they differ in availability.
+    fn allowed(&self, subject: &Subject, key: &'static Key, lines: &mut Vec<String>) {
+        if key.allowed.is_empty() {
+            return;
+        }
+        let shown = |choice: &Choice| words::literal(choice.value).to_string();
+        if key.allowed.iter().all(|choice| choice.support.is_empty()) {
+            let values: Vec<String> = key.allowed.iter().map(shown).collect();
+            lines.push(format!("one of {}", values.join(", ")));
+            return;
+        }
+        lines.push("one of".to_owned());
+        for choice in key.allowed {
+            let mut line = format!("  {}", shown(choice));
+            let differs = differs(choice.support, self.platform());
+            if !differs.is_empty() {
+                line.push_str(&format!("  ({})", differs.join(" | ")));
+            }
+            if let Some(target) = self.target {
+                let outer = judge::support(subject, target.platform);
+                line.push_str(&told(Some(choice.availability(outer, target))));
+            }
+            lines.push(line);
+        }
+    }
+
+    fn platform(&self) -> Option<Platform> {
+        self.target.map(|target| target.platform)
+    }
+}
+
+/// What is said behind a key or a value that a device takes differently than what holds it.
+fn told(verdict: Option<Availability>) -> String {
+    match verdict {
+        Some(verdict) if !verdict.objections().is_empty() => {
+            let word = if verdict.is_available() {
+                "!"
+            } else {
+                "not here:"
+            };
+            format!("  [{word} {verdict}]")
+        }
+        _ => String::new(),
     }
 }
 
@@ -306,48 +343,18 @@ fn facts(key: &Key) -> Vec<String> {
     facts
 }
 
-/// The values that are allowed: in one line, or one a line where they differ in availability.
-fn allowed(choices: &'static [Choice], lines: &mut Vec<String>) {
-    if choices.is_empty() {
-        return;
-    }
-    if choices.iter().all(|choice| choice.support.is_empty()) {
-        let values = choices.iter().map(|choice| words::literal(choice.value));
-        let values: Vec<String> = values.map(|value| value.to_string()).collect();
-        lines.push(format!("one of {}", values.join(", ")));
-        return;
-    }
-    lines.push("one of".to_owned());
-    for choice in choices {
-        let value = words::literal(choice.value);
-        match differs(choice.support).as_slice() {
-            [] => lines.push(format!("  {value}")),
-            differs => lines.push(format!("  {value}  ({})", differs.join(" | "))),
+/// How the systems differ from what holds the key; of several systems, or of the one asked about.
+fn differs(support: &'static [Support], only: Option<Platform>) -> Vec<String> {
+    let mut lines: Vec<(Vec<&str>, String)> = Vec::new();
+    let asked = |support: &&Support| only.is_none_or(|only| only == support.platform);
+    for support in support.iter().filter(asked) {
+        let told = terms(support, false).join("; ");
+        match lines.iter_mut().find(|(_, same)| *same == told) {
+            _ if told.is_empty() => {}
+            Some((systems, _)) => systems.push(support.platform.as_str()),
+            None => lines.push((vec![support.platform.as_str()], told)),
         }
     }
-}
-
-/// How the systems differ from what holds the key.
-fn differs(support: &'static [Support]) -> Vec<String> {
-    let never = |platform: &&Platform| {
-        on(support, **platform).is_some_and(|support| support.introduced == Some(Bound::Never))
-    };
-    let never: Vec<&str> = Platform::ALL
-        .iter()
-        .filter(never)
-        .map(|platform| platform.as_str())
-        .collect();
-    let mut lines = Vec::new();
-    for support in support {
-        if support.introduced != Some(Bound::Never) {
-            let told = terms(support, false);
-            if !told.is_empty() {
-                lines.push(format!("{}: {}", support.platform, told.join("; ")));
-            }
-        }
-    }
-    if !never.is_empty() {
-        lines.push(format!("not on {}", never.join(", ")));
-    }
-    lines
+    let line = |(systems, told): (Vec<&str>, String)| format!("{}: {told}", systems.join(", "));
+    lines.into_iter().map(line).collect()
 }

@@ -3,7 +3,7 @@
 use mdm_plist::{Dictionary, Value};
 use mdm_profiles::Profile;
 use mdm_protocol::response::{Envelope, Status};
-use mdm_schema::{Schema, find, schemas};
+use mdm_schema::{find, schemas};
 
 use super::{DECLARATIONS, Part, Step, Table, named};
 use crate::{decode::profile, document::Kind};
@@ -63,7 +63,7 @@ impl Parts {
         mut keys: Dictionary,
         frame: &'static [&'static str],
     ) {
-        let schema = named(tables, name, &keys).or_else(|| no_result(tables, name));
+        let schema = named(tables, name, &keys);
         let Some(table) = schema.map(|schema| schema.kind).or(tables.first().copied()) else {
             return;
         };
@@ -250,13 +250,6 @@ impl Parts {
             value,
         });
     }
-}
-
-/// The result of a command that has none but its status: no key belongs there.
-fn no_result(tables: &[Table], name: &str) -> Option<&'static Schema> {
-    static NO_RESULT: Schema = Schema::new(Table::Response, "", "");
-    let is_command = tables == [Table::Response] && find(Table::Command, name).is_some();
-    is_command.then_some(&NO_RESULT)
 }
 
 /// Whether it is the name of a status item, or what such names begin with.

@@ -7,7 +7,10 @@ mod fixtures;
 mod hostile;
 mod kinds;
 mod reports;
+mod schema;
 mod sealed;
+mod typed;
+mod validate;
 
 use std::{
     io::Write,
