@@ -85,6 +85,10 @@ pub(crate) fn read(root: &Path) -> Outcome<Schema> {
 pub(crate) fn files(root: &Path) -> Outcome<Vec<String>> {
     let mut files = Vec::new();
     for folder in ROOTS {
+        if !root.join(folder).is_dir() {
+            let what = format!("is no checkout of the schema: it has no folder `{folder}`");
+            return Err(format!("{}: {what}", root.display()).into());
+        }
         collect(root, folder, &mut files)?;
     }
     files.sort();
