@@ -233,9 +233,9 @@ fn scalars_have_the_types_that_the_schema_says() {
             "bytes: Vec<u8> = \"Bytes\",",
             "share: f64",
             "truth: bool",
-            "anything: Value",
-            "bag: Dictionary",
-            "heap: Vec<Value>",
+            "anything: Opaque<Value>",
+            "bag: Opaque<Dictionary>",
+            "heap: Vec<Opaque<Value>>",
         ],
     );
 }
@@ -389,7 +389,7 @@ fn wildcards_are_maps() {
         &[
             "use std::collections::BTreeMap;",
             "apps: BTreeMap<String, App> = \"Apps\",",
-            "bag: Dictionary = \"Bag\",",
+            "bag: Opaque<Dictionary> = \"Bag\",",
             "pub struct App {",
         ],
     );
