@@ -75,30 +75,34 @@ pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
     schema::compare(&folder.join("schema"), &tool)?;
 
     let mut counts = BTreeMap::new();
-    let (mut failures, mut mistakes) = (0, 0);
+    let (mut failures, mut typed, mut mistakes) = (0, 0, 0);
     for file in &files {
         let name = file.strip_prefix(&vectors).unwrap_or(file);
         match check(name, &expected, |options| roundtrip(&tool, file, options)) {
-            Ok((count, found)) => {
+            Ok(Checked {
+                count,
+                findings,
+                differences,
+            }) => {
                 *counts.entry(count).or_insert(0_usize) += 1;
-                mistakes += found;
+                typed += 1;
+                mistakes += findings;
+                failures += usize::from(!differences.is_empty());
+                tell(name, &differences);
             }
             Err(reasons) => {
-                for reason in reasons {
-                    println!("conformance: {}: {reason}", name.display());
-                }
                 failures += 1;
+                tell(name, &reasons);
             }
         }
     }
     for ((folder, kind), count) in &counts {
         println!("conformance: {folder}: {count} {kind}");
     }
-    let well = files.len() - failures;
+    let (all, well) = (files.len(), files.len() - failures);
     println!(
-        "conformance: {well} of {} files are read as their own types, written again as they were, \
-         and checked with the {mistakes} findings that are listed",
-        files.len()
+        "conformance: {typed} of {all} files are read as their own types and written again as they \
+         were; {mistakes} mistakes were found in them"
     );
     match (failures, well) {
         (0, 1..) => Ok(()),
@@ -107,8 +111,23 @@ pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
     }
 }
 
+fn tell(name: &Path, reasons: &[String]) {
+    for reason in reasons {
+        println!("conformance: {}: {reason}", name.display());
+    }
+}
+
 /// Folder and kind.
 type Count = (String, String);
+
+/// What came of a file that was read as its own types and written again as it was.
+#[derive(Debug)]
+struct Checked {
+    count: Count,
+    findings: usize,
+    /// Mistakes that are not listed, or listed and not found.
+    differences: Vec<String>,
+}
 
 /// Runs the tool with the type that the folder names, for files that do not name theirs; where the
 /// content does not tell the kind either, with the folder's kind.
@@ -116,7 +135,7 @@ fn check(
     name: &Path,
     expected: &Expected,
     roundtrip: impl Fn(&[&str]) -> Result<Told, String>,
-) -> Result<(Count, usize), Vec<String>> {
+) -> Result<Checked, Vec<String>> {
     let folder = EXPECTED.iter().find(|(folder, _)| name.starts_with(folder));
     let type_name = name.parent().unwrap_or(Path::new("")).to_string_lossy();
     let told = roundtrip(&["--type", &type_name]).or_else(|reason| {
@@ -134,13 +153,17 @@ fn check(
     }
     reasons.extend(told.strangers());
     let name = name.to_string_lossy().replace('\\', "/");
-    reasons.extend(expected.differences(&name, &told.findings));
-    if reasons.is_empty() {
-        let folder = folder.map_or("elsewhere", |(folder, _)| folder);
-        Ok(((folder.to_owned(), told.kind), told.findings.len()))
-    } else {
-        Err(reasons)
+    let differences = expected.differences(&name, &told.findings);
+    if !reasons.is_empty() {
+        reasons.extend(differences);
+        return Err(reasons);
     }
+    let folder = folder.map_or("elsewhere", |(folder, _)| folder);
+    Ok(Checked {
+        count: (folder.to_owned(), told.kind),
+        findings: told.findings.len(),
+        differences,
+    })
 }
 
 impl Told {
@@ -235,25 +258,28 @@ mod tests {
     fn run(
         file: &str,
         roundtrip: impl Fn(&[&str]) -> Result<Told, String>,
-    ) -> Result<(Count, usize), Vec<String>> {
+    ) -> Result<Checked, Vec<String>> {
         check(Path::new(file), &Expected::default(), roundtrip)
     }
 
     #[test]
     fn the_folder_says_what_a_file_has_to_be() {
         let file = "mdm/commands/device.lock/example2.plist";
-        let (count, _) = run(file, |_| Ok(told("response"))).unwrap();
-        assert_eq!(count, ("mdm/commands".to_owned(), "response".to_owned()));
+        let checked = run(file, |_| Ok(told("response"))).unwrap();
+        assert_eq!(
+            checked.count,
+            ("mdm/commands".to_owned(), "response".to_owned())
+        );
         let reasons = run(file, |_| Ok(told("profile"))).unwrap_err();
         assert_eq!(reasons, ["taken for profile, is command or response"]);
         let elsewhere = run("captures/one.plist", |_| Ok(told("command")));
-        assert_eq!(elsewhere.unwrap().0.0, "elsewhere");
+        assert_eq!(elsewhere.unwrap().count.0, "elsewhere");
     }
 
     #[test]
     fn a_file_without_a_type_takes_it_from_its_folder() {
         let file = "declarative/status/content-cache.info/example1.json";
-        let (count, _) = run(file, |options| match options {
+        let checked = run(file, |options| match options {
             [
                 "--as",
                 "status-report/declarative/status/content-cache.info",
@@ -261,7 +287,7 @@ mod tests {
             _ => Err("what is it?".to_owned()),
         })
         .unwrap();
-        assert_eq!(count.1, "status-report");
+        assert_eq!(checked.count.1, "status-report");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::str::FromStr;
 use ade_client::ServerToken;
 use mdm_pki::PrivateKey;
 use mdm_plist::{Dictionary, Limits, Value};
-use mdm_schema::{Finding, Kind as Table, Rule, Severity};
+use mdm_schema::{Finding, Kind as Table, Rule, Severity, path, record::MAX_FINDINGS};
 
 use self::container::Container;
 use crate::{
@@ -120,7 +120,7 @@ pub fn decode(bytes: &[u8], options: &Options) -> Result<Document, Error> {
         return Err(Error::Empty);
     }
     let told = match container::open(bytes, options)? {
-        Container::Plist(document) => plist(document, options)?,
+        Container::Plist(document, malformed) => plist(document, malformed, options)?,
         Container::Json(value) => json(value, options)?,
         Container::Cms(message) => cms::decode(&message, options)?,
         Container::Token(message) => token::decode(&ServerToken::from_message(message)?)?,
@@ -195,10 +195,15 @@ fn is_another_name(told: &Document, own: &str, other: &str) -> bool {
 }
 
 /// A property list: which document is it?
-fn plist(document: Dictionary, options: &Options) -> Result<Document, Error> {
+fn plist(
+    document: Dictionary,
+    malformed: Vec<Finding>,
+    options: &Options,
+) -> Result<Document, Error> {
     let tree = document.clone();
     let mut told = plist_of_kind(document, options)?;
     told.tree = Some(tree.into());
+    told.add(malformed);
     Ok(told)
 }
 
@@ -256,9 +261,38 @@ fn unknown(document: &Dictionary) -> Error {
 fn json(value: serde_json::Value, options: &Options) -> Result<Document, Error> {
     // What is nested too deep for a tree is told without its parts.
     let tree = mdm_protocol::ddm::json::to_value(&value).ok().flatten();
+    let mut nothing = Vec::new();
+    if value.is_object() || value.is_array() {
+        nulls(&value, "", &mut nothing);
+    }
     let mut told = json_of_kind(value, options)?;
     told.tree = tree;
+    told.add(nothing);
     Ok(told)
+}
+
+/// Notes what is null: no key of Apple's may be.
+fn nulls(value: &serde_json::Value, at: &str, found: &mut Vec<Finding>) {
+    if found.len() >= MAX_FINDINGS {
+        return;
+    }
+    match value {
+        serde_json::Value::Null => {
+            let message = "is null, and counts as absent";
+            found.push(Finding::new(at, Rule::Type, Severity::Warning, message));
+        }
+        serde_json::Value::Array(values) => {
+            for (index, value) in values.iter().enumerate() {
+                nulls(value, &path::index(at, index), found);
+            }
+        }
+        serde_json::Value::Object(keys) => {
+            for (key, value) in keys {
+                nulls(value, &path::join(at, key), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn json_of_kind(value: serde_json::Value, options: &Options) -> Result<Document, Error> {

@@ -92,12 +92,12 @@ fn decode_signed(signed: &SignedData, options: &Options) -> Result<Document, Err
 /// The document inside, one level deep: a property list or JSON.
 fn inside(content: &[u8], options: &Options) -> Result<Document, Error> {
     match container::open(content, options)? {
-        Container::Plist(document)
+        Container::Plist(document, _)
             if options.as_kind.is_none() && checkin::is_machine_info(&document) =>
         {
             checkin::decode(document, options)
         }
-        Container::Plist(document) => super::plist(document, options),
+        Container::Plist(document, malformed) => super::plist(document, malformed, options),
         Container::Json(value) => super::json(value, options),
         Container::Token(message) => token::decode(&ServerToken::from_message(message)?),
         Container::Cms(_) => Err(Error::Unknown("a CMS message inside another".to_owned())),

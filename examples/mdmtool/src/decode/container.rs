@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use mdm_pki::pem;
 use mdm_plist::{Dictionary, Value};
+use mdm_schema::{Finding, Rule, Severity, record::MAX_FINDINGS};
 
 use super::Options;
 use crate::{document::Kind, error::Error};
@@ -11,7 +12,8 @@ use crate::{document::Kind, error::Error};
 /// A document out of its wrapping.
 #[derive(Debug)]
 pub(super) enum Container<'a> {
-    Plist(Dictionary),
+    /// A property list, and what of it is malformed and was left out.
+    Plist(Dictionary, Vec<Finding>),
     Json(serde_json::Value),
     Cms(Message<'a>),
     /// A server token as its envelope held it (Q1).
@@ -91,8 +93,16 @@ fn trim(bytes: &[u8]) -> &[u8] {
 }
 
 fn plist<'a>(bytes: &[u8], options: &Options) -> Result<Container<'a>, Error> {
-    match mdm_plist::from_slice_with(bytes, &options.plist_limits())? {
-        Value::Dictionary(document) => Ok(Container::Plist(document)),
+    // A number, date or data that says nothing valid does not make the rest unreadable: devices
+    // have been seen to write such.
+    let (document, malformed) = mdm_plist::from_slice_leniently(bytes, &options.plist_limits())?;
+    let message = "the text is not a valid value of its type";
+    let findings = malformed
+        .iter()
+        .take(MAX_FINDINGS)
+        .map(|path| Finding::new(path.to_string(), Rule::Type, Severity::Error, message));
+    match document {
+        Value::Dictionary(document) => Ok(Container::Plist(document, findings.collect())),
         _ => Err(Error::Unknown(
             "a property list, but no dictionary".to_owned(),
         )),

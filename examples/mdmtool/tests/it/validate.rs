@@ -321,3 +321,20 @@ fn keys_of_control_characters_do_not_reach_the_terminal() {
     assert!(!output.stdout.contains(&0x1b));
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 1);
 }
+
+#[test]
+fn what_is_malformed_or_null_is_told_and_the_rest_read() {
+    let lock = command(
+        "<key>RequestType</key><string>EraseDevice</string>
+         <key>Novel</key><integer>many</integer><key>PIN</key><string>1</string>",
+    );
+    assert_eq!(check(&[], &lock), (1, vec![found("Command.Novel", "type")]));
+    let declaration = json!({
+        "Type": "com.apple.configuration.passcode.settings", "Identifier": "I", "ServerToken": "S",
+        "Payload": {"MinimumLength": null}
+    });
+    assert_eq!(
+        check(&[], declaration.to_string().as_bytes()),
+        (0, vec![found("Payload.MinimumLength", "type")])
+    );
+}
