@@ -39,9 +39,9 @@ pub(crate) fn cost() -> Outcome {
         let all = package.full().join(",");
         for (label, features) in [("all", all.as_str()), (*area, *area)] {
             let built = Build { package, features };
-            let debug = built.from_nothing(&[])?;
+            let debug = built.build_from_nothing(&[])?;
             let itself = built.again(&[])?;
-            built.from_nothing(&["--release"])?;
+            built.build_from_nothing(&["--release"])?;
             let release = built.again(&["--release"])?;
             println!("| `{name}` | {label} | {debug:.1} s | {itself:.1} s | {release:.1} s |");
             if debug > DEBUG_BAR {
@@ -69,7 +69,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     /// The crate and all that it depends on.
-    fn from_nothing(&self, profile: &[&str]) -> Outcome<f64> {
+    fn build_from_nothing(&self, profile: &[&str]) -> Outcome<f64> {
         let target = run::root().join(TARGET);
         if target.exists() {
             fs::remove_dir_all(&target).map_err(|error| format!("{TARGET}: {error}"))?;

@@ -67,7 +67,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
             Ok(())
         }
         ["stats", path] => {
-            let (schema, _) = load(Path::new(path))?;
+            let (schema, ..) = load(Path::new(path))?;
             let (documents, keys) = stats::stats(&schema)?;
             for (kind, count) in documents {
                 println!("{count:>6}  {}", kind.module());
@@ -81,7 +81,10 @@ fn dispatch(arguments: &[&str]) -> Outcome {
 
 /// Writes what is not as it should be. What is public changes only where that is accepted.
 fn write(path: &Path, accept_api: bool) -> Outcome {
-    let generated = generate(path)?;
+    let (generated, absent) = generate(path)?;
+    for path in &absent {
+        println!("schema: the overlay speaks of `{path}`, which is not in the checkout");
+    }
     let listing = generated.iter().find(|file| file.path == api::LISTING);
     if let Some(listing) = listing.filter(|_| !accept_api)
         && let Ok(earlier) = fs::read_to_string(root().join(api::LISTING))
@@ -112,7 +115,12 @@ fn write(path: &Path, accept_api: bool) -> Outcome {
 
 /// Fails where something is not as it should be.
 fn check(path: &Path) -> Outcome {
-    let generated = generate(path)?;
+    let (generated, absent) = generate(path)?;
+    if let Some(path) = absent.first() {
+        let count = absent.len();
+        let what = "paths of the overlay lead nowhere in the checkout, the first is";
+        return Err(format!("{count} {what} `{path}`").into());
+    }
     let differences = files::compare(&root(), &generated)?;
     for (path, difference) in &differences {
         let how = match difference {
@@ -168,21 +176,23 @@ fn compare(path: &Path, tables: &str, keys: Option<&str>) -> Outcome {
     }
 }
 
-/// Every file, formatted.
-fn generate(path: &Path) -> Outcome<Vec<File>> {
-    let (schema, overlay) = load(path)?;
+/// Every file, formatted, and the overlay's paths that lead nowhere.
+fn generate(path: &Path) -> Outcome<(Vec<File>, Vec<String>)> {
+    let (schema, overlay, absent) = load(path)?;
     let mut files = tables::files(&schema, &overlay)?;
     files.extend(types::files(&schema, &overlay)?);
     files::format(&mut files)?;
     files.push(api::file(&files));
-    Ok(files)
+    Ok((files, absent))
 }
 
-/// The checkout, corrected by the overlay.
-fn load(path: &Path) -> Outcome<(ir::Schema, Overlay)> {
+/// The checkout, corrected by the overlay, and the overlay's paths that lead nowhere in it.
+fn load(path: &Path) -> Outcome<(ir::Schema, Overlay, Vec<String>)> {
     let mut schema = read::read(path)?;
-    let overlay = Overlay::apply(&overlay()?, &mut schema)?;
-    Ok((schema, overlay))
+    let mut written = overlay()?;
+    let absent = written.leave_out_absent(&schema);
+    let overlay = Overlay::apply(&written, &mut schema)?;
+    Ok((schema, overlay, absent))
 }
 
 fn overlay() -> Outcome<Written> {

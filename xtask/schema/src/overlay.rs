@@ -1,8 +1,9 @@
 //! `overlay.toml`: what the schema gets wrong, leaves out or names awkwardly, each with its reason.
 //!
 //! A path is `mdm/commands/settings#Settings/Wallpaper/Where`, with `!` for `#` in an answer. A path
-//! that leads nowhere is an error, so that the overlay never outlives what it corrects.
+//! that leads nowhere in the checkout is left out by [`Written::leave_out_absent`], which names it.
 
+mod absent;
 mod correct;
 mod written;
 
