@@ -1,6 +1,6 @@
 //! What is wrong with a profile as a whole. Rules: the schema's `TopLevel` and `CommonPayloadKeys`.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use mdm_plist::{Dictionary, Value};
 use mdm_schema::{Finding, Rule, Severity, Target, path, payload};
@@ -44,7 +44,8 @@ pub(super) fn validate(profile: &Profile, target: Option<&Target>) -> Vec<Findin
         tables.push(finding);
     }
     let service = profile.payload_type() == Some(SERVICE);
-    let is_new = |finding: &Finding| {
+    let told: HashSet<_> = found.iter().map(|finding| finding.path.as_str()).collect();
+    tables.retain(|finding| {
         let path = finding.path.as_str();
         match finding.rule {
             // What the table of a profile does not know of over-the-air enrolment.
@@ -54,11 +55,10 @@ pub(super) fn validate(profile: &Profile, target: Option<&Target>) -> Vec<Findin
             | Rule::Enum
             | Rule::Range
             | Rule::Format
-            | Rule::UnknownKey => found.iter().all(|other| other.path != path),
+            | Rule::UnknownKey => !told.contains(path),
             _ => true,
         }
-    };
-    tables.retain(is_new);
+    });
     found.extend(tables);
     found
 }
@@ -168,8 +168,8 @@ impl Check {
         else {
             return;
         };
-        let mut identifiers = HashMap::new();
-        let mut uuids = HashMap::new();
+        let mut identifiers = HashSet::new();
+        let mut uuids = HashSet::new();
         for (index, payload) in payloads.iter().enumerate() {
             let at = path::index("PayloadContent", index);
             let Some(payload) = payload.as_dictionary() else {
@@ -186,10 +186,8 @@ impl Check {
                     "is the type of a profile, not of a payload",
                 );
             }
-            let same = payload
-                .identifier()
-                .and_then(|id| identifiers.insert(id, ()));
-            if same.is_some() {
+            let identifier = payload.identifier();
+            if identifier.is_some_and(|identifier| !identifiers.insert(identifier)) {
                 self.find(
                     path::join(&at, "PayloadIdentifier"),
                     Rule::Duplicate,
@@ -198,7 +196,7 @@ impl Check {
                 );
             }
             let uuid = payload.uuid().map(str::to_ascii_uppercase);
-            if uuid.is_some_and(|uuid| uuids.insert(uuid, ()).is_some()) {
+            if uuid.is_some_and(|uuid| !uuids.insert(uuid)) {
                 self.find(
                     path::join(&at, "PayloadUUID"),
                     Rule::Duplicate,
@@ -212,11 +210,13 @@ impl Check {
     /// The MDM payload and what it refers to.
     fn references(&mut self, profile: &Profile) {
         let is_mdm = |payload: &RawPayload<'_>| payload.payload_type() == Some("com.apple.mdm");
+        let uuids = profile.payloads().filter_map(|payload| payload.uuid());
+        let uuids: HashSet<_> = uuids.map(str::to_ascii_uppercase).collect();
         for (index, payload) in profile.numbered().filter(|(_, payload)| is_mdm(payload)) {
             let at = path::index("PayloadContent", index);
             let mut refer = |path: String, uuid: &Value| {
                 let uuid = uuid.as_string();
-                if uuid.is_some_and(|uuid| profile.payload_by_uuid(uuid).is_none()) {
+                if uuid.is_some_and(|uuid| !uuids.contains(&uuid.to_ascii_uppercase())) {
                     let message = "is the UUID of no payload";
                     self.find(path, Rule::Conflict, Severity::Error, message);
                 }
