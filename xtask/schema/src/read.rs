@@ -17,7 +17,14 @@ use fields::Fields;
 pub(crate) use support::PLATFORMS;
 
 /// Attributes that are read over: prose, and examples.
-const IGNORED: &[&str] = &["content", "description", "examples", "note", "notes"];
+const IGNORED: &[&str] = &[
+    "behavior",
+    "content",
+    "description",
+    "examples",
+    "note",
+    "notes",
+];
 
 /// The attributes that name a document on the wire.
 const NAMES: &[&str] = &[
@@ -165,7 +172,13 @@ fn document(schema: &mut Schema, tree: &Tree, file: &str) -> Outcome {
         names.extend(payload.text(attribute)?);
     }
     let apply = payload.word("apply", &["single", "multiple", "combined"])?;
-    let support = support::supported(tree, payload.take("supportedOS"))?;
+    let mut support = support::supported(tree, payload.take("supportedOS"))?;
+    // A whole document in beta is one on every system.
+    if let Some(beta) = payload.flag("beta")? {
+        for block in &mut support {
+            block.beta.get_or_insert(beta);
+        }
+    }
     payload.finish()?;
     fields.finish()?;
 

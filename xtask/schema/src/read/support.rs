@@ -85,7 +85,7 @@ fn shared_ipad(tree: &Tree, node: NodeId) -> Outcome<SharedIpad> {
     Ok(shared)
 }
 
-/// The mode; `behavior`, which the meta-schema knows too, occurs nowhere and is refused.
+/// The mode.
 fn user_enrollment(tree: &Tree, node: NodeId) -> Outcome<Option<String>> {
     let mut fields = Fields::of(tree, node, "`userenrollment`")?;
     let mode = fields.word("mode", MODES)?;

@@ -37,6 +37,28 @@ fn a_path_that_leads_nowhere_is_refused() {
 }
 
 #[test]
+fn what_the_checkout_lacks_is_named_and_left_out() {
+    let folder = checkout(&[("mdm/commands/some", &command_text(KEYS))]);
+    let mut schema = read_checkout(folder.path()).unwrap();
+    let overlay = "[[secret]]\nkey = \"mdm/commands/some#A/B\"\nreason = \"r\"\n\
+                   [[secret]]\nkey = \"mdm/commands/some#A/Gone\"\nreason = \"r\"\n\
+                   [[summary]]\nof = \"mdm/commands/gone\"\ntext = \"Was there.\"\n\
+                   [[area]]\nname = \"old\"\nfiles = [\"com.example.gone\"]\n";
+    let mut written = Written::parse(overlay).unwrap();
+    let absent = written.leave_out_absent(&schema);
+    assert_eq!(
+        absent,
+        [
+            "mdm/commands/some#A/Gone",
+            "mdm/profiles/com.example.gone",
+            "mdm/commands/gone",
+        ]
+    );
+    Overlay::apply(&written, &mut schema).unwrap();
+    assert!(key(&schema, "A/B").secret);
+}
+
+#[test]
 fn entries_without_a_reason_or_with_unknown_words_are_refused() {
     let key = "key = \"mdm/commands/some#A/B\"\n";
     assert!(apply(&format!("[[secret]]\n{key}")).is_err());

@@ -210,8 +210,8 @@ fn whatever_is_unknown_is_refused_with_file_and_line_and_key() {
             "`supportedOS/iOS` has an unknown value in `allowed-scopes`: `all`",
         ),
         (
-            "{key: A, type: <any>, supportedOS: {iOS: {userenrollment: {behavior: odd}}}}",
-            "`userenrollment` has an unknown attribute `behavior`",
+            "{key: A, type: <any>, supportedOS: {iOS: {userenrollment: {manner: odd}}}}",
+            "`userenrollment` has an unknown attribute `manner`",
         ),
         (
             "{key: A, type: <integer>, subkeys: [{key: B, type: <any>}]}",
