@@ -3,7 +3,7 @@
 mod compare;
 
 use mdm_plist::{Dictionary, Kept, Value};
-use mdm_profiles::payload::AnyPayload;
+use mdm_profiles::payload::{AnyPayload, RawPayload};
 use mdm_protocol::{
     CheckIn,
     checkin::{
@@ -185,6 +185,8 @@ fn read_part(part: &Part, place: Option<&mut Value>) -> TypedPart {
     };
     let Some(place) = place else { return told };
     let Some((typed, findings)) = read(part, place) else {
+        // Of a known type, and yet it cannot be read as that.
+        told.lost.extend(told.id.map(|_| told.path.clone()));
         return told;
     };
     let own = part
@@ -235,6 +237,11 @@ fn read(part: &Part, whole: &Value) -> Option<(Any, Vec<Finding>)> {
             Some((Any::NoBody(NoBody::default()), Vec::new()))
         }
         (Table::Response, _) => any!(Response as AnyResponse),
+        // A payload's own word counts, so that a type of any keys does not take those of every payload.
+        (Table::Payload, name) if RawPayload::new(keys).payload_type() == Some(name) => {
+            let (typed, findings) = RawPayload::new(keys).any();
+            typed.schema().map(|_| (Any::Payload(typed), findings))
+        }
         (Table::Payload, _) => any!(Payload as AnyPayload),
         (Table::Credential, _) => any!(Credential as AnyCredential),
         (Table::ErrorBody, _) => any!(ErrorBody as AnyErrorBody),

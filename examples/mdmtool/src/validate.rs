@@ -1,11 +1,15 @@
 //! Checking a document against the schema, and against the device that it is meant for.
 
-use mdm_plist::Dictionary;
+use std::collections::HashSet;
+
+use mdm_plist::{Dictionary, Value};
+use mdm_profiles::Profile;
+use mdm_protocol::{CheckIn, response::Status};
 use mdm_schema::{Finding, Kind as Table, Rule, Schema, Severity, Target, path, validate_together};
 use serde::Serialize;
 
 use crate::{
-    decode::{Options, decode},
+    decode::{Options, decode, profile},
     document::{Document, Kind},
     error::Error,
     parts::{Part, leads_to_items},
@@ -67,18 +71,15 @@ pub fn validate(
 /// Checks a document that has been taken apart.
 pub(crate) fn of_document(mut document: Document, target: Option<&Target>) -> Validation {
     let parts = std::mem::take(&mut document.parts);
-    let mut found = Vec::new();
-    for part in &parts {
-        found.extend(part.findings(target));
-        found.extend(unknown_type(part));
-    }
-    if matches!(document.kind, Kind::Checkin | Kind::Cms) {
-        // Their types know more keys than the schema does.
-        found.retain(|finding| {
-            finding.rule != Rule::UnknownKey || document.unknown_keys.contains(&finding.path)
-        });
-    }
-    found.extend(together(&parts, target));
+    let mut found = by_its_type(&document, &parts, target).unwrap_or_else(|| {
+        let mut found: Vec<_> = parts
+            .iter()
+            .flat_map(|part| part.findings(target))
+            .collect();
+        found.extend(together(&parts, target));
+        found
+    });
+    found.extend(parts.iter().filter_map(unknown_type));
     found.extend(unknown_items(&document));
     if found.iter().any(is_misfit) {
         // Said more precisely by now.
@@ -88,9 +89,9 @@ pub(crate) fn of_document(mut document: Document, target: Option<&Target>) -> Va
     }
     document.add(found);
     let said = document.findings.iter().map(|finding| finding.path.clone());
-    let said: std::collections::HashSet<_> = said.collect();
-    let unknown = std::mem::take(&mut document.unknown_keys).into_iter();
+    let said: HashSet<_> = said.collect();
     let message = "is not known";
+    let unknown = std::mem::take(&mut document.unknown_keys).into_iter();
     let unknown = unknown
         .filter(|path| !said.contains(path))
         .map(|path| Finding::new(path, Rule::UnknownKey, Severity::Warning, message));
@@ -100,6 +101,45 @@ pub(crate) fn of_document(mut document: Document, target: Option<&Target>) -> Va
         name: document.name,
         target: target.map(Target::to_string),
         findings: document.findings,
+    }
+}
+
+/// What the document's own type finds, where it knows more than the schema says.
+fn by_its_type(
+    document: &Document,
+    parts: &[Part],
+    target: Option<&Target>,
+) -> Option<Vec<Finding>> {
+    let keys = document.tree.as_ref()?.as_dictionary()?;
+    match document.kind {
+        Kind::Profile if !profile::is_bare_payload(keys) => {
+            let (profile, _) = Profile::from_dictionary(keys.clone()).ok()?;
+            let mut found = profile.validate(target);
+            // Payloads that the caller names, because nobody knows what they call themselves.
+            let named = parts.iter().filter(|part| unknown_type(part).is_some());
+            found.extend(named.flat_map(|part| part.findings(target)));
+            Some(found)
+        }
+        Kind::Checkin if parts.iter().any(|part| part.table == Table::CheckIn) => {
+            let (message, _) = CheckIn::from_dictionary(keys.clone()).ok()?;
+            Some(message.validate(target))
+        }
+        Kind::Checkin | Kind::Cms => {
+            let all = parts.iter().flat_map(|part| part.findings(target));
+            let known = |finding: &Finding| {
+                finding.rule != Rule::UnknownKey || document.unknown_keys.contains(&finding.path)
+            };
+            Some(all.filter(known).collect())
+        }
+        Kind::Response => {
+            // A command that failed has a status, but perhaps no result.
+            let status = keys.get("Status").and_then(Value::as_string);
+            let is_whole = status.map(Status::from) == Some(Status::Acknowledged);
+            let all = parts.iter().flat_map(|part| part.findings(target));
+            let asked = |f: &Finding| is_whole || f.rule != Rule::Required || f.path.contains('.');
+            Some(all.filter(asked).collect())
+        }
+        _ => None,
     }
 }
 
@@ -181,7 +221,12 @@ fn unknown_below(items: &Dictionary, name: &str, at: &str, found: &mut Vec<Findi
             Some(inner) if leads_to_items(&name) => unknown_below(inner, &name, &at, found),
             _ => {
                 let message = "is no status item that is known";
-                found.push(Finding::new(at, Rule::UnknownKey, Severity::Info, message));
+                found.push(Finding::new(
+                    at,
+                    Rule::UnknownKey,
+                    Severity::Warning,
+                    message,
+                ));
             }
         }
     }

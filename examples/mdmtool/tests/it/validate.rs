@@ -239,6 +239,12 @@ fn a_response_is_checked_as_the_answer_to_its_command() {
             found("QueryResponses.Novel", "unknown-key")
         ]
     );
+    let nothing = report("");
+    let (_, findings) = check(&["--type", "SecurityInfo"], &nothing);
+    assert_eq!(findings, [found("SecurityInfo", "required")]);
+    let failed = String::from_utf8(nothing).unwrap();
+    let failed = failed.replace("Acknowledged", "Error").into_bytes();
+    assert_eq!(check(&["--type", "SecurityInfo"], &failed), (0, vec![]));
     let restart = report("<key>Novel</key><true/>");
     let (_, findings) = check(&["--type", "device.restart"], &restart);
     assert_eq!(findings, [found("Novel", "unknown-key")]);
@@ -337,4 +343,40 @@ fn what_is_malformed_or_null_is_told_and_the_rest_read() {
         check(&[], declaration.to_string().as_bytes()),
         (0, vec![found("Payload.MinimumLength", "type")])
     );
+}
+
+#[test]
+fn check_in_messages_are_checked_with_the_keys_that_devices_send() {
+    let udid = "<key>UDID</key><string>00008101-001938611EE9001E</string>";
+    let token = plist(&format!(
+        "<key>MessageType</key><string>SetBootstrapToken</string>{udid}
+         <key>BootstrapToken</key><data>AQI=</data><key>Novel</key><true/>"
+    ));
+    assert_eq!(
+        check(&["--target", "ios:26"], &token),
+        (0, vec![found("Novel", "unknown-key")])
+    );
+    let info = plist(&format!(
+        "{udid}<key>PRODUCT</key><string>Mac14,2</string><key>CHALLENGE</key><data>AQI=</data>
+         <key>VERSION</key><string>23A344</string><key>SERIAL</key><string>C02</string>
+         <key>LANGUAGE</key><string>en</string>"
+    ));
+    let (_, findings) = check(&[], &info);
+    assert!(
+        !findings.contains(&found("CHALLENGE", "unknown-key")),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn a_profile_service_is_no_profile_of_payloads() {
+    let service = plist(
+        &PROFILE
+            .replace(
+                "<array/>",
+                "<dict><key>URL</key><string>https://a.example</string></dict>",
+            )
+            .replace("Configuration", "Profile Service"),
+    );
+    assert_eq!(check(&[], &service), (0, vec![]));
 }
