@@ -189,9 +189,7 @@ fn generate(path: &Path) -> Outcome<(Vec<File>, Vec<String>)> {
 /// The checkout, corrected by the overlay, and the overlay's paths that lead nowhere in it.
 fn load(path: &Path) -> Outcome<(ir::Schema, Overlay, Vec<String>)> {
     let mut schema = read::read(path)?;
-    let mut written = overlay()?;
-    let absent = written.leave_out_absent(&schema);
-    let overlay = Overlay::apply(&written, &mut schema)?;
+    let (overlay, absent) = Overlay::apply(overlay()?, &mut schema)?;
     Ok((schema, overlay, absent))
 }
 

@@ -1,7 +1,7 @@
 //! `overlay.toml`: what the schema gets wrong, leaves out or names awkwardly, each with its reason.
 //!
 //! A path is `mdm/commands/settings#Settings/Wallpaper/Where`, with `!` for `#` in an answer. A path
-//! that leads nowhere in the checkout is left out by [`Written::leave_out_absent`], which names it.
+//! that leads nowhere in the checkout is named and left out.
 
 mod absent;
 mod correct;
@@ -56,21 +56,17 @@ pub(crate) struct Area {
 }
 
 impl Overlay {
-    /// Resolves what is written, and corrects the schema by it.
-    pub(crate) fn apply(written: &Written, schema: &mut Schema) -> Outcome<Self> {
+    /// Corrects the schema by what is written and resolves the rest. Names the paths that lead
+    /// nowhere in this schema.
+    pub(crate) fn apply(mut written: Written, schema: &mut Schema) -> Outcome<(Self, Vec<String>)> {
+        let mut absent = written.leave_out_absent_facts(schema);
+        correct(&written, schema)?;
+        absent.extend(written.leave_out_absent_names(schema));
+        Ok((Self::resolve(&written, schema)?, absent))
+    }
+
+    fn resolve(written: &Written, schema: &Schema) -> Outcome<Self> {
         let mut overlay = Self::default();
-        for entry in &written.wildcard {
-            let id = key(schema, &entry.key)?;
-            schema.keys[id.0].wildcard = true;
-        }
-        for entry in &written.secret {
-            let id = key(schema, &entry.key)?;
-            schema.keys[id.0].secret = true;
-        }
-        for entry in &written.correct {
-            correct::apply(schema, entry)?;
-        }
-        let schema = &*schema;
         for entry in &written.r#type {
             document(schema, &entry.file)?;
             put(
@@ -145,6 +141,22 @@ impl Overlay {
         }
         Ok(overlay)
     }
+}
+
+/// Marks and corrects keys and documents.
+fn correct(written: &Written, schema: &mut Schema) -> Outcome {
+    for entry in &written.wildcard {
+        let id = key(schema, &entry.key)?;
+        schema.keys[id.0].wildcard = true;
+    }
+    for entry in &written.secret {
+        let id = key(schema, &entry.key)?;
+        schema.keys[id.0].secret = true;
+    }
+    for entry in &written.correct {
+        correct::apply(schema, entry)?;
+    }
+    Ok(())
 }
 
 /// Notes something once; the same said twice, as through two aliases, is no contradiction.
