@@ -175,8 +175,8 @@ impl CheckIn {
 
     /// What is wrong with the message, for any device or for this one.
     ///
-    /// `GetBootstrapToken` and `SetBootstrapToken` may come from any device: the schema knows them on
-    /// the Mac only, Apple's documentation on others too.
+    /// `GetBootstrapToken` and `SetBootstrapToken` may come from any device: schema and documentation
+    /// disagree about which systems send them.
     pub fn validate(&self, target: Option<&Target>) -> Vec<Finding> {
         let from_any = matches!(
             self,

@@ -13,7 +13,7 @@ use mdm_schema::{Finding, Item, Kind, Rule, Severity, Target};
 
 #[cfg(feature = "commands")]
 pub use self::generated::{device_information::Query, *};
-use crate::{error::Error, response};
+use crate::{error::Error, findings::unknown_keys, response};
 
 /// The keys of one type of command, and the type of its answer.
 pub trait Request: Item {
@@ -299,10 +299,7 @@ impl Command {
         };
         findings = under_command(findings);
         findings.extend(self.findings());
-        findings.extend(self.beside.keys().map(|key| {
-            let message = "is no key of a command";
-            Finding::new(key, Rule::UnknownKey, Severity::Warning, message)
-        }));
+        findings.extend(unknown_keys(self.beside.keys(), "is no key of a command"));
         findings
     }
 

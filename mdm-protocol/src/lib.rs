@@ -91,6 +91,7 @@ pub mod ddm;
 pub mod document;
 pub mod enroll;
 pub mod error;
+mod findings;
 pub mod id;
 pub mod response;
 mod secret;

@@ -105,14 +105,16 @@ impl Declaration {
     }
 
     /// Puts these values in the place of the payload's own. Keys that the type does not have, and
-    /// values that are the same, stay as they are; a null counts as absent.
+    /// values that are the same, stay as they are.
     ///
     /// # Errors
     /// [`Error::OtherType`] when `Type` names another one; [`Error::Invalid`] for what JSON does not
     /// have.
     pub fn set_payload<T: Item>(&mut self, payload: &T) -> Result<(), Error> {
         let original = self.keys_of::<T>()?;
-        self.payload = json::from_dictionary(&payload.write_over(original))?;
+        let mut now = json::from_dictionary(&payload.write_over(original))?;
+        json::restore_nulls(&self.payload, &mut now);
+        self.payload = now;
         Ok(())
     }
 

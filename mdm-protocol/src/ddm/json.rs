@@ -77,6 +77,41 @@ pub fn from_value(value: &Value) -> Result<Json, Error> {
     json(value, Limits::MAX_DEPTH)
 }
 
+/// Puts the nulls of the original back where nothing else stands by now; in an array, where it holds
+/// as many values as it did.
+pub(super) fn restore_nulls(original: &Map<String, Json>, now: &mut Map<String, Json>) {
+    for (key, original) in original {
+        match now.get_mut(key) {
+            Some(now) => restore(original, now),
+            None if original.is_null() => {
+                now.insert(key.clone(), Json::Null);
+            }
+            None => {}
+        }
+    }
+}
+
+fn restore(original: &Json, now: &mut Json) {
+    match (original, now) {
+        (Json::Object(original), Json::Object(now)) => restore_nulls(original, now),
+        (Json::Array(original), Json::Array(now)) => {
+            let count = original.iter().filter(|value| !value.is_null()).count();
+            if count == now.len() {
+                let mut values = std::mem::take(now).into_iter();
+                let restored = original.iter().filter_map(|original| match original {
+                    Json::Null => Some(Json::Null),
+                    original => values.next().map(|mut value| {
+                        restore(original, &mut value);
+                        value
+                    }),
+                });
+                *now = restored.collect();
+            }
+        }
+        _ => {}
+    }
+}
+
 const fn invalid(problem: &'static str) -> Error {
     Error::Invalid {
         key: "a value",

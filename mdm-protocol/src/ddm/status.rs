@@ -2,11 +2,15 @@
 
 use std::fmt;
 
-use mdm_schema::{Finding, Kind, Log, Place, Rule, Schema, Severity, StatusItem, Target, path};
+use mdm_schema::{
+    Finding, Kind, Log, Place, Rule, Schema, Severity, StatusItem, Target, path,
+    record::MAX_FINDINGS,
+};
 use serde::{Deserialize, Serialize, de};
 use serde_json::{Map, Value};
 
 use super::json;
+use crate::findings::unknown_keys;
 
 /// A status report.
 ///
@@ -82,6 +86,9 @@ impl StatusReport {
     pub fn validate(&self, target: Option<&Target>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (name, schema, value) in self.named() {
+            if findings.len() >= MAX_FINDINGS {
+                break;
+            }
             let mut find = |rule, severity, message: String| {
                 let at = path::join("StatusItems", &name);
                 findings.push(Finding::new(at, rule, severity, message));
@@ -99,10 +106,8 @@ impl StatusReport {
                 }
             }
         }
-        findings.extend(self.unknown.keys().map(|key| {
-            let message = "is no key of a status report";
-            Finding::new(key, Rule::UnknownKey, Severity::Warning, message)
-        }));
+        let message = "is no key of a status report";
+        findings.extend(unknown_keys(self.unknown.keys(), message));
         findings
     }
 

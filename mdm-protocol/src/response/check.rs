@@ -4,7 +4,7 @@ use mdm_plist::{Dictionary, KeyPath, Segment};
 use mdm_schema::{Finding, Kind, Rule, Schema, Severity, Target, path, record::MAX_FINDINGS};
 
 use super::{Envelope, Status};
-use crate::id::HasIds;
+use crate::{findings::unknown_keys, id::HasIds};
 
 /// The most bytes of a key that are shown in a path. No key of Apple's is as long.
 const MAX_SHOWN_KEY: usize = 128;
@@ -96,10 +96,7 @@ fn result(
         }
         // Without a result there are no keys but the envelope's.
         None if named.is_some() || !has_result => {
-            let message = "is no key of this report";
-            let find =
-                |key: &String| Finding::new(&key[..], Rule::UnknownKey, Severity::Warning, message);
-            keys.keys().map(find).collect()
+            unknown_keys(keys.keys(), "is no key of this report")
         }
         None => Vec::new(),
     }

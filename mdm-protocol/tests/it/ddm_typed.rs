@@ -72,7 +72,8 @@ fn a_payload_that_does_not_fit_is_read_as_far_as_it_does() {
 #[test]
 fn a_changed_payload_keeps_what_its_type_does_not_know() {
     let mut declaration = passcode(&json!({
-        "Novel": {"a": [1, 2.5, u64::MAX]}, "MinimumLength": 8, "RequirePasscode": "yes"
+        "Novel": {"a": [null, 1, null, [null, 2.5], u64::MAX, null], "b": null}, "MinimumLength": 8,
+        "RequirePasscode": "yes", "MaximumInactivityInMinutes": null
     }));
     let (mut settings, _) = declaration.payload_leniently::<PasscodeSettings>().unwrap();
     settings.minimum_length = Some(10);
@@ -80,7 +81,8 @@ fn a_changed_payload_keeps_what_its_type_does_not_know() {
     assert_eq!(
         Value::Object(declaration.payload.clone()),
         json!({
-            "Novel": {"a": [1, 2.5, u64::MAX]}, "MinimumLength": 10, "RequirePasscode": "yes"
+            "Novel": {"a": [null, 1, null, [null, 2.5], u64::MAX, null], "b": null},
+            "MinimumLength": 10, "RequirePasscode": "yes", "MaximumInactivityInMinutes": null
         })
     );
     let asset = AssetData::new(ddm::asset::asset_data::Reference::new(

@@ -118,7 +118,7 @@ fn a_check_in_message_is_checked_against_a_target() {
         CheckIn::from(GetBootstrapToken::new(UDID.parse().unwrap())),
         token.into(),
     ] {
-        // The schema knows them on the Mac only, Apple's documentation elsewhere too.
+        // Schema and documentation disagree about which systems send them.
         assert_eq!(message.validate(Some(&target)), []);
     }
     let message = mdm_protocol::checkin::UserAuthenticate::new(UDID.parse().unwrap(), "U");
