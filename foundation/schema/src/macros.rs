@@ -91,7 +91,7 @@ macro_rules! record {
                 let _ = &keys;
                 $( $( $crate::record::write_constant(keys, $constant_key, $constant); )* )?
                 $( $crate::record::write_required(keys, $required_key, &self.$required); )*
-                $( $crate::record::write_optional(keys, $optional_key, self.$optional.as_ref()); )*
+                $( $crate::record::write_optional(keys, $optional_key, &self.$optional); )*
             }
         }
     };

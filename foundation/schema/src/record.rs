@@ -241,8 +241,13 @@ impl<'a> Place<'a> {
 
     /// Notes that the value here is not `expected`, such as `a string`.
     pub fn mismatch<T>(&self, expected: &str) -> Option<T> {
-        self.note(Rule::Type, Severity::Error, format!("is not {expected}"));
+        self.note_mismatch(expected);
         None
+    }
+
+    /// Apart from the above, which is compiled once for each type.
+    fn note_mismatch(&self, expected: &str) {
+        self.note(Rule::Type, Severity::Error, format!("is not {expected}"));
     }
 }
 
@@ -277,32 +282,41 @@ pub fn optional<F: Field>(keys: &Dictionary, key: &str, place: &Place<'_>) -> Op
 /// Writes a required key, for the macros.
 #[doc(hidden)]
 pub fn write_required<F: Field>(keys: &mut Dictionary, key: &str, value: &F) {
-    keys.insert(key.to_owned(), value.write());
+    set(keys, key, value.write());
 }
 
 /// Writes a key that always has the same text, for the macros.
 #[doc(hidden)]
 pub fn write_constant(keys: &mut Dictionary, key: &str, text: &str) {
-    keys.insert(key.to_owned(), Value::String(text.to_owned()));
+    set(keys, key, Value::String(text.to_owned()));
 }
 
 /// Writes an optional key, for the macros.
 #[doc(hidden)]
-pub fn write_optional<F: Field>(keys: &mut Dictionary, key: &str, value: Option<&F>) {
+#[allow(clippy::ref_option)] // So that no `as_ref` is compiled for each type.
+pub fn write_optional<F: Field>(keys: &mut Dictionary, key: &str, value: &Option<F>) {
     match value {
-        Some(value) => write_required(keys, key, value),
+        Some(value) => set(keys, key, value.write()),
         None => {
             keys.remove(key);
         }
     }
 }
 
+fn set(keys: &mut Dictionary, key: &str, value: Value) {
+    keys.insert(key.to_owned(), value);
+}
+
 /// The entries of a record that has no other key, for the macros. One that does not fit is left out.
 #[doc(hidden)]
 pub fn entries<F: Field>(keys: &Dictionary, place: &Place<'_>) -> BTreeMap<String, F> {
-    keys.iter()
-        .filter_map(|(key, value)| Some((key.clone(), F::read(value, &place.key(key))?)))
-        .collect()
+    let mut entries = BTreeMap::new();
+    for (key, value) in keys {
+        if let Some(value) = F::read(value, &place.key(key)) {
+            entries.insert(key.clone(), value);
+        }
+    }
+    entries
 }
 
 /// Writes the entries of such a record, for the macros.
@@ -354,21 +368,29 @@ impl<T: Record> Field for T {
     }
 }
 
+// Loops where iterators would be shorter: each adaptor is compiled again for each type of element,
+// and that was most of what generated types cost to compile.
 impl<T: Field> Field for Vec<T> {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
         match value {
             // An array is read whole or not at all, so that its indices stay true.
-            Value::Array(values) => values
-                .iter()
-                .enumerate()
-                .map(|(index, value)| T::read(value, &place.index(index)))
-                .collect(),
+            Value::Array(values) => {
+                let mut read = Self::with_capacity(values.len());
+                for (index, value) in values.iter().enumerate() {
+                    read.push(T::read(value, &place.index(index))?);
+                }
+                Some(read)
+            }
             _ => place.mismatch("an array"),
         }
     }
 
     fn write(&self) -> Value {
-        Value::Array(self.iter().map(T::write).collect())
+        let mut values = Vec::with_capacity(self.len());
+        for value in self {
+            values.push(value.write());
+        }
+        Value::Array(values)
     }
 
     fn placeholder() -> Self {
@@ -379,20 +401,23 @@ impl<T: Field> Field for Vec<T> {
 impl<T: Field> Field for BTreeMap<String, T> {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
         match value {
-            Value::Dictionary(entries) => entries
-                .iter()
-                .map(|(key, value)| Some((key.clone(), T::read(value, &place.key(key))?)))
-                .collect(),
+            Value::Dictionary(entries) => {
+                let mut read = Self::new();
+                for (key, value) in entries {
+                    read.insert(key.clone(), T::read(value, &place.key(key))?);
+                }
+                Some(read)
+            }
             _ => place.mismatch("a dictionary"),
         }
     }
 
     fn write(&self) -> Value {
-        Value::Dictionary(
-            self.iter()
-                .map(|(key, value)| (key.clone(), value.write()))
-                .collect(),
-        )
+        let mut entries = Dictionary::new();
+        for (key, value) in self {
+            entries.insert(key.clone(), value.write());
+        }
+        Value::Dictionary(entries)
     }
 
     fn placeholder() -> Self {
