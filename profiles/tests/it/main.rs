@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[cfg(feature = "crypto")]
+mod builder;
+#[cfg(feature = "crypto")]
 mod enrollment;
 mod profile;
 #[cfg(feature = "full")]
