@@ -6,7 +6,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use mdm_plist::{Dictionary, Limits, Value};
-use mdm_schema::{Finding, Rule, Severity, Target};
+use mdm_schema::{Finding, Log, Place, Rule, Severity, Target};
 
 use crate::{
     detect::{Packing, packing},
@@ -249,12 +249,14 @@ impl Profile {
         self.found(check::findings(self))
     }
 
-    /// Findings as the document has their paths.
+    /// Findings as the document has their paths; a very long key is cut.
     fn found(&self, findings: Vec<Finding>) -> Vec<Finding> {
-        match &self.wrapper {
-            Some(key) => findings.into_iter().map(|f| f.under(key)).collect(),
-            None => findings,
-        }
+        let Some(key) = &self.wrapper else {
+            return findings;
+        };
+        let log = Log::default();
+        let at = Place::root(&log).key(key).path();
+        findings.into_iter().map(|f| f.under(&at)).collect()
     }
 
     /// The document as it was read, with every change that was made since.

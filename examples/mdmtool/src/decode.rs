@@ -19,7 +19,7 @@ use std::str::FromStr;
 use ade_client::ServerToken;
 use mdm_pki::PrivateKey;
 use mdm_plist::{Dictionary, Limits, Value};
-use mdm_schema::{Finding, Kind as Table, Rule, Severity, path, record::MAX_FINDINGS};
+use mdm_schema::{Finding, Kind as Table, Log, Place, Rule, Severity, path};
 
 use self::container::Container;
 use crate::{
@@ -142,9 +142,11 @@ fn look_into(mut told: Document, options: &Options) -> Document {
     // Check-in messages and MachineInfo have types that know more keys than the schema does.
     let by_hand = matches!(told.kind, Kind::Checkin | Kind::Cms);
     for part in parts.iter().filter(|_| !by_hand) {
-        parts::unknown(part, &mut |path| {
+        let at = part.path();
+        parts::unknown(part, &mut |place| {
             // One more than is listed, so that the list says that it is cut.
             if bytes <= MAX_UNKNOWN_BYTES {
+                let path = path::join(&at, &place.path());
                 bytes += path.len();
                 unknown.push(path);
             }
@@ -261,34 +263,31 @@ fn unknown(document: &Dictionary) -> Error {
 fn json(value: serde_json::Value, options: &Options) -> Result<Document, Error> {
     // What is nested too deep for a tree is told without its parts.
     let tree = mdm_protocol::ddm::json::to_value(&value).ok().flatten();
-    let mut nothing = Vec::new();
+    let log = Log::default();
     if value.is_object() || value.is_array() {
-        nulls(&value, "", &mut nothing);
+        nulls(&value, &Place::root(&log));
     }
     let mut told = json_of_kind(value, options)?;
     told.tree = tree;
-    told.add(nothing);
+    told.add(log.into_findings());
     Ok(told)
 }
 
 /// Notes what is null: no key of Apple's may be.
-fn nulls(value: &serde_json::Value, at: &str, found: &mut Vec<Finding>) {
-    if found.len() >= MAX_FINDINGS {
-        return;
-    }
+fn nulls(value: &serde_json::Value, place: &Place<'_>) {
     match value {
         serde_json::Value::Null => {
             let message = "is null, and counts as absent";
-            found.push(Finding::new(at, Rule::Type, Severity::Warning, message));
+            place.note(Rule::Type, Severity::Warning, message);
         }
         serde_json::Value::Array(values) => {
             for (index, value) in values.iter().enumerate() {
-                nulls(value, &path::index(at, index), found);
+                nulls(value, &place.index(index));
             }
         }
         serde_json::Value::Object(keys) => {
             for (key, value) in keys {
-                nulls(value, &path::join(at, key), found);
+                nulls(value, &place.key(key));
             }
         }
         _ => {}

@@ -6,14 +6,17 @@
 mod find;
 mod unknown;
 
+use std::sync::Arc;
+
 use mdm_plist::{Dictionary, Value};
+pub(crate) use mdm_schema::Kind as Table;
 use mdm_schema::{
-    Finding, Key, Kind as Table, Schema, Target, choose, path, schemas, validate, validate_value,
+    Finding, Key, Log, Place, Schema, Target, choose, schemas, validate, validate_value,
 };
 
 pub(crate) use self::{
     find::{leads_to_items, parts},
-    unknown::unknown,
+    unknown::{Known, Shape, unknown},
 };
 
 /// The kinds of declarations.
@@ -27,7 +30,7 @@ pub(crate) const DECLARATIONS: &[Table] = &[
 /// A step from a document into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    Key(String),
+    Key(Arc<str>),
     Index(usize),
 }
 
@@ -47,14 +50,16 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// Where it lies, as findings write it.
+    /// Where it lies, as findings write it; a very long key is cut.
     pub(crate) fn path(&self) -> String {
-        self.way
-            .iter()
-            .fold(String::new(), |outer, step| match step {
-                Step::Key(key) => path::join(&outer, key),
-                Step::Index(index) => path::index(&outer, *index),
-            })
+        fn from(way: &[Step], place: &Place<'_>) -> String {
+            match way {
+                [] => place.path(),
+                [Step::Key(key), rest @ ..] => from(rest, &place.key(key)),
+                [Step::Index(index), rest @ ..] => from(rest, &place.index(*index)),
+            }
+        }
+        from(&self.way, &Place::root(&Log::default()))
     }
 
     /// What is wrong with it, for any device or for this one; nothing for what is of no known type.

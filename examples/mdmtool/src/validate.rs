@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use mdm_plist::{Dictionary, Value};
 use mdm_profiles::Profile;
 use mdm_protocol::{CheckIn, response::Status};
-use mdm_schema::{Finding, Kind as Table, Rule, Schema, Severity, Target, path, validate_together};
+use mdm_schema::{
+    Finding, Kind as Table, Rule, Schema, Severity, Target, path, record::MAX_FINDINGS,
+    validate_together,
+};
 use serde::Serialize;
 
 use crate::{
@@ -219,6 +222,7 @@ fn unknown_below(items: &Dictionary, name: &str, at: &str, found: &mut Vec<Findi
         }
         match value.as_dictionary() {
             Some(inner) if leads_to_items(&name) => unknown_below(inner, &name, &at, found),
+            _ if found.len() >= MAX_FINDINGS => return,
             _ => {
                 let message = "is no status item that is known";
                 found.push(Finding::new(

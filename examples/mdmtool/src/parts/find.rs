@@ -108,7 +108,7 @@ impl Parts {
         for _ in 0..2 {
             match keys.get("Command") {
                 Some(Value::Dictionary(inner)) if !keys.contains_key("RequestType") => {
-                    way.push(Step::Key("Command".to_owned()));
+                    way.push(Step::Key("Command".into()));
                     keys = inner;
                 }
                 _ => break,
@@ -145,7 +145,10 @@ impl Parts {
             return self.payload(Vec::new(), hint, document);
         };
         // One that lies under the only key of another dictionary is found with that key.
-        let mut way: Vec<_> = findings.into_iter().map(|f| Step::Key(f.path)).collect();
+        let mut way: Vec<_> = findings
+            .into_iter()
+            .map(|f| Step::Key(f.path.into()))
+            .collect();
         let profile = profile.keys();
         self.add(
             way.clone(),
@@ -154,7 +157,7 @@ impl Parts {
             profile.clone(),
             &[],
         );
-        way.push(Step::Key("PayloadContent".to_owned()));
+        way.push(Step::Key("PayloadContent".into()));
         let payloads = profile.get("PayloadContent").and_then(Value::as_array);
         for (index, payload) in payloads.into_iter().flatten().enumerate() {
             if let Some(payload) = payload.as_dictionary() {
@@ -182,7 +185,7 @@ impl Parts {
             (Some(Value::Dictionary(payload)), Some(name)) => {
                 let base = &[Table::Protocol];
                 self.add(way.clone(), base, "DeclarationBase", keys.clone(), &[]);
-                way.push(Step::Key("Payload".to_owned()));
+                way.push(Step::Key("Payload".into()));
                 self.add(way, DECLARATIONS, name, payload.clone(), &[]);
             }
             (None, Some(name)) => {
@@ -209,7 +212,7 @@ impl Parts {
             && let Some(inner) = report.get("StatusItems")
         {
             self.whole(&[Table::Protocol], Some("StatusReport"), report);
-            way.push(Step::Key("StatusItems".to_owned()));
+            way.push(Step::Key("StatusItems".into()));
             items = inner;
         }
         let before = self.0.len();
@@ -234,7 +237,7 @@ impl Parts {
         for (key, value) in keys {
             let inner = mdm_schema::path::join(name, key);
             if leads_to_items(&inner) {
-                way.push(Step::Key(key.clone()));
+                way.push(Step::Key(key.as_str().into()));
                 self.items(way, &inner, value);
                 way.pop();
             }

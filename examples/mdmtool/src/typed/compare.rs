@@ -1,92 +1,120 @@
 //! What is written against what was read.
 
-use std::collections::HashSet;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::DateTime;
 use mdm_plist::{Dictionary, Value, date};
-use mdm_schema::{Finding, path};
+use mdm_schema::{Finding, Log, Place, path, record::MAX_FINDINGS};
 
-use crate::parts::{self, Part};
+use crate::parts::{Known, Part, Shape, Table};
 
 /// Writes `written` over what was read at the same place, and lists where it says something else and
 /// neither the schema nor a finding explains it.
 pub(super) fn write_over(
-    place: &mut Value,
+    read: &mut Value,
     written: Value,
     part: &Part,
     findings: &[Finding],
 ) -> Vec<String> {
-    let mut unknown = HashSet::new();
-    parts::unknown(part, &mut |path| {
-        unknown.insert(path);
-    });
-    let mut check = Compare {
-        unknown,
+    let mut compare = Compare {
+        at: part.path(),
         findings,
         lost: Vec::new(),
     };
-    let at = part.path();
-    if let (Value::Dictionary(read), Value::Dictionary(own)) = (&*place, &part.value) {
-        // The keys of the frame belong to no type.
-        for key in read.keys().filter(|key| !own.contains_key(key)) {
-            check.unknown.insert(path::join(&at, key));
+    let log = Log::default();
+    let place = Place::root(&log);
+    match (&mut *read, written) {
+        (Value::Dictionary(keys), Value::Dictionary(written))
+            if part.table != Table::StatusItem =>
+        {
+            let known = part.schema.map(Known::of);
+            // The keys of the frame belong to no type.
+            let own = part.value.as_dictionary();
+            let is_own = |key: &str| own.is_some_and(|own| own.contains_key(key));
+            compare.dictionary(keys, written, known, &is_own, &place);
+        }
+        (_, written) => {
+            let key = part.schema.and_then(|schema| schema.keys.first());
+            let shape = key.and_then(|key| Shape::of(key, read));
+            compare.value(read, written, shape, &place);
         }
     }
-    check.value(place, written, &at);
-    check.lost
+    compare.lost
 }
 
 struct Compare<'a> {
-    /// What the schema does not know.
-    unknown: HashSet<String>,
+    /// Where the part lies.
+    at: String,
     findings: &'a [Finding],
     lost: Vec<String>,
 }
 
 impl Compare<'_> {
-    fn value(&mut self, read: &mut Value, written: Value, at: &str) {
+    fn value(&mut self, read: &mut Value, written: Value, shape: Option<Shape>, place: &Place<'_>) {
         match (read, written) {
             (Value::Dictionary(read), Value::Dictionary(written)) => {
-                self.dictionary(read, written, at);
+                let known = match shape {
+                    Some(Shape::Dictionary(known)) => Some(known),
+                    _ => None,
+                };
+                self.dictionary(read, written, known, &|_| true, place);
             }
             (Value::Array(read), Value::Array(written)) if read.len() == written.len() => {
                 for (index, (read, written)) in read.iter_mut().zip(written).enumerate() {
-                    self.value(read, written, &path::index(at, index));
+                    let inner = match shape {
+                        Some(Shape::Array(elements)) => Shape::element(elements, read),
+                        _ => None,
+                    };
+                    self.value(read, written, inner, &place.index(index));
                 }
             }
             (read, written) => {
                 if !is_same(read, &written) {
-                    self.lose(at);
+                    self.lose(place);
                     *read = written;
                 }
             }
         }
     }
 
-    fn dictionary(&mut self, read: &mut Dictionary, mut written: Dictionary, at: &str) {
+    fn dictionary(
+        &mut self,
+        read: &mut Dictionary,
+        mut written: Dictionary,
+        known: Option<Known>,
+        is_own: &dyn Fn(&str) -> bool,
+        place: &Place<'_>,
+    ) {
         for (key, value) in read.iter_mut() {
-            let at = path::join(at, key);
+            let here = place.key(key);
+            let below = known.map(|known| known.below(key, value));
             match written.remove(key) {
-                Some(written) => self.value(value, written, &at),
-                None if self.unknown.contains(&at) => {}
-                None => self.lose(&at),
+                Some(written) => {
+                    let shape = below.and_then(Result::ok).flatten();
+                    self.value(value, written, shape, &here);
+                }
+                // What the schema does not know, no type has.
+                None if matches!(below, Some(Err(_))) || !is_own(key) => {}
+                None => self.lose(&here),
             }
         }
         for key in written.keys() {
             // A required key that is missing is written as empty.
-            self.lose(&path::join(at, key));
+            self.lose(&place.key(key));
         }
     }
 
-    /// Lists a path, unless a finding has said why.
-    fn lose(&mut self, at: &str) {
+    /// Lists a place, unless a finding has said why.
+    fn lose(&mut self, place: &Place<'_>) {
+        if self.lost.len() >= MAX_FINDINGS {
+            return;
+        }
+        let at = path::join(&self.at, &place.path());
         let explained = self.findings.iter().any(|finding| {
             let found = finding.path.as_str();
-            is_within(found, at) || is_within(at, found)
+            is_within(found, &at) || is_within(&at, found)
         });
         if !explained {
-            self.lost.push(at.to_owned());
+            self.lost.push(at);
         }
     }
 }
@@ -108,11 +136,9 @@ fn is_same(read: &Value, written: &Value) -> bool {
         }
         (Value::String(text), Value::Date(time)) => DateTime::parse_from_rfc3339(text)
             .is_ok_and(|read| read.timestamp() == date::to_chrono(*time).timestamp()),
-        (Value::Real(read), Value::Integer(written)) => written
-            .as_signed()
-            .is_some_and(|written| *read == written as f64),
-        (Value::Integer(read), Value::Real(written)) => {
-            read.as_signed().is_some_and(|read| read as f64 == *written)
+        #[allow(clippy::cast_precision_loss)] // Beyond it a real tells no whole numbers apart.
+        (Value::Real(real), Value::Integer(whole)) | (Value::Integer(whole), Value::Real(real)) => {
+            whole.as_signed().is_some_and(|whole| *real == whole as f64)
         }
         _ => read == written,
     }

@@ -183,3 +183,25 @@ fn unknown_keys_are_listed_up_to_a_bound() {
     let cut = findings.filter(|finding| finding.message.contains("more keys are unknown"));
     assert_eq!(cut.count(), 1);
 }
+
+#[test]
+fn long_keys_do_not_make_paths_as_large_as_the_square_of_the_document() {
+    let long = "k".repeat(1 << 20);
+    let many: String = (0..40_000).map(|n| format!("\"{n}\":{{}},")).collect();
+    let documents = [
+        format!("{{\"Type\":\"com.apple.management.properties\",\"Identifier\":\"I\",\"ServerToken\":\"S\",
+            \"Payload\":{{\"{long}\":{{{many}\"z\":null}}}}}}"),
+        format!("{{\"StatusItems\":{{\"{long}\":{{{many}\"z\":null}}}},\"Errors\":[]}}"),
+    ];
+    for document in documents {
+        let told = mdmtool::roundtrip(document.as_bytes(), &Options::default()).unwrap();
+        let bytes: usize = told.findings.iter().map(|finding| finding.path.len()).sum();
+        assert!(bytes < 4 << 20, "{bytes}");
+    }
+    let payloads: String = (0..4_000)
+        .map(|n| format!("<dict><key>PayloadType</key><string>t{n}</string></dict>"))
+        .collect();
+    let wrapped = PROFILE.replace("<array/>", &format!("<array>{payloads}</array>"));
+    let wrapped = plist(&format!("<key>{long}</key><dict>{wrapped}</dict>"));
+    let _ = mdmtool::typed(&wrapped, &Options::default()).unwrap();
+}
