@@ -245,8 +245,9 @@ impl<'a> Place<'a> {
         None
     }
 
-    /// Apart from the above, which is compiled once for each type.
-    fn note_mismatch(&self, expected: &str) {
+    /// Apart from the above, which is compiled for each type.
+    #[doc(hidden)]
+    pub fn note_mismatch(&self, expected: &str) {
         self.note(Rule::Type, Severity::Error, format!("is not {expected}"));
     }
 }
@@ -263,20 +264,24 @@ fn shown(key: &str) -> &str {
 #[doc(hidden)]
 pub fn required<F: Field>(keys: &Dictionary, key: &str, place: &Place<'_>) -> F {
     let place = place.key(key);
-    let read = match keys.get(key) {
-        Some(value) => F::read(value, &place),
-        None => {
-            place.note(Rule::Required, Severity::Error, "is missing");
-            None
+    match keys.get(key) {
+        Some(value) => {
+            if let Some(read) = F::read(value, &place) {
+                return read;
+            }
         }
-    };
-    read.unwrap_or_else(F::placeholder)
+        None => place.note(Rule::Required, Severity::Error, "is missing"),
+    }
+    F::placeholder()
 }
 
 /// An optional key, for the macros.
 #[doc(hidden)]
 pub fn optional<F: Field>(keys: &Dictionary, key: &str, place: &Place<'_>) -> Option<F> {
-    F::read(keys.get(key)?, &place.key(key))
+    match keys.get(key) {
+        Some(value) => F::read(value, &place.key(key)),
+        None => None,
+    }
 }
 
 /// Writes a required key, for the macros.
@@ -353,7 +358,10 @@ impl<T: Record> Field for T {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
         match value {
             Value::Dictionary(keys) => Some(T::read(keys, place)),
-            _ => place.mismatch("a dictionary"),
+            _ => {
+                place.note_mismatch("a dictionary");
+                None
+            }
         }
     }
 
@@ -370,6 +378,17 @@ impl<T: Record> Field for T {
 
 // Loops where iterators would be shorter: each adaptor is compiled again for each type of element,
 // and that was most of what generated types cost to compile.
+/// What holds its own type holds it boxed.
+impl<T: Record> Record for Box<T> {
+    fn read(keys: &Dictionary, place: &Place<'_>) -> Self {
+        Self::new(T::read(keys, place))
+    }
+
+    fn write(&self, keys: &mut Dictionary) {
+        T::write(self, keys);
+    }
+}
+
 impl<T: Field> Field for Vec<T> {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
         match value {
@@ -377,11 +396,17 @@ impl<T: Field> Field for Vec<T> {
             Value::Array(values) => {
                 let mut read = Self::with_capacity(values.len());
                 for (index, value) in values.iter().enumerate() {
-                    read.push(T::read(value, &place.index(index))?);
+                    match T::read(value, &place.index(index)) {
+                        Some(value) => read.push(value),
+                        None => return None,
+                    }
                 }
                 Some(read)
             }
-            _ => place.mismatch("an array"),
+            _ => {
+                place.note_mismatch("an array");
+                None
+            }
         }
     }
 
@@ -408,7 +433,10 @@ impl<T: Field> Field for BTreeMap<String, T> {
                 }
                 Some(read)
             }
-            _ => place.mismatch("a dictionary"),
+            _ => {
+                place.note_mismatch("a dictionary");
+                None
+            }
         }
     }
 
@@ -584,7 +612,10 @@ impl Field for Dictionary {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
         match value {
             Value::Dictionary(entries) => Some(entries.clone()),
-            _ => place.mismatch("a dictionary"),
+            _ => {
+                place.note_mismatch("a dictionary");
+                None
+            }
         }
     }
 

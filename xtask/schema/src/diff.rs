@@ -37,7 +37,12 @@ pub(crate) fn diff(old: &Schema, new: &Schema) -> Diff {
                 one.keys(&keys(old, earlier.keys), &keys(new, document.keys));
             }
             None => {
-                let lines = vec![format!("new: {}", facts::availability(&document.support))];
+                let mut lines = vec![match document.support.as_slice() {
+                    [] => "new".to_owned(),
+                    support => format!("new: {}", facts::availability(support)),
+                }];
+                let keys = keys(new, document.keys);
+                lines.extend(keys.iter().map(|(path, key)| added(path, key)));
                 diff.group(Group::Added).insert(of.clone(), lines);
             }
         }
@@ -140,14 +145,7 @@ impl One<'_> {
                     self.support(&place, &earlier.support, &key.support);
                     self.choices(path, earlier, key);
                 }
-                None if is_top(path, old, new) => {
-                    let below = below(path, new);
-                    self.say(
-                        Group::Added,
-                        format!("{path}: {}{below}", facts::summary(key)),
-                    );
-                }
-                None => {}
+                None => self.say(Group::Added, added(path, key)),
             }
         }
         for path in old.keys().filter(|path| !new.contains_key(*path)) {
@@ -172,6 +170,16 @@ impl One<'_> {
                 }
                 None => self.say(Group::Added, format!("{path}: the value {shown}")),
             }
+        }
+        let both = |one: &Key, other: &Key| {
+            let values = one.allowed.iter().map(|choice| &choice.value);
+            let kept = values.filter(|value| other.allowed.iter().any(|o| o.value == **value));
+            kept.cloned().collect::<Vec<_>>()
+        };
+        // By their order some are combined.
+        if both(old, new) != both(new, old) {
+            let line = format!("{path}: the values stand in another order");
+            self.say(Group::Changed, line);
         }
         for choice in &old.allowed {
             if new.allowed.iter().all(|later| later.value != choice.value) {
@@ -229,6 +237,11 @@ impl One<'_> {
             }
         }
     }
+}
+
+/// A new key.
+fn added(path: &str, key: &Key) -> String {
+    format!("{path}: {}", facts::summary(key))
 }
 
 /// Whether what holds a key is in both: then the key is news of its own.

@@ -25,12 +25,18 @@ pub(super) fn changes(old: &[Fact], new: &[Fact]) -> Vec<(&'static str, String, 
 
 pub(super) fn of_document(document: &Document) -> Vec<Fact> {
     let mut facts = Facts::default();
+    facts.text("file", Some(&document.file));
     facts.text("title", Some(&document.title));
     facts.text("apply", document.apply.as_ref());
     let codes: Vec<String> = document
         .reasons
         .iter()
-        .map(|reason| reason.code.clone())
+        .map(|reason| {
+            let details = reason.details.iter();
+            let details = details.map(|(key, value)| format!("{key} {value:?}"));
+            let details: Vec<_> = details.collect();
+            format!("{} ({})", reason.code, details.join(", "))
+        })
         .collect();
     facts.list("reasons", &codes);
     facts.list("related status items", &document.related_status_items);
@@ -135,15 +141,21 @@ pub(super) fn summary(key: &Key) -> String {
         summary += "; ";
         summary += &availability(&key.support);
     }
+    let values: Vec<_> = key.allowed.iter().map(|one| literal(&one.value)).collect();
+    if !values.is_empty() {
+        summary += "; one of ";
+        summary += &values.join(", ");
+    }
     summary
 }
 
-/// The systems that have something, and since when.
+/// The systems that have something, and since when; empty where nothing is said.
 pub(super) fn availability(support: &[Support]) -> String {
     let systems = support
         .iter()
         .filter_map(|block| match block.introduced.as_deref() {
-            Some("n/a") | None => None,
+            Some("n/a") => None,
+            None => Some(block.platform.clone()),
             Some(version) => Some(format!("{} {version}", block.platform)),
         });
     let systems: Vec<String> = systems.collect();

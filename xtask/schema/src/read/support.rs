@@ -63,7 +63,7 @@ fn bound(fields: &mut Fields<'_>, name: &str, node: NodeId) -> Outcome<Option<St
     let text = fields.text(name)?;
     let numbers = |text: &str| {
         let is_number = |part: &str| part.parse::<u16>().is_ok();
-        text.split('.').count() <= 4 && text.split('.').all(is_number)
+        text.split('.').count() <= 3 && text.split('.').all(is_number)
     };
     match text {
         Some(text) if text != "n/a" && text != "all" && !numbers(&text) => {

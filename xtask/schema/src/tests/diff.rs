@@ -37,7 +37,8 @@ Added
   command Some
     Kept: on tvOS from 27.0
     Kept: the value `three`
-    New: dictionary, optional; iOS 27.0, with a key below it
+    New: dictionary, optional; iOS 27.0
+    New/X: any, optional
 
 Changed
   command Some
@@ -78,14 +79,35 @@ fn types_ranges_and_terms_are_compared() {
 }
 
 #[test]
+fn another_order_of_values_is_a_change() {
+    let old = "- {key: A, type: <string>, rangelist: [x, y, z]}\n";
+    let new = "- {key: A, type: <string>, rangelist: [y, x, w]}\n";
+    let told = between(old, new);
+    let line = "    A: the values stand in another order\n";
+    assert!(told.contains(line), "{told}");
+    assert!(
+        !between(old, &old.replace("[x, ", "[v, x, ")).contains(line),
+        "one more is not another order"
+    );
+}
+
+#[test]
 fn documents_come_and_go() {
     let payload = "title: T
 payload: {payloadtype: com.apple.x, supportedOS: {macOS: {introduced: '27.0'}}}
+payloadkeys:
+- {key: A, type: <array>, subkeys: [{key: B, type: <string>, rangelist: [x, y]}]}
 ";
     let (none, one) = (schema(&[]), schema(&[("mdm/profiles/x", payload)]));
     assert_eq!(
         diff(&none, &one).to_string(),
-        "Added\n  payload com.apple.x\n    new: macOS 27.0\n\n"
+        "Added
+  payload com.apple.x
+    new: macOS 27.0
+    A: array, optional
+    A/B: string, optional; one of `x`, `y`
+
+"
     );
     assert_eq!(
         diff(&one, &none).to_string(),

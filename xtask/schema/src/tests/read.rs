@@ -206,6 +206,10 @@ fn whatever_is_unknown_is_refused_with_file_and_line_and_key() {
             "`supportedOS/iOS` has a `introduced` that is no version: `soon`",
         ),
         (
+            "{key: A, type: <any>, supportedOS: {iOS: {removed: 1.2.3.4}}}",
+            "`supportedOS/iOS` has a `removed` that is no version: `1.2.3.4`",
+        ),
+        (
             "{key: A, type: <any>, supportedOS: {iOS: {allowed-scopes: [all]}}}",
             "`supportedOS/iOS` has an unknown value in `allowed-scopes`: `all`",
         ),

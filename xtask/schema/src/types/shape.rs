@@ -1,5 +1,6 @@
 //! What types a document needs: one definition for each dictionary and enum, with its Rust name.
 
+mod cycle;
 mod name;
 
 use std::collections::BTreeMap;
@@ -83,6 +84,7 @@ pub(super) enum Shape {
     Secret(Box<Shape>),
     Array(Box<Shape>),
     Map(Box<Shape>),
+    Boxed(Box<Shape>),
     Named(usize),
 }
 
@@ -122,6 +124,7 @@ impl<'a> Module<'a> {
         module.unite();
         module.name()?;
         module.check()?;
+        module.box_cycles()?;
         Ok(module)
     }
 
@@ -457,7 +460,7 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// No type may hold itself without an array in between, and secrets have to be text or bytes.
+    /// Secrets have to be text or bytes.
     fn check(&self) -> Outcome {
         for (index, definition) in self.definitions.iter().enumerate() {
             let Body::Record { fields, .. } = &definition.body else {
@@ -473,10 +476,6 @@ impl<'a> Module<'a> {
                 {
                     let why = "is a secret, but neither text nor bytes";
                     return Err(self.complain(index, &self.schema[field.key].name, why));
-                }
-                if field.shape == Shape::Named(index) {
-                    let name = &self.schema[field.key].name;
-                    return Err(self.complain(index, name, "holds its own type"));
                 }
             }
         }

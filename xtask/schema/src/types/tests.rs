@@ -376,6 +376,36 @@ fn a_shared_list_is_one_type_also_where_it_leads_back_to_itself() {
 }
 
 #[test]
+fn a_type_that_holds_itself_in_place_is_boxed() {
+    let mut yard = Yard::default();
+    let list = yard.list(&[]);
+    let back = yard.key("Back", ValueType::Dictionary, |key| key.keys = Some(list));
+    let inner = yard.dictionary("Inner", &[back]);
+    yard.schema.lists[list.0].keys.push(inner);
+    let outer = yard.key("Outer", ValueType::Dictionary, |key| key.keys = Some(list));
+    yard.command(&[outer]);
+    let text = yard.do_it();
+    assert_lines(
+        &text,
+        &[
+            "outer: Outer = \"Outer\",",
+            "inner: Box<Inner> = \"Inner\",",
+            "back: Box<Outer> = \"Back\",",
+        ],
+    );
+
+    yard.require(inner);
+    yard.do_it();
+    yard.require(back);
+    assert!(
+        yard.failure()
+            .ends_with("requires its own type without end"),
+        "{}",
+        yard.failure()
+    );
+}
+
+#[test]
 fn wildcards_are_maps() {
     let mut yard = Yard::default();
     let text = yard.text("Text");

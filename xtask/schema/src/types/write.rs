@@ -335,6 +335,7 @@ fn rust(module: &Module<'_>, shape: &Shape) -> String {
         Shape::Secret(inner) => format!("Secret<{}>", rust(module, inner)),
         Shape::Array(inner) => format!("Vec<{}>", rust(module, inner)),
         Shape::Map(inner) => format!("BTreeMap<String, {}>", rust(module, inner)),
+        Shape::Boxed(inner) => format!("Box<{}>", rust(module, inner)),
         Shape::Named(index) => module.definitions[*index].name.clone(),
     }
 }

@@ -295,7 +295,9 @@ fn first_of_each(texts: &[String]) -> Vec<usize> {
 fn redirect(shape: &mut Shape, classes: &[usize]) {
     match shape {
         Shape::Named(index) => *index = classes[*index],
-        Shape::Array(inner) | Shape::Map(inner) | Shape::Secret(inner) => redirect(inner, classes),
+        Shape::Array(inner) | Shape::Map(inner) | Shape::Boxed(inner) | Shape::Secret(inner) => {
+            redirect(inner, classes);
+        }
         _ => {}
     }
 }
