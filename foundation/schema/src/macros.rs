@@ -145,6 +145,7 @@ macro_rules! record {
 macro_rules! __default {
     ($name:ident) => {
         impl ::core::default::Default for $name {
+            #[inline]
             fn default() -> Self {
                 Self::new()
             }
@@ -191,6 +192,7 @@ macro_rules! status_item {
                 $crate::Field::write(&self.0)
             }
 
+            #[inline]
             fn placeholder() -> Self {
                 Self($crate::Field::placeholder())
             }
@@ -218,7 +220,10 @@ macro_rules! choices {
                     $crate::__plist::Value::String(text) => {
                         ::core::option::Option::Some(Self::from(text.as_str()))
                     }
-                    _ => place.mismatch("a string"),
+                    _ => {
+                        place.note_mismatch("a string");
+                        ::core::option::Option::None
+                    }
                 }
             }
 
@@ -226,6 +231,7 @@ macro_rules! choices {
                 $crate::__plist::Value::String(self.as_str().to_owned())
             }
 
+            #[inline]
             fn placeholder() -> Self {
                 Self::from("")
             }
@@ -288,6 +294,7 @@ macro_rules! numbers {
                 $crate::Field::write(&self.value())
             }
 
+            #[inline]
             fn placeholder() -> Self {
                 Self::from(<$number as $crate::Field>::placeholder())
             }
@@ -314,6 +321,7 @@ macro_rules! alternatives {
         }
 
         $( impl ::core::convert::From<$variant> for $name {
+            #[inline]
             fn from(value: $variant) -> Self {
                 Self::$variant(value)
             }
@@ -325,7 +333,8 @@ macro_rules! alternatives {
                 place: &$crate::Place<'_>,
             ) -> ::core::option::Option<Self> {
                 let ::core::option::Option::Some(keys) = value.as_dictionary() else {
-                    return place.mismatch("a dictionary");
+                    place.note_mismatch("a dictionary");
+                    return ::core::option::Option::None;
                 };
                 let tag = keys.get($tag).and_then($crate::__plist::Value::as_string);
                 ::core::option::Option::Some(match tag {
@@ -348,6 +357,7 @@ macro_rules! alternatives {
                 keys.into()
             }
 
+            #[inline]
             fn placeholder() -> Self {
                 Self::Other($crate::__plist::Dictionary::new().into())
             }
@@ -422,6 +432,7 @@ macro_rules! any_item {
 
         $( $(#[$condition])*
         impl ::core::convert::From<$item> for $any {
+            #[inline]
             fn from(item: $item) -> Self {
                 Self::$item(::std::boxed::Box::new(item))
             }
@@ -491,6 +502,7 @@ macro_rules! any_status_item {
         }
 
         $( impl ::core::convert::From<$item> for $any {
+            #[inline]
             fn from(item: $item) -> Self {
                 Self::$item(::std::boxed::Box::new(item))
             }

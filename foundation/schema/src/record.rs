@@ -376,8 +376,6 @@ impl<T: Record> Field for T {
     }
 }
 
-// Loops where iterators would be shorter: each adaptor is compiled again for each type of element,
-// and that was most of what generated types cost to compile.
 /// What holds its own type holds it boxed.
 impl<T: Record> Record for Box<T> {
     fn read(keys: &Dictionary, place: &Place<'_>) -> Self {
@@ -389,6 +387,8 @@ impl<T: Record> Record for Box<T> {
     }
 }
 
+// Loops where iterators would be shorter: each adaptor is compiled again for each type of element,
+// and that was most of what generated types cost to compile.
 impl<T: Field> Field for Vec<T> {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
         match value {
