@@ -70,8 +70,8 @@ struct Decode {
 struct Validate {
     #[command(flatten)]
     input: Input,
-    /// The device that it is meant for: ios:18.2,supervised,user-enrollment,user-channel,shared-ipad
-    /// (all but the first in any order and as needed).
+    /// The device that it is meant for: system and version first, as in ios:18.2,supervised; then as
+    /// needed automated, not-user-approved, user-enrollment or local, user-channel, shared-ipad.
     #[arg(long, value_name = "TARGET")]
     target: Option<Target>,
     /// As JSON.
@@ -100,8 +100,8 @@ struct Explain {
     /// A document, a Document.Key, a status item, a skip key, a code: EraseDevice,
     /// com.apple.wifi.managed, passcode.settings, DeviceLock.PIN.
     name: String,
-    /// The device that is asked about: ios:18.2,supervised,user-enrollment,user-channel,shared-ipad
-    /// (all but the first in any order and as needed).
+    /// The device that is asked about: system and version first, then as needed supervised,
+    /// automated, not-user-approved, user-enrollment or local, user-channel, shared-ipad.
     #[arg(long, value_name = "TARGET")]
     target: Option<Target>,
     /// As JSON.

@@ -1,4 +1,12 @@
-//! What `mdmtool` knows, for other tools to use: [`decode`] tells what a document is by its content.
+//! What `mdmtool` knows, for other tools to use.
+//!
+//! | Item | What it tells |
+//! |---|---|
+//! | [`decode`] | what a document is, by its content, and what it says |
+//! | [`validate`] | what is wrong with it, for any device or for one |
+//! | [`decode_as`], [`typed`](typed()), [`roundtrip`] | it as its own types, and whether they say the same when written again |
+//! | [`explain`] | what a name of Apple's vocabulary means, and whether a device takes it |
+//! | [`schema`] | the vocabulary listed, counted, and whole |
 //!
 //! ```
 //! use mdmtool::{Kind, Options, decode};
