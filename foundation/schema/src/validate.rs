@@ -299,6 +299,12 @@ impl<'a> Check<'a> {
                 return;
             }
         }
+        if let Some(key) = borrowed(holder, name) {
+            return self.key(key, value, holder, place);
+        }
+        if holder.key.is_some_and(|key| key.name == VENDOR) {
+            return place.note(Rule::UnknownKey, Severity::Info, "is the vendor's own");
+        }
         // Known where the alternative's own list lacks it, too.
         if name == TAG && holder.is_alternative() {
             return;
@@ -380,6 +386,9 @@ impl<'a> Check<'a> {
 /// What tells the alternatives of an array apart.
 pub(crate) const TAG: &str = "Item";
 
+/// A dictionary whose keys another vendor defines; the schema lists those of a few.
+const VENDOR: &str = "VendorConfig";
+
 /// What takes an entry of a status array back.
 pub(crate) const REMOVED: &str = "_removed";
 
@@ -395,6 +404,20 @@ fn common(schema: &Schema, name: &str) -> Option<&'static Key> {
     let common = &payload::COMMON_PAYLOAD_KEYS;
     let key = common.keys.iter().find(|key| key.name == name);
     key.filter(|_| schema.kind == Kind::Payload)
+}
+
+/// A key of another list that the schema's text refers to instead of repeating it: a per-app VPN has
+/// the keys of a VPN, a tunnel of an always-on VPN those of IKEv2.
+fn borrowed(holder: &Holder<'_>, name: &str) -> Option<&'static Key> {
+    let list = match holder.key {
+        None if holder.schema.id == "com.apple.vpn.managed.applayer" => payload::VPN.keys,
+        Some(key) if key.name == "TunnelConfigurationElement" => {
+            let ikev2 = |key: &&Key| key.name == "IKEv2";
+            holder.schema.keys.iter().find(ikev2)?.keys
+        }
+        _ => return None,
+    };
+    list.iter().find(|key| !key.wildcard && key.name == name)
 }
 
 /// A key that stands beside those of any document of the kind.

@@ -271,6 +271,8 @@ impl Finder<'_> {
         let here = self.maker.below(key, holder);
         self.choices(key, &here);
         match value {
+            // Keys that are listed for what may be anything say what it may be, not what it must.
+            _ if key.value == ValueType::Any => {}
             Value::Dictionary(entries) if !key.keys.is_empty() => {
                 self.dictionary(key.keys, entries, &here);
             }

@@ -383,3 +383,36 @@ fn secrets_are_never_quoted() {
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|finding| !finding.contains(secret)));
 }
+
+#[test]
+fn keys_that_apple_lists_elsewhere_are_known_and_checked() {
+    let applayer = entries(
+        "<key>VPNUUID</key><string>x</string><key>VPNType</key><string>VPN</string>\
+         <key>VPNSubType</key><string>com.example.vpn</string><key>UserDefinedName</key><true/>\
+         <key>VendorConfig</key><dict><key>Group</key><integer>1</integer><key>Own</key><true/>\
+         </dict><key>Odd</key><true/>",
+    );
+    assert_eq!(
+        said(validate(&payload::APP_LAYER_VPN, &applayer, None)),
+        [
+            "error: UserDefinedName: is not a string (type)",
+            "error: VendorConfig.Group: is not a string (type)",
+            "info: VendorConfig.Own: is the vendor's own (unknown-key)",
+            "warning: Odd: is not known (unknown-key)",
+        ]
+    );
+    let tunnel = entries(
+        "<key>UserDefinedName</key><string>x</string><key>VPNType</key><string>AlwaysOn</string>\
+         <key>AlwaysOn</key><dict>\
+         <key>TunnelConfigurations</key><array><dict><key>ProtocolType</key><string>IKEv2</string>\
+         <key>RemoteAddress</key><true/><key>LocalIdentifier</key><string>x</string>\
+         <key>Odd</key><true/></dict></array></dict>",
+    );
+    assert_eq!(
+        said(validate(&payload::VPN, &tunnel, None)),
+        [
+            "error: AlwaysOn.TunnelConfigurations[0].RemoteAddress: is not a string (type)",
+            "warning: AlwaysOn.TunnelConfigurations[0].Odd: is not known (unknown-key)",
+        ]
+    );
+}

@@ -5,7 +5,8 @@
 //! Source: `mdm/commands/information.security`.
 
 use mdm_core::Secret;
-use mdm_schema::{choices, item, record};
+use mdm_plist::Value;
+use mdm_schema::{Opaque, choices, item, record};
 
 record! {
     /// Asks how the device is secured.
@@ -313,7 +314,7 @@ record! {
             /// What the owner of a Mac with Apple silicon allowed in recovery.
             ///
             /// `ReducedSecurity`: optional. macOS 11.0 and later.
-            reduced_security: Vec<ReducedSecurityItem> = "ReducedSecurity",
+            reduced_security: Opaque<Value> = "ReducedSecurity",
         }
     }
 }
@@ -359,24 +360,6 @@ choices! {
         ///
         /// `not supported`.
         NotSupported = "not supported",
-    }
-}
-
-choices! {
-    /// A value of [`SecureBoot::reduced_security`].
-    pub enum ReducedSecurityItem {
-        /// Any system that Apple ever signed may run.
-        ///
-        /// `AllowsAnyAppleSignedOS`.
-        AllowsAnyAppleSignedOs = "AllowsAnyAppleSignedOS",
-        /// The user may approve kernel extensions.
-        ///
-        /// `AllowsUserKextApproval`.
-        AllowsUserKextApproval = "AllowsUserKextApproval",
-        /// The server may manage kernel extensions and updates.
-        ///
-        /// `AllowsMDM`.
-        AllowsMdm = "AllowsMDM",
     }
 }
 

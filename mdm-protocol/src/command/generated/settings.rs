@@ -4,7 +4,7 @@
 //!
 //! Source: `mdm/commands/settings`.
 
-use mdm_plist::Dictionary;
+use mdm_plist::{Dictionary, Value};
 use mdm_schema::{Opaque, alternatives, item, numbers, record};
 
 record! {
@@ -750,34 +750,11 @@ record! {
             /// What became of it.
             ///
             /// `Settings`: optional.
-            settings: SettingsResult = "Settings",
+            settings: Opaque<Value> = "Settings",
         }
     }
 }
 
 item! { SettingsResponse = mdm_schema::response::SETTINGS_RESPONSE }
-
-record! {
-    /// What became of it.
-    ///
-    /// What [`SettingsResponse::settings`] holds.
-    pub struct SettingsResult {
-        required {}
-        optional {
-            /// Whether it is done.
-            ///
-            /// `Status`: required.
-            status: String = "Status",
-            /// What went wrong, the nearest cause first.
-            ///
-            /// `ErrorChain`: optional.
-            error_chain: Vec<Opaque<Dictionary>> = "ErrorChain",
-            /// The app that it is about.
-            ///
-            /// `Identifier`: optional. iOS 7.0 and later, tvOS 10.2 and later; not on macOS.
-            identifier: String = "Identifier",
-        }
-    }
-}
 
 crate::command::command! { Settings -> SettingsResponse }

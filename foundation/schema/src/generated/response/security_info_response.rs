@@ -487,7 +487,7 @@ static SECURE_BOOT: [Key; 3] = [
     Key {
         support: support::MACOS_11_0,
         keys: &REDUCED_SECURITY,
-        ..Key::new("ReducedSecurity", ValueType::Array)
+        ..Key::new("ReducedSecurity", ValueType::Any)
     },
 ];
 

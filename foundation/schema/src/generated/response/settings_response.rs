@@ -62,7 +62,7 @@ pub static SETTINGS_RESPONSE: Schema = Schema {
 
 static KEYS: [Key; 1] = [Key {
     keys: &SETTINGS,
-    ..Key::new("Settings", ValueType::Dictionary)
+    ..Key::new("Settings", ValueType::Any)
 }];
 
 static SETTINGS: [Key; 3] = [

@@ -70,6 +70,6 @@ static DICTIONARY: [Key; 3] = [
     },
     Key {
         title: "The target local date-time",
-        ..Key::new("target-local-date-time", ValueType::Date)
+        ..Key::new("target-local-date-time", ValueType::String)
     },
 ];

@@ -4,7 +4,6 @@
 //!
 //! Source: `declarative/status/softwareupdate.pending-version`.
 
-use chrono::{DateTime, Utc};
 use mdm_schema::{record, status_item};
 
 record! {
@@ -35,7 +34,7 @@ record! {
             /// By when it is to be installed.
             ///
             /// `target-local-date-time`: optional.
-            target_local_date_time: DateTime<Utc> = "target-local-date-time",
+            target_local_date_time: String = "target-local-date-time",
         }
     }
 }
