@@ -3,6 +3,7 @@
 
 mod ade;
 mod ddm;
+mod every_type;
 mod fixtures;
 mod hostile;
 mod kinds;
