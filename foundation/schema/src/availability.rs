@@ -219,18 +219,15 @@ pub(crate) fn added(list: &'static [Support], outer: Support, target: &Target) -
 impl Support {
     /// These terms where they are set, and those of `outer` where they are not.
     ///
-    /// What holds something that no version knows holds nothing that one knows.
+    /// Nothing comes before what holds it, or outlives it.
     #[must_use]
     pub fn under(self, outer: Self) -> Self {
-        let introduced = match outer.introduced {
-            Some(Bound::Never) => outer.introduced,
-            introduced => self.introduced.or(introduced),
-        };
+        let removed = [self.removed, outer.removed];
         Self {
             platform: self.platform,
-            introduced,
+            introduced: self.introduced.max(outer.introduced),
             deprecated: self.deprecated.or(outer.deprecated),
-            removed: self.removed.or(outer.removed),
+            removed: removed.into_iter().flatten().min(),
             access_rights: self.access_rights.or(outer.access_rights),
             multiple: self.multiple.or(outer.multiple),
             device_channel: self.device_channel.or(outer.device_channel),

@@ -201,3 +201,25 @@ fn what_no_version_knows_holds_nothing() {
     assert_eq!(support.introduced, Some(Bound::Never));
     assert!(!support.availability(&target("ios:18")).is_available());
 }
+
+#[test]
+fn nothing_comes_before_what_holds_it_or_outlives_it() {
+    let bound = |text: &str| text.parse().ok();
+    let within = |introduced, removed| Support {
+        introduced: bound(introduced),
+        removed: bound(removed),
+        ..Support::on(Platform::MacOs)
+    };
+    let outer = within("13.0", "15.0");
+    for (own, from, until) in [
+        (within("11.0", "16.0"), "13.0", "15.0"),
+        (within("14.0", "14.5"), "14.0", "14.5"),
+        (within("all", ""), "13.0", "15.0"),
+    ] {
+        let support = own.under(outer);
+        assert_eq!(
+            (support.introduced, support.removed),
+            (bound(from), bound(until))
+        );
+    }
+}
