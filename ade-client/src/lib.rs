@@ -6,7 +6,7 @@
 //! | [`oauth`] | OAuth 1.0a signatures (RFC 5849) |
 //! | [`session`] | [`Session`]: authorizes requests and watches answers, without I/O |
 //! | [`endpoint`] | one file per endpoint: what is sent, what comes back |
-//! | [`model`] | [`Device`](model::Device), [`Profile`](model::Profile), [`Account`](model::Account) and their kin |
+//! | [`model`] | [`Device`](model::Device), [`Profile`](model::Profile) and its [`SkipKey`](model::SkipKey)s, [`Account`](model::Account) and their kin |
 //! | [`client`] | [`Client`]: session and endpoints over any [`HttpTransport`](mdm_transport::HttpTransport) |
 //! | [`error`] | [`Error`], [`ErrorCode`]: what went wrong, as something to ask questions of |
 //!

@@ -2,6 +2,16 @@
 //!
 //! Every key is optional. A key without a name here, and a known key whose value has another type
 //! than documented or is an empty text, stays in `extra` and is written back.
+//!
+//! ```
+//! use ade_client::model::{Profile, SkipKey};
+//!
+//! let mut profile = Profile::new("Office", "https://mdm.example.com/enroll");
+//! profile.skip_setup_items = Some(vec![SkipKey::AppleId, SkipKey::Siri, "NewPane".into()]);
+//! let json = serde_json::to_value(&profile)?;
+//! assert_eq!(json["skip_setup_items"], serde_json::json!(["AppleID", "Siri", "NewPane"]));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
 
 pub mod account;
 pub mod assignment;

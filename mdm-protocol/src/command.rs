@@ -1,6 +1,32 @@
 //! Commands: what the server tells a device to do.
 //!
-//! The envelope carries any command, known here or not; [`Request`] is the typed part of it.
+//! [`Command`] is the envelope of any command, known here or not. Each command is a struct named after
+//! its `RequestType`: `new` takes what is required, `with` sets the rest, and the module of the same name
+//! holds what it is made of. Its page says which systems take it, on what terms, and which type of
+//! [`response`] answers it. `AnyCommand` is whichever of them a document turns out to be.
+//!
+//! ```
+//! use mdm_protocol::{
+//!     Command,
+//!     command::{AnyCommand, DeviceLock, Settings, settings::{Bluetooth, DeviceName, Setting}},
+//! };
+//!
+//! let lock = DeviceLock::new().with(|lock| lock.message = Some("Please bring it back.".into()));
+//! let command = Command::new("C-1", &lock);
+//! assert!(command.validate(Some(&"ios:18.2".parse()?)).is_empty());
+//!
+//! // Several settings go in one command; each is done or fails by itself.
+//! let settings = Settings::new([
+//!     Setting::DeviceName(DeviceName::new("Reception")),
+//!     Setting::Bluetooth(Bluetooth::new(true)),
+//! ]);
+//! let xml = Command::new("C-2", &settings).to_xml()?;
+//!
+//! let (command, findings) = Command::decode(&xml)?.any();
+//! assert!(matches!(command, AnyCommand::Settings(same) if *same == settings));
+//! assert!(findings.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod findings;
 #[cfg(feature = "commands")]

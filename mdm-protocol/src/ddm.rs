@@ -1,7 +1,49 @@
-//! The documents of declarative management: envelopes that keep their payload as it is, and under
-//! feature `ddm` the type of every payload, credential and status item.
+//! Declarative management: its documents, and the type of every declaration, credential and status item.
 //!
 //! Source: Apple, *Device Management*, "Declarative management"; the schema's `declarative`.
+//!
+//! The envelopes, such as [`Declaration`] and [`StatusReport`], keep what they carry as it is. What they
+//! carry has types under feature `ddm`: declarations in `configuration`, `asset`, `management` and
+//! `activation`, the documents that assets point to in `credential`, reports' items in `status_item`.
+//! Each type is named after Apple's name for it, and its page says where and on what terms it works.
+//!
+//! # To a declaration, and from one
+//! ```
+//! use mdm_protocol::ddm::{
+//!     Declaration, activation::ActivationSimple, configuration::SoftwareUpdateEnforcementSpecific,
+//! };
+//!
+//! let update = SoftwareUpdateEnforcementSpecific::new("18.3", "2026-03-31T18:00:00");
+//! let mut update = Declaration::of("update-18.3", &update)?;
+//! assert_eq!(update.declaration_type, "com.apple.configuration.softwareupdate.enforcement.specific");
+//! update.server_token = Some("1".into());
+//! assert_eq!(update.validate(Some(&"ipados:18.2,supervised".parse()?)), []);
+//!
+//! // A configuration takes effect where an activation names it.
+//! let activation = Declaration::of("activate", &ActivationSimple::new(["update-18.3".to_owned()]))?;
+//!
+//! let again: SoftwareUpdateEnforcementSpecific = update.payload_as()?;
+//! assert_eq!(again.target_os_version, "18.3");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Out of a status report
+//! ```
+//! use mdm_protocol::ddm::{
+//!     self, StatusReport,
+//!     status_item::{DeviceIdentifierSerialNumber, SoftwareUpdateInstallState},
+//! };
+//!
+//! let report: StatusReport = ddm::decode(br#"{"StatusItems": {
+//!     "device": {"identifier": {"serial-number": "C02AAAAAAAAA"}},
+//!     "softwareupdate": {"install-state": "downloading"}}}"#)?;
+//!
+//! let serial: Option<DeviceIdentifierSerialNumber> = report.read();
+//! assert_eq!(serial.map(|serial| serial.0).as_deref(), Some("C02AAAAAAAAA"));
+//! assert_eq!(report.read(), Some(SoftwareUpdateInstallState::Downloading));
+//! assert_eq!(report.items().len(), 2); // every item, each as an `AnyStatusItem`
+//! # Ok::<(), mdm_protocol::Error>(())
+//! ```
 
 mod declaration;
 mod endpoint;

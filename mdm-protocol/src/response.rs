@@ -2,7 +2,30 @@
 //!
 //! Two steps: [`Envelope`] is read wherever it can be read at all and settles the command; the typed
 //! body is a second step over the kept bytes, which leaves out what does not fit. A body that nobody
-//! can decode can therefore never block a queue.
+//! can decode can therefore never block a queue. The body's type is named after the command, and so is
+//! the module in [`command`](crate::command) that holds what it is made of. Devices leave out what their
+//! system does not have and at times what the schema requires, so every key is an `Option`.
+//!
+//! ```
+//! use mdm_protocol::response::{Envelope, SecurityInfoResponse};
+//!
+//! let report = Envelope::decode(br#"<plist version="1.0"><dict>
+//!     <key>CommandUUID</key><string>C-1</string>
+//!     <key>Status</key><string>Acknowledged</string>
+//!     <key>UDID</key><string>00008101-001938611EE9001E</string>
+//!     <key>SecurityInfo</key><dict>
+//!         <key>PasscodePresent</key><true/>
+//!         <key>PasscodeCompliant</key><string>yes</string>
+//!     </dict>
+//! </dict></plist>"#)?;
+//!
+//! let (body, findings) = report.body_and_findings::<SecurityInfoResponse>()?;
+//! let security = body.security_info.unwrap_or_default();
+//! assert_eq!(security.passcode_present, Some(true));
+//! assert_eq!(security.passcode_compliant, None);
+//! assert_eq!(findings[0].path, "SecurityInfo.PasscodeCompliant");
+//! # Ok::<(), mdm_protocol::Error>(())
+//! ```
 
 mod check;
 #[cfg(feature = "commands")]

@@ -49,6 +49,37 @@
 //! assert_eq!(findings[0].message, "not available on iOS");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # A profile that a customer uploads
+//! May be signed, and by whom is for you to judge: `verify::open` reads signed ones and plain ones. What
+//! is wrong with the profile is a list with a path, a rule and a severity for each mistake.
+#![cfg_attr(feature = "crypto", doc = "```")]
+#![cfg_attr(not(feature = "crypto"), doc = "```ignore")]
+//! use mdm_profiles::{Error, verify::{self, Trust}};
+//! use mdm_schema::{Severity, Target};
+//!
+//! /// The mistakes that a profile must not have, for any device of the customer's.
+//! fn mistakes(upload: &[u8], devices: &[Target]) -> Result<Vec<String>, Error> {
+//!     let now = "2026-03-31T12:00:00Z".parse().unwrap();
+//!     let opened = verify::open(upload, &Trust::new(&[], now))?;
+//!     let mut mistakes = Vec::new();
+//!     for device in devices {
+//!         let findings = opened.profile.validate(Some(device)).into_iter();
+//!         let errors = findings.filter(|finding| finding.severity == Severity::Error);
+//!         mistakes.extend(errors.map(|error| format!("{device}: {}: {}", error.path, error.message)));
+//!     }
+//!     Ok(mistakes)
+//! }
+//!
+//! let upload = br#"<plist version="1.0"><dict>
+//!     <key>PayloadContent</key><array/>
+//!     <key>PayloadIdentifier</key><string>com.example</string>
+//!     <key>PayloadType</key><string>Configuration</string>
+//!     <key>PayloadVersion</key><integer>1</integer>
+//! </dict></plist>"#;
+//! assert_eq!(mistakes(upload, &["ios:18.2".parse()?])?, ["iOS:18.2: PayloadUUID: is missing"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(feature = "crypto")]
 pub mod builder;

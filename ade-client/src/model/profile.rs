@@ -53,8 +53,8 @@ loose! {
         supervising_host_certs: Vec<DerCertificate>,
         /// Where the device shows a web page before it enrols; https only.
         configuration_web_url: String,
-        /// The panes of Setup Assistant to skip. Which system has which is also in the table
-        /// `SKIP_KEYS` of `mdm-schema`.
+        /// The panes of Setup Assistant to skip; [`SkipKey`] says which system has which. The same
+        /// as a table is `document::SKIP_KEYS` of `mdm-schema`.
         skip_setup_items: Vec<SkipKey>,
         /// Serial numbers that get the profile at once. Their outcomes are in the answer.
         devices: Vec<String>,

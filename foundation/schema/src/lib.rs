@@ -42,6 +42,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Of a key, a value, a query
+//! [`Schema::key`] finds a key by its path, [`Schema::walk`] meets them all. Each has terms of its own,
+//! and takes over those of what holds it. Apple counts iPads to iOS, and so does the schema; a target
+//! may be written either way.
+//! ```
+//! use mdm_schema::{Kind, Target, find};
+//!
+//! let Some(camera) = find(Kind::Payload, "com.apple.applicationaccess")
+//!     .and_then(|restrictions| restrictions.key("allowCamera"))
+//! else {
+//!     unreachable!("Apple knows the restriction");
+//! };
+//! let company: Target = "ipados:18.2,supervised".parse()?;
+//! assert!(camera.availability(&company).is_available());
+//! let own: Target = "ipados:18.2,user-enrollment".parse()?;
+//! assert_eq!(camera.availability(&own).to_string(), "not in user enrolment");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What the tables cost
 //! They are `static` data without initialisation. A program carries those that it names, and all of
 //! them only where it calls [`all`], [`schemas`], [`find`] or [`choose`]; the linker leaves the

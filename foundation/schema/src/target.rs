@@ -200,7 +200,8 @@ impl fmt::Display for InvalidTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} is no part of a target; a target reads ios:18.2,supervised,user-channel",
+            "{:?} is no part of a target: system and version first, then terms, as in \
+             ios:18.2,supervised,user-channel",
             self.word
         )
     }
