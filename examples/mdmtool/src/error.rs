@@ -49,7 +49,7 @@ pub enum Error {
     },
     /// No kind of document.
     #[error(
-        "{0:?} is no kind of document; there are checkin, command, response, profile, ade-token, cms, declaration, status-report and scep-message"
+        "{0:?} is no kind of document; there are checkin, command, response, profile, payload, ade-token, cms, declaration, credential, status-report, status-item, scep-message, error-body and document"
     )]
     UnknownKind(String),
     /// No kind of schema.

@@ -5,12 +5,17 @@ mod judge;
 mod terms;
 mod text;
 
-use mdm_schema::{Key, Schema, Target, model::Reason, path};
+use mdm_schema::{
+    Key, Schema, Target,
+    model::{Choice, Literal, Reason},
+    path,
+};
 
 pub use self::text::{json, text};
 use crate::error::Error;
 
-/// Something that has a name: a document, a key in one, or a code of a status report.
+/// Something that has a name: a document, a key in one, one of the key's values, or a code of a status
+/// report.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Subject {
@@ -18,6 +23,8 @@ pub struct Subject {
     pub schema: &'static Schema,
     /// The way to the key; empty for the document itself.
     pub path: Vec<&'static Key>,
+    /// The value that the key allows.
+    pub choice: Option<&'static Choice>,
     /// The code.
     pub code: Option<&'static Reason>,
 }
@@ -27,6 +34,7 @@ impl Subject {
         Self {
             schema,
             path: Vec::new(),
+            choice: None,
             code: None,
         }
     }
@@ -38,6 +46,7 @@ impl Subject {
         Self {
             schema: self.schema,
             path,
+            choice: None,
             code: None,
         }
     }
@@ -48,7 +57,10 @@ impl Subject {
         for key in &self.path {
             name = path::join(&name, key.name);
         }
-        name
+        match self.choice.map(|choice| choice.value) {
+            Some(Literal::String(text)) => path::join(&name, text),
+            _ => name,
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use mdm_schema::{Key, Kind, Schema, model::ValueType};
+use mdm_schema::{
+    Key, Kind, Schema,
+    model::{Choice, Literal, ValueType},
+};
 
 use super::Subject;
 use crate::schema::{skip_keys, words};
@@ -92,9 +95,10 @@ fn keys(name: &str, same: Same) -> Vec<Subject> {
         let (document, path) = (&name[..at], &name[at + 1..]);
         for subject in documents(document, same) {
             let mut way = Vec::new();
-            if descend(subject.schema.keys, path, same, &mut way) {
+            if let Some(end) = descend(subject.schema.keys, path, same, &mut way) {
                 found.push(Subject {
                     path: way,
+                    choice: end,
                     ..subject
                 });
             }
@@ -106,9 +110,15 @@ fn keys(name: &str, same: Same) -> Vec<Subject> {
     found
 }
 
-/// Follows a path down; the elements of arrays need not be named. Each step takes a part of the
-/// path or leads from an array to its element, so this ends.
-fn descend(list: &'static [Key], path: &str, same: Same, way: &mut Vec<&'static Key>) -> bool {
+/// Follows a path down to a key, or to one of the values that it allows; arrays and their elements
+/// need not be named. Each step takes a part of the path or leads from an array to its element, so
+/// this ends.
+fn descend(
+    list: &'static [Key],
+    path: &str,
+    same: Same,
+    way: &mut Vec<&'static Key>,
+) -> Option<Option<&'static Choice>> {
     let path = path.trim_start_matches(['.', '/']);
     for key in list {
         let rest = [path.len(), key.name.len()]
@@ -121,24 +131,36 @@ fn descend(list: &'static [Key], path: &str, same: Same, way: &mut Vec<&'static 
             .map(|(_, rest)| without_index(rest));
         let Some(rest) = rest else { continue };
         way.push(key);
-        if rest.is_empty() || descend(key.keys, rest, same, way) {
-            return true;
+        if rest.is_empty() {
+            return Some(None);
+        }
+        if let Some(end) = value(key, rest, same).or_else(|| descend(key.keys, rest, same, way)) {
+            return Some(end);
         }
         way.pop();
     }
-    // The path may pass over an array or its element without naming it.
     for key in list {
         let passed = way_is_array(way) || key.value == ValueType::Array;
-        if !passed || key.keys.is_empty() || way.iter().any(|above| std::ptr::eq(*above, key)) {
+        if !passed || way.iter().any(|above| std::ptr::eq(*above, key)) {
             continue;
         }
         way.push(key);
-        if descend(key.keys, path, same, way) {
-            return true;
+        if let Some(end) = value(key, path, same).or_else(|| descend(key.keys, path, same, way)) {
+            return Some(end);
         }
         way.pop();
     }
-    false
+    None
+}
+
+/// The value of this text, if the key allows it.
+fn value(key: &'static Key, text: &str, same: Same) -> Option<Option<&'static Choice>> {
+    let text = text.trim_start_matches(['.', '/']);
+    let is = |choice: &&Choice| match choice.value {
+        Literal::String(value) => same(value, text),
+        _ => false,
+    };
+    key.allowed.iter().find(is).map(Some)
 }
 
 fn way_is_array(way: &[&'static Key]) -> bool {

@@ -12,7 +12,11 @@ fn along(schema: &'static Schema, way: &[&'static Key], platform: Platform) -> S
 
 /// On what terms a system takes a subject.
 pub(super) fn support(subject: &Subject, platform: Platform) -> Support {
-    along(subject.schema, &subject.path, platform)
+    let support = along(subject.schema, &subject.path, platform);
+    match subject.choice {
+        Some(choice) => choice.support_under(support),
+        None => support,
+    }
 }
 
 /// Whether a device takes a subject.

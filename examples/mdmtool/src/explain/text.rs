@@ -16,6 +16,11 @@ const MAX_DEPTH: usize = 12;
 /// A subject as JSON: what the tables say, and what the target makes of it.
 pub fn json(subject: &Subject, target: Option<&Target>) -> Value {
     let mut told = match (subject.path.last(), subject.code) {
+        (Some(key), _) if subject.choice.is_some() => object!({
+            "document": subject.schema.id,
+            "key": key.name,
+            "value": subject.choice.map(|choice| words::literal(choice.value)),
+        }),
         (Some(key), _) => object!({"document": subject.schema.id, "key": dump::key_alone(key)}),
         (None, Some(code)) => object!({"document": subject.schema.id, "code": code.code}),
         (None, None) => object!({"schema": dump::schema(subject.schema)}),
@@ -77,6 +82,10 @@ pub fn text(subject: &Subject, target: Option<&Target>) -> String {
     page.verdict(subject);
     page.systems(subject);
     match subject.path.last() {
+        Some(key) if subject.choice.is_some() => {
+            page.blank();
+            page.line(format!("One of the values of {}", key.name));
+        }
         Some(key) => {
             page.blank();
             page.key(subject, key, 0, &mut Vec::new());

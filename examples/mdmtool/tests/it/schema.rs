@@ -191,6 +191,14 @@ fn a_target_takes_it_or_says_why_not() {
     assert!(with("EraseDevice", "ios:18.2,user-enrollment").contains(": no\n"));
     let query = with("DeviceInformation", "ios:17");
     assert!(query.contains("[! deprecated since iOS 16.0]"), "{query}");
+    let value = with("DeviceInformation.IMEI", "ios:26");
+    assert!(value.starts_with("DeviceInformation.Queries.QueriesItem.IMEI (command)\n"));
+    assert!(
+        value.contains("On iOS:26: no\n  error: removed in iOS 26.0"),
+        "{value}"
+    );
+    let behavior = with("EraseDevice.ObliterationBehavior.Always", "macos:15");
+    assert!(behavior.contains("On macOS:15: yes"), "{behavior}");
     let passcode = with("passcode.settings", "macos:14");
     assert!(passcode.contains("error: needs supervision (supervision)"));
     refusal_of_usage(&["explain", "EraseDevice", "--target", "beos:5"]);
