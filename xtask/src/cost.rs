@@ -1,7 +1,7 @@
 //! `cargo xtask cost`: what the generated types cost an embedder to compile, against bars.
 //!
-//! Processor time of all processes together, as one core would need it; so a busy machine changes
-//! little. The crate itself is measured by touching it once its dependencies are built.
+//! Processor time of one job at a time, as one core would need it. Two jobs would get in each other's
+//! way where two of the machine's cores are one, so a busy machine still tells too much. The crate itself is measured by touching it once its dependencies are built.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -92,6 +92,7 @@ impl Build<'_> {
         let arguments = [
             "build",
             "--quiet",
+            "--jobs=1",
             "--no-default-features",
             "--package",
             &self.package.name,
