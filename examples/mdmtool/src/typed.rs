@@ -19,7 +19,7 @@ use mdm_protocol::{
     enroll::{AnyErrorBody, Esso, MachineInfo},
     response::{AnyResponse, NoBody},
 };
-use mdm_schema::{Finding, Item, Kind as Table};
+use mdm_schema::{Finding, Item, Kind as Table, Rule, Schema};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -245,11 +245,11 @@ fn read(part: &Part, whole: &Value) -> Option<(Any, Vec<Finding>)> {
         (Table::Payload, _) => any!(Payload as AnyPayload),
         (Table::Credential, _) => any!(Credential as AnyCredential),
         (Table::ErrorBody, _) => any!(ErrorBody as AnyErrorBody),
-        (Table::Protocol, "StatusReport") => from_json(whole, Any::StatusReport),
-        (Table::Protocol, "TokensResponse") => from_json(whole, Any::Tokens),
-        (Table::Protocol, "DeclarationItemsResponse") => from_json(whole, Any::DeclarationItems),
-        (Table::Protocol, "status-reason") => from_json(whole, Any::StatusReason),
-        (Table::Protocol, _) => from_json(whole, Any::DeclarationBase),
+        (Table::Protocol, "StatusReport") => from_json(schema, whole, Any::StatusReport),
+        (Table::Protocol, "TokensResponse") => from_json(schema, whole, Any::Tokens),
+        (Table::Protocol, "DeclarationItemsResponse") => from_json(schema, whole, Any::DeclarationItems),
+        (Table::Protocol, "status-reason") => from_json(schema, whole, Any::StatusReason),
+        (Table::Protocol, _) => from_json(schema, whole, Any::DeclarationBase),
         (Table::Document, "MachineInfo") => kept(whole, |info| Any::MachineInfo(Box::new(info))),
         (Table::Document, "ManifestURL") => item(keys, Any::Manifest),
         (Table::Document, "passwordHash") => item(keys, Any::PasswordHash),
@@ -276,12 +276,16 @@ fn kept<T: DeserializeOwned>(
     by_serde(Kept::<T>::from_dictionary(keys.clone()).map(|kept| make(kept.value)))
 }
 
+/// Such types take a list that is missing for an empty one, and say nothing of it.
 fn from_json<T: DeserializeOwned>(
+    schema: &Schema,
     keys: &Dictionary,
     make: fn(Box<T>) -> Any,
 ) -> Option<(Any, Vec<Finding>)> {
-    let keys = json::from_dictionary(keys).ok()?;
-    by_serde(serde_json::from_value(keys.into()).map(|typed| make(Box::new(typed))))
+    let typed = serde_json::from_value(json::from_dictionary(keys).ok()?.into()).ok()?;
+    let mut findings = mdm_schema::validate(schema, keys, None);
+    findings.retain(|finding| finding.rule == Rule::Required);
+    Some((make(Box::new(typed)), findings))
 }
 
 impl Any {

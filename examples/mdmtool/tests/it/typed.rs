@@ -220,6 +220,18 @@ fn a_payload_of_certificates_by_itself_is_no_profile() {
 }
 
 #[test]
+fn a_list_that_is_missing_is_named_and_nothing_is_lost() {
+    for document in [
+        json!({"StatusItems": {"passcode": {"is-present": true}}}),
+        json!({"Declarations": {"Activations": []}, "DeclarationsToken": "T"}),
+    ] {
+        let typed = typed(document.to_string().as_bytes(), &Options::default()).unwrap();
+        assert!(typed.is_faithful(), "{:?}", typed.parts[0].lost);
+        assert!(!typed.parts[0].findings.is_empty());
+    }
+}
+
+#[test]
 fn broken_documents_are_refused_or_read_and_never_crash() {
     let documents = [
         report("<key>QueryResponses</key><dict><key>OSVersion</key><string>27</string></dict>"),
