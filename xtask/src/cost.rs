@@ -18,6 +18,10 @@ const DEBUG_BAR: f64 = 40.0;
 /// The crate itself in release, in seconds of one core.
 const RELEASE_BAR: f64 = 30.0;
 
+/// A program that commands a device and checks nothing, `mdm-protocol/examples/embed.rs`.
+const PROGRAM: &str = "embed";
+const WORD: &[u8] = b"AllowDeviceErase";
+
 /// The clock of `/proc`: a hundred ticks a second on every Linux that Rust runs on.
 const TICKS: f64 = 100.0;
 
@@ -56,10 +60,33 @@ pub(crate) fn cost() -> Outcome {
             }
         }
     }
+    if tables_are_linked()? {
+        missed.push(format!("`{PROGRAM}` uses no table and holds some"));
+    }
     if missed.is_empty() {
+        println!("\n`{PROGRAM}`, which uses no table, holds none.");
         return Ok(());
     }
     Err(format!("a bar is missed: {}", missed.join("; ")).into())
+}
+
+/// Whether a program holds tables that it does not use. A word stands for them that no type has.
+fn tables_are_linked() -> Outcome<bool> {
+    let root = run::root();
+    let table = root.join("foundation/schema/src/generated/command/erase_device.rs");
+    let program = root.join(TARGET).join("release/examples").join(PROGRAM);
+    let arguments = ["build", "--quiet", "--release", "--no-default-features"];
+    let mut command = run::cargo(&arguments);
+    command.args(["--features", "commands", "--target-dir", TARGET]);
+    run::succeed(command.args(["--package", "mdm-protocol", "--example", PROGRAM]))?;
+    let holds = |path: &Path| -> Outcome<bool> {
+        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(bytes.windows(WORD.len()).any(|window| window == WORD))
+    };
+    if !holds(&table)? {
+        return Err("the word that stands for the tables is in none of them".into());
+    }
+    holds(&program)
 }
 
 struct Build<'a> {
