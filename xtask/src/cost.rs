@@ -40,7 +40,7 @@ pub(crate) fn cost() -> Outcome {
             .into_iter()
             .find(|member| member.name == *name)
             .ok_or_else(|| format!("no crate {name}"))?;
-        let all = package.full().join(",");
+        let all = package.single_features().join(",");
         for (label, features) in [("all", all.as_str()), (*area, *area)] {
             let built = Build { package, features };
             let debug = built.build_from_nothing(&[])?;
