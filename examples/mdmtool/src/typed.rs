@@ -247,7 +247,9 @@ fn read(part: &Part, whole: &Value) -> Option<(Any, Vec<Finding>)> {
         (Table::ErrorBody, _) => any!(ErrorBody as AnyErrorBody),
         (Table::Protocol, "StatusReport") => from_json(schema, whole, Any::StatusReport),
         (Table::Protocol, "TokensResponse") => from_json(schema, whole, Any::Tokens),
-        (Table::Protocol, "DeclarationItemsResponse") => from_json(schema, whole, Any::DeclarationItems),
+        (Table::Protocol, "DeclarationItemsResponse") => {
+            from_json(schema, whole, Any::DeclarationItems)
+        }
         (Table::Protocol, "status-reason") => from_json(schema, whole, Any::StatusReason),
         (Table::Protocol, _) => from_json(schema, whole, Any::DeclarationBase),
         (Table::Document, "MachineInfo") => kept(whole, |info| Any::MachineInfo(Box::new(info))),
