@@ -90,7 +90,7 @@ pub(crate) fn field(
     let facts = format!("{}: {}", code(&key.name), facts.join(" "));
     match summary {
         Some(summary) => vec![sentence(summary), facts],
-        None if is_empty_title(&key.title) => vec![facts],
+        None if is_empty_title(&key.title) || repeats(&key.title, &key.name) => vec![facts],
         None => vec![sentence(&escaped(&key.title)), facts],
     }
 }
@@ -123,7 +123,7 @@ pub(crate) fn nested(
     let title = key.map_or("", |key| key.title.as_str());
     let head = match summary {
         Some(summary) => Some(sentence(summary)),
-        None if is_empty_title(title) => None,
+        None if is_empty_title(title) || key.is_some_and(|key| repeats(title, &key.name)) => None,
         None => Some(sentence(&escaped(title))),
     };
     let mut facts = vec![what.to_owned()];
@@ -210,6 +210,15 @@ fn is_empty_title(title: &str) -> bool {
     title.is_empty() || title.eq_ignore_ascii_case("status item value")
 }
 
+/// Whether a title is but the name in words.
+fn repeats(title: &str, name: &str) -> bool {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(|letter| letter.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    letters(title) == letters(name)
+}
+
 fn presence(key: &Key) -> String {
     let default = key.default.as_ref().map(literal);
     match (key.required, default) {
@@ -252,16 +261,16 @@ fn constraints(key: &Key) -> Vec<String> {
     if let Some(combine) = &key.combine {
         facts.push(
             match combine.as_str() {
-                "boolean-or" => "Combined: true where one is.",
-                "boolean-and" => "Combined: true where all are.",
-                "number-min" => "Combined: the smallest.",
-                "number-max" => "Combined: the largest.",
-                "enum-first" => "Combined: the one that is listed first.",
-                "enum-last" => "Combined: the one that is listed last.",
-                "first" => "Combined: the first that is processed.",
-                "array-append" => "Combined: one array after the other.",
-                "set-union" => "Combined: what is in any of them.",
-                "set-intersection" => "Combined: what is in all of them.",
+                "boolean-or" => "Several combine to true where one is true.",
+                "boolean-and" => "Several combine to true where all are true.",
+                "number-min" => "Several combine to the smallest.",
+                "number-max" => "Several combine to the largest.",
+                "enum-first" => "Several combine to the value that is listed first.",
+                "enum-last" => "Several combine to the value that is listed last.",
+                "first" => "Of several the first that is processed counts.",
+                "array-append" => "Several combine to one array, one after the other.",
+                "set-union" => "Several combine to what is in any of them.",
+                "set-intersection" => "Several combine to what is in all of them.",
                 _ => "",
             }
             .to_owned(),

@@ -72,19 +72,25 @@ const FOLDERS: &[Folder] = &[
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/activation",
-        about: "Declarations that put configurations into force.",
+        about: "Declarations that put configurations into force.\n\n\
+                Each goes into a [`Declaration`](crate::ddm::Declaration) by `Declaration::of`, and comes \
+                out of one by `Declaration::payload_as`.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/asset",
-        about: "Declarations that configurations refer to.",
+        about: "Declarations that configurations refer to.\n\n\
+                Each goes into a [`Declaration`](crate::ddm::Declaration) by `Declaration::of`, and comes \
+                out of one by `Declaration::payload_as`.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/configuration",
-        about: "Declarations that configure.",
+        about: "Declarations that configure.\n\n\
+                Each goes into a [`Declaration`](crate::ddm::Declaration) by `Declaration::of`, and comes \
+                out of one by `Declaration::payload_as`.",
         inner: &[],
         any: &[],
     },
@@ -100,13 +106,17 @@ const FOLDERS: &[Folder] = &[
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/management",
-        about: "Declarations about the management itself.",
+        about: "Declarations about the management itself.\n\n\
+                Each goes into a [`Declaration`](crate::ddm::Declaration) by `Declaration::of`, and comes \
+                out of one by `Declaration::payload_as`.",
         inner: &[],
         any: &[],
     },
     Folder {
         path: "mdm-protocol/src/ddm/generated/status_item",
-        about: "Items of status reports.",
+        about: "Items of status reports.\n\n\
+                [`StatusReport::read`](crate::ddm::StatusReport::read) takes one out of a report by its type, \
+                `StatusReport::items` all of them.",
         inner: &[],
         any: &[Any {
             name: "AnyStatusItem",
@@ -282,7 +292,9 @@ fn index(folder: &Folder, all: &BTreeMap<&str, Vec<Entry>>) -> Outcome<String> {
             }
         }
     }
-    let mut text = format!("{}\n//! {}\n", write::MARK, folder.about);
+    let about: Vec<_> = folder.about.split("\n\n").map(str::to_owned).collect();
+    let about = docs::comment(&about, 0).replace("///", "//!");
+    let mut text = format!("{}\n{about}", write::MARK);
     let mut modules = Vec::new();
     let mut uses = Vec::new();
     for inner in folder.inner {

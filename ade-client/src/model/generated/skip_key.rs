@@ -22,7 +22,8 @@ open_enum! {
     pub enum SkipKey {
         /// Accessibility, on a Mac, for further users.
         ///
-        /// `Accessibility`. Only on macOS 11.0 and later. Not always skipped.
+        /// `Accessibility`. Only on macOS 11.0 and later. At some points of the setup shown all the
+        /// same.
         Accessibility = "Accessibility",
         /// How the display looks, for better sight.
         ///
@@ -103,7 +104,7 @@ open_enum! {
         Intelligence = "Intelligence",
         /// The keyboard.
         ///
-        /// `Keyboard`. Only on iOS 13.0 and later. Not always skipped.
+        /// `Keyboard`. Only on iOS 13.0 and later. At some points of the setup shown all the same.
         Keyboard = "Keyboard",
         /// About Liquid Glass.
         ///
@@ -160,7 +161,8 @@ open_enum! {
         Safety = "Safety",
         /// About safety and handling.
         ///
-        /// `SafetyAndHandling`. Only on iOS 18.4 and later. Not always skipped.
+        /// `SafetyAndHandling`. Only on iOS 18.4 and later. At some points of the setup shown all
+        /// the same.
         SafetyAndHandling = "SafetyAndHandling",
         /// Screen Time.
         ///
@@ -180,15 +182,18 @@ open_enum! {
         SoftwareUpdate = "SoftwareUpdate",
         /// Dictation.
         ///
-        /// `SpokenLanguage`. Only on iOS 13.0 and later. Not always skipped.
+        /// `SpokenLanguage`. Only on iOS 13.0 and later. At some points of the setup shown all the
+        /// same.
         SpokenLanguage = "SpokenLanguage",
         /// Setting up from a device nearby.
         ///
-        /// `TapToSetup`. Only on iOS 18.0 and later, tvOS. On tvOS: not always skipped.
+        /// `TapToSetup`. Only on iOS 18.0 and later, tvOS. On tvOS: at some points of the setup
+        /// shown all the same.
         TapToSetup = "TapToSetup",
         /// How the user is addressed.
         ///
-        /// `TermsOfAddress`. Only on iOS 16.0 and later, macOS 13.0 and later. Not always skipped.
+        /// `TermsOfAddress`. Only on iOS 16.0 and later, macOS 13.0 and later. At some points of
+        /// the setup shown all the same.
         TermsOfAddress = "TermsOfAddress",
         /// Tips.
         ///

@@ -29,35 +29,33 @@ record! {
             cert_template: String = "CertTemplate",
         }
         optional {
-            /// Description.
-            ///
             /// `Description`: optional.
             description: String = "Description",
-            /// Certificate Renewal Time Interval.
+            /// The days before its end at which the user is told.
             ///
             /// `CertificateRenewalTimeInterval`: optional.
             certificate_renewal_time_interval: i64 = "CertificateRenewalTimeInterval",
-            /// Certificate Authority.
+            /// The certificate authority.
             ///
             /// `CertificateAuthority`: optional. macOS 10.8 and later.
             certificate_authority: String = "CertificateAuthority",
-            /// Certificate Acquisition Mechanism.
+            /// How the certificate is asked for: `RPC` or `HTTP`.
             ///
             /// `CertificateAcquisitionMechanism`: optional. macOS 10.8 and later.
             certificate_acquisition_mechanism: String = "CertificateAcquisitionMechanism",
-            /// Allow All Apps Access.
+            /// Whether every app may use the private key.
             ///
             /// `AllowAllAppsAccess`: optional; false where absent. macOS 10.10 and later.
             allow_all_apps_access: bool = "AllowAllAppsAccess",
-            /// Prompt For Credentials.
+            /// Whether the user is asked for name and password.
             ///
             /// `PromptForCredentials`: optional; false where absent. macOS 10.8 and later.
             prompt_for_credentials: bool = "PromptForCredentials",
-            /// Key Is Extractable.
+            /// Whether the private key may leave the keychain.
             ///
             /// `KeyIsExtractable`: optional; false where absent. macOS 10.10 and later.
             key_is_extractable: bool = "KeyIsExtractable",
-            /// Key Size.
+            /// The bits of the key.
             ///
             /// `Keysize`: optional; 2048 where absent. macOS 10.11 and later.
             keysize: i64 = "Keysize",

@@ -24,8 +24,6 @@ record! {
             ///
             /// `AIMHostName`: required.
             aim_host_name: AimHostName = "AIMHostName",
-            /// AIM Authentication.
-            ///
             /// `AIMAuthentication`: required.
             aim_authentication: AimAuthentication = "AIMAuthentication",
         }
@@ -69,8 +67,6 @@ choices! {
 }
 
 choices! {
-    /// AIM Authentication.
-    ///
     /// A value of [`AimAccount::aim_authentication`].
     pub enum AimAuthentication {
         /// `AIMAuthPassword`.

@@ -22,17 +22,15 @@ record! {
     pub struct AirPlay {
         required {}
         optional {
-            /// AllowList.
+            /// The Apple TVs that may be used; all where absent.
             ///
             /// `AllowList`: optional. iOS 14.5 and later, macOS 11.3 and later. On iOS: supervised;
             /// not in user enrolment. On macOS: without effect in user enrolment.
             allow_list: Vec<AllowListItem> = "AllowList",
-            /// Passwords.
+            /// The passwords of Apple TVs.
             ///
             /// `Passwords`: optional.
             passwords: Vec<Password> = "Passwords",
-            /// Whitelist.
-            ///
             /// `Whitelist`: optional. Deprecated in iOS 14.5, macOS 11.3. On iOS: supervised; not
             /// in user enrolment. On macOS: without effect in user enrolment.
             whitelist: Vec<AllowListItem> = "Whitelist",
@@ -52,11 +50,9 @@ record! {
     pub struct AllowListItem {
         required {}
         optional {
-            /// Device ID.
-            ///
             /// `DeviceID`: optional. Matches `^([0-9A-Fa-f]{2}:){5}([0-9A-Fa-f]{2})$`.
             device_id: String = "DeviceID",
-            /// Device Name.
+            /// The Apple TV's name.
             ///
             /// `DeviceName`: optional.
             device_name: String = "DeviceName",
@@ -70,13 +66,13 @@ record! {
     /// An entry of [`AirPlay::passwords`].
     pub struct Password {
         required {
-            /// Password.
+            /// The password.
             ///
             /// `Password`: required.
             password: Secret<String> = "Password",
         }
         optional {
-            /// Device Name.
+            /// The Apple TV's name.
             ///
             /// `DeviceName`: optional. macOS 15.0 and later.
             device_name: String = "DeviceName",

@@ -20,17 +20,17 @@ record! {
     /// Not on iOS, macOS, visionOS, watchOS.
     pub struct AirPlaySecurity {
         required {
-            /// Security Type.
+            /// What is asked of who wants to play.
             ///
             /// `SecurityType`: required.
             security_type: SecurityType = "SecurityType",
-            /// Access Type.
+            /// Whether devices nearby may play, or only those in the same network.
             ///
             /// `AccessType`: required.
             access_type: AccessType = "AccessType",
         }
         optional {
-            /// Password.
+            /// The password.
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
@@ -43,7 +43,7 @@ item! { AirPlaySecurity = mdm_schema::payload::AIRPLAY_SECURITY }
 impl crate::payload::Payload for AirPlaySecurity {}
 
 choices! {
-    /// Security Type.
+    /// What is asked of who wants to play.
     ///
     /// A value of [`AirPlaySecurity::security_type`].
     pub enum SecurityType {
@@ -57,7 +57,7 @@ choices! {
 }
 
 choices! {
-    /// Access Type.
+    /// Whether devices nearby may play, or only those in the same network.
     ///
     /// A value of [`AirPlaySecurity::access_type`].
     pub enum AccessType {

@@ -21,7 +21,7 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct AirPrint {
         required {
-            /// Air print.
+            /// The printers.
             ///
             /// `AirPrint`: required.
             airprint: Vec<AirPrintItem> = "AirPrint",
@@ -40,11 +40,11 @@ record! {
     /// An entry of [`AirPrint::airprint`].
     pub struct AirPrintItem {
         required {
-            /// IP Address.
+            /// The printer's address, as a number or a name.
             ///
             /// `IPAddress`: required.
             ip_address: String = "IPAddress",
-            /// Resource Path.
+            /// The path of the printer's queue, such as `printers/Canon_MG5300_series`.
             ///
             /// `ResourcePath`: required.
             resource_path: String = "ResourcePath",
@@ -54,7 +54,7 @@ record! {
             ///
             /// `Port`: optional. From 0 to 65535. Only on iOS 11.0 and later, visionOS.
             port: i64 = "Port",
-            /// Force TLS.
+            /// Whether the printer is spoken to over TLS.
             ///
             /// `ForceTLS`: optional; false where absent. Only on iOS 11.0 and later, visionOS.
             force_tls: bool = "ForceTLS",

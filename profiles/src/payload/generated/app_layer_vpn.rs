@@ -28,7 +28,8 @@ record! {
             vpnuuid: String = "VPNUUID",
         }
         optional {
-            /// Cellular Slice UUID.
+            /// The slice of the mobile network, by data network name or app category, that the
+            /// tunnel is limited to.
             ///
             /// `CellularSliceUUID`: optional. Only on iOS 18.0 and later, watchOS.
             cellular_slice_uuid: String = "CellularSliceUUID",

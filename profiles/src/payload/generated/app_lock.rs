@@ -20,7 +20,7 @@ record! {
     /// Not on macOS, visionOS, watchOS.
     pub struct AppLock {
         required {
-            /// App.
+            /// The app that is locked to the screen.
             ///
             /// `App`: required.
             app: App = "App",
@@ -34,22 +34,20 @@ item! { AppLock = mdm_schema::payload::APP_LOCK }
 impl crate::payload::Payload for AppLock {}
 
 record! {
-    /// App.
+    /// The app that is locked to the screen.
     ///
     /// What [`AppLock::app`] holds.
     pub struct App {
         required {
-            /// Identifier.
-            ///
             /// `Identifier`: required.
             identifier: String = "Identifier",
         }
         optional {
-            /// Options.
+            /// What the device does differently, whatever the user wants.
             ///
             /// `Options`: optional. iOS 7.0 and later.
             options: AppOptions = "Options",
-            /// User Enabled Options.
+            /// What the user may turn on and off.
             ///
             /// `UserEnabledOptions`: optional. iOS 7.0 and later.
             user_enabled_options: UserEnabledOptions = "UserEnabledOptions",
@@ -58,61 +56,61 @@ record! {
 }
 
 record! {
-    /// Options.
+    /// What the device does differently, whatever the user wants.
     ///
     /// What [`App::options`] holds.
     pub struct AppOptions {
         required {}
         optional {
-            /// Disable Touch.
+            /// Whether the touch screen is off.
             ///
             /// `DisableTouch`: optional; false where absent.
             disable_touch: bool = "DisableTouch",
-            /// Disable Device Rotation.
+            /// Whether turning the device changes nothing.
             ///
             /// `DisableDeviceRotation`: optional; false where absent. Only on iOS.
             disable_device_rotation: bool = "DisableDeviceRotation",
-            /// Disable Volume Buttons.
+            /// Whether the volume buttons are off.
             ///
             /// `DisableVolumeButtons`: optional; false where absent. Only on iOS.
             disable_volume_buttons: bool = "DisableVolumeButtons",
-            /// Disable Ringer Switch.
+            /// Whether the switch for silence is off.
             ///
             /// `DisableRingerSwitch`: optional; false where absent. Only on iOS.
             disable_ringer_switch: bool = "DisableRingerSwitch",
-            /// Disable Sleep Wake Button.
+            /// Whether the button for sleep is off.
             ///
             /// `DisableSleepWakeButton`: optional; false where absent. Only on iOS.
             disable_sleep_wake_button: bool = "DisableSleepWakeButton",
-            /// Disable Auto Lock.
+            /// Whether the device does not go to sleep by itself.
             ///
             /// `DisableAutoLock`: optional; false where absent.
             disable_auto_lock: bool = "DisableAutoLock",
-            /// Enable Voice Over.
+            /// Whether VoiceOver is on.
             ///
             /// `EnableVoiceOver`: optional; false where absent.
             enable_voice_over: bool = "EnableVoiceOver",
-            /// Enable Zoom.
+            /// Whether Zoom is on.
             ///
             /// `EnableZoom`: optional; false where absent.
             enable_zoom: bool = "EnableZoom",
-            /// Enable Invert Colors.
+            /// Whether colours are inverted.
             ///
             /// `EnableInvertColors`: optional; false where absent.
             enable_invert_colors: bool = "EnableInvertColors",
-            /// Enable Assistive Touch.
+            /// Whether AssistiveTouch is on.
             ///
             /// `EnableAssistiveTouch`: optional; false where absent. Only on iOS.
             enable_assistive_touch: bool = "EnableAssistiveTouch",
-            /// Enable Speak Selection.
+            /// Whether selected text can be spoken.
             ///
             /// `EnableSpeakSelection`: optional; false where absent. Only on iOS.
             enable_speak_selection: bool = "EnableSpeakSelection",
-            /// Enable Mono Audio.
+            /// Whether both channels of sound are one.
             ///
             /// `EnableMonoAudio`: optional; false where absent. Only on iOS.
             enable_mono_audio: bool = "EnableMonoAudio",
-            /// Enable Voice Control.
+            /// Whether Voice Control is on.
             ///
             /// `EnableVoiceControl`: optional; false where absent. Only on iOS 13.0 and later.
             enable_voice_control: bool = "EnableVoiceControl",
@@ -121,29 +119,29 @@ record! {
 }
 
 record! {
-    /// User Enabled Options.
+    /// What the user may turn on and off.
     ///
     /// What [`App::user_enabled_options`] holds.
     pub struct UserEnabledOptions {
         required {}
         optional {
-            /// Voice Control.
+            /// Whether the user may turn Voice Control on.
             ///
             /// `VoiceControl`: optional; false where absent. Only on iOS 13.0 and later.
             voice_control: bool = "VoiceControl",
-            /// Voice Over.
+            /// Whether the user may turn VoiceOver on.
             ///
             /// `VoiceOver`: optional; false where absent.
             voice_over: bool = "VoiceOver",
-            /// Zoom.
+            /// Whether the user may turn Zoom on.
             ///
             /// `Zoom`: optional; false where absent.
             zoom: bool = "Zoom",
-            /// Invert Colors.
+            /// Whether the user may have colours inverted.
             ///
             /// `InvertColors`: optional; false where absent.
             invert_colors: bool = "InvertColors",
-            /// Assistive Touch.
+            /// Whether the user may turn AssistiveTouch on.
             ///
             /// `AssistiveTouch`: optional; false where absent. Only on iOS.
             assistive_touch: bool = "AssistiveTouch",

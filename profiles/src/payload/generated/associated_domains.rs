@@ -19,8 +19,6 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct AssociatedDomains {
         required {
-            /// Configuration.
-            ///
             /// `Configuration`: required.
             configuration: Vec<ConfigurationItem> = "Configuration",
         }

@@ -52,7 +52,7 @@ record! {
             ///
             /// `CalDAVPort`: optional.
             caldav_port: i64 = "CalDAVPort",
-            /// VPNUUID.
+            /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. Only on iOS 14.0 and later, visionOS.
             vpnuuid: String = "VPNUUID",

@@ -52,11 +52,11 @@ record! {
             ///
             /// `CardDAVPort`: optional.
             carddav_port: i64 = "CardDAVPort",
-            /// Communication Service Rules.
+            /// Which app calls people of this account.
             ///
             /// `CommunicationServiceRules`: optional. Only on iOS 10.0 and later, visionOS.
             communication_service_rules: CommunicationServiceRules = "CommunicationServiceRules",
-            /// VPNUUID.
+            /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. Only on iOS 14.0 and later, visionOS.
             vpnuuid: String = "VPNUUID",
@@ -69,13 +69,13 @@ item! { CardDav = mdm_schema::payload::CARDDAV }
 impl crate::payload::Payload for CardDav {}
 
 record! {
-    /// Communication Service Rules.
+    /// Which app calls people of this account.
     ///
     /// What [`CardDav::communication_service_rules`] holds.
     pub struct CommunicationServiceRules {
         required {}
         optional {
-            /// Default Service Handlers.
+            /// The app for each way of calling.
             ///
             /// `DefaultServiceHandlers`: optional.
             default_service_handlers: DefaultServiceHandlers = "DefaultServiceHandlers",
@@ -84,7 +84,7 @@ record! {
 }
 
 record! {
-    /// Default Service Handlers.
+    /// The app for each way of calling.
     ///
     /// What [`CommunicationServiceRules::default_service_handlers`] holds.
     pub struct DefaultServiceHandlers {

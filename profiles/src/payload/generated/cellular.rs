@@ -22,11 +22,11 @@ record! {
     pub struct Cellular {
         required {}
         optional {
-            /// AttachAPN.
+            /// The access point by which the device attaches to the network.
             ///
             /// `AttachAPN`: optional.
             attach_apn: AttachApn = "AttachAPN",
-            /// APNs.
+            /// The access points for data.
             ///
             /// `APNs`: optional.
             apns: Vec<Apn> = "APNs",
@@ -39,27 +39,19 @@ item! { Cellular = mdm_schema::payload::CELLULAR }
 impl crate::payload::Payload for Cellular {}
 
 record! {
-    /// AttachAPN.
+    /// The access point by which the device attaches to the network.
     ///
     /// What [`Cellular::attach_apn`] holds.
     pub struct AttachApn {
         required {
-            /// Name.
-            ///
             /// `Name`: required.
             name: String = "Name",
         }
         optional {
-            /// Authentication type.
-            ///
             /// `AuthenticationType`: optional; `PAP` where absent.
             authentication_type: AuthenticationType = "AuthenticationType",
-            /// User name.
-            ///
             /// `Username`: optional.
             username: String = "Username",
-            /// Password.
-            ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
             /// Supported IP Versions.
@@ -71,8 +63,6 @@ record! {
 }
 
 choices! {
-    /// Authentication type.
-    ///
     /// A value of [`AttachApn::authentication_type`].
     pub enum AuthenticationType {
         /// `CHAP`.
@@ -100,29 +90,21 @@ record! {
     /// An entry of [`Cellular::apns`].
     pub struct Apn {
         required {
-            /// Name.
-            ///
             /// `Name`: required.
             name: String = "Name",
         }
         optional {
-            /// Authentication type.
-            ///
             /// `AuthenticationType`: optional; `PAP` where absent.
             authentication_type: AuthenticationType = "AuthenticationType",
-            /// User name.
-            ///
             /// `Username`: optional.
             username: String = "Username",
-            /// Password.
-            ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Proxy server.
+            /// The proxy.
             ///
             /// `ProxyServer`: optional.
             proxy_server: String = "ProxyServer",
-            /// Proxy port.
+            /// The proxy's port.
             ///
             /// `ProxyPort`: optional.
             proxy_port: i64 = "ProxyPort",
@@ -142,7 +124,7 @@ record! {
             ///
             /// `AllowedProtocolMaskInDomesticRoaming`: optional. iOS 10.3 and later.
             allowed_protocol_mask_in_domestic_roaming: ProtocolMask = "AllowedProtocolMaskInDomesticRoaming",
-            /// Enable XLAT464.
+            /// Whether IPv4 goes over a network that has only IPv6.
             ///
             /// `EnableXLAT464`: optional; false where absent. iOS 16.0 and later, watchOS 9.0 and
             /// later.

@@ -22,8 +22,6 @@ record! {
     /// | watchOS | 10.0 and later |  |
     pub struct Declarations {
         required {
-            /// Declarations.
-            ///
             /// `Declarations`: required.
             declarations: Vec<Secret<Vec<u8>>> = "Declarations",
         }

@@ -20,163 +20,161 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct DirectoryService {
         required {
-            /// HostName.
+            /// The domain to join.
             ///
             /// `HostName`: required.
             host_name: String = "HostName",
         }
         optional {
-            /// UserName.
+            /// The account that joins the Mac.
             ///
             /// `UserName`: optional.
             user_name: String = "UserName",
-            /// Password.
+            /// The password of the account that joins the Mac.
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Client ID.
+            /// The name of the Mac in the directory.
             ///
             /// `ClientID`: optional.
             client_id: String = "ClientID",
-            /// Description.
-            ///
             /// `Description`: optional.
             description: String = "Description",
-            /// ADOrganizationalUnit.
+            /// The organisational unit that the Mac is joined to.
             ///
             /// `ADOrganizationalUnit`: optional.
             ad_organizational_unit: String = "ADOrganizationalUnit",
-            /// ADMountStyle.
+            /// How the network home is mounted: `afp` or `smb`.
             ///
             /// `ADMountStyle`: optional.
             ad_mount_style: String = "ADMountStyle",
-            /// ADCreateMobileAccountAtLoginFlag.
+            /// Whether `ADCreateMobileAccountAtLogin` counts.
             ///
             /// `ADCreateMobileAccountAtLoginFlag`: optional; false where absent. macOS 10.9 and
             /// later.
             ad_create_mobile_account_at_login_flag: bool = "ADCreateMobileAccountAtLoginFlag",
-            /// ADCreateMobileAccountAtLogin.
+            /// Whether a mobile account is made at login.
             ///
             /// `ADCreateMobileAccountAtLogin`: optional; false where absent.
             ad_create_mobile_account_at_login: bool = "ADCreateMobileAccountAtLogin",
-            /// ADWarnUserBeforeCreatingMAFlag.
+            /// Whether `ADWarnUserBeforeCreatingMA` counts.
             ///
             /// `ADWarnUserBeforeCreatingMAFlag`: optional; false where absent. macOS 10.9 and
             /// later.
             ad_warn_user_before_creating_ma_flag: bool = "ADWarnUserBeforeCreatingMAFlag",
-            /// ADWarnUserBeforeCreatingMA.
+            /// Whether the user is asked before that.
             ///
             /// `ADWarnUserBeforeCreatingMA`: optional; false where absent.
             ad_warn_user_before_creating_ma: bool = "ADWarnUserBeforeCreatingMA",
-            /// ADForceHomeLocalFlag.
+            /// Whether `ADForceHomeLocal` counts.
             ///
             /// `ADForceHomeLocalFlag`: optional; false where absent. macOS 10.9 and later.
             ad_force_home_local_flag: bool = "ADForceHomeLocalFlag",
-            /// ADForceHomeLocal.
+            /// Whether the home folder is on the Mac.
             ///
             /// `ADForceHomeLocal`: optional; false where absent.
             ad_force_home_local: bool = "ADForceHomeLocal",
-            /// ADUseWindowsUNCPathFlag.
+            /// Whether `ADUseWindowsUNCPath` counts.
             ///
             /// `ADUseWindowsUNCPathFlag`: optional; false where absent. macOS 10.9 and later.
             ad_use_windows_unc_path_flag: bool = "ADUseWindowsUNCPathFlag",
-            /// ADUseWindowsUNCPath.
+            /// Whether the directory says where the network home lies.
             ///
             /// `ADUseWindowsUNCPath`: optional; false where absent.
             ad_use_windows_unc_path: bool = "ADUseWindowsUNCPath",
-            /// ADAllowMultiDomainAuthFlag.
+            /// Whether `ADAllowMultiDomainAuth` counts.
             ///
             /// `ADAllowMultiDomainAuthFlag`: optional; false where absent. macOS 10.9 and later.
             ad_allow_multi_domain_auth_flag: bool = "ADAllowMultiDomainAuthFlag",
-            /// ADAllowMultiDomainAuth.
+            /// Whether users of other domains of the forest may log in.
             ///
             /// `ADAllowMultiDomainAuth`: optional; false where absent.
             ad_allow_multi_domain_auth: bool = "ADAllowMultiDomainAuth",
-            /// ADDefaultUserShellFlag.
+            /// Whether `ADDefaultUserShell` counts.
             ///
             /// `ADDefaultUserShellFlag`: optional; false where absent.
             ad_default_user_shell_flag: bool = "ADDefaultUserShellFlag",
-            /// ADDefaultUserShell.
+            /// The shell of users for whom the directory names none.
             ///
             /// `ADDefaultUserShell`: optional.
             ad_default_user_shell: String = "ADDefaultUserShell",
-            /// ADMapUIDAttributeFlag.
+            /// Whether `ADMapUIDAttribute` counts.
             ///
             /// `ADMapUIDAttributeFlag`: optional; false where absent.
             ad_map_uid_attribute_flag: bool = "ADMapUIDAttributeFlag",
-            /// ADMapUIDAttribute.
+            /// The attribute that gives the user's number.
             ///
             /// `ADMapUIDAttribute`: optional.
             ad_map_uid_attribute: String = "ADMapUIDAttribute",
-            /// ADMapGIDAttributeFlag.
+            /// Whether `ADMapGIDAttribute` counts.
             ///
             /// `ADMapGIDAttributeFlag`: optional; false where absent.
             ad_map_gid_attribute_flag: bool = "ADMapGIDAttributeFlag",
-            /// ADMapGIDAttribute.
+            /// The attribute that gives the number of the user's group.
             ///
             /// `ADMapGIDAttribute`: optional.
             ad_map_gid_attribute: String = "ADMapGIDAttribute",
-            /// ADMapGGIDAttributeFlag.
+            /// Whether `ADMapGGIDAttribute` counts.
             ///
             /// `ADMapGGIDAttributeFlag`: optional; false where absent.
             ad_map_ggid_attribute_flag: bool = "ADMapGGIDAttributeFlag",
-            /// ADMapGGIDAttribute.
+            /// The attribute that gives a group's number.
             ///
             /// `ADMapGGIDAttribute`: optional.
             ad_map_ggid_attribute: String = "ADMapGGIDAttribute",
-            /// ADPreferredDCServerFlag.
+            /// Whether `ADPreferredDCServer` counts.
             ///
             /// `ADPreferredDCServerFlag`: optional; false where absent.
             ad_preferred_dc_server_flag: bool = "ADPreferredDCServerFlag",
-            /// ADPreferredDCServer.
+            /// The domain controller that is asked first.
             ///
             /// `ADPreferredDCServer`: optional.
             ad_preferred_dc_server: String = "ADPreferredDCServer",
-            /// ADDomainAdminGroupListFlag.
+            /// Whether `ADDomainAdminGroupList` counts.
             ///
             /// `ADDomainAdminGroupListFlag`: optional; false where absent.
             ad_domain_admin_group_list_flag: bool = "ADDomainAdminGroupListFlag",
-            /// ADDomainAdminGroupList.
+            /// Groups of the directory whose members administer the Mac.
             ///
             /// `ADDomainAdminGroupList`: optional.
             ad_domain_admin_group_list: Vec<String> = "ADDomainAdminGroupList",
-            /// ADNamespaceFlag.
+            /// Whether `ADNamespace` counts.
             ///
             /// `ADNamespaceFlag`: optional; false where absent.
             ad_namespace_flag: bool = "ADNamespaceFlag",
-            /// ADNamespace.
+            /// Whether user names are unique in the domain or in the forest.
             ///
             /// `ADNamespace`: optional.
             ad_namespace: String = "ADNamespace",
-            /// ADPacketSignFlag.
+            /// Whether `ADPacketSign` counts.
             ///
             /// `ADPacketSignFlag`: optional; false where absent.
             ad_packet_sign_flag: bool = "ADPacketSignFlag",
-            /// ADPacketSign.
+            /// Whether packets are signed.
             ///
             /// `ADPacketSign`: optional.
             ad_packet_sign: String = "ADPacketSign",
-            /// ADPacketEncryptFlag.
+            /// Whether `ADPacketEncrypt` counts.
             ///
             /// `ADPacketEncryptFlag`: optional; false where absent.
             ad_packet_encrypt_flag: bool = "ADPacketEncryptFlag",
-            /// ADPacketEncrypt.
+            /// Whether packets are encrypted.
             ///
             /// `ADPacketEncrypt`: optional.
             ad_packet_encrypt: String = "ADPacketEncrypt",
-            /// ADRestrictDDNSFlag.
+            /// Whether `ADRestrictDDNS` counts.
             ///
             /// `ADRestrictDDNSFlag`: optional; false where absent.
             ad_restrict_ddns_flag: bool = "ADRestrictDDNSFlag",
-            /// ADRestrictDDNS.
+            /// The interfaces whose addresses are told to DNS; all where absent.
             ///
             /// `ADRestrictDDNS`: optional.
             ad_restrict_ddns: Vec<String> = "ADRestrictDDNS",
-            /// ADTrustChangePassIntervalDaysFlag.
+            /// Whether `ADTrustChangePassIntervalDays` counts.
             ///
             /// `ADTrustChangePassIntervalDaysFlag`: optional; false where absent.
             ad_trust_change_pass_interval_days_flag: bool = "ADTrustChangePassIntervalDaysFlag",
-            /// ADTrustChangePassIntervalDays.
+            /// The days after which the Mac changes its own password.
             ///
             /// `ADTrustChangePassIntervalDays`: optional.
             ad_trust_change_pass_interval_days: i64 = "ADTrustChangePassIntervalDays",

@@ -22,25 +22,23 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct DnsProxy {
         required {
-            /// App Bundle Identifier.
-            ///
             /// `AppBundleIdentifier`: required.
             app_bundle_identifier: String = "AppBundleIdentifier",
         }
         optional {
-            /// Provider Bundle Identifier.
+            /// The bundle identifier of the app's extension that does the work.
             ///
             /// `ProviderBundleIdentifier`: optional.
             provider_bundle_identifier: String = "ProviderBundleIdentifier",
-            /// Provider designated requirement.
+            /// The code requirement that the extension has to satisfy.
             ///
             /// `ProviderDesignatedRequirement`: optional. Only on macOS.
             provider_designated_requirement: String = "ProviderDesignatedRequirement",
-            /// Provider Configuration.
+            /// What is passed to the extension; the vendor says what it means.
             ///
             /// `ProviderConfiguration`: optional.
             provider_configuration: Opaque<Dictionary> = "ProviderConfiguration",
-            /// DNS Proxy UUID.
+            /// Names the proxy for apps that are to use it.
             ///
             /// `DNSProxyUUID`: optional. Only on iOS 16.0 and later, visionOS.
             dns_proxy_uuid: String = "DNSProxyUUID",

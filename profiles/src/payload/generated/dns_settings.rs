@@ -21,17 +21,17 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct DnsSettings {
         required {
-            /// DNS Settings.
+            /// The encrypted DNS server.
             ///
             /// `DNSSettings`: required.
             dns_settings: DnsResolver = "DNSSettings",
         }
         optional {
-            /// On Demand Rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `OnDemandRules`: optional.
             on_demand_rules: Vec<OnDemandRule> = "OnDemandRules",
-            /// Prohibit Disablement.
+            /// Whether the user may not turn it off.
             ///
             /// `ProhibitDisablement`: optional; false where absent. Supervised.
             prohibit_disablement: bool = "ProhibitDisablement",
@@ -44,22 +44,22 @@ item! { DnsSettings = mdm_schema::payload::DNS_SETTINGS }
 impl crate::payload::Payload for DnsSettings {}
 
 record! {
-    /// DNS Settings.
+    /// The encrypted DNS server.
     ///
     /// What [`DnsSettings::dns_settings`] holds.
     pub struct DnsResolver {
         required {
-            /// DNS Protocol.
+            /// How the server is spoken to.
             ///
             /// `DNSProtocol`: required.
             dns_protocol: DnsProtocol = "DNSProtocol",
         }
         optional {
-            /// Server URL.
+            /// The template of the server's URL, for DNS over HTTPS.
             ///
             /// `ServerURL`: optional.
             server_url: String = "ServerURL",
-            /// Server Name.
+            /// The server's name, for DNS over TLS.
             ///
             /// `ServerName`: optional.
             server_name: String = "ServerName",
@@ -67,7 +67,7 @@ record! {
             ///
             /// `ServerAddresses`: optional.
             server_addresses: Vec<String> = "ServerAddresses",
-            /// Allow failover.
+            /// Whether other servers are asked where these do not answer.
             ///
             /// `AllowFailover`: optional; false where absent. iOS 26.0 and later, macOS 26.0 and
             /// later, visionOS 26.0 and later.
@@ -78,7 +78,7 @@ record! {
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`. iOS
             /// 16.0 and later, macOS 13.0 and later.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
-            /// Supplemental Match Domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
@@ -87,7 +87,7 @@ record! {
 }
 
 choices! {
-    /// DNS Protocol.
+    /// How the server is spoken to.
     ///
     /// A value of [`DnsResolver::dns_protocol`].
     pub enum DnsProtocol {
@@ -99,7 +99,7 @@ choices! {
 }
 
 record! {
-    /// On Demand Rules Element.
+    /// Where it matches, and what is done there; the first that matches counts.
     ///
     /// An entry of [`DnsSettings::on_demand_rules`].
     pub struct OnDemandRule {
@@ -110,27 +110,29 @@ record! {
             action: OnDemandRuleAction = "Action",
         }
         optional {
-            /// Action Parameters.
+            /// What to do for which domains, where the action is to evaluate each connection.
             ///
             /// `ActionParameters`: optional.
             action_parameters: Vec<ActionParameter> = "ActionParameters",
-            /// DNS Domain Match.
+            /// The rule matches where one of these is the network's search domain; `*` stands for
+            /// the beginning of one.
             ///
             /// `DNSDomainMatch`: optional.
             dns_domain_match: Vec<String> = "DNSDomainMatch",
-            /// DNS Server Address Match.
+            /// The rule matches where one of the network's DNS servers is among these; `*` stands
+            /// for the end of an address.
             ///
             /// `DNSServerAddressMatch`: optional.
             dns_server_address_match: Vec<String> = "DNSServerAddressMatch",
-            /// Interface Type Match.
+            /// The rule matches on interfaces of this kind.
             ///
             /// `InterfaceTypeMatch`: optional.
             interface_type_match: InterfaceTypeMatch = "InterfaceTypeMatch",
-            /// SSID Match.
+            /// The rule matches on Wi-Fi networks of these names.
             ///
             /// `SSIDMatch`: optional.
             ssid_match: Vec<String> = "SSIDMatch",
-            /// URL String Probe.
+            /// The rule matches where this URL answers with 200, without a redirect.
             ///
             /// `URLStringProbe`: optional.
             url_string_probe: String = "URLStringProbe",
@@ -153,16 +155,16 @@ choices! {
 }
 
 record! {
-    /// Action Parameter.
+    /// What to do for which domains.
     ///
     /// An entry of [`OnDemandRule::action_parameters`].
     pub struct ActionParameter {
         required {
-            /// Domains.
+            /// The domains that this is for.
             ///
             /// `Domains`: required.
             domains: Vec<String> = "Domains",
-            /// Domain Action.
+            /// What to do for these domains.
             ///
             /// `DomainAction`: required.
             domain_action: DomainAction = "DomainAction",
@@ -172,7 +174,7 @@ record! {
 }
 
 choices! {
-    /// Domain Action.
+    /// What to do for these domains.
     ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
@@ -184,7 +186,7 @@ choices! {
 }
 
 choices! {
-    /// Interface Type Match.
+    /// The rule matches on interfaces of this kind.
     ///
     /// A value of [`OnDemandRule::interface_type_match`].
     pub enum InterfaceTypeMatch {

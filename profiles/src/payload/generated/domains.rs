@@ -22,11 +22,11 @@ record! {
     pub struct Domains {
         required {}
         optional {
-            /// Email Domains.
+            /// The domains of the organisation's mail addresses; others are marked.
             ///
             /// `EmailDomains`: optional. Only on iOS, macOS.
             email_domains: Vec<String> = "EmailDomains",
-            /// Web Domains.
+            /// The domains from which documents are managed.
             ///
             /// `WebDomains`: optional. Only on iOS, visionOS.
             web_domains: Vec<String> = "WebDomains",
@@ -35,13 +35,9 @@ record! {
             /// `SafariPasswordAutoFillDomains`: optional. Only on iOS 9.3 and later, visionOS. On
             /// iOS: supervised.
             safari_password_auto_fill_domains: Vec<String> = "SafariPasswordAutoFillDomains",
-            /// Cross-Site Tracking Prevention Relaxed Domains.
-            ///
             /// `CrossSiteTrackingPreventionRelaxedDomains`: optional. iOS 16.2 and later, macOS
             /// 13.1 and later. On iOS: supervised; not by hand. On macOS: not by hand.
             cross_site_tracking_prevention_relaxed_domains: Vec<String> = "CrossSiteTrackingPreventionRelaxedDomains",
-            /// Cross-site tracking prevention relaxed apps.
-            ///
             /// `CrossSiteTrackingPreventionRelaxedApps`: optional. iOS 18.0 and later, macOS 15.0
             /// and later. On iOS: supervised; not by hand. On macOS: not by hand.
             cross_site_tracking_prevention_relaxed_apps: Vec<String> = "CrossSiteTrackingPreventionRelaxedApps",

@@ -22,7 +22,7 @@ record! {
     pub struct ExchangeActiveSync {
         required {}
         optional {
-            /// Email Address.
+            /// The mail address.
             ///
             /// `EmailAddress`: optional.
             email_address: String = "EmailAddress",
@@ -42,8 +42,6 @@ record! {
             ///
             /// `UserName`: optional.
             user_name: String = "UserName",
-            /// Password.
-            ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
             /// Authentication Credential.
@@ -58,25 +56,25 @@ record! {
             ///
             /// `CertificatePassword`: optional.
             certificate_password: Secret<String> = "CertificatePassword",
-            /// Prevent Move.
+            /// Whether messages may not be moved to other accounts.
             ///
             /// `PreventMove`: optional; false where absent. iOS 5.0 and later.
             prevent_move: bool = "PreventMove",
-            /// Prevent App Sheet.
+            /// Whether other apps may not send mail by this account.
             ///
             /// `PreventAppSheet`: optional; false where absent. iOS 5.0 and later.
             prevent_app_sheet: bool = "PreventAppSheet",
-            /// Payload Certificate UUID.
+            /// The payload that brings the identity.
             ///
             /// `PayloadCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
-            /// S/MIME Enabled.
+            /// Whether messages can be signed and encrypted by S/MIME.
             ///
             /// `SMIMEEnabled`: optional; false where absent. Only on iOS 5.0 and later. Deprecated
             /// in iOS 10.0.
             smime_enabled: bool = "SMIMEEnabled",
-            /// S/MIME Signing Enabled.
+            /// Whether messages are signed.
             ///
             /// `SMIMESigningEnabled`: optional; false where absent. iOS 10.3 and later.
             smime_signing_enabled: bool = "SMIMESigningEnabled",
@@ -86,7 +84,7 @@ record! {
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`. iOS
             /// 5.0 and later.
             smime_signing_certificate_uuid: String = "SMIMESigningCertificateUUID",
-            /// S/MIME Encryption Enabled.
+            /// Whether messages are encrypted.
             ///
             /// `SMIMEEncryptionEnabled`: optional; false where absent. Only on iOS 10.3 and later.
             /// Deprecated in iOS 12.0.
@@ -97,12 +95,12 @@ record! {
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`. iOS
             /// 5.0 and later.
             smime_encryption_certificate_uuid: String = "SMIMEEncryptionCertificateUUID",
-            /// S/MIME Enable Per-Message Switch.
+            /// Whether the user may encrypt single messages.
             ///
             /// `SMIMEEnablePerMessageSwitch`: optional; false where absent. Only on iOS 8.0 and
             /// later. Deprecated in iOS 12.0.
             smime_enable_per_message_switch: bool = "SMIMEEnablePerMessageSwitch",
-            /// Disable Mail Recents Syncing.
+            /// Whether recent addresses of this account stay on the device.
             ///
             /// `disableMailRecentsSyncing`: optional; false where absent.
             disable_mail_recents_syncing: bool = "disableMailRecentsSyncing",
@@ -114,11 +112,11 @@ record! {
             ///
             /// `HeaderMagic`: optional. Only on iOS. Deprecated in iOS 7.0.
             header_magic: Secret<String> = "HeaderMagic",
-            /// Communication Service Rules.
+            /// Which app calls people of this account.
             ///
             /// `CommunicationServiceRules`: optional. iOS 10.0 and later.
             communication_service_rules: CommunicationServiceRules = "CommunicationServiceRules",
-            /// Allow Mail Drop.
+            /// Whether large attachments may go by Mail Drop.
             ///
             /// `allowMailDrop`: optional; false where absent. iOS 9.2 and later.
             allow_mail_drop: bool = "allowMailDrop",
@@ -202,7 +200,7 @@ record! {
             ///
             /// `OverridePreviousPassword`: optional; false where absent. iOS 14.0 and later.
             override_previous_password: bool = "OverridePreviousPassword",
-            /// VPNUUID.
+            /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. iOS 14.0 and later.
             vpnuuid: String = "VPNUUID",
@@ -235,13 +233,13 @@ numbers! {
 }
 
 record! {
-    /// Communication Service Rules.
+    /// Which app calls people of this account.
     ///
     /// What [`ExchangeActiveSync::communication_service_rules`] holds.
     pub struct CommunicationServiceRules {
         required {}
         optional {
-            /// Default Service Handlers.
+            /// The app for each way of calling.
             ///
             /// `DefaultServiceHandlers`: optional.
             default_service_handlers: DefaultServiceHandlers = "DefaultServiceHandlers",
@@ -250,7 +248,7 @@ record! {
 }
 
 record! {
-    /// Default Service Handlers.
+    /// The app for each way of calling.
     ///
     /// What [`CommunicationServiceRules::default_service_handlers`] holds.
     pub struct DefaultServiceHandlers {

@@ -49,7 +49,7 @@ record! {
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Payload Certificate UUID.
+            /// The payload that brings the identity.
             ///
             /// `PayloadCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
@@ -59,7 +59,7 @@ record! {
             ///
             /// `AuthenticationCertificateUUID`: optional. macOS 10.11 and later.
             authentication_certificate_uuid: String = "AuthenticationCertificateUUID",
-            /// Allow Mail Drop.
+            /// Whether large attachments may go by Mail Drop.
             ///
             /// `allowMailDrop`: optional; false where absent. macOS 10.12 and later.
             allow_mail_drop: bool = "allowMailDrop",

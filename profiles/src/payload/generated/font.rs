@@ -21,7 +21,7 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct Font {
         required {
-            /// Font.
+            /// The font, TrueType or OpenType.
             ///
             /// `Font`: required.
             font: Vec<u8> = "Font",

@@ -24,31 +24,31 @@ record! {
     pub struct GlobalHttpProxy {
         required {}
         optional {
-            /// Proxy Type.
+            /// Whether the proxy is named here or by a configuration.
             ///
             /// `ProxyType`: optional; `Manual` where absent.
             proxy_type: ProxyType = "ProxyType",
-            /// Proxy Server.
+            /// The proxy.
             ///
             /// `ProxyServer`: optional. A host name.
             proxy_server: String = "ProxyServer",
-            /// Proxy Server Port.
+            /// The proxy's port.
             ///
             /// `ProxyServerPort`: optional.
             proxy_server_port: i64 = "ProxyServerPort",
-            /// Proxy Username.
+            /// The user at the proxy.
             ///
             /// `ProxyUsername`: optional.
             proxy_username: String = "ProxyUsername",
-            /// Proxy Password.
+            /// The password at the proxy.
             ///
             /// `ProxyPassword`: optional.
             proxy_password: Secret<String> = "ProxyPassword",
-            /// Proxy PAC URL.
+            /// Where the proxy's configuration lies.
             ///
             /// `ProxyPACURL`: optional.
             proxy_pac_url: String = "ProxyPACURL",
-            /// Proxy PAC Fallback Allowed.
+            /// Whether to go without a proxy where its configuration cannot be had.
             ///
             /// `ProxyPACFallbackAllowed`: optional; false where absent. iOS 7.0 and later.
             proxy_pac_fallback_allowed: bool = "ProxyPACFallbackAllowed",
@@ -65,7 +65,7 @@ item! { GlobalHttpProxy = mdm_schema::payload::GLOBAL_HTTP_PROXY }
 impl crate::payload::Payload for GlobalHttpProxy {}
 
 choices! {
-    /// Proxy Type.
+    /// Whether the proxy is named here or by a configuration.
     ///
     /// A value of [`GlobalHttpProxy::proxy_type`].
     pub enum ProxyType {

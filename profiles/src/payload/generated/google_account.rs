@@ -20,25 +20,21 @@ record! {
     /// Not on macOS, tvOS, watchOS.
     pub struct GoogleAccount {
         required {
-            /// Email Address.
+            /// The mail address.
             ///
             /// `EmailAddress`: required.
             email_address: String = "EmailAddress",
         }
         optional {
-            /// Account Description.
-            ///
             /// `AccountDescription`: optional.
             account_description: String = "AccountDescription",
-            /// Account Name.
-            ///
             /// `AccountName`: optional.
             account_name: String = "AccountName",
-            /// Communication Service Rules.
+            /// Which app calls people of this account.
             ///
             /// `CommunicationServiceRules`: optional. iOS 10.0 and later.
             communication_service_rules: CommunicationServiceRules = "CommunicationServiceRules",
-            /// VPNUUID.
+            /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. iOS 14.0 and later.
             vpnuuid: String = "VPNUUID",
@@ -51,13 +47,13 @@ item! { GoogleAccount = mdm_schema::payload::GOOGLE_ACCOUNT }
 impl crate::payload::Payload for GoogleAccount {}
 
 record! {
-    /// Communication Service Rules.
+    /// Which app calls people of this account.
     ///
     /// What [`GoogleAccount::communication_service_rules`] holds.
     pub struct CommunicationServiceRules {
         required {}
         optional {
-            /// Default Service Handlers.
+            /// The app for each way of calling.
             ///
             /// `DefaultServiceHandlers`: optional.
             default_service_handlers: DefaultServiceHandlers = "DefaultServiceHandlers",
@@ -66,7 +62,7 @@ record! {
 }
 
 record! {
-    /// Default Service Handlers.
+    /// The app for each way of calling.
     ///
     /// What [`CommunicationServiceRules::default_service_handlers`] holds.
     pub struct DefaultServiceHandlers {

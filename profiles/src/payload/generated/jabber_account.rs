@@ -24,8 +24,6 @@ record! {
             ///
             /// `JabberHostName`: required.
             jabber_host_name: String = "JabberHostName",
-            /// Jabber Authentication.
-            ///
             /// `JabberAuthentication`: required.
             jabber_authentication: JabberAuthentication = "JabberAuthentication",
         }
@@ -59,8 +57,6 @@ item! { JabberAccount = mdm_schema::payload::JABBER_ACCOUNT }
 impl crate::payload::Payload for JabberAccount {}
 
 choices! {
-    /// Jabber Authentication.
-    ///
     /// A value of [`JabberAccount::jabber_authentication`].
     pub enum JabberAuthentication {
         /// `JabberAuthPassword`.

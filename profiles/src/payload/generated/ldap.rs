@@ -48,7 +48,7 @@ record! {
             ///
             /// `LDAPSearchSettings`: optional.
             ldap_search_settings: Vec<LdapSearchSetting> = "LDAPSearchSettings",
-            /// VPNUUID.
+            /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. Only on iOS 14.0 and later, visionOS.
             vpnuuid: String = "VPNUUID",

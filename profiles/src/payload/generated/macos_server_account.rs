@@ -28,8 +28,6 @@ record! {
             ///
             /// `UserName`: required.
             user_name: String = "UserName",
-            /// Configured Accounts.
-            ///
             /// `ConfiguredAccounts`: required.
             configured_accounts: Vec<ConfiguredAccount> = "ConfiguredAccounts",
         }
@@ -38,8 +36,6 @@ record! {
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Account Description.
-            ///
             /// `AccountDescription`: optional.
             account_description: String = "AccountDescription",
         }

@@ -26,7 +26,7 @@ record! {
             ///
             /// `EmailAccountType`: required.
             email_account_type: EmailAccountType = "EmailAccountType",
-            /// Incoming Mail Server Authentication.
+            /// How the user authenticates for incoming mail.
             ///
             /// `IncomingMailServerAuthentication`: required.
             incoming_mail_server_authentication: IncomingMailServerAuthentication = "IncomingMailServerAuthentication",
@@ -52,7 +52,7 @@ record! {
             ///
             /// `EmailAccountName`: optional.
             email_account_name: String = "EmailAccountName",
-            /// Email Address.
+            /// The mail address.
             ///
             /// `EmailAddress`: optional.
             email_address: String = "EmailAddress",
@@ -92,20 +92,20 @@ record! {
             ///
             /// `OutgoingMailServerUsername`: optional.
             outgoing_mail_server_username: String = "OutgoingMailServerUsername",
-            /// Prevent Move.
+            /// Whether messages may not be moved to other accounts.
             ///
             /// `PreventMove`: optional; false where absent. Only on iOS 5.0 and later, visionOS.
             prevent_move: bool = "PreventMove",
-            /// Prevent App Sheet.
+            /// Whether other apps may not send mail by this account.
             ///
             /// `PreventAppSheet`: optional; false where absent. Only on iOS 5.0 and later,
             /// visionOS.
             prevent_app_sheet: bool = "PreventAppSheet",
-            /// S/MIME Enabled.
+            /// Whether messages can be signed and encrypted by S/MIME.
             ///
             /// `SMIMEEnabled`: optional; false where absent. Only on iOS 5.0 and later, visionOS.
             smime_enabled: bool = "SMIMEEnabled",
-            /// S/MIME Signing Enabled.
+            /// Whether messages are signed.
             ///
             /// `SMIMESigningEnabled`: optional; false where absent. Only on iOS 10.0 and later,
             /// visionOS.
@@ -116,7 +116,7 @@ record! {
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
             /// Only on iOS 5.0 and later, visionOS.
             smime_signing_certificate_uuid: String = "SMIMESigningCertificateUUID",
-            /// S/MIME Encryption Enabled.
+            /// Whether messages are encrypted.
             ///
             /// `SMIMEEncryptionEnabled`: optional; false where absent. Only on iOS 10.0 and later,
             /// visionOS.
@@ -127,16 +127,16 @@ record! {
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
             /// Only on iOS 5.0 and later, visionOS.
             smime_encryption_certificate_uuid: String = "SMIMEEncryptionCertificateUUID",
-            /// S/MIME Enable Per-Message Switch.
+            /// Whether the user may encrypt single messages.
             ///
             /// `SMIMEEnablePerMessageSwitch`: optional; false where absent. Only on iOS 8.0 and
             /// later. Deprecated in iOS 10.0.
             smime_enable_per_message_switch: bool = "SMIMEEnablePerMessageSwitch",
-            /// Disable Mail Recents Syncing.
+            /// Whether recent addresses of this account stay on the device.
             ///
             /// `disableMailRecentsSyncing`: optional; false where absent. iOS 6.0 and later.
             disable_mail_recents_syncing: bool = "disableMailRecentsSyncing",
-            /// Allow Mail Drop.
+            /// Whether large attachments may go by Mail Drop.
             ///
             /// `allowMailDrop`: optional; false where absent. iOS 9.2 and later, macOS 10.12 and
             /// later.
@@ -175,7 +175,7 @@ record! {
             /// `SMIMEEnableEncryptionPerMessageSwitch`: optional; false where absent. Only on iOS
             /// 12.0 and later, visionOS.
             smime_enable_encryption_per_message_switch: bool = "SMIMEEnableEncryptionPerMessageSwitch",
-            /// VPNUUID.
+            /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. Only on iOS 14.0 and later, visionOS.
             vpnuuid: String = "VPNUUID",
@@ -200,7 +200,7 @@ choices! {
 }
 
 choices! {
-    /// Incoming Mail Server Authentication.
+    /// How the user authenticates for incoming mail.
     ///
     /// A value of [`Mail::incoming_mail_server_authentication`].
     pub enum IncomingMailServerAuthentication {

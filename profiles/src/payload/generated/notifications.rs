@@ -20,7 +20,7 @@ record! {
     /// Not on tvOS, visionOS, watchOS.
     pub struct Notifications {
         required {
-            /// Notification Settings.
+            /// The settings, one entry for each app.
             ///
             /// `NotificationSettings`: required.
             notification_settings: Vec<NotificationSetting> = "NotificationSettings",
@@ -49,39 +49,39 @@ record! {
             ///
             /// `NotificationsEnabled`: optional; true where absent.
             notifications_enabled: bool = "NotificationsEnabled",
-            /// Show in Notification Center.
+            /// Whether they are shown in Notification Centre.
             ///
             /// `ShowInNotificationCenter`: optional; true where absent.
             show_in_notification_center: bool = "ShowInNotificationCenter",
-            /// Show in Lock Screen.
+            /// Whether they are shown on the lock screen.
             ///
             /// `ShowInLockScreen`: optional; true where absent.
             show_in_lock_screen: bool = "ShowInLockScreen",
-            /// Alert Type.
+            /// How a notification appears.
             ///
             /// `AlertType`: optional; 1 where absent.
             alert_type: AlertType = "AlertType",
-            /// Badges Enabled.
+            /// Whether the app's icon may have a badge.
             ///
             /// `BadgesEnabled`: optional; true where absent.
             badges_enabled: bool = "BadgesEnabled",
-            /// Sounds Enabled.
+            /// Whether notifications may make a sound.
             ///
             /// `SoundsEnabled`: optional; true where absent.
             sounds_enabled: bool = "SoundsEnabled",
-            /// Show in CarPlay.
+            /// Whether they are shown in CarPlay.
             ///
             /// `ShowInCarPlay`: optional; true where absent. Only on iOS 12.0 and later.
             show_in_car_play: bool = "ShowInCarPlay",
-            /// Critical Alert Enabled.
+            /// Whether critical ones come through Do Not Disturb.
             ///
             /// `CriticalAlertEnabled`: optional; false where absent. iOS 12.0 and later.
             critical_alert_enabled: bool = "CriticalAlertEnabled",
-            /// Grouping Type.
+            /// How notifications are gathered in groups.
             ///
             /// `GroupingType`: optional; 0 where absent. Only on iOS 12.0 and later.
             grouping_type: GroupingType = "GroupingType",
-            /// Preview Type.
+            /// When their content is shown.
             ///
             /// `PreviewType`: optional. Only on iOS 14.0 and later.
             preview_type: PreviewType = "PreviewType",
@@ -90,7 +90,7 @@ record! {
 }
 
 numbers! {
-    /// Alert Type.
+    /// How a notification appears.
     ///
     /// A value of [`NotificationSetting::alert_type`].
     pub enum AlertType: i64 {
@@ -104,7 +104,7 @@ numbers! {
 }
 
 numbers! {
-    /// Grouping Type.
+    /// How notifications are gathered in groups.
     ///
     /// A value of [`NotificationSetting::grouping_type`].
     pub enum GroupingType: i64 {
@@ -118,7 +118,7 @@ numbers! {
 }
 
 numbers! {
-    /// Preview Type.
+    /// When their content is shown.
     ///
     /// A value of [`NotificationSetting::preview_type`].
     pub enum PreviewType: i64 {

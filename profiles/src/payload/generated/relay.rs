@@ -25,26 +25,27 @@ record! {
     /// Not on watchOS.
     pub struct Relay {
         required {
-            /// Relays.
+            /// The relays, one behind the other.
             ///
             /// `Relays`: required.
             relays: Vec<RelayServer> = "Relays",
         }
         optional {
-            /// Match Domains.
+            /// The domains whose traffic goes through the relays, with their subdomains.
             ///
             /// `MatchDomains`: optional.
             match_domains: Vec<String> = "MatchDomains",
-            /// Excluded Domains.
+            /// The domains whose traffic does not go through the relays, with their subdomains.
             ///
             /// `ExcludedDomains`: optional.
             excluded_domains: Vec<String> = "ExcludedDomains",
-            /// Match FQDNs.
+            /// The host names whose traffic goes through the relays, without their subdomains.
             ///
             /// `MatchFQDNs`: optional. iOS 18.4 and later, macOS 15.4 and later, tvOS 18.4 and
             /// later, visionOS 2.4 and later.
             match_fqdns: Vec<String> = "MatchFQDNs",
-            /// Excluded FQDNs.
+            /// The host names whose traffic does not go through the relays, without their
+            /// subdomains.
             ///
             /// `ExcludedFQDNs`: optional. iOS 18.4 and later, macOS 15.4 and later, tvOS 18.4 and
             /// later, visionOS 2.4 and later.
@@ -53,12 +54,12 @@ record! {
             ///
             /// `RelayUUID`: optional. Not on macOS.
             relay_uuid: String = "RelayUUID",
-            /// UI toggle enabled.
+            /// Whether the user may turn it off.
             ///
             /// `UIToggleEnabled`: optional; true where absent. iOS 26.0 and later, macOS 26.0 and
             /// later, tvOS 26.0 and later, visionOS 26.0 and later.
             ui_toggle_enabled: bool = "UIToggleEnabled",
-            /// Allow DNS failover.
+            /// Whether names are resolved by the network's own server where the relay does not.
             ///
             /// `AllowDNSFailover`: optional; false where absent. iOS 26.0 and later, macOS 26.0 and
             /// later, tvOS 26.0 and later, visionOS 26.0 and later.
@@ -78,15 +79,15 @@ record! {
     pub struct RelayServer {
         required {}
         optional {
-            /// HTTP/3 Relay URL.
+            /// The relay over HTTP/3.
             ///
             /// `HTTP3RelayURL`: optional.
             http3_relay_url: String = "HTTP3RelayURL",
-            /// HTTP/2 Relay URL.
+            /// The relay over HTTP/2.
             ///
             /// `HTTP2RelayURL`: optional.
             http2_relay_url: String = "HTTP2RelayURL",
-            /// Additional HTTP Header Fields.
+            /// Header fields that each request to the relay has.
             ///
             /// `AdditionalHTTPHeaderFields`: optional.
             additional_http_header_fields: BTreeMap<String, Secret<String>> = "AdditionalHTTPHeaderFields",
@@ -95,7 +96,7 @@ record! {
             /// `PayloadCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
-            /// Raw Public Keys.
+            /// The keys that the relay may show in place of a certificate.
             ///
             /// `RawPublicKeys`: optional.
             raw_public_keys: Vec<Vec<u8>> = "RawPublicKeys",

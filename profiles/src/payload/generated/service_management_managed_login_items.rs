@@ -19,8 +19,6 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ServiceManagementManagedLoginItems {
         required {
-            /// Rules.
-            ///
             /// `Rules`: required.
             rules: Vec<Rule> = "Rules",
         }
@@ -33,26 +31,24 @@ item! { ServiceManagementManagedLoginItems = mdm_schema::payload::SERVICE_MANAGE
 impl crate::payload::Payload for ServiceManagementManagedLoginItems {}
 
 record! {
-    /// Rule.
-    ///
     /// An entry of [`ServiceManagementManagedLoginItems::rules`].
     pub struct Rule {
         required {
-            /// Rule Type.
+            /// What the value is compared with.
             ///
             /// `RuleType`: required.
             rule_type: RuleType = "RuleType",
-            /// Rule Value.
+            /// The value to compare.
             ///
             /// `RuleValue`: required.
             rule_value: String = "RuleValue",
         }
         optional {
-            /// Comment.
+            /// A note for people.
             ///
             /// `Comment`: optional.
             comment: String = "Comment",
-            /// Team Identifier.
+            /// The team identifier that the rule is limited to.
             ///
             /// `TeamIdentifier`: optional.
             team_identifier: String = "TeamIdentifier",
@@ -61,7 +57,7 @@ record! {
 }
 
 choices! {
-    /// Rule Type.
+    /// What the value is compared with.
     ///
     /// A value of [`Rule::rule_type`].
     pub enum RuleType {

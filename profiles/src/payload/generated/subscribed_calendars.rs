@@ -43,7 +43,7 @@ record! {
             ///
             /// `SubCalAccountUseSSL`: optional; false where absent.
             sub_cal_account_use_ssl: bool = "SubCalAccountUseSSL",
-            /// VPNUUID.
+            /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. iOS 14.0 and later.
             vpnuuid: String = "VPNUUID",

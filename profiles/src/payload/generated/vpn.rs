@@ -124,20 +124,12 @@ record! {
     pub struct VendorConfig {
         required {}
         optional {
-            /// Realm.
-            ///
             /// `Realm`: optional.
             realm: String = "Realm",
-            /// Role.
-            ///
             /// `Role`: optional.
             role: String = "Role",
-            /// Group.
-            ///
             /// `Group`: optional.
             group: String = "Group",
-            /// Login Group or Domain.
-            ///
             /// `LoginGroupOrDomain`: optional.
             login_group_or_domain: String = "LoginGroupOrDomain",
         }
@@ -197,26 +189,27 @@ record! {
             /// `IncludeAllNetworks`: optional; 0 where absent. iOS 14.0 and later, macOS 10.15 and
             /// later; not on tvOS.
             include_all_networks: Switch = "IncludeAllNetworks",
-            /// Enforce Routes.
+            /// Whether the tunnel's routes come before those of other interfaces.
             ///
             /// `EnforceRoutes`: optional; 0 where absent. iOS 14.2 and later, macOS 11.0 and later.
             enforce_routes: Switch = "EnforceRoutes",
-            /// Exclude Local Networks.
+            /// Whether traffic in the local network stays outside of the tunnel.
             ///
             /// `ExcludeLocalNetworks`: optional. iOS 14.2 and later, macOS 10.15 and later; not on
             /// tvOS.
             exclude_local_networks: Switch = "ExcludeLocalNetworks",
-            /// Exclude Cellular Services.
+            /// Whether traffic for services of the mobile network stays outside of the tunnel.
             ///
             /// `ExcludeCellularServices`: optional; 1 where absent. iOS 16.4 and later, macOS 13.3
             /// and later; not on tvOS.
             exclude_cellular_services: Switch = "ExcludeCellularServices",
-            /// Exclude APNs.
+            /// Whether traffic for push notifications stays outside of the tunnel.
             ///
             /// `ExcludeAPNs`: optional; 1 where absent. iOS 16.4 and later, macOS 13.3 and later;
             /// not on tvOS.
             exclude_apns: Switch = "ExcludeAPNs",
-            /// Exclude Device Communication.
+            /// Whether traffic to devices nearby, such as a watch or a computer, stays outside of
+            /// the tunnel.
             ///
             /// `ExcludeDeviceCommunication`: optional; 1 where absent. iOS 17.4 and later, macOS
             /// 14.4 and later, visionOS 1.1 and later; not on tvOS.
@@ -230,15 +223,15 @@ record! {
             /// `OnDemandUserOverrideDisabled`: optional; 0 where absent. iOS 14.0 and later; not on
             /// macOS.
             on_demand_user_override_disabled: Switch = "OnDemandUserOverrideDisabled",
-            /// On Demand Match Domains Always.
+            /// As `OnDemandMatchDomainsOnRetry`.
             ///
             /// `OnDemandMatchDomainsAlways`: optional. Deprecated in iOS 7.0.
             on_demand_match_domains_always: Vec<String> = "OnDemandMatchDomainsAlways",
-            /// On Demand Match Domains Never.
+            /// Domains that never bring the connection up.
             ///
             /// `OnDemandMatchDomainsNever`: optional. Deprecated in iOS 7.0.
             on_demand_match_domains_never: Vec<String> = "OnDemandMatchDomainsNever",
-            /// On Demand Match Domains On Retry.
+            /// Domains that bring the connection up where they cannot be resolved without.
             ///
             /// `OnDemandMatchDomainsOnRetry`: optional. Deprecated in iOS 7.0.
             on_demand_match_domains_on_retry: Vec<String> = "OnDemandMatchDomainsOnRetry",
@@ -281,7 +274,7 @@ choices! {
 }
 
 record! {
-    /// On Demand Rules Element.
+    /// Where it matches, and what is done there; the first that matches counts.
     ///
     /// An entry of [`VpnPlugin::on_demand_rules`].
     pub struct OnDemandRule {
@@ -292,27 +285,29 @@ record! {
             action: OnDemandRuleAction = "Action",
         }
         optional {
-            /// Action Parameters.
+            /// What to do for which domains, where the action is to evaluate each connection.
             ///
             /// `ActionParameters`: optional.
             action_parameters: Vec<ActionParameter> = "ActionParameters",
-            /// DNS Domain Match.
+            /// The rule matches where one of these is the network's search domain; `*` stands for
+            /// the beginning of one.
             ///
             /// `DNSDomainMatch`: optional.
             dns_domain_match: Vec<String> = "DNSDomainMatch",
-            /// DNS Server Address Match.
+            /// The rule matches where one of the network's DNS servers is among these; `*` stands
+            /// for the end of an address.
             ///
             /// `DNSServerAddressMatch`: optional.
             dns_server_address_match: Vec<String> = "DNSServerAddressMatch",
-            /// Interface Type Match.
+            /// The rule matches on interfaces of this kind.
             ///
             /// `InterfaceTypeMatch`: optional.
             interface_type_match: InterfaceTypeMatch = "InterfaceTypeMatch",
-            /// SSID Match.
+            /// The rule matches on Wi-Fi networks of these names.
             ///
             /// `SSIDMatch`: optional.
             ssid_match: Vec<String> = "SSIDMatch",
-            /// URL String Probe.
+            /// The rule matches where this URL answers with 200, without a redirect.
             ///
             /// `URLStringProbe`: optional.
             url_string_probe: String = "URLStringProbe",
@@ -349,26 +344,27 @@ choices! {
 }
 
 record! {
-    /// Action Parameter.
+    /// What to do for which domains.
     ///
     /// An entry of [`OnDemandRule::action_parameters`].
     pub struct ActionParameter {
         required {
-            /// Domains.
+            /// The domains that this is for.
             ///
             /// `Domains`: required.
             domains: Vec<String> = "Domains",
-            /// Domain Action.
+            /// What to do for these domains.
             ///
             /// `DomainAction`: required.
             domain_action: DomainAction = "DomainAction",
         }
         optional {
-            /// Required DNS Servers.
+            /// The DNS servers that have to resolve these domains; where they do not, a connection
+            /// is made.
             ///
             /// `RequiredDNSServers`: optional.
             required_dns_servers: Vec<String> = "RequiredDNSServers",
-            /// Required URL String Probe.
+            /// The URL that has to answer with 200; where it does not, a connection is made.
             ///
             /// `RequiredURLStringProbe`: optional.
             required_url_string_probe: String = "RequiredURLStringProbe",
@@ -377,7 +373,7 @@ record! {
 }
 
 choices! {
-    /// Domain Action.
+    /// What to do for these domains.
     ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
@@ -393,7 +389,7 @@ choices! {
 }
 
 choices! {
-    /// Interface Type Match.
+    /// The rule matches on interfaces of this kind.
     ///
     /// A value of [`OnDemandRule::interface_type_match`].
     pub enum InterfaceTypeMatch {
@@ -533,7 +529,7 @@ record! {
             ///
             /// `XAuthEnabled`: optional.
             xauth_enabled: Switch = "XAuthEnabled",
-            /// XAUTH Password Encryption.
+            /// `Prompt` has the user asked for the password with every connection.
             ///
             /// `XAuthPasswordEncryption`: optional.
             xauth_password_encryption: XAuthPasswordEncryption = "XAuthPasswordEncryption",
@@ -541,7 +537,7 @@ record! {
             ///
             /// `LocalIdentifier`: optional.
             local_identifier: String = "LocalIdentifier",
-            /// Local Identifier Type.
+            /// What kind of name it is: `KeyID`.
             ///
             /// `LocalIdentifierType`: optional; `KeyID` where absent.
             local_identifier_type: LocalIdentifierType = "LocalIdentifierType",
@@ -569,19 +565,19 @@ record! {
             ///
             /// `OnDemandEnabled`: optional; 0 where absent.
             on_demand_enabled: Switch = "OnDemandEnabled",
-            /// On Demand Match Domains Always.
+            /// As `OnDemandMatchDomainsOnRetry`.
             ///
             /// `OnDemandMatchDomainsAlways`: optional. Deprecated in iOS 7.0.
             on_demand_match_domains_always: Vec<String> = "OnDemandMatchDomainsAlways",
-            /// On Demand Match Domains Never.
+            /// Domains that never bring the connection up.
             ///
             /// `OnDemandMatchDomainsNever`: optional. Deprecated in iOS 7.0.
             on_demand_match_domains_never: Vec<String> = "OnDemandMatchDomainsNever",
-            /// On Demand Match Domains On Retry.
+            /// Domains that bring the connection up where they cannot be resolved without.
             ///
             /// `OnDemandMatchDomainsOnRetry`: optional. Deprecated in iOS 7.0.
             on_demand_match_domains_on_retry: Vec<String> = "OnDemandMatchDomainsOnRetry",
-            /// On Demand Rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `OnDemandRules`: optional.
             on_demand_rules: Vec<OnDemandRule> = "OnDemandRules",
@@ -602,7 +598,7 @@ choices! {
 }
 
 choices! {
-    /// XAUTH Password Encryption.
+    /// `Prompt` has the user asked for the password with every connection.
     ///
     /// A value of [`IpSec::xauth_password_encryption`].
     pub enum XAuthPasswordEncryption {
@@ -612,7 +608,7 @@ choices! {
 }
 
 choices! {
-    /// Local Identifier Type.
+    /// What kind of name it is: `KeyID`.
     ///
     /// A value of [`IpSec::local_identifier_type`].
     pub enum LocalIdentifierType {
@@ -657,11 +653,11 @@ record! {
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Provider Bundle Identifier.
+            /// The bundle identifier of the app's extension that does the work.
             ///
             /// `ProviderBundleIdentifier`: optional.
             provider_bundle_identifier: String = "ProviderBundleIdentifier",
-            /// Provider Designated Requirement.
+            /// The code requirement that the extension has to satisfy.
             ///
             /// `ProviderDesignatedRequirement`: optional. Only on macOS 10.15 and later, tvOS.
             provider_designated_requirement: String = "ProviderDesignatedRequirement",
@@ -698,20 +694,21 @@ record! {
             ///
             /// `DeadPeerDetectionRate`: optional; `Medium` where absent.
             dead_peer_detection_rate: DeadPeerDetectionRate = "DeadPeerDetectionRate",
-            /// ServerCertificateIssuerCommonName.
+            /// The common name of who issued the server's certificate; makes the device ask for its
+            /// certificate.
             ///
             /// `ServerCertificateIssuerCommonName`: optional.
             server_certificate_issuer_common_name: String = "ServerCertificateIssuerCommonName",
-            /// ServerCertificateCommonName.
+            /// The common name in the server's certificate; the remote identifier where absent.
             ///
             /// `ServerCertificateCommonName`: optional.
             server_certificate_common_name: String = "ServerCertificateCommonName",
-            /// TLS Minimum Version.
+            /// The oldest version of TLS within EAP.
             ///
             /// `TLSMinimumVersion`: optional; `1.0` where absent. iOS 11.0 and later, macOS 10.13
             /// and later.
             tls_minimum_version: TlsMinimumVersion = "TLSMinimumVersion",
-            /// TLS Maximum Version.
+            /// The newest version of TLS within EAP.
             ///
             /// `TLSMaximumVersion`: optional; `1.2` where absent. iOS 11.0 and later, macOS 10.13
             /// and later.
@@ -725,7 +722,7 @@ record! {
             ///
             /// `DisableMOBIKE`: optional; 0 where absent. iOS 9.0 and later.
             disable_mobike: Switch = "DisableMOBIKE",
-            /// Disable Redirect.
+            /// Whether the device does not follow when the server sends it to another one.
             ///
             /// `DisableRedirect`: optional; 0 where absent. iOS 9.0 and later.
             disable_redirect: Switch = "DisableRedirect",
@@ -737,11 +734,11 @@ record! {
             ///
             /// `DisconnectOnIdleTimer`: optional.
             disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
-            /// NAT Keep Alive Offload Enable.
+            /// Whether the hardware keeps the way through a NAT open while the device sleeps.
             ///
             /// `NATKeepAliveOffloadEnable`: optional; 1 where absent. iOS 9.0 and later.
             nat_keep_alive_offload_enable: Switch = "NATKeepAliveOffloadEnable",
-            /// NAT Keepalive Interval.
+            /// The seconds between packets that keep the way through a NAT open.
             ///
             /// `NATKeepAliveInterval`: optional; 20 where absent. iOS 9.0 and later.
             nat_keep_alive_interval: i64 = "NATKeepAliveInterval",
@@ -749,11 +746,12 @@ record! {
             ///
             /// `EnablePFS`: optional; 0 where absent. iOS 9.0 and later.
             enable_pfs: Switch = "EnablePFS",
-            /// Enable certificate revocation check.
+            /// Whether the server's certificate is checked for revocation, as far as that can be
+            /// found out.
             ///
             /// `EnableCertificateRevocationCheck`: optional; 0 where absent. iOS 9.0 and later.
             enable_certificate_revocation_check: Switch = "EnableCertificateRevocationCheck",
-            /// Enable fallback.
+            /// Whether the tunnel may go over the mobile network where Wi-Fi is poor.
             ///
             /// `EnableFallback`: optional; 0 where absent. iOS 13.0 and later; not on macOS.
             enable_fallback: Switch = "EnableFallback",
@@ -771,26 +769,27 @@ record! {
             /// `IncludeAllNetworks`: optional; 0 where absent. iOS 14.0 and later, macOS 10.15 and
             /// later; not on tvOS.
             include_all_networks: Switch = "IncludeAllNetworks",
-            /// Enforce Routes.
+            /// Whether the tunnel's routes come before those of other interfaces.
             ///
             /// `EnforceRoutes`: optional; 0 where absent. iOS 14.2 and later, macOS 11.0 and later.
             enforce_routes: Switch = "EnforceRoutes",
-            /// Exclude Local Networks.
+            /// Whether traffic in the local network stays outside of the tunnel.
             ///
             /// `ExcludeLocalNetworks`: optional. iOS 14.2 and later, macOS 10.15 and later; not on
             /// tvOS.
             exclude_local_networks: Switch = "ExcludeLocalNetworks",
-            /// Exclude Cellular Services.
+            /// Whether traffic for services of the mobile network stays outside of the tunnel.
             ///
             /// `ExcludeCellularServices`: optional; 1 where absent. iOS 16.4 and later, macOS 13.3
             /// and later; not on tvOS.
             exclude_cellular_services: Switch = "ExcludeCellularServices",
-            /// Exclude APNs.
+            /// Whether traffic for push notifications stays outside of the tunnel.
             ///
             /// `ExcludeAPNs`: optional; 1 where absent. iOS 16.4 and later, macOS 13.3 and later;
             /// not on tvOS.
             exclude_apns: Switch = "ExcludeAPNs",
-            /// Exclude Device Communication.
+            /// Whether traffic to devices nearby, such as a watch or a computer, stays outside of
+            /// the tunnel.
             ///
             /// `ExcludeDeviceCommunication`: optional; 1 where absent. iOS 17.4 and later, macOS
             /// 14.4 and later, visionOS 1.1 and later; not on tvOS.
@@ -810,12 +809,12 @@ record! {
             /// `PPKMandatory`: optional; 1 where absent. iOS 18.0 and later, macOS 15.0 and later,
             /// tvOS 18.0 and later, visionOS 2.0 and later.
             ppk_mandatory: Switch = "PPKMandatory",
-            /// Allow post-quantum key exchange fallback.
+            /// Whether a server without it is connected to all the same.
             ///
             /// `AllowPostQuantumKeyExchangeFallback`: optional; 0 where absent. iOS 26.0 and later,
             /// macOS 26.0 and later, tvOS 26.0 and later, visionOS 26.0 and later.
             allow_post_quantum_key_exchange_fallback: Switch = "AllowPostQuantumKeyExchangeFallback",
-            /// Enforce strict algorithm selection.
+            /// Whether the server has to take the algorithms that are named here, and no others.
             ///
             /// `EnforceStrictAlgorithmSelection`: optional; 0 where absent. iOS 18.5 and later,
             /// macOS 15.5 and later, tvOS 18.5 and later, visionOS 2.5 and later.
@@ -889,7 +888,7 @@ choices! {
 }
 
 choices! {
-    /// TLS Minimum Version.
+    /// The oldest version of TLS within EAP.
     ///
     /// A value of [`Ikev2::tls_minimum_version`].
     pub enum TlsMinimumVersion {
@@ -905,7 +904,7 @@ choices! {
 }
 
 choices! {
-    /// TLS Maximum Version.
+    /// The newest version of TLS within EAP.
     ///
     /// A value of [`Ikev2::tls_maximum_version`].
     pub enum TlsMaximumVersion {
@@ -927,24 +926,24 @@ record! {
     pub struct SecurityAssociationParameters {
         required {}
         optional {
-            /// EncryptionAlgorithm.
+            /// How traffic is encrypted.
             ///
             /// `EncryptionAlgorithm`: optional; `AES-256` where absent.
             encryption_algorithm: EncryptionAlgorithm = "EncryptionAlgorithm",
-            /// IntegrityAlgorithm.
+            /// How traffic is protected against changes.
             ///
             /// `IntegrityAlgorithm`: optional; `SHA2-256` where absent.
             integrity_algorithm: IntegrityAlgorithm = "IntegrityAlgorithm",
-            /// DiffieHellmanGroup.
+            /// The group of the key exchange.
             ///
             /// `DiffieHellmanGroup`: optional; 14 where absent.
             diffie_hellman_group: DiffieHellmanGroup = "DiffieHellmanGroup",
-            /// Post-quantum key exchange methods.
+            /// Further key exchanges that hold against quantum computers, one after the other.
             ///
             /// `PostQuantumKeyExchangeMethods`: optional. iOS 26.0 and later, macOS 26.0 and later,
             /// tvOS 16.0 and later, visionOS 26.0 and later.
             post_quantum_key_exchange_methods: Vec<PostQuantumKeyExchangeMethod> = "PostQuantumKeyExchangeMethods",
-            /// LifeTimeInMinutes.
+            /// The minutes after which new keys are agreed upon.
             ///
             /// `LifeTimeInMinutes`: optional; 1440 where absent. From 10 to 1440.
             life_time_in_minutes: i64 = "LifeTimeInMinutes",
@@ -953,7 +952,7 @@ record! {
 }
 
 choices! {
-    /// EncryptionAlgorithm.
+    /// How traffic is encrypted.
     ///
     /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
@@ -975,7 +974,7 @@ choices! {
 }
 
 choices! {
-    /// IntegrityAlgorithm.
+    /// How traffic is protected against changes.
     ///
     /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
@@ -993,7 +992,7 @@ choices! {
 }
 
 numbers! {
-    /// DiffieHellmanGroup.
+    /// The group of the key exchange.
     ///
     /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
@@ -1027,8 +1026,6 @@ numbers! {
 }
 
 numbers! {
-    /// Post-quantum key exchange method.
-    ///
     /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
@@ -1068,7 +1065,7 @@ record! {
             ///
             /// `SearchDomains`: optional. iOS 10.0 and later, macOS 10.12 and later.
             search_domains: Vec<String> = "SearchDomains",
-            /// Domain Name.
+            /// The tunnel's first domain.
             ///
             /// `DomainName`: optional. iOS 10.0 and later, macOS 10.12 and later.
             domain_name: String = "DomainName",
@@ -1076,7 +1073,7 @@ record! {
             ///
             /// `SupplementalMatchDomains`: optional. iOS 10.0 and later, macOS 10.12 and later.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Supplemental Match Domains No Search.
+            /// Whether these domains are left out of those that are searched.
             ///
             /// `SupplementalMatchDomainsNoSearch`: optional; 0 where absent. iOS 10.0 and later,
             /// macOS 10.12 and later.
@@ -1118,11 +1115,11 @@ record! {
     pub struct Proxies {
         required {}
         optional {
-            /// Proxy AutoConfig Enable.
+            /// Whether a configuration says which proxy to use.
             ///
             /// `ProxyAutoConfigEnable`: optional.
             proxy_auto_config_enable: Switch = "ProxyAutoConfigEnable",
-            /// Proxy Auto Discovery Enable.
+            /// Whether the proxy is looked for by WPAD.
             ///
             /// `ProxyAutoDiscoveryEnable`: optional; 1 where absent.
             proxy_auto_discovery_enable: Switch = "ProxyAutoDiscoveryEnable",
@@ -1130,7 +1127,7 @@ record! {
             ///
             /// `ProxyAutoConfigURLString`: optional.
             proxy_auto_config_url_string: String = "ProxyAutoConfigURLString",
-            /// Supplemental Match Domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
@@ -1138,19 +1135,19 @@ record! {
             ///
             /// `HTTPEnable`: optional; 0 where absent.
             http_enable: Switch = "HTTPEnable",
-            /// HTTP Proxy.
+            /// The proxy for HTTP.
             ///
             /// `HTTPProxy`: optional.
             http_proxy: String = "HTTPProxy",
-            /// HTTP Port.
+            /// The port of the proxy for HTTP.
             ///
             /// `HTTPPort`: optional. From 0 to 65535.
             http_port: i64 = "HTTPPort",
-            /// HTTP ProxyUsername.
+            /// The user at the proxies.
             ///
             /// `HTTPProxyUsername`: optional.
             http_proxy_username: String = "HTTPProxyUsername",
-            /// HTTP ProxyPassword.
+            /// The password at the proxies.
             ///
             /// `HTTPProxyPassword`: optional.
             http_proxy_password: Secret<String> = "HTTPProxyPassword",
@@ -1158,11 +1155,11 @@ record! {
             ///
             /// `HTTPSEnable`: optional; 0 where absent.
             https_enable: Switch = "HTTPSEnable",
-            /// HTTPS Proxy.
+            /// The proxy for HTTPS.
             ///
             /// `HTTPSProxy`: optional.
             https_proxy: String = "HTTPSProxy",
-            /// HTTPS Port.
+            /// The port of the proxy for HTTPS.
             ///
             /// `HTTPSPort`: optional. From 0 to 65535.
             https_port: i64 = "HTTPSPort",
@@ -1176,33 +1173,33 @@ record! {
     /// What [`Vpn::always_on`] holds.
     pub struct AlwaysOn {
         required {
-            /// TunnelConfigurations.
+            /// One tunnel for each kind of interface.
             ///
             /// `TunnelConfigurations`: required.
             tunnel_configurations: Vec<TunnelConfiguration> = "TunnelConfigurations",
         }
         optional {
-            /// UI Toggle Enabled.
+            /// Whether the user may turn it off.
             ///
             /// `UIToggleEnabled`: optional; 0 where absent.
             ui_toggle_enabled: Switch = "UIToggleEnabled",
-            /// ServiceExceptions.
+            /// System services whose traffic does not go through the tunnel.
             ///
             /// `ServiceExceptions`: optional.
             service_exceptions: Vec<ServiceException> = "ServiceExceptions",
-            /// ApplicationExceptions.
+            /// Apps whose traffic does not go through the tunnel.
             ///
             /// `ApplicationExceptions`: optional. iOS 13.6 and later.
             application_exceptions: Vec<ApplicationException> = "ApplicationExceptions",
-            /// Allow Captive Web Sheet.
+            /// Whether the login page of a network may be shown outside of the tunnel.
             ///
             /// `AllowCaptiveWebSheet`: optional; 0 where absent.
             allow_captive_web_sheet: Switch = "AllowCaptiveWebSheet",
-            /// Allow All Captive Network Plugins.
+            /// Whether any app that signs in to networks may do so outside of the tunnel.
             ///
             /// `AllowAllCaptiveNetworkPlugins`: optional; 0 where absent.
             allow_all_captive_network_plugins: Switch = "AllowAllCaptiveNetworkPlugins",
-            /// AllowedCaptiveNetworkPlugins.
+            /// The apps that may sign in to networks outside of the tunnel.
             ///
             /// `AllowedCaptiveNetworkPlugins`: optional.
             allowed_captive_network_plugins: Vec<AllowedCaptiveNetworkPlugin> = "AllowedCaptiveNetworkPlugins",
@@ -1216,13 +1213,11 @@ record! {
     /// An entry of [`AlwaysOn::tunnel_configurations`].
     pub struct TunnelConfiguration {
         required {
-            /// Protocol Type.
-            ///
             /// `ProtocolType`: required.
             protocol_type: ProtocolType = "ProtocolType",
         }
         optional {
-            /// Interfaces.
+            /// The kinds of interface that the tunnel is for.
             ///
             /// `Interfaces`: optional.
             interfaces: Vec<Interface> = "Interfaces",
@@ -1231,8 +1226,6 @@ record! {
 }
 
 choices! {
-    /// Protocol Type.
-    ///
     /// A value of [`TunnelConfiguration::protocol_type`].
     pub enum ProtocolType {
         /// `IKEv2`.
@@ -1241,8 +1234,6 @@ choices! {
 }
 
 choices! {
-    /// Interfaces Element.
-    ///
     /// A value of [`TunnelConfiguration::interfaces`].
     pub enum Interface {
         /// `Cellular`.
@@ -1258,11 +1249,11 @@ record! {
     /// An entry of [`AlwaysOn::service_exceptions`].
     pub struct ServiceException {
         required {
-            /// Service Name.
+            /// The service.
             ///
             /// `ServiceName`: required.
             service_name: ServiceName = "ServiceName",
-            /// Action.
+            /// Whether its traffic goes outside of the tunnel or nowhere.
             ///
             /// `Action`: required.
             action: ServiceExceptionAction = "Action",
@@ -1272,7 +1263,7 @@ record! {
 }
 
 choices! {
-    /// Service Name.
+    /// The service.
     ///
     /// A value of [`ServiceException::service_name`].
     pub enum ServiceName {
@@ -1288,7 +1279,7 @@ choices! {
 }
 
 choices! {
-    /// Action.
+    /// Whether its traffic goes outside of the tunnel or nowhere.
     ///
     /// A value of [`ServiceException::action`].
     pub enum ServiceExceptionAction {
@@ -1305,13 +1296,11 @@ record! {
     /// An entry of [`AlwaysOn::application_exceptions`].
     pub struct ApplicationException {
         required {
-            /// Bundle Identifier.
-            ///
             /// `BundleIdentifier`: required.
             bundle_identifier: String = "BundleIdentifier",
         }
         optional {
-            /// LimitToProtocols.
+            /// The protocols that the exception is for; all where absent.
             ///
             /// `LimitToProtocols`: optional.
             limit_to_protocols: Vec<LimitToProtocol> = "LimitToProtocols",
@@ -1320,8 +1309,6 @@ record! {
 }
 
 choices! {
-    /// LimitToProtocol Element.
-    ///
     /// A value of [`ApplicationException::limit_to_protocols`].
     pub enum LimitToProtocol {
         /// `UDP`.
@@ -1335,8 +1322,6 @@ record! {
     /// An entry of [`AlwaysOn::allowed_captive_network_plugins`].
     pub struct AllowedCaptiveNetworkPlugin {
         required {
-            /// Bundle Identifier.
-            ///
             /// `BundleIdentifier`: required.
             bundle_identifier: String = "BundleIdentifier",
         }
@@ -1351,8 +1336,6 @@ record! {
     pub struct TransparentProxy {
         required {}
         optional {
-            /// Authentication Method.
-            ///
             /// `AuthenticationMethod`: optional; `Password` where absent.
             authentication_method: VpnPluginAuthenticationMethod = "AuthenticationMethod",
             /// Enable Disconnect on Idle.
@@ -1363,7 +1346,7 @@ record! {
             ///
             /// `DisconnectOnIdleTimer`: optional.
             disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
-            /// Enforce Routes.
+            /// Whether the tunnel's routes come before those of other interfaces.
             ///
             /// `EnforceRoutes`: optional; 0 where absent.
             enforce_routes: Switch = "EnforceRoutes",
@@ -1371,11 +1354,11 @@ record! {
             ///
             /// `OnDemandEnabled`: optional; 0 where absent.
             on_demand_enabled: Switch = "OnDemandEnabled",
-            /// On Demand Rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `OnDemandRules`: optional.
             on_demand_rules: Vec<OnDemandRule> = "OnDemandRules",
-            /// PayloadCertificateUUID.
+            /// The payload that brings the identity.
             ///
             /// `PayloadCertificateUUID`: optional.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
@@ -1383,11 +1366,11 @@ record! {
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Provider Bundle Identifier.
+            /// The bundle identifier of the app's extension that does the work.
             ///
             /// `ProviderBundleIdentifier`: optional.
             provider_bundle_identifier: String = "ProviderBundleIdentifier",
-            /// Provider Designated Requirement.
+            /// The code requirement that the extension has to satisfy.
             ///
             /// `ProviderDesignatedRequirement`: optional.
             provider_designated_requirement: String = "ProviderDesignatedRequirement",
@@ -1395,8 +1378,6 @@ record! {
             ///
             /// `ProviderType`: optional; `packet-tunnel` where absent.
             provider_type: ProviderType = "ProviderType",
-            /// Order.
-            ///
             /// `Order`: optional.
             order: i64 = "Order",
         }

@@ -20,11 +20,11 @@ record! {
     /// Not on tvOS, visionOS, watchOS.
     pub struct WebClip {
         required {
-            /// URL.
+            /// The page.
             ///
             /// `URL`: required. A URL.
             url: String = "URL",
-            /// Label.
+            /// The name under the icon.
             ///
             /// `Label`: required.
             label: String = "Label",
@@ -34,11 +34,11 @@ record! {
             ///
             /// `Precomposed`: optional; false where absent. Only on iOS.
             precomposed: bool = "Precomposed",
-            /// Full Screen.
+            /// Whether the page opens as an app, without a browser around it.
             ///
             /// `FullScreen`: optional; false where absent. Only on iOS.
             full_screen: bool = "FullScreen",
-            /// Icon.
+            /// The icon, a PNG.
             ///
             /// `Icon`: optional.
             icon: Vec<u8> = "Icon",
@@ -50,7 +50,7 @@ record! {
             ///
             /// `IgnoreManifestScope`: optional; false where absent. Only on iOS 14.0 and later.
             ignore_manifest_scope: bool = "IgnoreManifestScope",
-            /// Target Application Bundle Identifier.
+            /// The app that opens the page.
             ///
             /// `TargetApplicationBundleIdentifier`: optional. Only on iOS 14.0 and later.
             target_application_bundle_identifier: String = "TargetApplicationBundleIdentifier",

@@ -24,11 +24,11 @@ record! {
     pub struct WebContentFilter {
         required {}
         optional {
-            /// FilterType.
+            /// Whether the built-in filter works, or an app's.
             ///
             /// `FilterType`: optional; `BuiltIn` where absent. iOS 8.0 and later.
             filter_type: FilterType = "FilterType",
-            /// SafariHistoryRetentionEnabled.
+            /// Whether Safari's history is kept, and cannot be cleared.
             ///
             /// `SafariHistoryRetentionEnabled`: optional; true where absent. iOS 26.0 and later,
             /// macOS 26.0 and later, visionOS 26.0 and later. On iOS, visionOS: supervised; not in
@@ -38,19 +38,19 @@ record! {
             ///
             /// `AutoFilterEnabled`: optional; false where absent. Only on iOS, visionOS.
             auto_filter_enabled: bool = "AutoFilterEnabled",
-            /// PermittedURLs.
+            /// Pages that may be visited all the same.
             ///
             /// `PermittedURLs`: optional. Only on iOS, visionOS.
             permitted_urls: Vec<String> = "PermittedURLs",
-            /// BlacklistedURLs.
+            /// Pages that may not be visited; `DenyListURLs` takes its place.
             ///
             /// `BlacklistedURLs`: optional. Only on iOS. Deprecated in iOS 14.5.
             blacklisted_urls: Vec<String> = "BlacklistedURLs",
-            /// DenyListURLs.
+            /// Pages that may not be visited.
             ///
             /// `DenyListURLs`: optional. Only on iOS 14.5 and later, visionOS.
             deny_list_urls: Vec<String> = "DenyListURLs",
-            /// HideDenyListURLs.
+            /// Whether Settings leaves refused pages out where it shows the profile.
             ///
             /// `HideDenyListURLs`: optional; false where absent. Only on iOS 18.0 and later,
             /// visionOS 2.0 and later.
@@ -63,24 +63,20 @@ record! {
             ///
             /// `AllowListBookmarks`: optional. Only on iOS 14.5 and later, visionOS.
             allow_list_bookmarks: Vec<AllowListBookmark> = "AllowListBookmarks",
-            /// UserDefinedName.
+            /// The filter's name, for people.
             ///
             /// `UserDefinedName`: optional.
             user_defined_name: String = "UserDefinedName",
-            /// PluginBundleID.
+            /// The bundle identifier of the app that filters.
             ///
             /// `PluginBundleID`: optional.
             plugin_bundle_id: String = "PluginBundleID",
-            /// ServerAddress.
+            /// The filter's server; the app says what it means.
             ///
             /// `ServerAddress`: optional.
             server_address: String = "ServerAddress",
-            /// Username.
-            ///
             /// `UserName`: optional.
             user_name: String = "UserName",
-            /// Password.
-            ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
             /// Certificate UUID.
@@ -88,7 +84,7 @@ record! {
             /// `PayloadCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
-            /// Organization.
+            /// The organisation, as the app wants it.
             ///
             /// `Organization`: optional.
             organization: String = "Organization",
@@ -96,19 +92,19 @@ record! {
             ///
             /// `VendorConfig`: optional.
             vendor_config: Opaque<Dictionary> = "VendorConfig",
-            /// FilterBrowsers.
+            /// Whether WebKit's traffic is filtered.
             ///
             /// `FilterBrowsers`: optional; false where absent. Only on iOS, visionOS.
             filter_browsers: bool = "FilterBrowsers",
-            /// FilterSockets.
+            /// Whether traffic of sockets is filtered.
             ///
             /// `FilterSockets`: optional; false where absent.
             filter_sockets: bool = "FilterSockets",
-            /// Filter Data Provider Designated Requirement.
+            /// The code requirement that the extension for connections has to satisfy.
             ///
             /// `FilterDataProviderDesignatedRequirement`: optional. Only on macOS.
             filter_data_provider_designated_requirement: String = "FilterDataProviderDesignatedRequirement",
-            /// Filter Data Provider Bundle Identifier.
+            /// The bundle identifier of the system extension that filters connections.
             ///
             /// `FilterDataProviderBundleIdentifier`: optional.
             filter_data_provider_bundle_identifier: String = "FilterDataProviderBundleIdentifier",
@@ -116,23 +112,23 @@ record! {
             ///
             /// `FilterPackets`: optional; false where absent. Only on macOS.
             filter_packets: bool = "FilterPackets",
-            /// Filter Packet Provider Designated Requirement.
+            /// The code requirement that the extension for packets has to satisfy.
             ///
             /// `FilterPacketProviderDesignatedRequirement`: optional. Only on macOS.
             filter_packet_provider_designated_requirement: String = "FilterPacketProviderDesignatedRequirement",
-            /// Filter Packet Provider Bundle Identifier.
+            /// The bundle identifier of the system extension that filters packets.
             ///
             /// `FilterPacketProviderBundleIdentifier`: optional. Only on macOS.
             filter_packet_provider_bundle_identifier: String = "FilterPacketProviderBundleIdentifier",
-            /// Filter Grade.
+            /// Whether the filter comes before or behind others.
             ///
             /// `FilterGrade`: optional; `firewall` where absent. Only on macOS.
             filter_grade: FilterGrade = "FilterGrade",
-            /// Content Filter UUID.
+            /// Names the filter for apps that it is for.
             ///
             /// `ContentFilterUUID`: optional. Only on iOS 16.0 and later, visionOS.
             content_filter_uuid: String = "ContentFilterUUID",
-            /// FilterURLs.
+            /// Whether requests are filtered by URL.
             ///
             /// `FilterURLs`: optional; false where absent. Only on iOS 26.0 and later, macOS 26.0
             /// and later.
@@ -150,7 +146,7 @@ item! { WebContentFilter = mdm_schema::payload::WEB_CONTENT_FILTER }
 impl crate::payload::Payload for WebContentFilter {}
 
 choices! {
-    /// FilterType.
+    /// Whether the built-in filter works, or an app's.
     ///
     /// A value of [`WebContentFilter::filter_type`].
     pub enum FilterType {
@@ -167,12 +163,8 @@ record! {
     /// An entry of [`WebContentFilter::whitelisted_bookmarks`].
     pub struct WhitelistedBookmark {
         required {
-            /// URL.
-            ///
             /// `URL`: required.
             url: String = "URL",
-            /// Title.
-            ///
             /// `Title`: required.
             title: String = "Title",
         }
@@ -186,12 +178,8 @@ record! {
     /// An entry of [`WebContentFilter::allow_list_bookmarks`].
     pub struct AllowListBookmark {
         required {
-            /// URL.
-            ///
             /// `URL`: required.
             url: String = "URL",
-            /// Title.
-            ///
             /// `Title`: required.
             title: String = "Title",
         }
@@ -200,7 +188,7 @@ record! {
 }
 
 choices! {
-    /// Filter Grade.
+    /// Whether the filter comes before or behind others.
     ///
     /// A value of [`WebContentFilter::filter_grade`].
     pub enum FilterGrade {
@@ -217,7 +205,7 @@ record! {
     /// What [`WebContentFilter::url_filter_parameters`] holds.
     pub struct UrlFilterParameters {
         required {
-            /// URL filter control provider bundle identifier.
+            /// The bundle identifier of the extension that controls the filter of URLs.
             ///
             /// `URLFilterControlProviderBundleIdentifier`: required.
             url_filter_control_provider_bundle_identifier: String = "URLFilterControlProviderBundleIdentifier",
@@ -235,15 +223,15 @@ record! {
             pir_authentication_token: Secret<String> = "PIRAuthenticationToken",
         }
         optional {
-            /// URL filter control provider designated requirement.
+            /// The code requirement that the extension for URLs has to satisfy.
             ///
             /// `URLFilterControlProviderDesignatedRequirement`: optional.
             url_filter_control_provider_designated_requirement: String = "URLFilterControlProviderDesignatedRequirement",
-            /// URLFilterFailClosed.
+            /// Whether requests are refused where the filter cannot decide.
             ///
             /// `URLFilterFailClosed`: optional; false where absent.
             url_filter_fail_closed: bool = "URLFilterFailClosed",
-            /// URLPrefilterFetchFrequency.
+            /// The seconds between two downloads of the prefilter.
             ///
             /// `URLPrefilterFetchFrequency`: optional; 86400 where absent. At least 2700.
             url_prefilter_fetch_frequency: i64 = "URLPrefilterFetchFrequency",

@@ -301,8 +301,6 @@ record! {
 }
 
 numbers! {
-    /// EAP Type.
-    ///
     /// A value of [`EapClientConfiguration::accept_eap_types`].
     pub enum EapType: i64 {
         /// `13`.

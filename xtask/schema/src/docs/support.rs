@@ -350,7 +350,7 @@ fn terms(support: &Support) -> Vec<String> {
     }
     match support.always_skippable {
         Some(true) => term("always skipped"),
-        Some(false) => term("not always skipped"),
+        Some(false) => term("at some points of the setup shown all the same"),
         None => {}
     }
     if support.beta == Some(true) {

@@ -190,6 +190,24 @@ fn nothing_below_what_is_not_there_is_there() {
 }
 
 #[test]
+fn a_title_that_only_repeats_the_name_is_left_out() {
+    let titled = |title: &str| Key {
+        title: title.to_owned(),
+        ..key("HostName")
+    };
+    for title in ["HostName", "Host name", "Host Name."] {
+        assert_eq!(
+            field(&titled(title), None, None, None),
+            ["`HostName`: optional."]
+        );
+    }
+    assert_eq!(
+        field(&titled("The server"), None, None, None)[0],
+        "The server."
+    );
+}
+
+#[test]
 fn markup_in_titles_and_backticks_in_values_are_text() {
     let titled = Key {
         title: "Use <a> [b] c_d".to_owned(),

@@ -24,8 +24,6 @@ record! {
     pub struct AccessibilitySettings {
         required {}
         optional {
-            /// Vision.
-            ///
             /// `Vision`: optional.
             vision: Vision = "Vision",
         }
@@ -35,15 +33,12 @@ record! {
 item! { AccessibilitySettings = mdm_schema::configuration::ACCESSIBILITY_SETTINGS }
 
 record! {
-    /// Vision.
-    ///
     /// What [`AccessibilitySettings::vision`] holds.
     pub struct Vision {
         required {}
         optional {
-            /// Allow live recognition.
-            ///
-            /// `AllowLiveRecognition`: optional; true where absent. Combined: true where all are.
+            /// `AllowLiveRecognition`: optional; true where absent. Several combine to true where
+            /// all are true.
             allow_live_recognition: bool = "AllowLiveRecognition",
         }
     }

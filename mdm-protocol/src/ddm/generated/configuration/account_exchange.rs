@@ -242,7 +242,7 @@ record! {
             ///
             /// `IdentityUserOverrideable`: optional; false where absent.
             identity_user_overrideable: bool = "IdentityUserOverrideable",
-            /// Per Message Switch Enabled.
+            /// Whether the user may encrypt single messages.
             ///
             /// `PerMessageSwitchEnabled`: optional; false where absent.
             per_message_switch_enabled: bool = "PerMessageSwitchEnabled",

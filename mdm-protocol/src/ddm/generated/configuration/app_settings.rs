@@ -48,36 +48,34 @@ record! {
     pub struct Allowed {
         required {}
         optional {
-            /// Allowed apps.
+            /// The apps that may run; no others.
             ///
-            /// `AllowedApps`: optional. Combined: what is in all of them. Not on macOS.
+            /// `AllowedApps`: optional. Several combine to what is in all of them. Not on macOS.
             allowed_apps: Vec<String> = "AllowedApps",
-            /// Denied apps.
+            /// The apps that may not run.
             ///
-            /// `DeniedApps`: optional. Combined: what is in any of them. Not on macOS.
+            /// `DeniedApps`: optional. Several combine to what is in any of them. Not on macOS.
             denied_apps: Vec<String> = "DeniedApps",
-            /// Allowed binaries.
+            /// The programs that may run; no others.
             ///
-            /// `AllowedBinaries`: optional. Combined: what is in all of them. Only on macOS. System
-            /// scope.
+            /// `AllowedBinaries`: optional. Several combine to what is in all of them. Only on
+            /// macOS. System scope.
             allowed_binaries: Vec<BinaryIdentifier> = "AllowedBinaries",
-            /// Denied binaries.
+            /// The programs that may not run.
             ///
-            /// `DeniedBinaries`: optional. Combined: what is in any of them. Only on macOS. System
-            /// scope.
+            /// `DeniedBinaries`: optional. Several combine to what is in any of them. Only on
+            /// macOS. System scope.
             denied_binaries: Vec<BinaryIdentifier> = "DeniedBinaries",
-            /// Always allow managed apps.
+            /// Whether managed apps may run in any case.
             ///
-            /// `AlwaysAllowManagedApps`: optional; false where absent. Combined: true where one is.
-            /// Only on macOS. System scope.
+            /// `AlwaysAllowManagedApps`: optional; false where absent. Several combine to true
+            /// where one is true. Only on macOS. System scope.
             always_allow_managed_apps: bool = "AlwaysAllowManagedApps",
         }
     }
 }
 
 record! {
-    /// Binary identifier.
-    ///
     /// An entry of [`Allowed::allowed_binaries`].
     pub struct BinaryIdentifier {
         required {}
@@ -86,29 +84,26 @@ record! {
             ///
             /// `CDHash`: optional.
             cd_hash: String = "CDHash",
-            /// Signing ID.
+            /// The identifier in the program's signature.
             ///
             /// `SigningID`: optional.
             signing_id: String = "SigningID",
-            /// Team ID.
+            /// The team identifier in the program's signature.
             ///
             /// `TeamID`: optional.
             team_id: String = "TeamID",
-            /// Path prefix.
+            /// The beginning of the program's path.
             ///
             /// `PathPrefix`: optional.
             path_prefix: String = "PathPrefix",
-            /// Signing state.
-            ///
-            /// `SigningState`: optional; `All` where absent. Combined: the one that is listed last.
+            /// `SigningState`: optional; `All` where absent. Several combine to the value that is
+            /// listed last.
             signing_state: SigningState = "SigningState",
         }
     }
 }
 
 choices! {
-    /// Signing state.
-    ///
     /// A value of [`BinaryIdentifier::signing_state`].
     pub enum SigningState {
         /// `All`.
@@ -145,43 +140,43 @@ record! {
     /// An entry of [`Privacy::permission_defaults`].
     pub struct App {
         required {
-            /// Organization justification.
-            ///
             /// `OrganizationJustification`: required.
             organization_justification: String = "OrganizationJustification",
         }
         optional {
             /// Accessibility permission.
             ///
-            /// `Accessibility`: optional. Combined: the one that is listed last. Only on macOS.
+            /// `Accessibility`: optional. Several combine to the value that is listed last. Only on
+            /// macOS.
             accessibility: Accessibility = "Accessibility",
             /// Bluetooth permission.
             ///
-            /// `Bluetooth`: optional. Combined: the one that is listed last.
+            /// `Bluetooth`: optional. Several combine to the value that is listed last.
             bluetooth: Bluetooth = "Bluetooth",
             /// Camera permission.
             ///
-            /// `Camera`: optional. Combined: the one that is listed last.
+            /// `Camera`: optional. Several combine to the value that is listed last.
             camera: Camera = "Camera",
             /// Dictation permission.
             ///
-            /// `Dictation`: optional. Combined: the one that is listed last.
+            /// `Dictation`: optional. Several combine to the value that is listed last.
             dictation: Dictation = "Dictation",
             /// Local network permission.
             ///
-            /// `LocalNetwork`: optional. Combined: the one that is listed last.
+            /// `LocalNetwork`: optional. Several combine to the value that is listed last.
             local_network: LocalNetwork = "LocalNetwork",
             /// Location permission.
             ///
-            /// `Location`: optional. Combined: the one that is listed last.
+            /// `Location`: optional. Several combine to the value that is listed last.
             location: Location = "Location",
             /// Location accuracy permission.
             ///
-            /// `LocationAccuracy`: optional. Combined: the one that is listed last. Only on iOS.
+            /// `LocationAccuracy`: optional. Several combine to the value that is listed last. Only
+            /// on iOS.
             location_accuracy: LocationAccuracy = "LocationAccuracy",
             /// Microphone permission.
             ///
-            /// `Microphone`: optional. Combined: the one that is listed last.
+            /// `Microphone`: optional. Several combine to the value that is listed last.
             microphone: Microphone = "Microphone",
         }
     }

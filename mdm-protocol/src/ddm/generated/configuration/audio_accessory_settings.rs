@@ -22,8 +22,6 @@ record! {
     pub struct AudioAccessorySettings {
         required {}
         optional {
-            /// Temporary Pairing.
-            ///
             /// `TemporaryPairing`: optional.
             temporary_pairing: TemporaryPairing = "TemporaryPairing",
         }
@@ -33,19 +31,17 @@ record! {
 item! { AudioAccessorySettings = mdm_schema::configuration::AUDIO_ACCESSORY_SETTINGS }
 
 record! {
-    /// Temporary Pairing.
-    ///
     /// What [`AudioAccessorySettings::temporary_pairing`] holds.
     pub struct TemporaryPairing {
         required {}
         optional {
             /// Temporary Pairing Disabled.
             ///
-            /// `Disabled`: optional; false where absent. Combined: true where one is.
+            /// `Disabled`: optional; false where absent. Several combine to true where one is true.
             disabled: bool = "Disabled",
             /// Temporary Pairing Configuration.
             ///
-            /// `Configuration`: optional. Combined: the first that is processed.
+            /// `Configuration`: optional. Of several the first that is processed counts.
             configuration: TemporaryPairingConfiguration = "Configuration",
         }
     }

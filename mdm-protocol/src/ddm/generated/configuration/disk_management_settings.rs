@@ -41,11 +41,11 @@ record! {
         optional {
             /// External storage.
             ///
-            /// `ExternalStorage`: optional. Combined: the one that is listed last.
+            /// `ExternalStorage`: optional. Several combine to the value that is listed last.
             external_storage: ExternalStorage = "ExternalStorage",
             /// Network storage.
             ///
-            /// `NetworkStorage`: optional. Combined: the one that is listed last.
+            /// `NetworkStorage`: optional. Several combine to the value that is listed last.
             network_storage: NetworkStorage = "NetworkStorage",
         }
     }

@@ -27,41 +27,33 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct ExtensibleSso {
         required {
-            /// Extension composed identifier.
+            /// The bundle identifier of the extension, with its team identifier in brackets.
             ///
             /// `ExtensionComposedIdentifier`: required.
             extension_composed_identifier: String = "ExtensionComposedIdentifier",
-            /// Type.
-            ///
             /// `Type`: required.
             type_: ExtensibleSsoType = "Type",
         }
         optional {
-            /// Realm.
-            ///
             /// `Realm`: optional.
             realm: String = "Realm",
-            /// Extension data.
+            /// What is passed to the extension; the vendor says what it means.
             ///
             /// `ExtensionData`: optional.
             extension_data: Opaque<Dictionary> = "ExtensionData",
-            /// URLs.
-            ///
             /// `URLs`: optional.
             urls: Vec<String> = "URLs",
-            /// Hosts.
-            ///
             /// `Hosts`: optional.
             hosts: Vec<String> = "Hosts",
-            /// Denied bundle identifiers.
+            /// Apps that do not sign in by the extension.
             ///
             /// `DeniedBundleIdentifiers`: optional.
             denied_bundle_identifiers: Vec<String> = "DeniedBundleIdentifiers",
-            /// Screen locked behavior.
+            /// What becomes of requests while the screen is locked.
             ///
             /// `ScreenLockedBehavior`: optional; `Cancel` where absent.
             screen_locked_behavior: ScreenLockedBehavior = "ScreenLockedBehavior",
-            /// Platform SSO.
+            /// Signing in to the Mac itself by the extension.
             ///
             /// `PlatformSSO`: optional. Only on macOS.
             platform_sso: PlatformSso = "PlatformSSO",
@@ -72,8 +64,6 @@ record! {
 item! { ExtensibleSso = mdm_schema::configuration::EXTENSIBLE_SSO }
 
 choices! {
-    /// Type.
-    ///
     /// A value of [`ExtensibleSso::type_`].
     pub enum ExtensibleSsoType {
         /// `Credential`.
@@ -84,7 +74,7 @@ choices! {
 }
 
 choices! {
-    /// Screen locked behavior.
+    /// What becomes of requests while the screen is locked.
     ///
     /// A value of [`ExtensibleSso::screen_locked_behavior`].
     pub enum ScreenLockedBehavior {
@@ -96,54 +86,38 @@ choices! {
 }
 
 record! {
-    /// Platform SSO.
+    /// Signing in to the Mac itself by the extension.
     ///
     /// What [`ExtensibleSso::platform_sso`] holds.
     pub struct PlatformSso {
         required {}
         optional {
-            /// Authentication method.
-            ///
             /// `AuthenticationMethod`: optional.
             authentication_method: AuthenticationMethod = "AuthenticationMethod",
-            /// Registration token.
+            /// The token by which the extension registers the device by itself.
             ///
             /// `RegistrationToken`: optional.
             registration_token: Secret<String> = "RegistrationToken",
-            /// Use shared device keys.
+            /// Whether all users share the device's keys.
             ///
             /// `UseSharedDeviceKeys`: optional; false where absent. System scope.
             use_shared_device_keys: bool = "UseSharedDeviceKeys",
-            /// Login frequency.
+            /// The seconds after which a full login is asked for.
             ///
             /// `LoginFrequency`: optional; 64800 where absent. At least 3600.
             login_frequency: i64 = "LoginFrequency",
-            /// Allow device identifiers in attestation.
-            ///
             /// `AllowDeviceIdentifiersInAttestation`: optional; false where absent.
             allow_device_identifiers_in_attestation: bool = "AllowDeviceIdentifiersInAttestation",
-            /// Account.
-            ///
             /// `Account`: optional.
             account: Account = "Account",
-            /// User creation.
-            ///
             /// `UserCreation`: optional.
             user_creation: UserCreation = "UserCreation",
-            /// Authorization.
-            ///
             /// `Authorization`: optional.
             authorization: Authorization = "Authorization",
-            /// Access key.
-            ///
             /// `AccessKey`: optional.
             access_key: AccessKey = "AccessKey",
-            /// Policies.
-            ///
             /// `Policies`: optional.
             policies: Policies = "Policies",
-            /// Web authentication.
-            ///
             /// `WebAuthentication`: optional.
             web_authentication: WebAuthentication = "WebAuthentication",
         }
@@ -151,8 +125,6 @@ record! {
 }
 
 choices! {
-    /// Authentication method.
-    ///
     /// A value of [`PlatformSso::authentication_method`].
     pub enum AuthenticationMethod {
         /// `Password`.
@@ -167,17 +139,13 @@ choices! {
 }
 
 record! {
-    /// Account.
-    ///
     /// What [`PlatformSso::account`] holds.
     pub struct Account {
         required {}
         optional {
-            /// Display name.
-            ///
             /// `DisplayName`: optional.
             display_name: String = "DisplayName",
-            /// Synchronize profile picture.
+            /// Whether the account's picture comes from the identity provider.
             ///
             /// `SynchronizeProfilePicture`: optional; false where absent.
             synchronize_profile_picture: bool = "SynchronizeProfilePicture",
@@ -186,38 +154,24 @@ record! {
 }
 
 record! {
-    /// User creation.
-    ///
     /// What [`PlatformSso::user_creation`] holds.
     pub struct UserCreation {
         required {}
         optional {
-            /// Enable at login.
-            ///
             /// `EnableAtLogin`: optional; false where absent.
             enable_at_login: bool = "EnableAtLogin",
-            /// Enable first user during setup.
-            ///
             /// `EnableFirstUserDuringSetup`: optional; true where absent.
             enable_first_user_during_setup: bool = "EnableFirstUserDuringSetup",
-            /// Enable registration during setup.
-            ///
             /// `EnableRegistrationDuringSetup`: optional; false where absent.
             enable_registration_during_setup: bool = "EnableRegistrationDuringSetup",
-            /// New user authentication methods.
-            ///
             /// `NewUserAuthenticationMethods`: optional.
             new_user_authentication_methods: Vec<NewUserAuthenticationMethod> = "NewUserAuthenticationMethods",
-            /// New user authorization mode.
-            ///
             /// `NewUserAuthorizationMode`: optional.
             new_user_authorization_mode: NewUserAuthorizationMode = "NewUserAuthorizationMode",
-            /// Token to user mapping.
+            /// The claims that a new account's names come from.
             ///
             /// `TokenToUserMapping`: optional.
             token_to_user_mapping: TokenToUserMapping = "TokenToUserMapping",
-            /// Temporary session quick login.
-            ///
             /// `TemporarySessionQuickLogin`: optional; false where absent.
             temporary_session_quick_login: bool = "TemporarySessionQuickLogin",
         }
@@ -239,8 +193,6 @@ choices! {
 }
 
 choices! {
-    /// New user authorization mode.
-    ///
     /// A value of [`UserCreation::new_user_authorization_mode`].
     pub enum NewUserAuthorizationMode {
         /// `Standard`.
@@ -255,18 +207,14 @@ choices! {
 }
 
 record! {
-    /// Token to user mapping.
+    /// The claims that a new account's names come from.
     ///
     /// What [`UserCreation::token_to_user_mapping`] holds.
     pub struct TokenToUserMapping {
         required {}
         optional {
-            /// Account name.
-            ///
             /// `AccountName`: optional.
             account_name: String = "AccountName",
-            /// Full name.
-            ///
             /// `FullName`: optional.
             full_name: String = "FullName",
         }
@@ -274,29 +222,23 @@ record! {
 }
 
 record! {
-    /// Authorization.
-    ///
     /// What [`PlatformSso::authorization`] holds.
     pub struct Authorization {
         required {}
         optional {
-            /// Enable identity provider accounts.
-            ///
             /// `EnableIdentityProviderAccounts`: optional; false where absent.
             enable_identity_provider_accounts: bool = "EnableIdentityProviderAccounts",
-            /// User authorization mode.
-            ///
             /// `UserAuthorizationMode`: optional.
             user_authorization_mode: UserAuthorizationMode = "UserAuthorizationMode",
-            /// Administrator groups.
+            /// Groups whose members administer the Mac.
             ///
             /// `AdministratorGroups`: optional.
             administrator_groups: Vec<String> = "AdministratorGroups",
-            /// Additional groups.
+            /// Groups that are made on the Mac.
             ///
             /// `AdditionalGroups`: optional.
             additional_groups: Vec<String> = "AdditionalGroups",
-            /// Authorization groups.
+            /// The group for each right of authorisation.
             ///
             /// `AuthorizationGroups`: optional.
             authorization_groups: BTreeMap<String, String> = "AuthorizationGroups",
@@ -305,8 +247,6 @@ record! {
 }
 
 choices! {
-    /// User authorization mode.
-    ///
     /// A value of [`Authorization::user_authorization_mode`].
     pub enum UserAuthorizationMode {
         /// `Standard`.
@@ -319,29 +259,19 @@ choices! {
 }
 
 record! {
-    /// Access key.
-    ///
     /// What [`PlatformSso::access_key`] holds.
     pub struct AccessKey {
         required {}
         optional {
-            /// Reader group identifier.
-            ///
             /// `ReaderGroupIdentifier`: optional.
             reader_group_identifier: Vec<u8> = "ReaderGroupIdentifier",
-            /// Terminal identity asset reference.
-            ///
             /// `TerminalIdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.identity`, `com.apple.asset.credential.scep` or
             /// `com.apple.asset.credential.acme`.
             terminal_identity_asset_reference: String = "TerminalIdentityAssetReference",
-            /// Reader issuer certificate asset reference.
-            ///
             /// `ReaderIssuerCertificateAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.certificate`.
             reader_issuer_certificate_asset_reference: String = "ReaderIssuerCertificateAssetReference",
-            /// Allow express mode.
-            ///
             /// `AllowExpressMode`: optional; false where absent.
             allow_express_mode: bool = "AllowExpressMode",
         }
@@ -349,33 +279,25 @@ record! {
 }
 
 record! {
-    /// Policies.
-    ///
     /// What [`PlatformSso::policies`] holds.
     pub struct Policies {
         required {}
         optional {
-            /// FileVault.
-            ///
             /// `FileVault`: optional.
             filevault: Vec<FileVaultPolicy> = "FileVault",
-            /// Login.
-            ///
             /// `Login`: optional.
             login: Vec<LoginPolicy> = "Login",
-            /// Unlock.
-            ///
             /// `Unlock`: optional.
             unlock: Vec<UnlockPolicy> = "Unlock",
-            /// Offline grace period.
+            /// How long a user may go on without the identity provider, in seconds.
             ///
             /// `OfflineGracePeriod`: optional.
             offline_grace_period: i64 = "OfflineGracePeriod",
-            /// Authentication grace period.
+            /// How long after the policy came a user may go on without registering, in seconds.
             ///
             /// `AuthenticationGracePeriod`: optional.
             authentication_grace_period: i64 = "AuthenticationGracePeriod",
-            /// Non-platform SSO accounts.
+            /// Local accounts that the policies leave alone.
             ///
             /// `NonPlatformSSOAccounts`: optional.
             non_platform_sso_accounts: Vec<String> = "NonPlatformSSOAccounts",
@@ -446,17 +368,15 @@ choices! {
 }
 
 record! {
-    /// Web authentication.
-    ///
     /// What [`PlatformSso::web_authentication`] holds.
     pub struct WebAuthentication {
         required {}
         optional {
-            /// URL allow list.
+            /// Sites that the extension may contact while it signs in.
             ///
             /// `URLAllowList`: optional.
             url_allow_list: Vec<String> = "URLAllowList",
-            /// Allow password sync.
+            /// Whether the local password follows that of the identity provider.
             ///
             /// `AllowPasswordSync`: optional; false where absent.
             allow_password_sync: bool = "AllowPasswordSync",

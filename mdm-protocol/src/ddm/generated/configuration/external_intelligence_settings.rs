@@ -26,15 +26,16 @@ record! {
         optional {
             /// Whether they may be used.
             ///
-            /// `Enabled`: optional; true where absent. Combined: true where all are.
+            /// `Enabled`: optional; true where absent. Several combine to true where all are true.
             enabled: bool = "Enabled",
             /// Whether the user may sign in to them.
             ///
-            /// `AllowSignIn`: optional; true where absent. Combined: true where all are.
+            /// `AllowSignIn`: optional; true where absent. Several combine to true where all are
+            /// true.
             allow_sign_in: bool = "AllowSignIn",
             /// The only workspaces that may be used.
             ///
-            /// `AllowedWorkspaceIDs`: optional. Combined: what is in all of them.
+            /// `AllowedWorkspaceIDs`: optional. Several combine to what is in all of them.
             allowed_workspace_ids: Vec<String> = "AllowedWorkspaceIDs",
         }
     }

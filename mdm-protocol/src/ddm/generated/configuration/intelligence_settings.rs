@@ -24,56 +24,59 @@ record! {
     pub struct IntelligenceSettings {
         required {}
         optional {
-            /// Allow Apple Intelligence Report.
+            /// Whether the report of Apple Intelligence may be made.
             ///
-            /// `AllowAppleIntelligenceReport`: optional; true where absent. Combined: true where
-            /// all are.
+            /// `AllowAppleIntelligenceReport`: optional; true where absent. Several combine to true
+            /// where all are true.
             allow_apple_intelligence_report: bool = "AllowAppleIntelligenceReport",
-            /// Allow Genmoji.
+            /// Whether new emoji may be made.
             ///
-            /// `AllowGenmoji`: optional; true where absent. Combined: true where all are.
+            /// `AllowGenmoji`: optional; true where absent. Several combine to true where all are
+            /// true.
             allow_genmoji: bool = "AllowGenmoji",
-            /// Allow Image Playground.
+            /// Whether Image Playground may be used.
             ///
-            /// `AllowImagePlayground`: optional; true where absent. Combined: true where all are.
+            /// `AllowImagePlayground`: optional; true where absent. Several combine to true where
+            /// all are true.
             allow_image_playground: bool = "AllowImagePlayground",
-            /// Allow Image Wand.
+            /// Whether drawings may be turned into images.
             ///
-            /// `AllowImageWand`: optional; true where absent. Combined: true where all are. Only on
-            /// iOS, visionOS.
+            /// `AllowImageWand`: optional; true where absent. Several combine to true where all are
+            /// true. Only on iOS, visionOS.
             allow_image_wand: bool = "AllowImageWand",
-            /// Allow Personalized Handwriting Results.
+            /// Whether text may be written in the user's own hand.
             ///
-            /// `AllowPersonalizedHandwritingResults`: optional; true where absent. Combined: true
-            /// where all are. Only on iOS.
+            /// `AllowPersonalizedHandwritingResults`: optional; true where absent. Several combine
+            /// to true where all are true. Only on iOS.
             allow_personalized_handwriting_results: bool = "AllowPersonalizedHandwritingResults",
             /// Whether visual intelligence may be used.
             ///
-            /// `AllowVisualIntelligence`: optional; true where absent. Combined: true where all
-            /// are. Only on iOS 27.0 and later, macOS 27.0 and later.
+            /// `AllowVisualIntelligence`: optional; true where absent. Several combine to true
+            /// where all are true. Only on iOS 27.0 and later, macOS 27.0 and later.
             allow_visual_intelligence: bool = "AllowVisualIntelligence",
-            /// Allow Visual Intelligence Summary.
+            /// Whether visual intelligence may summarise.
             ///
-            /// `AllowVisualIntelligenceSummary`: optional; true where absent. Combined: true where
-            /// all are. Only on iOS. Deprecated in iOS 27.0.
+            /// `AllowVisualIntelligenceSummary`: optional; true where absent. Several combine to
+            /// true where all are true. Only on iOS. Deprecated in iOS 27.0.
             allow_visual_intelligence_summary: bool = "AllowVisualIntelligenceSummary",
-            /// Allow Writing Tools.
+            /// Whether Writing Tools may be used.
             ///
-            /// `AllowWritingTools`: optional; true where absent. Combined: true where all are.
+            /// `AllowWritingTools`: optional; true where absent. Several combine to true where all
+            /// are true.
             allow_writing_tools: bool = "AllowWritingTools",
-            /// Apps.
+            /// Restrictions within single apps.
             ///
             /// `Apps`: optional.
             apps: Apps = "Apps",
-            /// Force On-Device Only Dictation.
+            /// Whether dictation stays on the device.
             ///
-            /// `ForceOnDeviceOnlyDictation`: optional; false where absent. Combined: true where one
-            /// is.
+            /// `ForceOnDeviceOnlyDictation`: optional; false where absent. Several combine to true
+            /// where one is true.
             force_on_device_only_dictation: bool = "ForceOnDeviceOnlyDictation",
-            /// Force On-Device Only Translation.
+            /// Whether translation stays on the device.
             ///
-            /// `ForceOnDeviceOnlyTranslation`: optional; false where absent. Combined: true where
-            /// one is. Only on iOS.
+            /// `ForceOnDeviceOnlyTranslation`: optional; false where absent. Several combine to
+            /// true where one is true. Only on iOS.
             force_on_device_only_translation: bool = "ForceOnDeviceOnlyTranslation",
         }
     }
@@ -82,26 +85,26 @@ record! {
 item! { IntelligenceSettings = mdm_schema::configuration::INTELLIGENCE_SETTINGS }
 
 record! {
-    /// Apps.
+    /// Restrictions within single apps.
     ///
     /// What [`IntelligenceSettings::apps`] holds.
     pub struct Apps {
         required {}
         optional {
-            /// Calendar.
+            /// Restrictions within Calendar.
             ///
             /// `Calendar`: optional. iOS 27.0 and later, macOS 27.0 and later, visionOS 27.0 and
             /// later.
             calendar: Calendar = "Calendar",
-            /// Mail.
+            /// Restrictions within Mail.
             ///
             /// `Mail`: optional.
             mail: Mail = "Mail",
-            /// Notes.
+            /// Restrictions within Notes.
             ///
             /// `Notes`: optional.
             notes: Notes = "Notes",
-            /// Safari.
+            /// Restrictions within Safari.
             ///
             /// `Safari`: optional.
             safari: Safari = "Safari",
@@ -110,71 +113,74 @@ record! {
 }
 
 record! {
-    /// Calendar.
+    /// Restrictions within Calendar.
     ///
     /// What [`Apps::calendar`] holds.
     pub struct Calendar {
         required {}
         optional {
-            /// Allow Natural Language Editing.
+            /// Whether events may be changed by describing the change.
             ///
-            /// `AllowNaturalLanguageEditing`: optional; true where absent. Combined: true where all
-            /// are.
+            /// `AllowNaturalLanguageEditing`: optional; true where absent. Several combine to true
+            /// where all are true.
             allow_natural_language_editing: bool = "AllowNaturalLanguageEditing",
         }
     }
 }
 
 record! {
-    /// Mail.
+    /// Restrictions within Mail.
     ///
     /// What [`Apps::mail`] holds.
     pub struct Mail {
         required {}
         optional {
-            /// Allow Smart Replies.
+            /// Whether replies are suggested.
             ///
-            /// `AllowSmartReplies`: optional; true where absent. Combined: true where all are.
+            /// `AllowSmartReplies`: optional; true where absent. Several combine to true where all
+            /// are true.
             allow_smart_replies: bool = "AllowSmartReplies",
-            /// Allow Summary.
+            /// Whether texts may be summarised.
             ///
-            /// `AllowSummary`: optional; true where absent. Combined: true where all are.
+            /// `AllowSummary`: optional; true where absent. Several combine to true where all are
+            /// true.
             allow_summary: bool = "AllowSummary",
         }
     }
 }
 
 record! {
-    /// Notes.
+    /// Restrictions within Notes.
     ///
     /// What [`Apps::notes`] holds.
     pub struct Notes {
         required {}
         optional {
-            /// Allow Transcription.
+            /// Whether recordings may be written down.
             ///
-            /// `AllowTranscription`: optional; true where absent. Combined: true where all are.
-            /// Only on iOS, macOS.
+            /// `AllowTranscription`: optional; true where absent. Several combine to true where all
+            /// are true. Only on iOS, macOS.
             allow_transcription: bool = "AllowTranscription",
-            /// Allow Transcription Summary.
+            /// Whether what was written down may be summarised.
             ///
-            /// `AllowTranscriptionSummary`: optional; true where absent. Combined: true where all
-            /// are. Only on iOS, macOS.
+            /// `AllowTranscriptionSummary`: optional; true where absent. Several combine to true
+            /// where all are true. Only on iOS, macOS.
             allow_transcription_summary: bool = "AllowTranscriptionSummary",
         }
     }
 }
 
 record! {
-    /// Safari.
+    /// Restrictions within Safari.
     ///
     /// What [`Apps::safari`] holds.
     pub struct Safari {
         required {}
         optional {
-            /// Allow Summary.
+            /// Whether texts may be summarised.
             ///
-            /// `AllowSummary`: optional; true where absent. Combined: true where all are.
+            /// `AllowSummary`: optional; true where absent. Several combine to true where all are
+            /// true.
             allow_summary: bool = "AllowSummary",
         }
     }

@@ -25,41 +25,43 @@ record! {
         optional {
             /// Whether the keyboard corrects words.
             ///
-            /// `AllowAutoCorrection`: optional; true where absent. Combined: true where all are.
-            /// Only on iOS.
+            /// `AllowAutoCorrection`: optional; true where absent. Several combine to true where
+            /// all are true. Only on iOS.
             allow_auto_correction: bool = "AllowAutoCorrection",
             /// Whether words may be looked up.
             ///
-            /// `AllowDefinitionLookup`: optional; true where absent. Combined: true where all are.
+            /// `AllowDefinitionLookup`: optional; true where absent. Several combine to true where
+            /// all are true.
             allow_definition_lookup: bool = "AllowDefinitionLookup",
             /// Whether dictation may be used.
             ///
-            /// `AllowDictation`: optional; true where absent. Combined: true where all are.
+            /// `AllowDictation`: optional; true where absent. Several combine to true where all are
+            /// true.
             allow_dictation: bool = "AllowDictation",
             /// Whether the keyboard suggests results of calculations.
             ///
-            /// `AllowMathKeyboardSuggestions`: optional; true where absent. Combined: true where
-            /// all are.
+            /// `AllowMathKeyboardSuggestions`: optional; true where absent. Several combine to true
+            /// where all are true.
             allow_math_keyboard_suggestions: bool = "AllowMathKeyboardSuggestions",
             /// Whether the keyboard predicts words.
             ///
-            /// `AllowPredictiveText`: optional; true where absent. Combined: true where all are.
-            /// Only on iOS.
+            /// `AllowPredictiveText`: optional; true where absent. Several combine to true where
+            /// all are true. Only on iOS.
             allow_predictive_text: bool = "AllowPredictiveText",
             /// Whether words may be typed by sliding.
             ///
-            /// `AllowSlideToType`: optional; true where absent. Combined: true where all are. Only
-            /// on iOS.
+            /// `AllowSlideToType`: optional; true where absent. Several combine to true where all
+            /// are true. Only on iOS.
             allow_slide_to_type: bool = "AllowSlideToType",
             /// Whether the keyboard checks spelling.
             ///
-            /// `AllowSpellCheck`: optional; true where absent. Combined: true where all are. Only
-            /// on iOS.
+            /// `AllowSpellCheck`: optional; true where absent. Several combine to true where all
+            /// are true. Only on iOS.
             allow_spell_check: bool = "AllowSpellCheck",
             /// Whether shortcuts are replaced by their texts.
             ///
-            /// `AllowTextReplacement`: optional; true where absent. Combined: true where all are.
-            /// Only on iOS.
+            /// `AllowTextReplacement`: optional; true where absent. Several combine to true where
+            /// all are true. Only on iOS.
             allow_text_replacement: bool = "AllowTextReplacement",
         }
     }

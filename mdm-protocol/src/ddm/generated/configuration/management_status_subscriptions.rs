@@ -25,7 +25,7 @@ record! {
         required {
             /// The items.
             ///
-            /// `StatusItems`: required. Combined: what is in any of them.
+            /// `StatusItems`: required. Several combine to what is in any of them.
             status_items: Vec<StatusItem> = "StatusItems",
         }
         optional {}

@@ -76,7 +76,7 @@ record! {
         required {
             /// Whether there is a key for square roots.
             ///
-            /// `AddSquareRoot`: required. Combined: true where one is.
+            /// `AddSquareRoot`: required. Several combine to true where one is true.
             add_square_root: bool = "AddSquareRoot",
         }
         optional {}
@@ -91,7 +91,7 @@ record! {
         required {
             /// Whether it may be used.
             ///
-            /// `Enabled`: required. Combined: true where all are.
+            /// `Enabled`: required. Several combine to true where all are true.
             enabled: bool = "Enabled",
         }
         optional {}
@@ -106,7 +106,7 @@ record! {
         required {
             /// Whether it may be used.
             ///
-            /// `Enabled`: required. Combined: true where all are.
+            /// `Enabled`: required. Several combine to true where all are true.
             enabled: bool = "Enabled",
         }
         optional {}
@@ -121,7 +121,7 @@ record! {
         required {
             /// Whether they may be used.
             ///
-            /// `Enabled`: required. Combined: true where all are.
+            /// `Enabled`: required. Several combine to true where all are true.
             enabled: bool = "Enabled",
         }
         optional {}
@@ -136,13 +136,13 @@ record! {
         required {
             /// Whether units are converted.
             ///
-            /// `UnitConversion`: required. Combined: true where all are.
+            /// `UnitConversion`: required. Several combine to true where all are true.
             unit_conversion: bool = "UnitConversion",
         }
         optional {
             /// Whether reverse Polish notation may be used.
             ///
-            /// `RPN`: required. Combined: true where all are. Only on macOS.
+            /// `RPN`: required. Several combine to true where all are true. Only on macOS.
             rpn: bool = "RPN",
         }
     }
@@ -156,11 +156,11 @@ record! {
         required {
             /// Whether the keyboard suggests results.
             ///
-            /// `KeyboardSuggestions`: required. Combined: true where all are.
+            /// `KeyboardSuggestions`: required. Several combine to true where all are true.
             keyboard_suggestions: bool = "KeyboardSuggestions",
             /// Whether other apps solve written expressions.
             ///
-            /// `MathNotes`: required. Combined: true where all are.
+            /// `MathNotes`: required. Several combine to true where all are true.
             math_notes: bool = "MathNotes",
         }
         optional {}

@@ -24,25 +24,23 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct NetworkDnsProxy {
         required {
-            /// Visible name.
+            /// The name that people see.
             ///
             /// `VisibleName`: required.
             visible_name: String = "VisibleName",
-            /// App bundle identifier.
-            ///
             /// `AppBundleIdentifier`: required.
             app_bundle_identifier: String = "AppBundleIdentifier",
         }
         optional {
-            /// Provider composed identifier.
+            /// The bundle identifier of the extension, with its team identifier in brackets.
             ///
             /// `ProviderComposedIdentifier`: optional.
             provider_composed_identifier: String = "ProviderComposedIdentifier",
-            /// Provider configuration.
+            /// What is passed to the extension; the vendor says what it means.
             ///
             /// `ProviderConfiguration`: optional.
             provider_configuration: Opaque<Dictionary> = "ProviderConfiguration",
-            /// DNS proxy UUID.
+            /// Names the proxy for apps that are to use it.
             ///
             /// `DNSProxyUUID`: optional. Only on iOS, visionOS.
             dns_proxy_uuid: String = "DNSProxyUUID",

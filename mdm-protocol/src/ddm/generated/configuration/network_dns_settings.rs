@@ -23,21 +23,21 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct NetworkDnsSettings {
         required {
-            /// Visible name.
+            /// The name that people see.
             ///
             /// `VisibleName`: required.
             visible_name: String = "VisibleName",
-            /// DNS settings.
+            /// The encrypted DNS server.
             ///
             /// `DNSSettings`: required.
             dns_settings: DnsSettings = "DNSSettings",
         }
         optional {
-            /// On demand rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `OnDemandRules`: optional.
             on_demand_rules: Vec<OnDemandRule> = "OnDemandRules",
-            /// Prohibit disablement.
+            /// Whether the user may not turn it off.
             ///
             /// `ProhibitDisablement`: optional; false where absent. Enrolment: supervised.
             prohibit_disablement: bool = "ProhibitDisablement",
@@ -48,22 +48,22 @@ record! {
 item! { NetworkDnsSettings = mdm_schema::configuration::NETWORK_DNS_SETTINGS }
 
 record! {
-    /// DNS settings.
+    /// The encrypted DNS server.
     ///
     /// What [`NetworkDnsSettings::dns_settings`] holds.
     pub struct DnsSettings {
         required {
-            /// DNS protocol.
+            /// How the server is spoken to.
             ///
             /// `DNSProtocol`: required.
             dns_protocol: DnsProtocol = "DNSProtocol",
         }
         optional {
-            /// Server URL.
+            /// The template of the server's URL, for DNS over HTTPS.
             ///
             /// `ServerURL`: optional.
             server_url: String = "ServerURL",
-            /// Server name.
+            /// The server's name, for DNS over TLS.
             ///
             /// `ServerName`: optional.
             server_name: String = "ServerName",
@@ -71,7 +71,7 @@ record! {
             ///
             /// `ServerAddresses`: optional.
             server_addresses: Vec<String> = "ServerAddresses",
-            /// Allow failover.
+            /// Whether other servers are asked where these do not answer.
             ///
             /// `AllowFailover`: optional; false where absent.
             allow_failover: bool = "AllowFailover",
@@ -81,7 +81,7 @@ record! {
             /// `com.apple.asset.credential.identity`, `com.apple.asset.credential.scep` or
             /// `com.apple.asset.credential.acme`.
             identity_asset_reference: String = "IdentityAssetReference",
-            /// Supplemental match domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
@@ -90,7 +90,7 @@ record! {
 }
 
 choices! {
-    /// DNS protocol.
+    /// How the server is spoken to.
     ///
     /// A value of [`DnsSettings::dns_protocol`].
     pub enum DnsProtocol {
@@ -102,7 +102,7 @@ choices! {
 }
 
 record! {
-    /// On demand rules element.
+    /// Where it matches, and what is done there; the first that matches counts.
     ///
     /// An entry of [`NetworkDnsSettings::on_demand_rules`].
     pub struct OnDemandRule {
@@ -113,27 +113,29 @@ record! {
             action: OnDemandRuleAction = "Action",
         }
         optional {
-            /// Action parameters.
+            /// What to do for which domains, where the action is to evaluate each connection.
             ///
             /// `ActionParameters`: optional.
             action_parameters: Vec<ActionParameter> = "ActionParameters",
-            /// DNS domain match.
+            /// The rule matches where one of these is the network's search domain; `*` stands for
+            /// the beginning of one.
             ///
             /// `DNSDomainMatch`: optional.
             dns_domain_match: Vec<String> = "DNSDomainMatch",
-            /// DNS server address match.
+            /// The rule matches where one of the network's DNS servers is among these; `*` stands
+            /// for the end of an address.
             ///
             /// `DNSServerAddressMatch`: optional.
             dns_server_address_match: Vec<String> = "DNSServerAddressMatch",
-            /// Interface type match.
+            /// The rule matches on interfaces of this kind.
             ///
             /// `InterfaceTypeMatch`: optional.
             interface_type_match: InterfaceTypeMatch = "InterfaceTypeMatch",
-            /// SSID match.
+            /// The rule matches on Wi-Fi networks of these names.
             ///
             /// `SSIDMatch`: optional.
             ssid_match: Vec<String> = "SSIDMatch",
-            /// URL string probe.
+            /// The rule matches where this URL answers with 200, without a redirect.
             ///
             /// `URLStringProbe`: optional.
             url_string_probe: String = "URLStringProbe",
@@ -156,16 +158,16 @@ choices! {
 }
 
 record! {
-    /// Action parameter.
+    /// What to do for which domains.
     ///
     /// An entry of [`OnDemandRule::action_parameters`].
     pub struct ActionParameter {
         required {
-            /// Domains.
+            /// The domains that this is for.
             ///
             /// `Domains`: required.
             domains: Vec<String> = "Domains",
-            /// Domain action.
+            /// What to do for these domains.
             ///
             /// `DomainAction`: required.
             domain_action: DomainAction = "DomainAction",
@@ -175,7 +177,7 @@ record! {
 }
 
 choices! {
-    /// Domain action.
+    /// What to do for these domains.
     ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
@@ -187,7 +189,7 @@ choices! {
 }
 
 choices! {
-    /// Interface type match.
+    /// The rule matches on interfaces of this kind.
     ///
     /// A value of [`OnDemandRule::interface_type_match`].
     pub enum InterfaceTypeMatch {

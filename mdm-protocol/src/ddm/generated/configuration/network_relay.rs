@@ -26,41 +26,40 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct NetworkRelay {
         required {
-            /// Visible name.
+            /// The name that people see.
             ///
             /// `VisibleName`: required.
             visible_name: String = "VisibleName",
-            /// Relays.
+            /// The relays, one behind the other.
             ///
             /// `Relays`: required.
             relays: Vec<Relay> = "Relays",
         }
         optional {
-            /// Match domains.
+            /// The domains whose traffic goes through the relays, with their subdomains.
             ///
             /// `MatchDomains`: optional.
             match_domains: Vec<String> = "MatchDomains",
-            /// Excluded domains.
+            /// The domains whose traffic does not go through the relays, with their subdomains.
             ///
             /// `ExcludedDomains`: optional.
             excluded_domains: Vec<String> = "ExcludedDomains",
-            /// Match FQDNs.
+            /// The host names whose traffic goes through the relays, without their subdomains.
             ///
             /// `MatchFQDNs`: optional.
             match_fqdns: Vec<String> = "MatchFQDNs",
-            /// Excluded FQDNs.
+            /// The host names whose traffic does not go through the relays, without their
+            /// subdomains.
             ///
             /// `ExcludedFQDNs`: optional.
             excluded_fqdns: Vec<String> = "ExcludedFQDNs",
-            /// Relay UUID.
-            ///
             /// `RelayUUID`: optional. Only on iOS, visionOS.
             relay_uuid: String = "RelayUUID",
-            /// UI toggle enabled.
+            /// Whether the user may turn it off.
             ///
             /// `UIToggleEnabled`: optional; true where absent.
             ui_toggle_enabled: bool = "UIToggleEnabled",
-            /// Allow DNS failover.
+            /// Whether names are resolved by the network's own server where the relay does not.
             ///
             /// `AllowDNSFailover`: optional; false where absent.
             allow_dns_failover: bool = "AllowDNSFailover",
@@ -77,19 +76,19 @@ record! {
     pub struct Relay {
         required {}
         optional {
-            /// HTTP/3 relay URL.
+            /// The relay over HTTP/3.
             ///
             /// `HTTP3RelayURL`: optional.
             http3_relay_url: String = "HTTP3RelayURL",
-            /// HTTP/2 relay URL.
+            /// The relay over HTTP/2.
             ///
             /// `HTTP2RelayURL`: optional.
             http2_relay_url: String = "HTTP2RelayURL",
-            /// Additional HTTP header fields.
+            /// Header fields that each request to the relay has.
             ///
             /// `AdditionalHTTPHeaderFields`: optional.
             additional_http_header_fields: BTreeMap<String, Secret<String>> = "AdditionalHTTPHeaderFields",
-            /// Credential asset reference.
+            /// The identifier of an asset with the credential.
             ///
             /// `CredentialAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.identity`, `com.apple.asset.credential.scep` or

@@ -25,19 +25,17 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct NetworkVpnIkev2 {
         required {
-            /// Visible name.
+            /// The name that people see.
             ///
             /// `VisibleName`: required.
             visible_name: String = "VisibleName",
-            /// Host name.
-            ///
             /// `HostName`: required.
             host_name: String = "HostName",
-            /// Local identifier.
+            /// How the device names itself to the server.
             ///
             /// `LocalIdentifier`: required.
             local_identifier: String = "LocalIdentifier",
-            /// Remote identifier.
+            /// How the server names itself to the device.
             ///
             /// `RemoteIdentifier`: required.
             remote_identifier: String = "RemoteIdentifier",
@@ -71,15 +69,15 @@ record! {
             ///
             /// `DisableMOBIKE`: optional; false where absent.
             disable_mobike: bool = "DisableMOBIKE",
-            /// Disable redirect.
+            /// Whether the device does not follow when the server sends it to another one.
             ///
             /// `DisableRedirect`: optional; false where absent.
             disable_redirect: bool = "DisableRedirect",
-            /// Enable NAT keep alive offload.
+            /// Whether the hardware keeps the way through a NAT open while the device sleeps.
             ///
             /// `EnableNATKeepAliveOffload`: optional; true where absent.
             enable_nat_keep_alive_offload: bool = "EnableNATKeepAliveOffload",
-            /// NAT keepalive interval.
+            /// The seconds between packets that keep the way through a NAT open.
             ///
             /// `NATKeepAliveInterval`: optional; 20 where absent.
             nat_keep_alive_interval: i64 = "NATKeepAliveInterval",
@@ -87,11 +85,12 @@ record! {
             ///
             /// `EnablePFS`: optional; false where absent.
             enable_pfs: bool = "EnablePFS",
-            /// Enable certificate revocation check.
+            /// Whether the server's certificate is checked for revocation, as far as that can be
+            /// found out.
             ///
             /// `EnableCertificateRevocationCheck`: optional; false where absent.
             enable_certificate_revocation_check: bool = "EnableCertificateRevocationCheck",
-            /// Enable fallback.
+            /// Whether the tunnel may go over the mobile network where Wi-Fi is poor.
             ///
             /// `EnableFallback`: optional; false where absent. Not on macOS.
             enable_fallback: bool = "EnableFallback",
@@ -99,27 +98,27 @@ record! {
             ///
             /// `MTU`: optional; 1280 where absent. From 1280 to 1400.
             mtu: i64 = "MTU",
-            /// Enforce strict algorithm selection.
+            /// Whether the server has to take the algorithms that are named here, and no others.
             ///
             /// `EnforceStrictAlgorithmSelection`: optional; false where absent.
             enforce_strict_algorithm_selection: bool = "EnforceStrictAlgorithmSelection",
-            /// Post quantum key exchange.
+            /// A key exchange that holds against quantum computers.
             ///
             /// `PostQuantumKeyExchange`: optional.
             post_quantum_key_exchange: PostQuantumKeyExchange = "PostQuantumKeyExchange",
-            /// IKE security association parameters.
+            /// The algorithms of the connection that agrees on keys.
             ///
             /// `IKESecurityAssociationParameters`: optional.
             ike_security_association_parameters: SecurityAssociationParameters = "IKESecurityAssociationParameters",
-            /// Child security association parameters.
+            /// The algorithms of the connection that carries traffic.
             ///
             /// `ChildSecurityAssociationParameters`: optional.
             child_security_association_parameters: SecurityAssociationParameters = "ChildSecurityAssociationParameters",
-            /// DNS.
+            /// The DNS servers of the tunnel.
             ///
             /// `DNS`: optional.
             dns: Dns = "DNS",
-            /// Proxies.
+            /// The proxies of the tunnel.
             ///
             /// `Proxies`: optional.
             proxies: Proxies = "Proxies",
@@ -141,7 +140,7 @@ record! {
             method: AuthenticationMethod = "Method",
         }
         optional {
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.
@@ -150,7 +149,7 @@ record! {
             ///
             /// `IdentityCertificateType`: optional; `RSA` where absent.
             identity_certificate_type: IdentityCertificateType = "IdentityCertificateType",
-            /// Identity asset reference.
+            /// The identifier of an asset with the device's identity.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
@@ -203,28 +202,27 @@ record! {
     pub struct ExtendedAuth {
         required {}
         optional {
-            /// Enabled.
-            ///
             /// `Enabled`: optional; false where absent.
             enabled: bool = "Enabled",
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.
             credentials_asset_reference: String = "CredentialsAssetReference",
-            /// Server certificate issuer common name.
+            /// The common name of who issued the server's certificate; makes the device ask for its
+            /// certificate.
             ///
             /// `ServerCertificateIssuerCommonName`: optional.
             server_certificate_issuer_common_name: String = "ServerCertificateIssuerCommonName",
-            /// Server certificate common name.
+            /// The common name in the server's certificate; the remote identifier where absent.
             ///
             /// `ServerCertificateCommonName`: optional.
             server_certificate_common_name: String = "ServerCertificateCommonName",
-            /// TLS minimum version.
+            /// The oldest version of TLS within EAP.
             ///
             /// `TLSMinimumVersion`: optional; `1.0` where absent.
             tls_minimum_version: TlsMinimumVersion = "TLSMinimumVersion",
-            /// TLS maximum version.
+            /// The newest version of TLS within EAP.
             ///
             /// `TLSMaximumVersion`: optional; `1.2` where absent.
             tls_maximum_version: TlsMaximumVersion = "TLSMaximumVersion",
@@ -233,7 +231,7 @@ record! {
 }
 
 choices! {
-    /// TLS minimum version.
+    /// The oldest version of TLS within EAP.
     ///
     /// A value of [`ExtendedAuth::tls_minimum_version`].
     pub enum TlsMinimumVersion {
@@ -249,7 +247,7 @@ choices! {
 }
 
 choices! {
-    /// TLS maximum version.
+    /// The newest version of TLS within EAP.
     ///
     /// A value of [`ExtendedAuth::tls_maximum_version`].
     pub enum TlsMaximumVersion {
@@ -271,12 +269,8 @@ record! {
     pub struct Provider {
         required {}
         optional {
-            /// Type.
-            ///
             /// `Type`: optional; `packet-tunnel` where absent.
             type_: ProviderType = "Type",
-            /// Composed identifier.
-            ///
             /// `ComposedIdentifier`: optional.
             composed_identifier: String = "ComposedIdentifier",
         }
@@ -284,8 +278,6 @@ record! {
 }
 
 choices! {
-    /// Type.
-    ///
     /// A value of [`Provider::type_`].
     pub enum ProviderType {
         /// `packet-tunnel`.
@@ -302,27 +294,28 @@ record! {
     pub struct NetworkRouting {
         required {}
         optional {
-            /// Enforce routes.
+            /// Whether the tunnel's routes come before those of other interfaces.
             ///
             /// `EnforceRoutes`: optional; false where absent.
             enforce_routes: bool = "EnforceRoutes",
-            /// Include all networks.
+            /// Whether all traffic goes through the tunnel.
             ///
             /// `IncludeAllNetworks`: optional; false where absent.
             include_all_networks: bool = "IncludeAllNetworks",
-            /// Exclude local networks.
+            /// Whether traffic in the local network stays outside of the tunnel.
             ///
             /// `ExcludeLocalNetworks`: optional.
             exclude_local_networks: bool = "ExcludeLocalNetworks",
-            /// Exclude cellular services.
+            /// Whether traffic for services of the mobile network stays outside of the tunnel.
             ///
             /// `ExcludeCellularServices`: optional; true where absent.
             exclude_cellular_services: bool = "ExcludeCellularServices",
-            /// Exclude APNs.
+            /// Whether traffic for push notifications stays outside of the tunnel.
             ///
             /// `ExcludeAPNs`: optional; true where absent.
             exclude_apns: bool = "ExcludeAPNs",
-            /// Exclude device communication.
+            /// Whether traffic to devices nearby, such as a watch or a computer, stays outside of
+            /// the tunnel.
             ///
             /// `ExcludeDeviceCommunication`: optional; true where absent.
             exclude_device_communication: bool = "ExcludeDeviceCommunication",
@@ -345,7 +338,7 @@ record! {
             ///
             /// `Timer`: optional.
             timer: i64 = "Timer",
-            /// Dead peer detection rate.
+            /// How often the device asks whether the server is still there.
             ///
             /// `DeadPeerDetectionRate`: optional; `Medium` where absent.
             dead_peer_detection_rate: DeadPeerDetectionRate = "DeadPeerDetectionRate",
@@ -354,7 +347,7 @@ record! {
 }
 
 choices! {
-    /// Dead peer detection rate.
+    /// How often the device asks whether the server is still there.
     ///
     /// A value of [`Idle::dead_peer_detection_rate`].
     pub enum DeadPeerDetectionRate {
@@ -393,7 +386,7 @@ record! {
 }
 
 record! {
-    /// Rules element.
+    /// Where it matches, and what is done there; the first that matches counts.
     ///
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
@@ -404,27 +397,29 @@ record! {
             action: RuleAction = "Action",
         }
         optional {
-            /// Action parameters.
+            /// What to do for which domains, where the action is to evaluate each connection.
             ///
             /// `ActionParameters`: optional.
             action_parameters: Vec<ActionParameter> = "ActionParameters",
-            /// DNS domain match.
+            /// The rule matches where one of these is the network's search domain; `*` stands for
+            /// the beginning of one.
             ///
             /// `DNSDomainMatch`: optional.
             dns_domain_match: Vec<String> = "DNSDomainMatch",
-            /// DNS server address match.
+            /// The rule matches where one of the network's DNS servers is among these; `*` stands
+            /// for the end of an address.
             ///
             /// `DNSServerAddressMatch`: optional.
             dns_server_address_match: Vec<String> = "DNSServerAddressMatch",
-            /// Interface type match.
+            /// The rule matches on interfaces of this kind.
             ///
             /// `InterfaceTypeMatch`: optional.
             interface_type_match: InterfaceTypeMatch = "InterfaceTypeMatch",
-            /// SSID match.
+            /// The rule matches on Wi-Fi networks of these names.
             ///
             /// `SSIDMatch`: optional.
             ssid_match: Vec<String> = "SSIDMatch",
-            /// URL string probe.
+            /// The rule matches where this URL answers with 200, without a redirect.
             ///
             /// `URLStringProbe`: optional.
             url_string_probe: String = "URLStringProbe",
@@ -451,26 +446,27 @@ choices! {
 }
 
 record! {
-    /// Action parameter.
+    /// What to do for which domains.
     ///
     /// An entry of [`Rule::action_parameters`].
     pub struct ActionParameter {
         required {
-            /// Domains.
+            /// The domains that this is for.
             ///
             /// `Domains`: required.
             domains: Vec<String> = "Domains",
-            /// Domain action.
+            /// What to do for these domains.
             ///
             /// `DomainAction`: required.
             domain_action: DomainAction = "DomainAction",
         }
         optional {
-            /// Required DNS servers.
+            /// The DNS servers that have to resolve these domains; where they do not, a connection
+            /// is made.
             ///
             /// `RequiredDNSServers`: optional.
             required_dns_servers: Vec<String> = "RequiredDNSServers",
-            /// Required URL string probe.
+            /// The URL that has to answer with 200; where it does not, a connection is made.
             ///
             /// `RequiredURLStringProbe`: optional.
             required_url_string_probe: String = "RequiredURLStringProbe",
@@ -479,7 +475,7 @@ record! {
 }
 
 choices! {
-    /// Domain action.
+    /// What to do for these domains.
     ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
@@ -491,7 +487,7 @@ choices! {
 }
 
 choices! {
-    /// Interface type match.
+    /// The rule matches on interfaces of this kind.
     ///
     /// A value of [`Rule::interface_type_match`].
     pub enum InterfaceTypeMatch {
@@ -505,7 +501,7 @@ choices! {
 }
 
 record! {
-    /// Post quantum key exchange.
+    /// A key exchange that holds against quantum computers.
     ///
     /// What [`NetworkVpnIkev2::post_quantum_key_exchange`] holds.
     pub struct PostQuantumKeyExchange {
@@ -532,29 +528,29 @@ record! {
 }
 
 record! {
-    /// IKE security association parameters.
+    /// The algorithms of the connection that agrees on keys.
     ///
     /// What [`NetworkVpnIkev2::ike_security_association_parameters`] holds.
     pub struct SecurityAssociationParameters {
         required {}
         optional {
-            /// Encryption algorithm.
+            /// How traffic is encrypted.
             ///
             /// `EncryptionAlgorithm`: optional; `AES-256` where absent.
             encryption_algorithm: EncryptionAlgorithm = "EncryptionAlgorithm",
-            /// Integrity algorithm.
+            /// How traffic is protected against changes.
             ///
             /// `IntegrityAlgorithm`: optional; `SHA2-256` where absent.
             integrity_algorithm: IntegrityAlgorithm = "IntegrityAlgorithm",
-            /// Diffie hellman group.
+            /// The group of the key exchange.
             ///
             /// `DiffieHellmanGroup`: optional; 14 where absent.
             diffie_hellman_group: DiffieHellmanGroup = "DiffieHellmanGroup",
-            /// Post-quantum key exchange methods.
+            /// Further key exchanges that hold against quantum computers, one after the other.
             ///
             /// `PostQuantumKeyExchangeMethods`: optional.
             post_quantum_key_exchange_methods: Vec<PostQuantumKeyExchangeMethod> = "PostQuantumKeyExchangeMethods",
-            /// Life time in minutes.
+            /// The minutes after which new keys are agreed upon.
             ///
             /// `LifeTimeInMinutes`: optional; 1440 where absent. From 10 to 1440.
             life_time_in_minutes: i64 = "LifeTimeInMinutes",
@@ -563,7 +559,7 @@ record! {
 }
 
 choices! {
-    /// Encryption algorithm.
+    /// How traffic is encrypted.
     ///
     /// A value of [`SecurityAssociationParameters::encryption_algorithm`].
     pub enum EncryptionAlgorithm {
@@ -581,7 +577,7 @@ choices! {
 }
 
 choices! {
-    /// Integrity algorithm.
+    /// How traffic is protected against changes.
     ///
     /// A value of [`SecurityAssociationParameters::integrity_algorithm`].
     pub enum IntegrityAlgorithm {
@@ -595,7 +591,7 @@ choices! {
 }
 
 numbers! {
-    /// Diffie hellman group.
+    /// The group of the key exchange.
     ///
     /// A value of [`SecurityAssociationParameters::diffie_hellman_group`].
     pub enum DiffieHellmanGroup: i64 {
@@ -623,8 +619,6 @@ numbers! {
 }
 
 numbers! {
-    /// Post-quantum key exchange method.
-    ///
     /// A value of [`SecurityAssociationParameters::post_quantum_key_exchange_methods`].
     pub enum PostQuantumKeyExchangeMethod: i64 {
         /// `0`.
@@ -637,7 +631,7 @@ numbers! {
 }
 
 record! {
-    /// DNS.
+    /// The DNS servers of the tunnel.
     ///
     /// What [`NetworkVpnIkev2::dns`] holds.
     pub struct Dns {
@@ -652,31 +646,27 @@ record! {
             server_addresses: Vec<String> = "ServerAddresses",
         }
         optional {
-            /// Server URL.
-            ///
             /// `ServerURL`: optional.
             server_url: String = "ServerURL",
-            /// Server name.
-            ///
             /// `ServerName`: optional.
             server_name: String = "ServerName",
             /// DNS search domains.
             ///
             /// `SearchDomains`: optional.
             search_domains: Vec<String> = "SearchDomains",
-            /// Domain name.
+            /// The tunnel's first domain.
             ///
             /// `DomainName`: optional.
             domain_name: String = "DomainName",
-            /// Supplemental match domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Supplemental match domains no search.
+            /// Whether these domains are left out of those that are searched.
             ///
             /// `SupplementalMatchDomainsNoSearch`: optional; false where absent.
             supplemental_match_domains_no_search: bool = "SupplementalMatchDomainsNoSearch",
-            /// Identity asset reference.
+            /// The identifier of an asset with the device's identity.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
@@ -701,7 +691,7 @@ choices! {
 }
 
 record! {
-    /// Proxies.
+    /// The proxies of the tunnel.
     ///
     /// What [`NetworkVpnIkev2::proxies`] holds.
     pub struct Proxies {
@@ -719,12 +709,10 @@ record! {
             ///
             /// `AutoConfigURLString`: optional.
             auto_config_url_string: String = "AutoConfigURLString",
-            /// Supplemental match domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Protocol.
-            ///
             /// `Protocol`: optional.
             protocol: ProxiesProtocol = "Protocol",
         }
@@ -732,8 +720,6 @@ record! {
 }
 
 record! {
-    /// Protocol.
-    ///
     /// What [`Proxies::protocol`] holds.
     pub struct ProxiesProtocol {
         required {}
@@ -746,7 +732,7 @@ record! {
             ///
             /// `HTTPS`: optional.
             https: Https = "HTTPS",
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.

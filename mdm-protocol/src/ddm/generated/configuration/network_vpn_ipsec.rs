@@ -23,12 +23,10 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct NetworkVpnIpSec {
         required {
-            /// Visible name.
+            /// The name that people see.
             ///
             /// `VisibleName`: required.
             visible_name: String = "VisibleName",
-            /// Host name.
-            ///
             /// `HostName`: required.
             host_name: String = "HostName",
             /// Authentication details.
@@ -49,11 +47,11 @@ record! {
             ///
             /// `OnDemand`: optional.
             on_demand: OnDemand = "OnDemand",
-            /// DNS.
+            /// The DNS servers of the tunnel.
             ///
             /// `DNS`: optional.
             dns: Dns = "DNS",
-            /// Proxies.
+            /// The proxies of the tunnel.
             ///
             /// `Proxies`: optional.
             proxies: Proxies = "Proxies",
@@ -75,22 +73,22 @@ record! {
             method: AuthenticationMethod = "Method",
         }
         optional {
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.
             credentials_asset_reference: String = "CredentialsAssetReference",
-            /// Identity asset reference.
+            /// The identifier of an asset with the device's identity.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
             /// `com.apple.asset.credential.scep`.
             identity_asset_reference: String = "IdentityAssetReference",
-            /// Local identifier.
+            /// How the device names itself to the server.
             ///
             /// `LocalIdentifier`: optional.
             local_identifier: String = "LocalIdentifier",
-            /// Local identifier type.
+            /// What kind of name it is: `KeyID`.
             ///
             /// `LocalIdentifierType`: optional; `KeyID` where absent.
             local_identifier_type: LocalIdentifierType = "LocalIdentifierType",
@@ -119,7 +117,7 @@ choices! {
 }
 
 choices! {
-    /// Local identifier type.
+    /// What kind of name it is: `KeyID`.
     ///
     /// A value of [`Authentication::local_identifier_type`].
     pub enum LocalIdentifierType {
@@ -140,7 +138,7 @@ record! {
             enabled: bool = "Enabled",
         }
         optional {
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.
@@ -202,7 +200,7 @@ record! {
 }
 
 record! {
-    /// Rules element.
+    /// Where it matches, and what is done there; the first that matches counts.
     ///
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
@@ -213,27 +211,29 @@ record! {
             action: RuleAction = "Action",
         }
         optional {
-            /// Action parameters.
+            /// What to do for which domains, where the action is to evaluate each connection.
             ///
             /// `ActionParameters`: optional.
             action_parameters: Vec<ActionParameter> = "ActionParameters",
-            /// DNS domain match.
+            /// The rule matches where one of these is the network's search domain; `*` stands for
+            /// the beginning of one.
             ///
             /// `DNSDomainMatch`: optional.
             dns_domain_match: Vec<String> = "DNSDomainMatch",
-            /// DNS server address match.
+            /// The rule matches where one of the network's DNS servers is among these; `*` stands
+            /// for the end of an address.
             ///
             /// `DNSServerAddressMatch`: optional.
             dns_server_address_match: Vec<String> = "DNSServerAddressMatch",
-            /// Interface type match.
+            /// The rule matches on interfaces of this kind.
             ///
             /// `InterfaceTypeMatch`: optional.
             interface_type_match: InterfaceTypeMatch = "InterfaceTypeMatch",
-            /// SSID match.
+            /// The rule matches on Wi-Fi networks of these names.
             ///
             /// `SSIDMatch`: optional.
             ssid_match: Vec<String> = "SSIDMatch",
-            /// URL string probe.
+            /// The rule matches where this URL answers with 200, without a redirect.
             ///
             /// `URLStringProbe`: optional.
             url_string_probe: String = "URLStringProbe",
@@ -260,26 +260,27 @@ choices! {
 }
 
 record! {
-    /// Action parameter.
+    /// What to do for which domains.
     ///
     /// An entry of [`Rule::action_parameters`].
     pub struct ActionParameter {
         required {
-            /// Domains.
+            /// The domains that this is for.
             ///
             /// `Domains`: required.
             domains: Vec<String> = "Domains",
-            /// Domain action.
+            /// What to do for these domains.
             ///
             /// `DomainAction`: required.
             domain_action: DomainAction = "DomainAction",
         }
         optional {
-            /// Required DNS servers.
+            /// The DNS servers that have to resolve these domains; where they do not, a connection
+            /// is made.
             ///
             /// `RequiredDNSServers`: optional.
             required_dns_servers: Vec<String> = "RequiredDNSServers",
-            /// Required URL string probe.
+            /// The URL that has to answer with 200; where it does not, a connection is made.
             ///
             /// `RequiredURLStringProbe`: optional.
             required_url_string_probe: String = "RequiredURLStringProbe",
@@ -288,7 +289,7 @@ record! {
 }
 
 choices! {
-    /// Domain action.
+    /// What to do for these domains.
     ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
@@ -300,7 +301,7 @@ choices! {
 }
 
 choices! {
-    /// Interface type match.
+    /// The rule matches on interfaces of this kind.
     ///
     /// A value of [`Rule::interface_type_match`].
     pub enum InterfaceTypeMatch {
@@ -314,7 +315,7 @@ choices! {
 }
 
 record! {
-    /// DNS.
+    /// The DNS servers of the tunnel.
     ///
     /// What [`NetworkVpnIpSec::dns`] holds.
     pub struct Dns {
@@ -329,31 +330,27 @@ record! {
             server_addresses: Vec<String> = "ServerAddresses",
         }
         optional {
-            /// Server URL.
-            ///
             /// `ServerURL`: optional.
             server_url: String = "ServerURL",
-            /// Server name.
-            ///
             /// `ServerName`: optional.
             server_name: String = "ServerName",
             /// DNS search domains.
             ///
             /// `SearchDomains`: optional.
             search_domains: Vec<String> = "SearchDomains",
-            /// Domain name.
+            /// The tunnel's first domain.
             ///
             /// `DomainName`: optional.
             domain_name: String = "DomainName",
-            /// Supplemental match domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Supplemental match domains no search.
+            /// Whether these domains are left out of those that are searched.
             ///
             /// `SupplementalMatchDomainsNoSearch`: optional; false where absent.
             supplemental_match_domains_no_search: bool = "SupplementalMatchDomainsNoSearch",
-            /// Identity asset reference.
+            /// The identifier of an asset with the device's identity.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
@@ -378,7 +375,7 @@ choices! {
 }
 
 record! {
-    /// Proxies.
+    /// The proxies of the tunnel.
     ///
     /// What [`NetworkVpnIpSec::proxies`] holds.
     pub struct Proxies {
@@ -396,12 +393,10 @@ record! {
             ///
             /// `AutoConfigURLString`: optional.
             auto_config_url_string: String = "AutoConfigURLString",
-            /// Supplemental match domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Protocol.
-            ///
             /// `Protocol`: optional.
             protocol: ProxiesProtocol = "Protocol",
         }
@@ -409,8 +404,6 @@ record! {
 }
 
 record! {
-    /// Protocol.
-    ///
     /// What [`Proxies::protocol`] holds.
     pub struct ProxiesProtocol {
         required {}
@@ -423,7 +416,7 @@ record! {
             ///
             /// `HTTPS`: optional.
             https: Https = "HTTPS",
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.

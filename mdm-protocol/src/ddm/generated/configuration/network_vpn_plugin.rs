@@ -24,12 +24,10 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct NetworkVpnPlugin {
         required {
-            /// Visible name.
+            /// The name that people see.
             ///
             /// `VisibleName`: required.
             visible_name: String = "VisibleName",
-            /// Host name.
-            ///
             /// `HostName`: required.
             host_name: String = "HostName",
             /// VPN subtype.
@@ -62,11 +60,11 @@ record! {
             ///
             /// `OnDemand`: optional.
             on_demand: OnDemand = "OnDemand",
-            /// DNS.
+            /// The DNS servers of the tunnel.
             ///
             /// `DNS`: optional.
             dns: Dns = "DNS",
-            /// Proxies.
+            /// The proxies of the tunnel.
             ///
             /// `Proxies`: optional.
             proxies: Proxies = "Proxies",
@@ -83,20 +81,12 @@ record! {
     pub struct VendorConfig {
         required {}
         optional {
-            /// Realm.
-            ///
             /// `Realm`: optional.
             realm: String = "Realm",
-            /// Role.
-            ///
             /// `Role`: optional.
             role: String = "Role",
-            /// Group.
-            ///
             /// `Group`: optional.
             group: String = "Group",
-            /// Login group or domain.
-            ///
             /// `LoginGroupOrDomain`: optional.
             login_group_or_domain: String = "LoginGroupOrDomain",
         }
@@ -115,12 +105,12 @@ record! {
             method: AuthenticationMethod = "Method",
         }
         optional {
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.
             credentials_asset_reference: String = "CredentialsAssetReference",
-            /// Identity asset reference.
+            /// The identifier of an asset with the device's identity.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
@@ -151,12 +141,8 @@ record! {
     pub struct Provider {
         required {}
         optional {
-            /// Type.
-            ///
             /// `Type`: optional; `packet-tunnel` where absent.
             type_: ProviderType = "Type",
-            /// Composed identifier.
-            ///
             /// `ComposedIdentifier`: optional.
             composed_identifier: String = "ComposedIdentifier",
         }
@@ -164,8 +150,6 @@ record! {
 }
 
 choices! {
-    /// Type.
-    ///
     /// A value of [`Provider::type_`].
     pub enum ProviderType {
         /// `packet-tunnel`.
@@ -182,27 +166,28 @@ record! {
     pub struct NetworkRouting {
         required {}
         optional {
-            /// Enforce routes.
+            /// Whether the tunnel's routes come before those of other interfaces.
             ///
             /// `EnforceRoutes`: optional; false where absent.
             enforce_routes: bool = "EnforceRoutes",
-            /// Include all networks.
+            /// Whether all traffic goes through the tunnel.
             ///
             /// `IncludeAllNetworks`: optional; false where absent.
             include_all_networks: bool = "IncludeAllNetworks",
-            /// Exclude local networks.
+            /// Whether traffic in the local network stays outside of the tunnel.
             ///
             /// `ExcludeLocalNetworks`: optional.
             exclude_local_networks: bool = "ExcludeLocalNetworks",
-            /// Exclude cellular services.
+            /// Whether traffic for services of the mobile network stays outside of the tunnel.
             ///
             /// `ExcludeCellularServices`: optional; true where absent.
             exclude_cellular_services: bool = "ExcludeCellularServices",
-            /// Exclude APNs.
+            /// Whether traffic for push notifications stays outside of the tunnel.
             ///
             /// `ExcludeAPNs`: optional; true where absent.
             exclude_apns: bool = "ExcludeAPNs",
-            /// Exclude device communication.
+            /// Whether traffic to devices nearby, such as a watch or a computer, stays outside of
+            /// the tunnel.
             ///
             /// `ExcludeDeviceCommunication`: optional; true where absent.
             exclude_device_communication: bool = "ExcludeDeviceCommunication",
@@ -253,7 +238,7 @@ record! {
 }
 
 record! {
-    /// Rules element.
+    /// Where it matches, and what is done there; the first that matches counts.
     ///
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
@@ -264,27 +249,29 @@ record! {
             action: RuleAction = "Action",
         }
         optional {
-            /// Action parameters.
+            /// What to do for which domains, where the action is to evaluate each connection.
             ///
             /// `ActionParameters`: optional.
             action_parameters: Vec<ActionParameter> = "ActionParameters",
-            /// DNS domain match.
+            /// The rule matches where one of these is the network's search domain; `*` stands for
+            /// the beginning of one.
             ///
             /// `DNSDomainMatch`: optional.
             dns_domain_match: Vec<String> = "DNSDomainMatch",
-            /// DNS server address match.
+            /// The rule matches where one of the network's DNS servers is among these; `*` stands
+            /// for the end of an address.
             ///
             /// `DNSServerAddressMatch`: optional.
             dns_server_address_match: Vec<String> = "DNSServerAddressMatch",
-            /// Interface type match.
+            /// The rule matches on interfaces of this kind.
             ///
             /// `InterfaceTypeMatch`: optional.
             interface_type_match: InterfaceTypeMatch = "InterfaceTypeMatch",
-            /// SSID match.
+            /// The rule matches on Wi-Fi networks of these names.
             ///
             /// `SSIDMatch`: optional.
             ssid_match: Vec<String> = "SSIDMatch",
-            /// URL string probe.
+            /// The rule matches where this URL answers with 200, without a redirect.
             ///
             /// `URLStringProbe`: optional.
             url_string_probe: String = "URLStringProbe",
@@ -311,26 +298,27 @@ choices! {
 }
 
 record! {
-    /// Action parameter.
+    /// What to do for which domains.
     ///
     /// An entry of [`Rule::action_parameters`].
     pub struct ActionParameter {
         required {
-            /// Domains.
+            /// The domains that this is for.
             ///
             /// `Domains`: required.
             domains: Vec<String> = "Domains",
-            /// Domain action.
+            /// What to do for these domains.
             ///
             /// `DomainAction`: required.
             domain_action: DomainAction = "DomainAction",
         }
         optional {
-            /// Required DNS servers.
+            /// The DNS servers that have to resolve these domains; where they do not, a connection
+            /// is made.
             ///
             /// `RequiredDNSServers`: optional.
             required_dns_servers: Vec<String> = "RequiredDNSServers",
-            /// Required URL string probe.
+            /// The URL that has to answer with 200; where it does not, a connection is made.
             ///
             /// `RequiredURLStringProbe`: optional.
             required_url_string_probe: String = "RequiredURLStringProbe",
@@ -339,7 +327,7 @@ record! {
 }
 
 choices! {
-    /// Domain action.
+    /// What to do for these domains.
     ///
     /// A value of [`ActionParameter::domain_action`].
     pub enum DomainAction {
@@ -351,7 +339,7 @@ choices! {
 }
 
 choices! {
-    /// Interface type match.
+    /// The rule matches on interfaces of this kind.
     ///
     /// A value of [`Rule::interface_type_match`].
     pub enum InterfaceTypeMatch {
@@ -365,7 +353,7 @@ choices! {
 }
 
 record! {
-    /// DNS.
+    /// The DNS servers of the tunnel.
     ///
     /// What [`NetworkVpnPlugin::dns`] holds.
     pub struct Dns {
@@ -380,31 +368,27 @@ record! {
             server_addresses: Vec<String> = "ServerAddresses",
         }
         optional {
-            /// Server URL.
-            ///
             /// `ServerURL`: optional.
             server_url: String = "ServerURL",
-            /// Server name.
-            ///
             /// `ServerName`: optional.
             server_name: String = "ServerName",
             /// DNS search domains.
             ///
             /// `SearchDomains`: optional.
             search_domains: Vec<String> = "SearchDomains",
-            /// Domain name.
+            /// The tunnel's first domain.
             ///
             /// `DomainName`: optional.
             domain_name: String = "DomainName",
-            /// Supplemental match domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Supplemental match domains no search.
+            /// Whether these domains are left out of those that are searched.
             ///
             /// `SupplementalMatchDomainsNoSearch`: optional; false where absent.
             supplemental_match_domains_no_search: bool = "SupplementalMatchDomainsNoSearch",
-            /// Identity asset reference.
+            /// The identifier of an asset with the device's identity.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
@@ -429,7 +413,7 @@ choices! {
 }
 
 record! {
-    /// Proxies.
+    /// The proxies of the tunnel.
     ///
     /// What [`NetworkVpnPlugin::proxies`] holds.
     pub struct Proxies {
@@ -447,12 +431,10 @@ record! {
             ///
             /// `AutoConfigURLString`: optional.
             auto_config_url_string: String = "AutoConfigURLString",
-            /// Supplemental match domains.
+            /// The domains whose names are asked of these servers; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Protocol.
-            ///
             /// `Protocol`: optional.
             protocol: ProxiesProtocol = "Protocol",
         }
@@ -460,8 +442,6 @@ record! {
 }
 
 record! {
-    /// Protocol.
-    ///
     /// What [`Proxies::protocol`] holds.
     pub struct ProxiesProtocol {
         required {}
@@ -474,7 +454,7 @@ record! {
             ///
             /// `HTTPS`: optional.
             https: Https = "HTTPS",
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.

@@ -31,57 +31,61 @@ record! {
         optional {
             /// Whether a passcode has to be set.
             ///
-            /// `RequirePasscode`: optional; false where absent. Combined: true where one is.
+            /// `RequirePasscode`: optional; false where absent. Several combine to true where one
+            /// is true.
             require_passcode: bool = "RequirePasscode",
             /// Whether it needs a letter and a digit.
             ///
-            /// `RequireAlphanumericPasscode`: optional; false where absent. Combined: true where
-            /// one is. iOS 16.2 and later, macOS 13.1 and later; not on watchOS.
+            /// `RequireAlphanumericPasscode`: optional; false where absent. Several combine to true
+            /// where one is true. iOS 16.2 and later, macOS 13.1 and later; not on watchOS.
             require_alphanumeric_passcode: bool = "RequireAlphanumericPasscode",
             /// Whether it may not repeat characters or run up or down.
             ///
-            /// `RequireComplexPasscode`: optional; false where absent. Combined: true where one is.
+            /// `RequireComplexPasscode`: optional; false where absent. Several combine to true
+            /// where one is true.
             require_complex_passcode: bool = "RequireComplexPasscode",
             /// How many characters it needs.
             ///
-            /// `MinimumLength`: optional; 0 where absent. From 0 to 16. Combined: the largest.
+            /// `MinimumLength`: optional; 0 where absent. From 0 to 16. Several combine to the
+            /// largest.
             minimum_length: i64 = "MinimumLength",
             /// How many characters that are neither letter nor digit it needs.
             ///
-            /// `MinimumComplexCharacters`: optional; 0 where absent. From 0 to 4. Combined: the
-            /// largest. iOS 16.2 and later, macOS 13.1 and later; not on watchOS.
+            /// `MinimumComplexCharacters`: optional; 0 where absent. From 0 to 4. Several combine
+            /// to the largest. iOS 16.2 and later, macOS 13.1 and later; not on watchOS.
             minimum_complex_characters: i64 = "MinimumComplexCharacters",
             /// How many wrong passcodes there may be; the device is then erased or locked.
             ///
-            /// `MaximumFailedAttempts`: optional; 11 where absent. From 2 to 11. Combined: the
-            /// smallest.
+            /// `MaximumFailedAttempts`: optional; 11 where absent. From 2 to 11. Several combine to
+            /// the smallest.
             maximum_failed_attempts: i64 = "MaximumFailedAttempts",
             /// After how many minutes a Mac that locked forgets wrong passwords.
             ///
-            /// `FailedAttemptsResetInMinutes`: optional. Combined: the smallest. Only on macOS 13.1
-            /// and later.
+            /// `FailedAttemptsResetInMinutes`: optional. Several combine to the smallest. Only on
+            /// macOS 13.1 and later.
             failed_attempts_reset_in_minutes: i64 = "FailedAttemptsResetInMinutes",
             /// For how many minutes after locking the passcode is not asked for, at most.
             ///
-            /// `MaximumGracePeriodInMinutes`: optional. Combined: the smallest.
+            /// `MaximumGracePeriodInMinutes`: optional. Several combine to the smallest.
             maximum_grace_period_in_minutes: i64 = "MaximumGracePeriodInMinutes",
             /// After how many idle minutes the device locks at the latest; 0 for no limit.
             ///
-            /// `MaximumInactivityInMinutes`: optional. From 0 to 15. Combined: the smallest.
+            /// `MaximumInactivityInMinutes`: optional. From 0 to 15. Several combine to the
+            /// smallest.
             maximum_inactivity_in_minutes: i64 = "MaximumInactivityInMinutes",
             /// After how many days the passcode has to change; 0 never.
             ///
-            /// `MaximumPasscodeAgeInDays`: optional. From 0 to 730. Combined: the smallest. iOS
-            /// 16.2 and later, macOS 13.1 and later.
+            /// `MaximumPasscodeAgeInDays`: optional. From 0 to 730. Several combine to the
+            /// smallest. iOS 16.2 and later, macOS 13.1 and later.
             maximum_passcode_age_in_days: i64 = "MaximumPasscodeAgeInDays",
             /// How many former passcodes may not come back.
             ///
-            /// `PasscodeReuseLimit`: optional. From 1 to 50. Combined: the smallest.
+            /// `PasscodeReuseLimit`: optional. From 1 to 50. Several combine to the smallest.
             passcode_reuse_limit: i64 = "PasscodeReuseLimit",
             /// Whether the user of a Mac has to change the password at the next login.
             ///
-            /// `ChangeAtNextAuth`: optional; false where absent. Combined: true where one is. Only
-            /// on macOS 13.1 and later.
+            /// `ChangeAtNextAuth`: optional; false where absent. Several combine to true where one
+            /// is true. Only on macOS 13.1 and later.
             change_at_next_auth: bool = "ChangeAtNextAuth",
             /// A rule of one's own, for a Mac.
             ///

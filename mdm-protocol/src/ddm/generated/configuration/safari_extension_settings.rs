@@ -26,7 +26,7 @@ record! {
     pub struct SafariExtensionSettings {
         required {}
         optional {
-            /// Managed Extensions.
+            /// The settings of each extension, by its identifier.
             ///
             /// `ManagedExtensions`: optional.
             managed_extensions: BTreeMap<String, Extension> = "ManagedExtensions",
@@ -45,19 +45,19 @@ record! {
         optional {
             /// Extension state.
             ///
-            /// `State`: optional. Combined: the one that is listed last.
+            /// `State`: optional. Several combine to the value that is listed last.
             state: ExtensionState = "State",
             /// Private Browsing state.
             ///
-            /// `PrivateBrowsing`: optional. Combined: the one that is listed last.
+            /// `PrivateBrowsing`: optional. Several combine to the value that is listed last.
             private_browsing: PrivateBrowsing = "PrivateBrowsing",
-            /// Allowed domains.
+            /// The sites on which the extension may work.
             ///
-            /// `AllowedDomains`: optional. Combined: what is in any of them.
+            /// `AllowedDomains`: optional. Several combine to what is in any of them.
             allowed_domains: Vec<String> = "AllowedDomains",
-            /// Denied domains.
+            /// The sites on which the extension may not work.
             ///
-            /// `DeniedDomains`: optional. Combined: what is in any of them.
+            /// `DeniedDomains`: optional. Several combine to what is in any of them.
             denied_domains: Vec<String> = "DeniedDomains",
         }
     }

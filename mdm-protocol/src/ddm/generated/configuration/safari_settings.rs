@@ -26,42 +26,42 @@ record! {
     pub struct SafariSettings {
         required {}
         optional {
-            /// Accept cookies.
+            /// Which sites may store cookies.
             ///
-            /// `AcceptCookies`: optional; `Always` where absent. Combined: the one that is listed
-            /// first. Only on iOS. Enrolment: supervised.
+            /// `AcceptCookies`: optional; `Always` where absent. Several combine to the value that
+            /// is listed first. Only on iOS. Enrolment: supervised.
             accept_cookies: AcceptCookies = "AcceptCookies",
-            /// Allow disabling fraud warning.
+            /// Whether the user may turn the warning about fraudulent sites off.
             ///
-            /// `AllowDisablingFraudWarning`: optional; true where absent. Combined: true where all
-            /// are. Only on iOS. Enrolment: supervised.
+            /// `AllowDisablingFraudWarning`: optional; true where absent. Several combine to true
+            /// where all are true. Only on iOS. Enrolment: supervised.
             allow_disabling_fraud_warning: bool = "AllowDisablingFraudWarning",
-            /// Allow history clearing.
+            /// Whether the history may be cleared.
             ///
-            /// `AllowHistoryClearing`: optional; true where absent. Combined: true where all are.
-            /// On iOS, visionOS: enrolment: supervised.
+            /// `AllowHistoryClearing`: optional; true where absent. Several combine to true where
+            /// all are true. On iOS, visionOS: enrolment: supervised.
             allow_history_clearing: bool = "AllowHistoryClearing",
-            /// Allow JavaScript.
+            /// Whether pages may run JavaScript.
             ///
-            /// `AllowJavaScript`: optional; true where absent. Combined: true where all are. Only
-            /// on iOS. Enrolment: supervised.
+            /// `AllowJavaScript`: optional; true where absent. Several combine to true where all
+            /// are true. Only on iOS. Enrolment: supervised.
             allow_javascript: bool = "AllowJavaScript",
-            /// Allow private browsing.
+            /// Whether private windows may be opened.
             ///
-            /// `AllowPrivateBrowsing`: optional; true where absent. Combined: true where all are.
-            /// On iOS, visionOS: enrolment: supervised.
+            /// `AllowPrivateBrowsing`: optional; true where absent. Several combine to true where
+            /// all are true. On iOS, visionOS: enrolment: supervised.
             allow_private_browsing: bool = "AllowPrivateBrowsing",
-            /// Allow popups.
+            /// Whether pages may open windows.
             ///
-            /// `AllowPopups`: optional; true where absent. Combined: true where all are. Only on
-            /// iOS. Enrolment: supervised.
+            /// `AllowPopups`: optional; true where absent. Several combine to true where all are
+            /// true. Only on iOS. Enrolment: supervised.
             allow_popups: bool = "AllowPopups",
-            /// Allow summary.
+            /// Whether texts may be summarised.
             ///
-            /// `AllowSummary`: optional; true where absent. Combined: true where all are. On iOS,
-            /// visionOS: enrolment: supervised.
+            /// `AllowSummary`: optional; true where absent. Several combine to true where all are
+            /// true. On iOS, visionOS: enrolment: supervised.
             allow_summary: bool = "AllowSummary",
-            /// New tab start page.
+            /// What a new tab shows.
             ///
             /// `NewTabStartPage`: optional.
             new_tab_start_page: NewTabStartPage = "NewTabStartPage",
@@ -77,7 +77,7 @@ record! {
 item! { SafariSettings = mdm_schema::configuration::SAFARI_SETTINGS }
 
 choices! {
-    /// Accept cookies.
+    /// Which sites may store cookies.
     ///
     /// A value of [`SafariSettings::accept_cookies`].
     pub enum AcceptCookies {
@@ -93,12 +93,12 @@ choices! {
 }
 
 record! {
-    /// New tab start page.
+    /// What a new tab shows.
     ///
     /// What [`SafariSettings::new_tab_start_page`] holds.
     pub struct NewTabStartPage {
         required {
-            /// Page type.
+            /// What kind of page it is.
             ///
             /// `PageType`: required.
             page_type: PageType = "PageType",
@@ -117,7 +117,7 @@ record! {
 }
 
 choices! {
-    /// Page type.
+    /// What kind of page it is.
     ///
     /// A value of [`NewTabStartPage::page_type`].
     pub enum PageType {
@@ -149,19 +149,17 @@ record! {
     /// An entry of [`Privacy::permission_defaults`].
     pub struct Website {
         required {
-            /// Organization justification.
-            ///
             /// `OrganizationJustification`: required.
             organization_justification: String = "OrganizationJustification",
         }
         optional {
             /// Camera permission.
             ///
-            /// `Camera`: optional. Combined: the one that is listed last.
+            /// `Camera`: optional. Several combine to the value that is listed last.
             camera: Camera = "Camera",
             /// Microphone permission.
             ///
-            /// `Microphone`: optional. Combined: the one that is listed last.
+            /// `Microphone`: optional. Several combine to the value that is listed last.
             microphone: Microphone = "Microphone",
         }
     }

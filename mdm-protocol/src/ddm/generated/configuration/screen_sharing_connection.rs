@@ -29,12 +29,8 @@ record! {
             ///
             /// `DisplayName`: required.
             display_name: String = "DisplayName",
-            /// Host Name.
-            ///
             /// `HostName`: required.
             host_name: String = "HostName",
-            /// Display Configuration.
-            ///
             /// `DisplayConfiguration`: required.
             display_configuration: DisplayConfiguration = "DisplayConfiguration",
         }
@@ -43,8 +39,6 @@ record! {
             ///
             /// `Port`: optional.
             port: i64 = "Port",
-            /// Authentication Credentials Asset Reference.
-            ///
             /// `AuthenticationCredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.
             authentication_credentials_asset_reference: String = "AuthenticationCredentialsAssetReference",
@@ -55,8 +49,6 @@ record! {
 item! { ScreenSharingConnection = mdm_schema::configuration::SCREEN_SHARING_CONNECTION }
 
 record! {
-    /// Display Configuration.
-    ///
     /// What [`ScreenSharingConnection::display_configuration`] holds.
     pub struct DisplayConfiguration {
         required {

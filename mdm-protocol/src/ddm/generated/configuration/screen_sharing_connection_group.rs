@@ -27,8 +27,6 @@ record! {
             ///
             /// `ConnectionGroupUUID`: required.
             connection_group_uuid: String = "ConnectionGroupUUID",
-            /// Group Name.
-            ///
             /// `GroupName`: required.
             group_name: String = "GroupName",
             /// Group Members.

@@ -38,8 +38,6 @@ record! {
             ///
             /// `PreventCopyFilesToHost`: optional; false where absent.
             prevent_copy_files_to_host: bool = "PreventCopyFilesToHost",
-            /// Prevent High Performance connections.
-            ///
             /// `PreventHighPerformanceConnections`: optional; false where absent.
             prevent_high_performance_connections: bool = "PreventHighPerformanceConnections",
         }

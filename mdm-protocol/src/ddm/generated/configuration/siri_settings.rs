@@ -24,36 +24,30 @@ record! {
     pub struct SiriSettings {
         required {}
         optional {
-            /// Enabled.
-            ///
-            /// `Enabled`: optional; true where absent. Combined: true where all are. Not on
-            /// watchOS.
+            /// `Enabled`: optional; true where absent. Several combine to true where all are true.
+            /// Not on watchOS.
             enabled: bool = "Enabled",
-            /// Allow Siri AI.
-            ///
-            /// `AllowSiriAI`: optional; true where absent. Combined: true where all are. iOS 27.0
-            /// and later, macOS 27.0 and later, visionOS 27.0 and later; not on tvOS, watchOS. On
-            /// iOS: not on Shared iPad.
+            /// `AllowSiriAI`: optional; true where absent. Several combine to true where all are
+            /// true. iOS 27.0 and later, macOS 27.0 and later, visionOS 27.0 and later; not on
+            /// tvOS, watchOS. On iOS: not on Shared iPad.
             allow_siri_ai: bool = "AllowSiriAI",
-            /// Allow user generated content.
+            /// Whether Siri may show content that users have made, from the web.
             ///
-            /// `AllowUserGeneratedContent`: optional; true where absent. Combined: true where all
-            /// are. Only on iOS, watchOS.
+            /// `AllowUserGeneratedContent`: optional; true where absent. Several combine to true
+            /// where all are true. Only on iOS, watchOS.
             allow_user_generated_content: bool = "AllowUserGeneratedContent",
-            /// Allow while locked.
+            /// Whether Siri answers while the device is locked.
             ///
-            /// `AllowWhileLocked`: optional; true where absent. Combined: true where all are. Only
-            /// on iOS, watchOS.
+            /// `AllowWhileLocked`: optional; true where absent. Several combine to true where all
+            /// are true. Only on iOS, watchOS.
             allow_while_locked: bool = "AllowWhileLocked",
-            /// Force profanity filter.
+            /// Whether strong language is filtered.
             ///
-            /// `ForceProfanityFilter`: optional; false where absent. Combined: true where one is.
-            /// Only on iOS, macOS.
+            /// `ForceProfanityFilter`: optional; false where absent. Several combine to true where
+            /// one is true. Only on iOS, macOS.
             force_profanity_filter: bool = "ForceProfanityFilter",
-            /// Force reduce sensitive content.
-            ///
-            /// `ForceReduceSensitiveContent`: optional; false where absent. Combined: true where
-            /// one is. Only on iOS 27.0 and later, macOS 27.0 and later.
+            /// `ForceReduceSensitiveContent`: optional; false where absent. Several combine to true
+            /// where one is true. Only on iOS 27.0 and later, macOS 27.0 and later.
             force_reduce_sensitive_content: bool = "ForceReduceSensitiveContent",
         }
     }

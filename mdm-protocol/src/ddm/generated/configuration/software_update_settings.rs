@@ -30,7 +30,8 @@ record! {
         optional {
             /// Whether the user sees every reminder of an enforced update, or only the last ones.
             ///
-            /// `Notifications`: optional; true where absent. Combined: true where all are.
+            /// `Notifications`: optional; true where absent. Several combine to true where all are
+            /// true.
             notifications: bool = "Notifications",
             /// For how long updates are held back.
             ///
@@ -38,8 +39,8 @@ record! {
             deferrals: Deferrals = "Deferrals",
             /// Which are shown, where there are several.
             ///
-            /// `RecommendedCadence`: optional. Combined: the one that is listed last. Only on iOS,
-            /// visionOS.
+            /// `RecommendedCadence`: optional. Several combine to the value that is listed last.
+            /// Only on iOS, visionOS.
             recommended_cadence: RecommendedCadence = "RecommendedCadence",
             /// What happens by itself.
             ///
@@ -52,8 +53,8 @@ record! {
             rapid_security_response: RapidSecurityResponse = "RapidSecurityResponse",
             /// Whether users without administrator rights may update a Mac.
             ///
-            /// `AllowStandardUserOSUpdates`: optional; true where absent. Combined: true where all
-            /// are. Only on macOS.
+            /// `AllowStandardUserOSUpdates`: optional; true where absent. Several combine to true
+            /// where all are true. Only on macOS.
             allow_standard_user_os_updates: bool = "AllowStandardUserOSUpdates",
             /// Which beta programmes there are.
             ///
@@ -74,19 +75,23 @@ record! {
         optional {
             /// Days, for updates and upgrades of phones, tablets and the like.
             ///
-            /// `CombinedPeriodInDays`: optional. From 1 to 90. Combined: the largest. Not on macOS.
+            /// `CombinedPeriodInDays`: optional. From 1 to 90. Several combine to the largest. Not
+            /// on macOS.
             combined_period_in_days: i64 = "CombinedPeriodInDays",
             /// Days, for upgrades of a Mac.
             ///
-            /// `MajorPeriodInDays`: optional. From 1 to 90. Combined: the largest. Only on macOS.
+            /// `MajorPeriodInDays`: optional. From 1 to 90. Several combine to the largest. Only on
+            /// macOS.
             major_period_in_days: i64 = "MajorPeriodInDays",
             /// Days, for updates of a Mac.
             ///
-            /// `MinorPeriodInDays`: optional. From 1 to 90. Combined: the largest. Only on macOS.
+            /// `MinorPeriodInDays`: optional. From 1 to 90. Several combine to the largest. Only on
+            /// macOS.
             minor_period_in_days: i64 = "MinorPeriodInDays",
             /// Days, for other updates of a Mac.
             ///
-            /// `SystemPeriodInDays`: optional. From 1 to 90. Combined: the largest. Only on macOS.
+            /// `SystemPeriodInDays`: optional. From 1 to 90. Several combine to the largest. Only
+            /// on macOS.
             system_period_in_days: i64 = "SystemPeriodInDays",
         }
     }
@@ -121,18 +126,18 @@ record! {
         optional {
             /// Whether updates are downloaded.
             ///
-            /// `Download`: optional; `Allowed` where absent. Combined: the one that is listed last.
-            /// Not on tvOS.
+            /// `Download`: optional; `Allowed` where absent. Several combine to the value that is
+            /// listed last. Not on tvOS.
             download: Download = "Download",
             /// Whether the system is updated.
             ///
-            /// `InstallOSUpdates`: optional; `Allowed` where absent. Combined: the one that is
-            /// listed last.
+            /// `InstallOSUpdates`: optional; `Allowed` where absent. Several combine to the value
+            /// that is listed last.
             install_os_updates: InstallOsUpdates = "InstallOSUpdates",
             /// Whether security updates are installed.
             ///
-            /// `InstallSecurityUpdate`: optional; `Allowed` where absent. Combined: the one that is
-            /// listed last. Not on tvOS.
+            /// `InstallSecurityUpdate`: optional; `Allowed` where absent. Several combine to the
+            /// value that is listed last. Not on tvOS.
             install_security_update: InstallSecurityUpdate = "InstallSecurityUpdate",
         }
     }
@@ -207,11 +212,12 @@ record! {
         optional {
             /// Whether they are offered.
             ///
-            /// `Enable`: optional; true where absent. Combined: true where all are.
+            /// `Enable`: optional; true where absent. Several combine to true where all are true.
             enable: bool = "Enable",
             /// Whether the user may take them off.
             ///
-            /// `EnableRollback`: optional; true where absent. Combined: true where all are.
+            /// `EnableRollback`: optional; true where absent. Several combine to true where all are
+            /// true.
             enable_rollback: bool = "EnableRollback",
         }
     }
@@ -226,16 +232,16 @@ record! {
         optional {
             /// Whether the user may choose one.
             ///
-            /// `ProgramEnrollment`: optional; `Allowed` where absent. Combined: the one that is
-            /// listed last. On iOS: enrolment: supervised.
+            /// `ProgramEnrollment`: optional; `Allowed` where absent. Several combine to the value
+            /// that is listed last. On iOS: enrolment: supervised.
             program_enrollment: ProgramEnrollment = "ProgramEnrollment",
             /// Those to choose from.
             ///
-            /// `OfferPrograms`: optional. Combined: what is in any of them.
+            /// `OfferPrograms`: optional. Several combine to what is in any of them.
             offer_programs: Vec<Program> = "OfferPrograms",
             /// The one that the device joins.
             ///
-            /// `RequireProgram`: optional. Combined: the first that is processed. On iOS:
+            /// `RequireProgram`: optional. Of several the first that is processed counts. On iOS:
             /// enrolment: supervised.
             require_program: RequireProgram = "RequireProgram",
         }

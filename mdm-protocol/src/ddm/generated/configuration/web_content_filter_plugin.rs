@@ -24,29 +24,29 @@ record! {
     /// Several declarations of this type apply side by side.
     pub struct WebContentFilterPlugin {
         required {
-            /// Visible name.
+            /// The name that people see.
             ///
             /// `VisibleName`: required.
             visible_name: String = "VisibleName",
-            /// Plugin bundle ID.
+            /// The bundle identifier of the app that filters.
             ///
             /// `PluginBundleID`: required.
             plugin_bundle_id: String = "PluginBundleID",
         }
         optional {
-            /// Content filter UUID.
+            /// Names the filter for apps that it is for.
             ///
             /// `ContentFilterUUID`: optional. Only on iOS, visionOS.
             content_filter_uuid: String = "ContentFilterUUID",
-            /// Server address.
+            /// The filter's server; the app says what it means.
             ///
             /// `ServerAddress`: optional.
             server_address: String = "ServerAddress",
-            /// Organization.
+            /// The organisation, as the app wants it.
             ///
             /// `Organization`: optional.
             organization: String = "Organization",
-            /// Vendor config.
+            /// What is passed to the app; the vendor says what it means.
             ///
             /// `VendorConfig`: optional.
             vendor_config: Opaque<Dictionary> = "VendorConfig",
@@ -71,12 +71,12 @@ record! {
     pub struct Authentication {
         required {}
         optional {
-            /// Credentials asset reference.
+            /// The identifier of an asset with user name and password.
             ///
             /// `CredentialsAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.
             credentials_asset_reference: String = "CredentialsAssetReference",
-            /// Identity asset reference.
+            /// The identifier of an asset with the device's identity.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
@@ -224,7 +224,7 @@ record! {
             ///
             /// `FailClosed`: optional; false where absent.
             fail_closed: bool = "FailClosed",
-            /// Prefilter fetch frequency.
+            /// The seconds between two downloads of the prefilter.
             ///
             /// `PrefilterFetchFrequency`: optional; 86400 where absent. At least 2700.
             prefilter_fetch_frequency: i64 = "PrefilterFetchFrequency",
@@ -242,13 +242,13 @@ record! {
             ///
             /// `ServerURL`: required.
             server_url: String = "ServerURL",
-            /// Privacy pass issuer URL.
+            /// Where tokens of Privacy Pass are issued.
             ///
             /// `PrivacyPassIssuerURL`: required.
             privacy_pass_issuer_url: String = "PrivacyPassIssuerURL",
         }
         optional {
-            /// Authentication token asset reference.
+            /// The identifier of an asset with the token.
             ///
             /// `AuthenticationTokenAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.userpassword`.

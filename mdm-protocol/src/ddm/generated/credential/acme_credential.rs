@@ -92,11 +92,11 @@ record! {
     pub struct SubjectAltName {
         required {}
         optional {
-            /// RFC 822 Name.
+            /// A mail address.
             ///
             /// `rfc822Name`: optional.
             rfc822_name: String = "rfc822Name",
-            /// DNS Name.
+            /// A DNS name.
             ///
             /// `dNSName`: optional.
             dns_name: String = "dNSName",
@@ -104,7 +104,7 @@ record! {
             ///
             /// `uniformResourceIdentifier`: optional.
             uniform_resource_identifier: String = "uniformResourceIdentifier",
-            /// NT Principal Name.
+            /// The name in Active Directory.
             ///
             /// `ntPrincipalName`: optional.
             nt_principal_name: String = "ntPrincipalName",

@@ -20,40 +20,26 @@ record! {
     pub struct ContentCacheInfo {
         required {}
         optional {
-            /// Cache details.
-            ///
             /// `cache-details`: optional.
             cache_details: Vec<String> = "cache-details",
             /// Cache free space.
             ///
             /// `cache-free`: optional.
             cache_free: i64 = "cache-free",
-            /// Cache limit.
-            ///
             /// `cache-limit`: optional.
             cache_limit: i64 = "cache-limit",
-            /// Cache status.
-            ///
             /// `cache-status`: optional.
             cache_status: CacheStatus = "cache-status",
-            /// Cache used.
-            ///
             /// `cache-used`: optional.
             cache_used: i64 = "cache-used",
             /// Maximum cache pressure.
             ///
             /// `max-cache-pressure-last-hour`: optional. From 0 to 1.
             max_cache_pressure_last_hour: f64 = "max-cache-pressure-last-hour",
-            /// Personal cache free.
-            ///
             /// `personal-cache-free`: optional.
             personal_cache_free: i64 = "personal-cache-free",
-            /// Personal cache limit.
-            ///
             /// `personal-cache-limit`: optional.
             personal_cache_limit: i64 = "personal-cache-limit",
-            /// Personal cache used.
-            ///
             /// `personal-cache-used`: optional.
             personal_cache_used: i64 = "personal-cache-used",
         }
@@ -63,8 +49,6 @@ record! {
 status_item! { ContentCacheInfo = mdm_schema::status_item::CONTENT_CACHE_INFO }
 
 choices! {
-    /// Cache status.
-    ///
     /// A value of [`ContentCacheInfo::cache_status`].
     pub enum CacheStatus {
         /// `LOWSPACE`.

@@ -21,8 +21,6 @@ status_item! {
 }
 
 record! {
-    /// Peer item.
-    ///
     /// An entry of [`ContentCachePeers`].
     pub struct Peer {
         required {}
@@ -43,8 +41,6 @@ record! {
             ///
             /// `port`: required.
             port: i64 = "port",
-            /// Friendly.
-            ///
             /// `friendly`: required.
             friendly: bool = "friendly",
             /// Cache health.

@@ -20,56 +20,32 @@ record! {
     pub struct ContentCacheStatus {
         required {}
         optional {
-            /// Server GUID.
-            ///
             /// `server-guid`: required.
             server_guid: String = "server-guid",
-            /// Activated.
-            ///
             /// `activated`: optional; false where absent.
             activated: bool = "activated",
-            /// Active.
-            ///
             /// `active`: optional; false where absent.
             active: bool = "active",
-            /// Cache status.
-            ///
             /// `cache-status`: optional.
             cache_status: CacheStatus = "cache-status",
-            /// Private addresses.
-            ///
             /// `private-addresses`: optional.
             private_addresses: Vec<String> = "private-addresses",
-            /// Public address.
-            ///
             /// `public-address`: optional.
             public_address: String = "public-address",
-            /// Port.
-            ///
             /// `port`: optional.
             port: i64 = "port",
-            /// Registration status.
-            ///
             /// `registration-status`: optional.
             registration_status: RegistrationStatus = "registration-status",
             /// Registration timestamp.
             ///
             /// `registration-started`: optional.
             registration_started: String = "registration-started",
-            /// Registration response code.
-            ///
             /// `registration-response-code`: optional.
             registration_response_code: i64 = "registration-response-code",
-            /// Registration error.
-            ///
             /// `registration-error`: optional.
             registration_error: String = "registration-error",
-            /// Startup status.
-            ///
             /// `startup-status`: optional.
             startup_status: StartupStatus = "startup-status",
-            /// Tetherator status.
-            ///
             /// `tetherator-status`: optional.
             tetherator_status: TetheratorStatus = "tetherator-status",
             /// Sending metrics reports.
@@ -84,8 +60,6 @@ record! {
             ///
             /// `report-error`: optional.
             report_error: String = "report-error",
-            /// Version.
-            ///
             /// `version`: required.
             version: String = "version",
         }
@@ -95,8 +69,6 @@ record! {
 status_item! { ContentCacheStatus = mdm_schema::status_item::CONTENT_CACHE_STATUS }
 
 choices! {
-    /// Cache status.
-    ///
     /// A value of [`ContentCacheStatus::cache_status`].
     pub enum CacheStatus {
         /// `LOWSPACE`.
@@ -107,8 +79,6 @@ choices! {
 }
 
 numbers! {
-    /// Registration status.
-    ///
     /// A value of [`ContentCacheStatus::registration_status`].
     pub enum RegistrationStatus: i64 {
         /// `-1`.
@@ -121,8 +91,6 @@ numbers! {
 }
 
 choices! {
-    /// Startup status.
-    ///
     /// A value of [`ContentCacheStatus::startup_status`].
     pub enum StartupStatus {
         /// `FAILED`.
@@ -137,8 +105,6 @@ choices! {
 }
 
 numbers! {
-    /// Tetherator status.
-    ///
     /// A value of [`ContentCacheStatus::tetherator_status`].
     pub enum TetheratorStatus: i64 {
         /// `-1`.

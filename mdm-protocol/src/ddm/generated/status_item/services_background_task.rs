@@ -33,16 +33,12 @@ record! {
             ///
             /// `_removed`: optional; false where absent.
             removed: bool = "_removed",
-            /// Code signature.
-            ///
             /// `code-signature`: optional.
             code_signature: String = "code-signature",
             /// Numeric user identifier.
             ///
             /// `uid`: required.
             uid: i64 = "uid",
-            /// Path.
-            ///
             /// `path`: required.
             path: String = "path",
             /// Background task state.
@@ -102,24 +98,16 @@ record! {
     pub struct Launchd {
         required {}
         optional {
-            /// Label.
-            ///
             /// `label`: required.
             label: String = "label",
-            /// Program.
-            ///
             /// `program`: required.
             program: String = "program",
-            /// Program arguments.
-            ///
             /// `program-arguments`: optional.
             program_arguments: Vec<String> = "program-arguments",
             /// The hash value of the launchd plist.
             ///
             /// `checksum`: required.
             checksum: String = "checksum",
-            /// Device Management.
-            ///
             /// `device-management`: optional. macOS 15.0 and later.
             device_management: DeviceManagement = "device-management",
         }
@@ -127,22 +115,14 @@ record! {
 }
 
 record! {
-    /// Device Management.
-    ///
     /// What [`Launchd::device_management`] holds.
     pub struct DeviceManagement {
         required {}
         optional {
-            /// Configuration Identifier.
-            ///
             /// `configuration-identifier`: required.
             configuration_identifier: String = "configuration-identifier",
-            /// Asset Identifier.
-            ///
             /// `asset-identifier`: required.
             asset_identifier: String = "asset-identifier",
-            /// Asset Server Token.
-            ///
             /// `asset-server-token`: required.
             asset_server_token: String = "asset-server-token",
         }
