@@ -19,7 +19,7 @@ use std::str::FromStr;
 use ade_client::ServerToken;
 use mdm_pki::PrivateKey;
 use mdm_plist::{Dictionary, Limits, Value};
-use mdm_schema::{Finding, Kind as Table, Log, Place, Rule, Severity, path};
+use mdm_schema::{Finding, Kind as Table, Log, Place, Rule, Severity, path, record::MAX_FINDINGS};
 
 use self::container::Container;
 use crate::{
@@ -138,19 +138,10 @@ fn look_into(mut told: Document, options: &Options) -> Document {
     let hint = options.name_for(told.kind);
     let parts = parts::parts(told.kind, told.name.as_deref(), hint, tree);
     let mut unknown = Vec::new();
-    let mut bytes = 0;
     // Check-in messages and MachineInfo have types that know more keys than the schema does.
     let by_hand = matches!(told.kind, Kind::Checkin | Kind::Cms);
     for part in parts.iter().filter(|_| !by_hand) {
-        let at = part.path();
-        parts::unknown(part, &mut |place| {
-            // One more than is listed, so that the list says that it is cut.
-            if bytes <= MAX_UNKNOWN_BYTES {
-                let path = path::join(&at, &place.path());
-                bytes += path.len();
-                unknown.push(path);
-            }
-        });
+        unknown.extend(unknown_keys(part));
     }
     told.list_unknown(unknown);
     // A result is told with what did not go into it, as a server reads it.
@@ -162,6 +153,26 @@ fn look_into(mut told: Document, options: &Options) -> Document {
     told.add(misfits);
     told.parts = parts;
     told
+}
+
+/// Paths of the keys that nobody knows in a part: those that a check finds, or all of them, up to the
+/// bound of the list, where a check stops before its end.
+fn unknown_keys(part: &Part) -> Vec<String> {
+    let findings = part.findings(None);
+    if findings.len() < MAX_FINDINGS {
+        let unknown = findings.into_iter().filter(|f| f.rule == Rule::UnknownKey);
+        return unknown.map(|finding| finding.path).collect();
+    }
+    let (at, mut unknown, mut bytes) = (part.path(), Vec::new(), 0);
+    parts::unknown(part, &mut |place| {
+        // One more than is listed, so that the list says that it is cut.
+        if bytes <= MAX_UNKNOWN_BYTES {
+            let path = path::join(&at, &place.path());
+            bytes += path.len();
+            unknown.push(path);
+        }
+    });
+    unknown
 }
 
 /// A document says itself what it is, whatever the caller believes: a name beside its own is told as
