@@ -84,6 +84,8 @@
 //! # Ok::<(), mdm_protocol::Error>(())
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs tells which feature an item needs.
+
 mod base64;
 pub mod checkin;
 pub mod command;

@@ -81,6 +81,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs tells which feature an item needs.
+
 #[cfg(feature = "crypto")]
 pub mod builder;
 pub mod detect;
