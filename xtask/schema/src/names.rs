@@ -60,6 +60,7 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
     ("TestFlight", "testflight", "TestFlight"),
     ("TvOs", "tvos", "TvOs"),
     ("VPNPIN", "vpn_pin", "VpnPin"),
+    ("VPNUUID", "vpn_uuid", "VpnUuid"),
     ("VisionOs", "visionos", "VisionOs"),
     ("WatchOs", "watchos", "WatchOs"),
     ("WiFi", "wifi", "WiFi"),
@@ -72,6 +73,7 @@ const SPELLINGS: &[(&str, &str, &str)] = &[
     ("blankdvd", "blank_dvd", "BlankDvd"),
     ("bootstraptoken", "bootstrap_token", "BootstrapToken"),
     ("cachedaccounts", "cached_accounts", "CachedAccounts"),
+    ("cloudvpp", "cloud_vpp", "CloudVpp"),
     (
         "configurationprofiles",
         "configuration_profiles",
@@ -251,6 +253,7 @@ pub(crate) fn variant(of: &str, text: &str) -> String {
     };
     match join_pascal(rest) {
         name if name.is_empty() => "Empty".to_owned(),
+        name if name == "Self" => "SelfValue".to_owned(),
         name if starts_with_digit(&name) => format!("V{name}"),
         name => name,
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     docs,
-    failure::Outcome,
+    failure::{Failure, Outcome},
     files::File,
     ir::{Document, Kind, Schema},
     names,
@@ -207,7 +207,8 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
             entries.entry(folder.path).or_default().push(entry);
             continue;
         }
-        let module = shape::Module::of(schema, overlay, documents)?;
+        let module = shape::Module::of(schema, overlay, documents)
+            .map_err(|failure| within(&document.file, &failure))?;
         let entry = entry(&module, overlay);
         files.push(File {
             path: format!("{}/{}.rs", folder.path, entry.file),
@@ -230,6 +231,15 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
     });
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// A failure that says in which file.
+fn within(file: &str, failure: &Failure) -> Failure {
+    let failure = failure.to_string();
+    match failure.starts_with(file) {
+        true => failure.into(),
+        false => format!("{file}: {failure}").into(),
+    }
 }
 
 /// Where a document's types belong; check-in messages, the documents of the declarative protocol and

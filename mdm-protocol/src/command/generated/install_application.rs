@@ -126,7 +126,7 @@ record! {
             /// The `VPNUUID` of the VPN that its traffic goes through.
             ///
             /// `VPNUUID`: optional. Not on tvOS.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
             /// The UUID of the content filter that its traffic goes through.
             ///
             /// `ContentFilterUUID`: optional. Only on iOS 16.0 and later, visionOS.

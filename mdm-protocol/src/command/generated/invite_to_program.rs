@@ -44,7 +44,7 @@ choices! {
     /// A value of [`InviteToProgram::program_id`].
     pub enum ProgramId {
         /// `com.apple.cloudvpp`.
-        Cloudvpp = "com.apple.cloudvpp",
+        CloudVpp = "com.apple.cloudvpp",
     }
 }
 

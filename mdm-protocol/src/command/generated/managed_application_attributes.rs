@@ -64,7 +64,7 @@ record! {
             /// What the app is tied to.
             ///
             /// `Attributes`: optional.
-            attributes: ApplicationAttributesAttributes = "Attributes",
+            attributes: AppAttributes = "Attributes",
         }
     }
 }
@@ -73,13 +73,13 @@ record! {
     /// What the app is tied to.
     ///
     /// What [`ApplicationAttributes::attributes`] holds.
-    pub struct ApplicationAttributesAttributes {
+    pub struct AppAttributes {
         required {}
         optional {
             /// The UUID of the VPN that its traffic goes through.
             ///
             /// `VPNUUID`: optional. Not on tvOS.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
             /// The UUID of the content filter that its traffic goes through.
             ///
             /// `ContentFilterUUID`: optional. Only on iOS 16.0 and later, visionOS.

@@ -25,7 +25,7 @@ record! {
             /// Names the VPN; apps are tied to it by this.
             ///
             /// `VPNUUID`: required.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
         }
         optional {
             /// The slice of the mobile network, by data network name or app category, that the

@@ -43,7 +43,7 @@ record! {
             /// The VPN.
             ///
             /// `VPNUUID`: required.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
             /// The app's code requirement.
             ///
             /// `DesignatedRequirement`: required. macOS 10.10 and later.

@@ -203,7 +203,7 @@ record! {
             /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. iOS 14.0 and later.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
         }
     }
 }

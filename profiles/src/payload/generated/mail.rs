@@ -178,7 +178,7 @@ record! {
             /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. Only on iOS 14.0 and later, visionOS.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
         }
     }
 }

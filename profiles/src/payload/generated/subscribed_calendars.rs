@@ -46,7 +46,7 @@ record! {
             /// The `VPNUUID` of the per-app VPN that the account uses.
             ///
             /// `VPNUUID`: optional. iOS 14.0 and later.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
         }
     }
 }

@@ -116,6 +116,8 @@ fn values_become_variants() {
         ("CacheStatus", "LOWSPACE", "LowSpace"),
         ("SecureBootLevel", "not supported", "NotSupported"),
         ("Anything", "", "Empty"),
+        ("Anything", "self", "SelfValue"),
+        ("ProgramID", "com.apple.cloudvpp", "CloudVpp"),
         ("Code", "Code1", "Code1"),
     ] {
         assert_eq!(variant(of, text), name, "{text}");

@@ -348,6 +348,10 @@ impl<'a> Module<'a> {
                 .flatten()
                 .find_map(|names| names.get(&text).or_else(|| names.get(bare)));
             let name = named.cloned().unwrap_or_else(own);
+            if named.is_none() && name == "Empty" && !text.trim().is_empty() {
+                let key = &key.name;
+                return Err(format!("`{key}`: the value `{text}` gives no name").into());
+            }
             if let Some(other) = variants.iter().find(|other| other.name == name) {
                 if other.value == choice.value {
                     continue;

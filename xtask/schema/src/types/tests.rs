@@ -553,3 +553,14 @@ fn two_documents_of_one_name_are_refused() {
         yard.failure()
     );
 }
+
+#[test]
+fn what_gives_no_name_is_an_error_that_names_the_file_and_the_key() {
+    let mut yard = Yard::default();
+    let key = yard.texts("Mode", &["\u{65e5}"]);
+    yard.command(&[key]);
+    assert_eq!(
+        yard.failure(),
+        "mdm/commands/do.it: `Mode`: the value `\u{65e5}` gives no name"
+    );
+}

@@ -281,7 +281,7 @@ record! {
             /// The UUID of the VPN that its traffic goes through.
             ///
             /// `VPNUUID`: optional.
-            vpnuuid: String = "VPNUUID",
+            vpn_uuid: String = "VPNUUID",
         }
     }
 }
