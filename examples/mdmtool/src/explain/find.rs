@@ -41,6 +41,9 @@ pub(super) fn find(name: &str) -> Vec<Subject> {
         if found.is_empty() {
             found = anywhere(name, same);
         }
+        if found.is_empty() {
+            found = deeper(name, same);
+        }
         if !found.is_empty() {
             return found;
         }
@@ -198,15 +201,30 @@ fn codes(name: &str, same: Same) -> Vec<Subject> {
 
 /// Every key of this name, whatever document it is in; some hold dots.
 fn anywhere(name: &str, same: Same) -> Vec<Subject> {
-    let keys = mdm_schema::all().flat_map(|schema| schema.walk());
+    mdm_schema::all()
+        .flat_map(|schema| within(schema, name, same))
+        .collect()
+}
+
+/// `Document.Key` with a key that lies deeper, such as `SecurityInfo.FDE_Enabled`.
+fn deeper(name: &str, same: Same) -> Vec<Subject> {
+    let mut found = Vec::new();
+    for (at, _) in name.match_indices('.') {
+        let (document, key) = (&name[..at], &name[at + 1..]);
+        for subject in documents(document, same) {
+            found.extend(within(subject.schema, key, same));
+        }
+    }
+    found
+}
+
+/// Every key of this name in a document.
+fn within(schema: &'static Schema, name: &str, same: Same) -> Vec<Subject> {
+    let keys = schema.walk();
     keys.filter(|at| !at.key().wildcard && same(at.key().name, name))
-        .map(|at| {
-            let mut path = at.holders().to_vec();
-            path.push(at.key());
-            Subject {
-                path,
-                ..Subject::document(at.schema())
-            }
+        .map(|at| Subject {
+            path: at.holders().iter().copied().chain([at.key()]).collect(),
+            ..Subject::document(at.schema())
         })
         .collect()
 }

@@ -138,6 +138,14 @@ fn a_document_is_explained_by_any_of_its_names() {
             "allowCamera",
             "com.apple.applicationaccess.allowCamera (payload)",
         ),
+        (
+            "SecurityInfo.FDE_Enabled",
+            "SecurityInfo.SecurityInfo.FDE_Enabled (response)",
+        ),
+        (
+            "com.apple.security.scep.challenge",
+            "com.apple.security.scep.PayloadContent.Challenge (payload)",
+        ),
     ] {
         let text = told(&["explain", name]);
         assert!(text.starts_with(&format!("{heading}\n")), "{name}: {text}");
