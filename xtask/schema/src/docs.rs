@@ -210,13 +210,15 @@ fn is_empty_title(title: &str) -> bool {
     title.is_empty() || title.eq_ignore_ascii_case("status item value")
 }
 
-/// Whether a title is but the name in words.
+/// Whether a title is but the name in words, perhaps with an article in front.
 fn repeats(title: &str, name: &str) -> bool {
     let letters = |text: &str| -> String {
         let letters = text.chars().filter(|letter| letter.is_alphanumeric());
         letters.flat_map(char::to_lowercase).collect()
     };
-    letters(title) == letters(name)
+    let articles = ["A ", "An ", "The "];
+    let mut bare = articles.iter().filter_map(|a| title.strip_prefix(a));
+    letters(title) == letters(name) || bare.any(|title| letters(title) == letters(name))
 }
 
 fn presence(key: &Key) -> String {

@@ -144,8 +144,6 @@ record! {
             ///
             /// `subtitle`: optional.
             subtitle: String = "subtitle",
-            /// The items.
-            ///
             /// `items`: optional. Not on watchOS. Removed in iOS 0, macOS 0, tvOS 0, visionOS 0.
             items: Vec<MetadataItem> = "items",
         }
@@ -167,11 +165,11 @@ record! {
     pub struct MetadataItem {
         required {}
         optional {
-            /// removed.
+            /// The bundle identifier of a part of the package.
             ///
             /// `bundle-identifier`: optional.
             bundle_identifier: String = "bundle-identifier",
-            /// removed.
+            /// The version of that part.
             ///
             /// `bundle-version`: optional.
             bundle_version: String = "bundle-version",

@@ -19,11 +19,11 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct ActiveDirectoryCertificate {
         required {
-            /// Certificate Server.
+            /// The server of the certificate authority.
             ///
             /// `CertServer`: required.
             cert_server: String = "CertServer",
-            /// Certificate Template.
+            /// The template of the certificate, by its short name.
             ///
             /// `CertTemplate`: required.
             cert_template: String = "CertTemplate",
@@ -59,7 +59,7 @@ record! {
             ///
             /// `Keysize`: optional; 2048 where absent. macOS 10.11 and later.
             keysize: i64 = "Keysize",
-            /// Key Size.
+            /// Whether the certificate is renewed by itself.
             ///
             /// `EnableAutoRenewal`: optional; false where absent. macOS 10.13.4 and later.
             enable_auto_renewal: bool = "EnableAutoRenewal",

@@ -20,31 +20,33 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct AimAccount {
         required {
-            /// Account Hostname.
+            /// The server.
             ///
             /// `AIMHostName`: required.
             aim_host_name: AimHostName = "AIMHostName",
+            /// How the user authenticates.
+            ///
             /// `AIMAuthentication`: required.
             aim_authentication: AimAuthentication = "AIMAuthentication",
         }
         optional {
-            /// Account Description.
+            /// The account's name, for people.
             ///
             /// `AIMAccountDescription`: optional.
             aim_account_description: String = "AIMAccountDescription",
-            /// Account Username.
+            /// The user.
             ///
             /// `AIMUserName`: optional.
             aim_user_name: String = "AIMUserName",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `AIMPassword`: optional.
             aim_password: Secret<String> = "AIMPassword",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `AIMUseSSL`: optional; true where absent.
             aim_use_ssl: bool = "AIMUseSSL",
-            /// Port Number.
+            /// The port.
             ///
             /// `AIMPort`: optional; 5190 where absent. From 0 to 65535.
             aim_port: i64 = "AIMPort",
@@ -57,7 +59,7 @@ item! { AimAccount = mdm_schema::payload::AIM_ACCOUNT }
 impl crate::payload::Payload for AimAccount {}
 
 choices! {
-    /// Account Hostname.
+    /// The server.
     ///
     /// A value of [`AimAccount::aim_host_name`].
     pub enum AimHostName {
@@ -67,6 +69,8 @@ choices! {
 }
 
 choices! {
+    /// How the user authenticates.
+    ///
     /// A value of [`AimAccount::aim_authentication`].
     pub enum AimAuthentication {
         /// `AIMAuthPassword`.

@@ -31,6 +31,8 @@ record! {
             ///
             /// `Passwords`: optional.
             passwords: Vec<Password> = "Passwords",
+            /// The only Apple TVs that may be used; `AllowList` takes its place.
+            ///
             /// `Whitelist`: optional. Deprecated in iOS 14.5, macOS 11.3. On iOS: supervised; not
             /// in user enrolment. On macOS: without effect in user enrolment.
             whitelist: Vec<AllowListItem> = "Whitelist",
@@ -50,6 +52,8 @@ record! {
     pub struct AllowListItem {
         required {}
         optional {
+            /// The Apple TV's identifier.
+            ///
             /// `DeviceID`: optional. Matches `^([0-9A-Fa-f]{2}:){5}([0-9A-Fa-f]{2})$`.
             device_id: String = "DeviceID",
             /// The Apple TV's name.

@@ -50,7 +50,7 @@ record! {
             resource_path: String = "ResourcePath",
         }
         optional {
-            /// Port Number.
+            /// The port.
             ///
             /// `Port`: optional. From 0 to 65535. Only on iOS 11.0 and later, visionOS.
             port: i64 = "Port",

@@ -22,33 +22,33 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct CalDav {
         required {
-            /// Account Hostname.
+            /// The server.
             ///
             /// `CalDAVHostName`: required.
             caldav_host_name: String = "CalDAVHostName",
         }
         optional {
-            /// Account Description.
+            /// The account's name, for people.
             ///
             /// `CalDAVAccountDescription`: optional.
             caldav_account_description: String = "CalDAVAccountDescription",
-            /// Account Username.
+            /// The user.
             ///
             /// `CalDAVUsername`: optional.
             caldav_username: String = "CalDAVUsername",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `CalDAVPassword`: optional.
             caldav_password: Secret<String> = "CalDAVPassword",
-            /// Principal URL.
+            /// Where the account lies on the server.
             ///
             /// `CalDAVPrincipalURL`: optional.
             caldav_principal_url: String = "CalDAVPrincipalURL",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `CalDAVUseSSL`: optional; true where absent.
             caldav_use_ssl: bool = "CalDAVUseSSL",
-            /// Port Number.
+            /// The port.
             ///
             /// `CalDAVPort`: optional.
             caldav_port: i64 = "CalDAVPort",

@@ -22,33 +22,33 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct CardDav {
         required {
-            /// Account Hostname.
+            /// The server.
             ///
             /// `CardDAVHostName`: required.
             carddav_host_name: String = "CardDAVHostName",
         }
         optional {
-            /// Account Description.
+            /// The account's name, for people.
             ///
             /// `CardDAVAccountDescription`: optional.
             carddav_account_description: String = "CardDAVAccountDescription",
-            /// Account Username.
+            /// The user.
             ///
             /// `CardDAVUsername`: optional.
             carddav_username: String = "CardDAVUsername",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `CardDAVPassword`: optional.
             carddav_password: Secret<String> = "CardDAVPassword",
-            /// Principal URL.
+            /// Where the account lies on the server.
             ///
             /// `CardDAVPrincipalURL`: optional. Only on iOS, visionOS.
             carddav_principal_url: String = "CardDAVPrincipalURL",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `CardDAVUseSSL`: optional; true where absent.
             carddav_use_ssl: bool = "CardDAVUseSSL",
-            /// Port Number.
+            /// The port.
             ///
             /// `CardDAVPort`: optional.
             carddav_port: i64 = "CardDAVPort",

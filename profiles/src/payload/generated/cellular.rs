@@ -54,7 +54,7 @@ record! {
             username: String = "Username",
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Supported IP Versions.
+            /// The versions of IP.
             ///
             /// `AllowedProtocolMask`: optional. iOS 10.3 and later.
             allowed_protocol_mask: ProtocolMask = "AllowedProtocolMask",
@@ -73,7 +73,7 @@ choices! {
 }
 
 numbers! {
-    /// Supported IP Versions.
+    /// The versions of IP.
     ///
     /// A value of [`AttachApn::allowed_protocol_mask`].
     pub enum ProtocolMask: i64 {
@@ -112,15 +112,15 @@ record! {
             ///
             /// `DefaultProtocolMask`: optional. iOS 10.3 and later. Deprecated in iOS 11.0.
             default_protocol_mask: ProtocolMask = "DefaultProtocolMask",
-            /// Supported IP Versions.
+            /// The versions of IP.
             ///
             /// `AllowedProtocolMask`: optional. iOS 10.3 and later.
             allowed_protocol_mask: ProtocolMask = "AllowedProtocolMask",
-            /// Supported Roaming IP Versions.
+            /// The versions of IP while roaming.
             ///
             /// `AllowedProtocolMaskInRoaming`: optional. iOS 10.3 and later.
             allowed_protocol_mask_in_roaming: ProtocolMask = "AllowedProtocolMaskInRoaming",
-            /// Supported Roaming IP Versions.
+            /// The versions of IP while roaming.
             ///
             /// `AllowedProtocolMaskInDomesticRoaming`: optional. iOS 10.3 and later.
             allowed_protocol_mask_in_domestic_roaming: ProtocolMask = "AllowedProtocolMaskInDomesticRoaming",

@@ -20,7 +20,7 @@ record! {
     pub struct ConferenceRoomDisplay {
         required {}
         optional {
-            /// Custom message.
+            /// The message on the screen.
             ///
             /// `Message`: optional.
             message: String = "Message",

@@ -63,7 +63,7 @@ record! {
             ///
             /// `ServerName`: optional.
             server_name: String = "ServerName",
-            /// DNS Server Addresses.
+            /// The servers' addresses.
             ///
             /// `ServerAddresses`: optional.
             server_addresses: Vec<String> = "ServerAddresses",
@@ -104,7 +104,7 @@ record! {
     /// An entry of [`DnsSettings::on_demand_rules`].
     pub struct OnDemandRule {
         required {
-            /// On Demand Action.
+            /// What is done where the rule matches.
             ///
             /// `Action`: required.
             action: OnDemandRuleAction = "Action",
@@ -141,7 +141,7 @@ record! {
 }
 
 choices! {
-    /// On Demand Action.
+    /// What is done where the rule matches.
     ///
     /// A value of [`OnDemandRule::action`].
     pub enum OnDemandRuleAction {

@@ -30,7 +30,7 @@ record! {
             ///
             /// `WebDomains`: optional. Only on iOS, visionOS.
             web_domains: Vec<String> = "WebDomains",
-            /// Password Autofill Domains.
+            /// The only sites for which Safari keeps passwords.
             ///
             /// `SafariPasswordAutoFillDomains`: optional. Only on iOS 9.3 and later, visionOS. On
             /// iOS: supervised.

@@ -26,15 +26,15 @@ record! {
             ///
             /// `EmailAddress`: optional.
             email_address: String = "EmailAddress",
-            /// Exchange ActiveSync Host.
+            /// The server.
             ///
             /// `Host`: optional.
             host: String = "Host",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `SSL`: optional; false where absent.
             ssl: bool = "SSL",
-            /// Use OAuth.
+            /// Whether the user signs in by OAuth.
             ///
             /// `OAuth`: optional; false where absent. iOS 12.0 and later.
             oauth: bool = "OAuth",
@@ -44,15 +44,15 @@ record! {
             user_name: String = "UserName",
             /// `Password`: optional.
             password: Secret<String> = "Password",
-            /// Authentication Credential.
+            /// The device's identity, as PKCS #12.
             ///
             /// `Certificate`: optional. iOS 7.0 and later.
             certificate: Secret<Vec<u8>> = "Certificate",
-            /// Authentication Credential Name.
+            /// The name of that identity.
             ///
             /// `CertificateName`: optional. iOS 7.0 and later.
             certificate_name: String = "CertificateName",
-            /// Authentication Credential Password.
+            /// What opens that identity.
             ///
             /// `CertificatePassword`: optional.
             certificate_password: Secret<String> = "CertificatePassword",
@@ -78,7 +78,7 @@ record! {
             ///
             /// `SMIMESigningEnabled`: optional; false where absent. iOS 10.3 and later.
             smime_signing_enabled: bool = "SMIMESigningEnabled",
-            /// S/MIME Signing Certificate.
+            /// The payload that brings the identity to sign with.
             ///
             /// `SMIMESigningCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`. iOS
@@ -89,7 +89,7 @@ record! {
             /// `SMIMEEncryptionEnabled`: optional; false where absent. Only on iOS 10.3 and later.
             /// Deprecated in iOS 12.0.
             smime_encryption_enabled: bool = "SMIMEEncryptionEnabled",
-            /// S/MIME Encryption Certificate.
+            /// The payload that brings the identity to encrypt with.
             ///
             /// `SMIMEEncryptionCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`. iOS
@@ -104,7 +104,7 @@ record! {
             ///
             /// `disableMailRecentsSyncing`: optional; false where absent.
             disable_mail_recents_syncing: bool = "disableMailRecentsSyncing",
-            /// Past Days of Mail to Sync.
+            /// How many days of mail are on the device; 0 all.
             ///
             /// `MailNumberOfPastDaysToSync`: optional; 7 where absent.
             mail_number_of_past_days_to_sync: PastDaysToSync = "MailNumberOfPastDaysToSync",
@@ -213,7 +213,7 @@ item! { ExchangeActiveSync = mdm_schema::payload::EXCHANGE_ACTIVE_SYNC }
 impl crate::payload::Payload for ExchangeActiveSync {}
 
 numbers! {
-    /// Past Days of Mail to Sync.
+    /// How many days of mail are on the device; 0 all.
     ///
     /// A value of [`ExchangeActiveSync::mail_number_of_past_days_to_sync`].
     pub enum PastDaysToSync: i64 {

@@ -33,11 +33,11 @@ record! {
             ///
             /// `SSL`: optional; true where absent.
             ssl: bool = "SSL",
-            /// Use OAuth.
+            /// Whether the user signs in by OAuth.
             ///
             /// `OAuth`: optional; false where absent. macOS 10.14 and later.
             oauth: bool = "OAuth",
-            /// URL for OAuth sign-in.
+            /// Where the user signs in by OAuth.
             ///
             /// `OAuthSignInURL`: optional. macOS 10.14 and later.
             oauth_sign_in_url: String = "OAuthSignInURL",

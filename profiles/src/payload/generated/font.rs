@@ -27,7 +27,7 @@ record! {
             font: Vec<u8> = "Font",
         }
         optional {
-            /// Font Name.
+            /// The name that people see.
             ///
             /// `Name`: optional; an empty text where absent.
             name: String = "Name",

@@ -52,7 +52,7 @@ record! {
             ///
             /// `ProxyPACFallbackAllowed`: optional; false where absent. iOS 7.0 and later.
             proxy_pac_fallback_allowed: bool = "ProxyPACFallbackAllowed",
-            /// Proxy Bypass Allowed.
+            /// Whether the login page of a network may be shown without the proxy.
             ///
             /// `ProxyCaptiveLoginAllowed`: optional; false where absent. iOS 7.0 and later.
             proxy_captive_login_allowed: bool = "ProxyCaptiveLoginAllowed",

@@ -26,6 +26,8 @@ record! {
             email_address: String = "EmailAddress",
         }
         optional {
+            /// The account's name, for people.
+            ///
             /// `AccountDescription`: optional.
             account_description: String = "AccountDescription",
             /// `AccountName`: optional.

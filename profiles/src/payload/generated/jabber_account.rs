@@ -20,31 +20,33 @@ record! {
     /// Not on iOS, tvOS, visionOS, watchOS.
     pub struct JabberAccount {
         required {
-            /// Account Hostname.
+            /// The server.
             ///
             /// `JabberHostName`: required.
             jabber_host_name: String = "JabberHostName",
+            /// How the user authenticates.
+            ///
             /// `JabberAuthentication`: required.
             jabber_authentication: JabberAuthentication = "JabberAuthentication",
         }
         optional {
-            /// Account Description.
+            /// The account's name, for people.
             ///
             /// `JabberAccountDescription`: optional.
             jabber_account_description: String = "JabberAccountDescription",
-            /// Account Username.
+            /// The user.
             ///
             /// `JabberUserName`: optional.
             jabber_user_name: String = "JabberUserName",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `JabberPassword`: optional.
             jabber_password: Secret<String> = "JabberPassword",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `JabberUseSSL`: optional; false where absent.
             jabber_use_ssl: bool = "JabberUseSSL",
-            /// Port Number.
+            /// The port.
             ///
             /// `JabberPort`: optional; 5222 where absent. From 0 to 65535.
             jabber_port: i64 = "JabberPort",
@@ -57,6 +59,8 @@ item! { JabberAccount = mdm_schema::payload::JABBER_ACCOUNT }
 impl crate::payload::Payload for JabberAccount {}
 
 choices! {
+    /// How the user authenticates.
+    ///
     /// A value of [`JabberAccount::jabber_authentication`].
     pub enum JabberAuthentication {
         /// `JabberAuthPassword`.

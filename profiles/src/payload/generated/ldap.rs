@@ -22,29 +22,29 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct Ldap {
         required {
-            /// Account Hostname.
+            /// The server.
             ///
             /// `LDAPAccountHostName`: required.
             ldap_account_host_name: String = "LDAPAccountHostName",
         }
         optional {
-            /// Account Description.
+            /// The account's name, for people.
             ///
             /// `LDAPAccountDescription`: optional.
             ldap_account_description: String = "LDAPAccountDescription",
-            /// Account Username.
+            /// The user.
             ///
             /// `LDAPAccountUserName`: optional.
             ldap_account_user_name: String = "LDAPAccountUserName",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `LDAPAccountPassword`: optional.
             ldap_account_password: Secret<String> = "LDAPAccountPassword",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `LDAPAccountUseSSL`: optional; true where absent.
             ldap_account_use_ssl: bool = "LDAPAccountUseSSL",
-            /// Search Settings.
+            /// Where to search.
             ///
             /// `LDAPSearchSettings`: optional.
             ldap_search_settings: Vec<LdapSearchSetting> = "LDAPSearchSettings",
@@ -66,17 +66,17 @@ record! {
     /// An entry of [`Ldap::ldap_search_settings`].
     pub struct LdapSearchSetting {
         required {
-            /// Search Setting Search Base.
+            /// The place in the directory to search from.
             ///
             /// `LDAPSearchSettingSearchBase`: required.
             ldap_search_setting_search_base: String = "LDAPSearchSettingSearchBase",
         }
         optional {
-            /// Description.
+            /// The name that people see.
             ///
             /// `LDAPSearchSettingDescription`: optional.
             ldap_search_setting_description: String = "LDAPSearchSettingDescription",
-            /// Search Setting Scope.
+            /// How far below that the search goes.
             ///
             /// `LDAPSearchSettingScope`: optional; `LDAPSearchSettingScopeSubtree` where absent.
             ldap_search_setting_scope: LdapSearchSettingScope = "LDAPSearchSettingScope",
@@ -85,7 +85,7 @@ record! {
 }
 
 choices! {
-    /// Search Setting Scope.
+    /// How far below that the search goes.
     ///
     /// A value of [`LdapSearchSetting::ldap_search_setting_scope`].
     pub enum LdapSearchSettingScope {

@@ -20,11 +20,13 @@ record! {
     pub struct LockScreenMessage {
         required {}
         optional {
-            /// Asset Tag.
+            /// A text on the login window and the lock screen: what the device is called in the
+            /// inventory.
             ///
             /// `AssetTagInformation`: optional.
             asset_tag_information: String = "AssetTagInformation",
-            /// If Lost message.
+            /// A text on the login window and the lock screen: where the finder may bring the
+            /// device.
             ///
             /// `IfLostReturnToMessage`: optional. Deprecated in iOS 9.3.1.
             if_lost_return_to_message: String = "IfLostReturnToMessage",

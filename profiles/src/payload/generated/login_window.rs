@@ -121,12 +121,12 @@ record! {
             ///
             /// `AutologinPassword`: optional. macOS 14.0 and later. Not by hand.
             autologin_password: Secret<String> = "AutologinPassword",
-            /// Enable WiFi network selection for login and unlock.
+            /// Whether a network can be chosen at the login window and the lock screen.
             ///
             /// `ForceWifiConfigurationOnLockScreen`: optional; false where absent. macOS 27.0 and
             /// later. Not by hand.
             force_wifi_configuration_on_lock_screen: bool = "ForceWifiConfigurationOnLockScreen",
-            /// Enable captive WiFi portal for login and unlock.
+            /// Whether a network can be signed in to at the login window and the lock screen.
             ///
             /// `ForceCaptivePortalConnectionFromLockScreen`: optional; false where absent. macOS
             /// 27.0 and later. Not by hand.

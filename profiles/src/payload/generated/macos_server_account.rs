@@ -20,11 +20,11 @@ record! {
     /// Not on macOS, tvOS, visionOS, watchOS.
     pub struct MacOsServerAccount {
         required {
-            /// Account Hostname.
+            /// The server.
             ///
             /// `HostName`: required.
             host_name: String = "HostName",
-            /// Account Username.
+            /// The user.
             ///
             /// `UserName`: required.
             user_name: String = "UserName",
@@ -32,10 +32,12 @@ record! {
             configured_accounts: Vec<ConfiguredAccount> = "ConfiguredAccounts",
         }
         optional {
-            /// Account Password.
+            /// The user's password.
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
+            /// The account's name, for people.
+            ///
             /// `AccountDescription`: optional.
             account_description: String = "AccountDescription",
         }
@@ -58,7 +60,7 @@ record! {
             type_: ConfiguredAccountType = "Type",
         }
         optional {
-            /// Port Number.
+            /// The port.
             ///
             /// `Port`: optional.
             port: i64 = "Port",

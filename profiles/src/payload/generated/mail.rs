@@ -22,7 +22,7 @@ record! {
     /// Not on tvOS, watchOS.
     pub struct Mail {
         required {
-            /// Account Type.
+            /// How mail is fetched.
             ///
             /// `EmailAccountType`: required.
             email_account_type: EmailAccountType = "EmailAccountType",
@@ -30,25 +30,25 @@ record! {
             ///
             /// `IncomingMailServerAuthentication`: required.
             incoming_mail_server_authentication: IncomingMailServerAuthentication = "IncomingMailServerAuthentication",
-            /// Mail Server.
+            /// The server for incoming mail.
             ///
             /// `IncomingMailServerHostName`: required.
             incoming_mail_server_host_name: String = "IncomingMailServerHostName",
-            /// Authentication Type.
+            /// How the user authenticates for outgoing mail.
             ///
             /// `OutgoingMailServerAuthentication`: required.
             outgoing_mail_server_authentication: OutgoingMailServerAuthentication = "OutgoingMailServerAuthentication",
-            /// Mail Server.
+            /// The server for outgoing mail.
             ///
             /// `OutgoingMailServerHostName`: required.
             outgoing_mail_server_host_name: String = "OutgoingMailServerHostName",
         }
         optional {
-            /// Account Description.
+            /// The account's name, for people.
             ///
             /// `EmailAccountDescription`: optional.
             email_account_description: String = "EmailAccountDescription",
-            /// Account Name.
+            /// The user's name, as others see it.
             ///
             /// `EmailAccountName`: optional.
             email_account_name: String = "EmailAccountName",
@@ -56,39 +56,39 @@ record! {
             ///
             /// `EmailAddress`: optional.
             email_address: String = "EmailAddress",
-            /// Port.
+            /// The port for incoming mail.
             ///
             /// `IncomingMailServerPortNumber`: optional.
             incoming_mail_server_port_number: i64 = "IncomingMailServerPortNumber",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `IncomingMailServerUseSSL`: optional; false where absent.
             incoming_mail_server_use_ssl: bool = "IncomingMailServerUseSSL",
-            /// Username.
+            /// The user for incoming mail.
             ///
             /// `IncomingMailServerUsername`: optional.
             incoming_mail_server_username: String = "IncomingMailServerUsername",
-            /// Password.
+            /// The password for incoming mail.
             ///
             /// `IncomingPassword`: optional.
             incoming_password: Secret<String> = "IncomingPassword",
-            /// Password.
+            /// The password for outgoing mail.
             ///
             /// `OutgoingPassword`: optional.
             outgoing_password: Secret<String> = "OutgoingPassword",
-            /// Outgoing Password Same As Incoming.
+            /// Whether the password for incoming mail serves for outgoing mail.
             ///
             /// `OutgoingPasswordSameAsIncomingPassword`: optional; false where absent.
             outgoing_password_same_as_incoming_password: bool = "OutgoingPasswordSameAsIncomingPassword",
-            /// Port.
+            /// The port for outgoing mail.
             ///
             /// `OutgoingMailServerPortNumber`: optional.
             outgoing_mail_server_port_number: i64 = "OutgoingMailServerPortNumber",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `OutgoingMailServerUseSSL`: optional; false where absent.
             outgoing_mail_server_use_ssl: bool = "OutgoingMailServerUseSSL",
-            /// Username.
+            /// The user for outgoing mail.
             ///
             /// `OutgoingMailServerUsername`: optional.
             outgoing_mail_server_username: String = "OutgoingMailServerUsername",
@@ -110,7 +110,7 @@ record! {
             /// `SMIMESigningEnabled`: optional; false where absent. Only on iOS 10.0 and later,
             /// visionOS.
             smime_signing_enabled: bool = "SMIMESigningEnabled",
-            /// S/MIME Signing Certificate.
+            /// The payload that brings the identity to sign with.
             ///
             /// `SMIMESigningCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
@@ -121,7 +121,7 @@ record! {
             /// `SMIMEEncryptionEnabled`: optional; false where absent. Only on iOS 10.0 and later,
             /// visionOS.
             smime_encryption_enabled: bool = "SMIMEEncryptionEnabled",
-            /// S/MIME Encryption Certificate.
+            /// The payload that brings the identity to encrypt with.
             ///
             /// `SMIMEEncryptionCertificateUUID`: optional. Matches
             /// `^[0-9A-Za-z]{8}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{4}-[0-9A-Za-z]{12}$`.
@@ -141,7 +141,7 @@ record! {
             /// `allowMailDrop`: optional; false where absent. iOS 9.2 and later, macOS 10.12 and
             /// later.
             allow_mail_drop: bool = "allowMailDrop",
-            /// Path Prefix.
+            /// The path in front of each mailbox.
             ///
             /// `IncomingMailServerIMAPPathPrefix`: optional.
             incoming_mail_server_imap_path_prefix: String = "IncomingMailServerIMAPPathPrefix",
@@ -188,7 +188,7 @@ item! { Mail = mdm_schema::payload::MAIL }
 impl crate::payload::Payload for Mail {}
 
 choices! {
-    /// Account Type.
+    /// How mail is fetched.
     ///
     /// A value of [`Mail::email_account_type`].
     pub enum EmailAccountType {
@@ -218,7 +218,7 @@ choices! {
 }
 
 choices! {
-    /// Authentication Type.
+    /// How the user authenticates for outgoing mail.
     ///
     /// A value of [`Mail::outgoing_mail_server_authentication`].
     pub enum OutgoingMailServerAuthentication {

@@ -39,13 +39,13 @@ record! {
     /// An entry of [`Notifications::notification_settings`].
     pub struct NotificationSetting {
         required {
-            /// App Bundle Identifier.
+            /// The app.
             ///
             /// `BundleIdentifier`: required.
             bundle_identifier: String = "BundleIdentifier",
         }
         optional {
-            /// Enable Notifications.
+            /// Whether the app may notify at all.
             ///
             /// `NotificationsEnabled`: optional; true where absent.
             notifications_enabled: bool = "NotificationsEnabled",

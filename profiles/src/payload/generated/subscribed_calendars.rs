@@ -21,7 +21,7 @@ record! {
     /// Not on macOS, tvOS, watchOS.
     pub struct SubscribedCalendars {
         required {
-            /// URL.
+            /// Where the calendar lies.
             ///
             /// `SubCalAccountHostName`: required.
             sub_cal_account_host_name: String = "SubCalAccountHostName",
@@ -39,7 +39,7 @@ record! {
             ///
             /// `SubCalAccountPassword`: optional.
             sub_cal_account_password: Secret<String> = "SubCalAccountPassword",
-            /// Use SSL.
+            /// Whether the connection is encrypted.
             ///
             /// `SubCalAccountUseSSL`: optional; false where absent.
             sub_cal_account_use_ssl: bool = "SubCalAccountUseSSL",

@@ -172,11 +172,11 @@ record! {
             ///
             /// `ProviderDesignatedRequirement`: optional. Only on macOS 10.15 and later, tvOS.
             provider_designated_requirement: String = "ProviderDesignatedRequirement",
-            /// Enable Disconnect on Idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `DisconnectOnIdle`: optional; 0 where absent.
             disconnect_on_idle: Switch = "DisconnectOnIdle",
-            /// Disconnect on Idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `DisconnectOnIdleTimer`: optional.
             disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
@@ -218,7 +218,7 @@ record! {
             ///
             /// `OnDemandEnabled`: optional; 0 where absent.
             on_demand_enabled: Switch = "OnDemandEnabled",
-            /// Prevent users from toggling VPN On Demand.
+            /// Whether the user may not turn connecting by itself off.
             ///
             /// `OnDemandUserOverrideDisabled`: optional; 0 where absent. iOS 14.0 and later; not on
             /// macOS.
@@ -279,7 +279,7 @@ record! {
     /// An entry of [`VpnPlugin::on_demand_rules`].
     pub struct OnDemandRule {
         required {
-            /// On Demand Action.
+            /// What is done where the rule matches.
             ///
             /// `Action`: required.
             action: OnDemandRuleAction = "Action",
@@ -316,7 +316,7 @@ record! {
 }
 
 choices! {
-    /// On Demand Action.
+    /// What is done where the rule matches.
     ///
     /// A value of [`OnDemandRule::action`].
     pub enum OnDemandRuleAction {
@@ -415,7 +415,7 @@ record! {
     pub struct Ipv4 {
         required {}
         optional {
-            /// Override Primary Connection.
+            /// Whether all traffic goes through the tunnel.
             ///
             /// `OverridePrimary`: optional; 0 where absent.
             override_primary: Switch = "OverridePrimary",
@@ -430,11 +430,11 @@ record! {
     pub struct Ppp {
         required {}
         optional {
-            /// Account Username.
+            /// The user.
             ///
             /// `AuthName`: optional.
             auth_name: String = "AuthName",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `AuthPassword`: optional.
             auth_password: Secret<String> = "AuthPassword",
@@ -466,11 +466,11 @@ record! {
             ///
             /// `CCPEnabled`: optional.
             ccp_enabled: Switch = "CCPEnabled",
-            /// Enable Disconnect on Idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `DisconnectOnIdle`: optional; 0 where absent.
             disconnect_on_idle: Switch = "DisconnectOnIdle",
-            /// Disconnect on Idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `DisconnectOnIdleTimer`: optional.
             disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
@@ -549,19 +549,19 @@ record! {
             ///
             /// `PayloadCertificateUUID`: optional.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
-            /// Prompt for PIN.
+            /// Whether the user is asked for a PIN.
             ///
             /// `PromptForVPNPIN`: optional; false where absent.
             prompt_for_vpn_pin: bool = "PromptForVPNPIN",
-            /// Enable Disconnect on Idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `DisconnectOnIdle`: optional; 0 where absent.
             disconnect_on_idle: Switch = "DisconnectOnIdle",
-            /// Disconnect on Idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `DisconnectOnIdleTimer`: optional.
             disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
-            /// Enable VPN On Demand.
+            /// Whether the tunnel connects by itself.
             ///
             /// `OnDemandEnabled`: optional; 0 where absent.
             on_demand_enabled: Switch = "OnDemandEnabled",
@@ -649,7 +649,7 @@ record! {
             ///
             /// `PayloadCertificateUUID`: optional.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",
@@ -681,7 +681,7 @@ record! {
             ///
             /// `OnDemandEnabled`: optional; 0 where absent.
             on_demand_enabled: Switch = "OnDemandEnabled",
-            /// Prevent users from toggling VPN On Demand.
+            /// Whether the user may not turn connecting by itself off.
             ///
             /// `OnDemandUserOverrideDisabled`: optional; 0 where absent. iOS 14.0 and later; not on
             /// macOS.
@@ -713,12 +713,12 @@ record! {
             /// `TLSMaximumVersion`: optional; `1.2` where absent. iOS 11.0 and later, macOS 10.13
             /// and later.
             tls_maximum_version: TlsMaximumVersion = "TLSMaximumVersion",
-            /// Use IPv4 / IPv6 Internal Subnet Attributes.
+            /// Whether the server may name the networks behind it.
             ///
             /// `UseConfigurationAttributeInternalIPSubnet`: optional; 0 where absent. iOS 9.0 and
             /// later.
             use_configuration_attribute_internal_ip_subnet: Switch = "UseConfigurationAttributeInternalIPSubnet",
-            /// Disable Mobility and Multihoming.
+            /// Whether the tunnel does not move from one network to another (MOBIKE).
             ///
             /// `DisableMOBIKE`: optional; 0 where absent. iOS 9.0 and later.
             disable_mobike: Switch = "DisableMOBIKE",
@@ -726,11 +726,11 @@ record! {
             ///
             /// `DisableRedirect`: optional; 0 where absent. iOS 9.0 and later.
             disable_redirect: Switch = "DisableRedirect",
-            /// Enable Disconnect on Idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `DisconnectOnIdle`: optional; 0 where absent.
             disconnect_on_idle: Switch = "DisconnectOnIdle",
-            /// Disconnect on Idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `DisconnectOnIdleTimer`: optional.
             disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
@@ -755,7 +755,7 @@ record! {
             ///
             /// `EnableFallback`: optional; 0 where absent. iOS 13.0 and later; not on macOS.
             enable_fallback: Switch = "EnableFallback",
-            /// Maximum Transmission Unit.
+            /// The largest packet, in bytes.
             ///
             /// `MTU`: optional; 1280 where absent. From 1280 to 1400. iOS 14.0 and later, macOS
             /// 11.0 and later.
@@ -794,17 +794,17 @@ record! {
             /// `ExcludeDeviceCommunication`: optional; 1 where absent. iOS 17.4 and later, macOS
             /// 14.4 and later, visionOS 1.1 and later; not on tvOS.
             exclude_device_communication: Switch = "ExcludeDeviceCommunication",
-            /// Post-quantum Pre-shared Key.
+            /// A shared key that is mixed into the others, against quantum computers.
             ///
             /// `PPK`: optional. iOS 18.0 and later, macOS 15.0 and later, tvOS 18.0 and later,
             /// visionOS 2.0 and later.
             ppk: Secret<Vec<u8>> = "PPK",
-            /// Post-quantum Pre-shared Key Identifier.
+            /// The name of that key.
             ///
             /// `PPKIdentifier`: optional. iOS 18.0 and later, macOS 15.0 and later, tvOS 18.0 and
             /// later, visionOS 2.0 and later.
             ppk_identifier: String = "PPKIdentifier",
-            /// Post-quantum Pre-shared Key Mandatory.
+            /// Whether the tunnel fails where the server does not have that key.
             ///
             /// `PPKMandatory`: optional; 1 where absent. iOS 18.0 and later, macOS 15.0 and later,
             /// tvOS 18.0 and later, visionOS 2.0 and later.
@@ -1123,15 +1123,15 @@ record! {
             ///
             /// `ProxyAutoDiscoveryEnable`: optional; 1 where absent.
             proxy_auto_discovery_enable: Switch = "ProxyAutoDiscoveryEnable",
-            /// Proxy Server URL.
+            /// Where the proxy's configuration lies.
             ///
             /// `ProxyAutoConfigURLString`: optional.
             proxy_auto_config_url_string: String = "ProxyAutoConfigURLString",
-            /// The domains whose names are asked of these servers; all where absent.
+            /// The domains that the proxies are for; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
-            /// Enable HTTP.
+            /// Whether there is a proxy for HTTP.
             ///
             /// `HTTPEnable`: optional; 0 where absent.
             http_enable: Switch = "HTTPEnable",
@@ -1151,7 +1151,7 @@ record! {
             ///
             /// `HTTPProxyPassword`: optional.
             http_proxy_password: Secret<String> = "HTTPProxyPassword",
-            /// Enable HTTPS.
+            /// Whether there is a proxy for HTTPS.
             ///
             /// `HTTPSEnable`: optional; 0 where absent.
             https_enable: Switch = "HTTPSEnable",
@@ -1208,8 +1208,6 @@ record! {
 }
 
 record! {
-    /// A TunnelConfiguration Element.
-    ///
     /// An entry of [`AlwaysOn::tunnel_configurations`].
     pub struct TunnelConfiguration {
         required {
@@ -1244,8 +1242,6 @@ choices! {
 }
 
 record! {
-    /// A ServiceException Element.
-    ///
     /// An entry of [`AlwaysOn::service_exceptions`].
     pub struct ServiceException {
         required {
@@ -1291,8 +1287,6 @@ choices! {
 }
 
 record! {
-    /// A ApplicationException Element.
-    ///
     /// An entry of [`AlwaysOn::application_exceptions`].
     pub struct ApplicationException {
         required {
@@ -1317,8 +1311,6 @@ choices! {
 }
 
 record! {
-    /// An AllowedCaptiveNetworkPlugin Element.
-    ///
     /// An entry of [`AlwaysOn::allowed_captive_network_plugins`].
     pub struct AllowedCaptiveNetworkPlugin {
         required {
@@ -1336,13 +1328,15 @@ record! {
     pub struct TransparentProxy {
         required {}
         optional {
+            /// By what the device proves who it is.
+            ///
             /// `AuthenticationMethod`: optional; `Password` where absent.
             authentication_method: VpnPluginAuthenticationMethod = "AuthenticationMethod",
-            /// Enable Disconnect on Idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `DisconnectOnIdle`: optional; 0 where absent.
             disconnect_on_idle: Switch = "DisconnectOnIdle",
-            /// Disconnect on Idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `DisconnectOnIdleTimer`: optional.
             disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
@@ -1350,7 +1344,7 @@ record! {
             ///
             /// `EnforceRoutes`: optional; 0 where absent.
             enforce_routes: Switch = "EnforceRoutes",
-            /// Enable VPN On Demand.
+            /// Whether the tunnel connects by itself.
             ///
             /// `OnDemandEnabled`: optional; 0 where absent.
             on_demand_enabled: Switch = "OnDemandEnabled",
@@ -1362,7 +1356,7 @@ record! {
             ///
             /// `PayloadCertificateUUID`: optional.
             payload_certificate_uuid: String = "PayloadCertificateUUID",
-            /// Account Password.
+            /// The user's password.
             ///
             /// `Password`: optional.
             password: Secret<String> = "Password",

@@ -30,7 +30,7 @@ record! {
             label: String = "Label",
         }
         optional {
-            /// Precomposed Icon.
+            /// Whether the icon is shown as it is, without effects.
             ///
             /// `Precomposed`: optional; false where absent. Only on iOS.
             precomposed: bool = "Precomposed",
@@ -42,11 +42,11 @@ record! {
             ///
             /// `Icon`: optional.
             icon: Vec<u8> = "Icon",
-            /// Removable.
+            /// Whether the user may remove it.
             ///
             /// `IsRemovable`: optional; true where absent. Only on iOS.
             is_removable: bool = "IsRemovable",
-            /// Ignore Web Clip manifest scope.
+            /// Whether the page stays an app when it leads to other sites.
             ///
             /// `IgnoreManifestScope`: optional; false where absent. Only on iOS 14.0 and later.
             ignore_manifest_scope: bool = "IgnoreManifestScope",

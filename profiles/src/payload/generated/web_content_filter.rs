@@ -34,7 +34,7 @@ record! {
             /// macOS 26.0 and later, visionOS 26.0 and later. On iOS, visionOS: supervised; not in
             /// user enrolment.
             safari_history_retention_enabled: bool = "SafariHistoryRetentionEnabled",
-            /// Web filter enabled.
+            /// Whether pages with adult content are refused by themselves.
             ///
             /// `AutoFilterEnabled`: optional; false where absent. Only on iOS, visionOS.
             auto_filter_enabled: bool = "AutoFilterEnabled",
@@ -55,11 +55,11 @@ record! {
             /// `HideDenyListURLs`: optional; false where absent. Only on iOS 18.0 and later,
             /// visionOS 2.0 and later.
             hide_deny_list_urls: bool = "HideDenyListURLs",
-            /// White list.
+            /// The only pages that may be visited; `AllowListBookmarks` takes its place.
             ///
             /// `WhitelistedBookmarks`: optional. Only on iOS. Deprecated in iOS 14.5.
             whitelisted_bookmarks: Vec<WhitelistedBookmark> = "WhitelistedBookmarks",
-            /// Allow list.
+            /// The only pages that may be visited; they become bookmarks.
             ///
             /// `AllowListBookmarks`: optional. Only on iOS 14.5 and later, visionOS.
             allow_list_bookmarks: Vec<AllowListBookmark> = "AllowListBookmarks",
@@ -108,7 +108,7 @@ record! {
             ///
             /// `FilterDataProviderBundleIdentifier`: optional.
             filter_data_provider_bundle_identifier: String = "FilterDataProviderBundleIdentifier",
-            /// Filter Network Packets.
+            /// Whether packets are filtered.
             ///
             /// `FilterPackets`: optional; false where absent. Only on macOS.
             filter_packets: bool = "FilterPackets",
@@ -158,13 +158,17 @@ choices! {
 }
 
 record! {
-    /// Identifier.
+    /// A page, and the bookmark that it becomes.
     ///
     /// An entry of [`WebContentFilter::whitelisted_bookmarks`].
     pub struct WhitelistedBookmark {
         required {
+            /// The page.
+            ///
             /// `URL`: required.
             url: String = "URL",
+            /// The bookmark's name.
+            ///
             /// `Title`: required.
             title: String = "Title",
         }
@@ -173,13 +177,17 @@ record! {
 }
 
 record! {
-    /// Identifier.
+    /// A page, and the bookmark that it becomes.
     ///
     /// An entry of [`WebContentFilter::allow_list_bookmarks`].
     pub struct AllowListBookmark {
         required {
+            /// The page.
+            ///
             /// `URL`: required.
             url: String = "URL",
+            /// The bookmark's name.
+            ///
             /// `Title`: required.
             title: String = "Title",
         }
@@ -209,15 +217,15 @@ record! {
             ///
             /// `URLFilterControlProviderBundleIdentifier`: required.
             url_filter_control_provider_bundle_identifier: String = "URLFilterControlProviderBundleIdentifier",
-            /// Private information retrieval server URL.
+            /// The server that is asked about URLs without learning them.
             ///
             /// `PIRServerURL`: required.
             pir_server_url: String = "PIRServerURL",
-            /// Privacy pass issuer URL.
+            /// Where tokens of Privacy Pass are issued.
             ///
             /// `PIRPrivacyPassIssuerURL`: required.
             pir_privacy_pass_issuer_url: String = "PIRPrivacyPassIssuerURL",
-            /// Authentication token.
+            /// The token for that server.
             ///
             /// `PIRAuthenticationToken`: required.
             pir_authentication_token: Secret<String> = "PIRAuthenticationToken",

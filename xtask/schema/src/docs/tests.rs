@@ -195,7 +195,7 @@ fn a_title_that_only_repeats_the_name_is_left_out() {
         title: title.to_owned(),
         ..key("HostName")
     };
-    for title in ["HostName", "Host name", "Host Name."] {
+    for title in ["HostName", "Host name", "A Host Name."] {
         assert_eq!(
             field(&titled(title), None, None, None),
             ["`HostName`: optional."]

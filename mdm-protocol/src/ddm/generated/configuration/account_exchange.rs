@@ -192,23 +192,23 @@ record! {
     /// What [`Smime::signing`] holds.
     pub struct Signing {
         required {
-            /// Signing Enabled.
+            /// Whether messages are signed.
             ///
             /// `Enabled`: required.
             enabled: bool = "Enabled",
         }
         optional {
-            /// S/MIME Signing Identity Asset Reference.
+            /// The identifier of an asset with the identity to sign with.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
             /// `com.apple.asset.credential.scep`.
             identity_asset_reference: String = "IdentityAssetReference",
-            /// Signing User Overrideable.
+            /// Whether the user may change that.
             ///
             /// `UserOverrideable`: optional; false where absent.
             user_overrideable: bool = "UserOverrideable",
-            /// Signing Identity User Overrideable.
+            /// Whether the user may choose another identity.
             ///
             /// `IdentityUserOverrideable`: optional; false where absent.
             identity_user_overrideable: bool = "IdentityUserOverrideable",
@@ -222,23 +222,23 @@ record! {
     /// What [`Smime::encryption`] holds.
     pub struct Encryption {
         required {
-            /// Encryption By Default Enabled.
+            /// Whether messages are encrypted.
             ///
             /// `Enabled`: required.
             enabled: bool = "Enabled",
         }
         optional {
-            /// S/MIME Encryption Identity Asset Reference.
+            /// The identifier of an asset with the identity to encrypt with.
             ///
             /// `IdentityAssetReference`: optional. Names an asset of type
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
             /// `com.apple.asset.credential.scep`.
             identity_asset_reference: String = "IdentityAssetReference",
-            /// Encryption By Default User Overrideable.
+            /// Whether the user may change that.
             ///
             /// `UserOverrideable`: optional; false where absent.
             user_overrideable: bool = "UserOverrideable",
-            /// Encryption Identity User Overrideable.
+            /// Whether the user may choose another identity.
             ///
             /// `IdentityUserOverrideable`: optional; false where absent.
             identity_user_overrideable: bool = "IdentityUserOverrideable",

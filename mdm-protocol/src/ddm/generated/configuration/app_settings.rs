@@ -140,41 +140,43 @@ record! {
     /// An entry of [`Privacy::permission_defaults`].
     pub struct App {
         required {
+            /// The organisation's reason, which the user sees.
+            ///
             /// `OrganizationJustification`: required.
             organization_justification: String = "OrganizationJustification",
         }
         optional {
-            /// Accessibility permission.
+            /// Whether apps may control the Mac.
             ///
             /// `Accessibility`: optional. Several combine to the value that is listed last. Only on
             /// macOS.
             accessibility: Accessibility = "Accessibility",
-            /// Bluetooth permission.
+            /// Whether apps may use Bluetooth.
             ///
             /// `Bluetooth`: optional. Several combine to the value that is listed last.
             bluetooth: Bluetooth = "Bluetooth",
-            /// Camera permission.
+            /// Whether the camera may be used.
             ///
             /// `Camera`: optional. Several combine to the value that is listed last.
             camera: Camera = "Camera",
-            /// Dictation permission.
+            /// Whether speech may be turned into text.
             ///
             /// `Dictation`: optional. Several combine to the value that is listed last.
             dictation: Dictation = "Dictation",
-            /// Local network permission.
+            /// Whether apps may speak to devices in the local network.
             ///
             /// `LocalNetwork`: optional. Several combine to the value that is listed last.
             local_network: LocalNetwork = "LocalNetwork",
-            /// Location permission.
+            /// Whether the location is known to apps, and when.
             ///
             /// `Location`: optional. Several combine to the value that is listed last.
             location: Location = "Location",
-            /// Location accuracy permission.
+            /// How exact that location is.
             ///
             /// `LocationAccuracy`: optional. Several combine to the value that is listed last. Only
             /// on iOS.
             location_accuracy: LocationAccuracy = "LocationAccuracy",
-            /// Microphone permission.
+            /// Whether the microphone may be used.
             ///
             /// `Microphone`: optional. Several combine to the value that is listed last.
             microphone: Microphone = "Microphone",
@@ -183,7 +185,7 @@ record! {
 }
 
 choices! {
-    /// Accessibility permission.
+    /// Whether apps may control the Mac.
     ///
     /// A value of [`App::accessibility`].
     pub enum Accessibility {
@@ -195,7 +197,7 @@ choices! {
 }
 
 choices! {
-    /// Bluetooth permission.
+    /// Whether apps may use Bluetooth.
     ///
     /// A value of [`App::bluetooth`].
     pub enum Bluetooth {
@@ -207,7 +209,7 @@ choices! {
 }
 
 choices! {
-    /// Camera permission.
+    /// Whether the camera may be used.
     ///
     /// A value of [`App::camera`].
     pub enum Camera {
@@ -219,7 +221,7 @@ choices! {
 }
 
 choices! {
-    /// Dictation permission.
+    /// Whether speech may be turned into text.
     ///
     /// A value of [`App::dictation`].
     pub enum Dictation {
@@ -231,7 +233,7 @@ choices! {
 }
 
 choices! {
-    /// Local network permission.
+    /// Whether apps may speak to devices in the local network.
     ///
     /// A value of [`App::local_network`].
     pub enum LocalNetwork {
@@ -243,7 +245,7 @@ choices! {
 }
 
 choices! {
-    /// Location permission.
+    /// Whether the location is known to apps, and when.
     ///
     /// A value of [`App::location`].
     pub enum Location {
@@ -257,7 +259,7 @@ choices! {
 }
 
 choices! {
-    /// Location accuracy permission.
+    /// How exact that location is.
     ///
     /// A value of [`App::location_accuracy`].
     pub enum LocationAccuracy {
@@ -271,7 +273,7 @@ choices! {
 }
 
 choices! {
-    /// Microphone permission.
+    /// Whether the microphone may be used.
     ///
     /// A value of [`App::microphone`].
     pub enum Microphone {

@@ -35,7 +35,7 @@ record! {
     pub struct TemporaryPairing {
         required {}
         optional {
-            /// Temporary Pairing Disabled.
+            /// Whether pairing for a limited time is off.
             ///
             /// `Disabled`: optional; false where absent. Several combine to true where one is true.
             disabled: bool = "Disabled",
@@ -53,7 +53,7 @@ record! {
     /// What [`TemporaryPairing::configuration`] holds.
     pub struct TemporaryPairingConfiguration {
         required {
-            /// Temporary Pairing Unpairing Time.
+            /// When the headphones are forgotten.
             ///
             /// `UnpairingTime`: required.
             unpairing_time: UnpairingTime = "UnpairingTime",
@@ -63,18 +63,18 @@ record! {
 }
 
 record! {
-    /// Temporary Pairing Unpairing Time.
+    /// When the headphones are forgotten.
     ///
     /// What [`TemporaryPairingConfiguration::unpairing_time`] holds.
     pub struct UnpairingTime {
         required {
-            /// Unpairing Policy.
+            /// Whether that is at a certain hour.
             ///
             /// `Policy`: required.
             policy: UnpairingTimePolicy = "Policy",
         }
         optional {
-            /// Hour of Unpairing.
+            /// The hour, 0 to 23.
             ///
             /// `Hour`: optional. From 0 to 23.
             hour: i64 = "Hour",
@@ -83,7 +83,7 @@ record! {
 }
 
 choices! {
-    /// Unpairing Policy.
+    /// Whether that is at a certain hour.
     ///
     /// A value of [`UnpairingTime::policy`].
     pub enum UnpairingTimePolicy {

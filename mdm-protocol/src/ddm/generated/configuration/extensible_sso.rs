@@ -31,6 +31,8 @@ record! {
             ///
             /// `ExtensionComposedIdentifier`: required.
             extension_composed_identifier: String = "ExtensionComposedIdentifier",
+            /// Whether the extension answers for sites or for realms.
+            ///
             /// `Type`: required.
             type_: ExtensibleSsoType = "Type",
         }
@@ -41,8 +43,12 @@ record! {
             ///
             /// `ExtensionData`: optional.
             extension_data: Opaque<Dictionary> = "ExtensionData",
+            /// The beginnings of the URLs that the extension signs in to.
+            ///
             /// `URLs`: optional.
             urls: Vec<String> = "URLs",
+            /// The host names or domains that the extension signs in to.
+            ///
             /// `Hosts`: optional.
             hosts: Vec<String> = "Hosts",
             /// Apps that do not sign in by the extension.
@@ -64,6 +70,8 @@ record! {
 item! { ExtensibleSso = mdm_schema::configuration::EXTENSIBLE_SSO }
 
 choices! {
+    /// Whether the extension answers for sites or for realms.
+    ///
     /// A value of [`ExtensibleSso::type_`].
     pub enum ExtensibleSsoType {
         /// `Credential`.
@@ -92,6 +100,8 @@ record! {
     pub struct PlatformSso {
         required {}
         optional {
+            /// By what the device proves who it is.
+            ///
             /// `AuthenticationMethod`: optional.
             authentication_method: AuthenticationMethod = "AuthenticationMethod",
             /// The token by which the extension registers the device by itself.
@@ -108,14 +118,20 @@ record! {
             login_frequency: i64 = "LoginFrequency",
             /// `AllowDeviceIdentifiersInAttestation`: optional; false where absent.
             allow_device_identifiers_in_attestation: bool = "AllowDeviceIdentifiersInAttestation",
+            /// How accounts on the Mac are made and named.
+            ///
             /// `Account`: optional.
             account: Account = "Account",
             /// `UserCreation`: optional.
             user_creation: UserCreation = "UserCreation",
             /// `Authorization`: optional.
             authorization: Authorization = "Authorization",
+            /// How the Mac is unlocked by a card in Wallet.
+            ///
             /// `AccessKey`: optional.
             access_key: AccessKey = "AccessKey",
+            /// When a login at the identity provider is asked for.
+            ///
             /// `Policies`: optional.
             policies: Policies = "Policies",
             /// `WebAuthentication`: optional.
@@ -125,6 +141,8 @@ record! {
 }
 
 choices! {
+    /// By what the device proves who it is.
+    ///
     /// A value of [`PlatformSso::authentication_method`].
     pub enum AuthenticationMethod {
         /// `Password`.
@@ -139,6 +157,8 @@ choices! {
 }
 
 record! {
+    /// How accounts on the Mac are made and named.
+    ///
     /// What [`PlatformSso::account`] holds.
     pub struct Account {
         required {}
@@ -158,14 +178,20 @@ record! {
     pub struct UserCreation {
         required {}
         optional {
+            /// Whether users can be created at the login window.
+            ///
             /// `EnableAtLogin`: optional; false where absent.
             enable_at_login: bool = "EnableAtLogin",
+            /// Whether Setup Assistant creates the first user so.
+            ///
             /// `EnableFirstUserDuringSetup`: optional; true where absent.
             enable_first_user_during_setup: bool = "EnableFirstUserDuringSetup",
             /// `EnableRegistrationDuringSetup`: optional; false where absent.
             enable_registration_during_setup: bool = "EnableRegistrationDuringSetup",
             /// `NewUserAuthenticationMethods`: optional.
             new_user_authentication_methods: Vec<NewUserAuthenticationMethod> = "NewUserAuthenticationMethods",
+            /// The rights of users that are created.
+            ///
             /// `NewUserAuthorizationMode`: optional.
             new_user_authorization_mode: NewUserAuthorizationMode = "NewUserAuthorizationMode",
             /// The claims that a new account's names come from.
@@ -193,6 +219,8 @@ choices! {
 }
 
 choices! {
+    /// The rights of users that are created.
+    ///
     /// A value of [`UserCreation::new_user_authorization_mode`].
     pub enum NewUserAuthorizationMode {
         /// `Standard`.
@@ -213,8 +241,12 @@ record! {
     pub struct TokenToUserMapping {
         required {}
         optional {
+            /// The claim that gives the account's name.
+            ///
             /// `AccountName`: optional.
             account_name: String = "AccountName",
+            /// The claim that gives the full name.
+            ///
             /// `FullName`: optional.
             full_name: String = "FullName",
         }
@@ -228,6 +260,8 @@ record! {
         optional {
             /// `EnableIdentityProviderAccounts`: optional; false where absent.
             enable_identity_provider_accounts: bool = "EnableIdentityProviderAccounts",
+            /// The rights of users that there are.
+            ///
             /// `UserAuthorizationMode`: optional.
             user_authorization_mode: UserAuthorizationMode = "UserAuthorizationMode",
             /// Groups whose members administer the Mac.
@@ -247,6 +281,8 @@ record! {
 }
 
 choices! {
+    /// The rights of users that there are.
+    ///
     /// A value of [`Authorization::user_authorization_mode`].
     pub enum UserAuthorizationMode {
         /// `Standard`.
@@ -259,6 +295,8 @@ choices! {
 }
 
 record! {
+    /// How the Mac is unlocked by a card in Wallet.
+    ///
     /// What [`PlatformSso::access_key`] holds.
     pub struct AccessKey {
         required {}
@@ -279,14 +317,22 @@ record! {
 }
 
 record! {
+    /// When a login at the identity provider is asked for.
+    ///
     /// What [`PlatformSso::policies`] holds.
     pub struct Policies {
         required {}
         optional {
+            /// What is asked for to unlock FileVault.
+            ///
             /// `FileVault`: optional.
             filevault: Vec<FileVaultPolicy> = "FileVault",
+            /// What is asked for at the login window.
+            ///
             /// `Login`: optional.
             login: Vec<LoginPolicy> = "Login",
+            /// What is asked for on the lock screen.
+            ///
             /// `Unlock`: optional.
             unlock: Vec<UnlockPolicy> = "Unlock",
             /// How long a user may go on without the identity provider, in seconds.

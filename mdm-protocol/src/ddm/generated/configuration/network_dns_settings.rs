@@ -67,7 +67,7 @@ record! {
             ///
             /// `ServerName`: optional.
             server_name: String = "ServerName",
-            /// DNS server addresses.
+            /// The servers' addresses.
             ///
             /// `ServerAddresses`: optional.
             server_addresses: Vec<String> = "ServerAddresses",
@@ -107,7 +107,7 @@ record! {
     /// An entry of [`NetworkDnsSettings::on_demand_rules`].
     pub struct OnDemandRule {
         required {
-            /// On demand action.
+            /// What is done where the rule matches.
             ///
             /// `Action`: required.
             action: OnDemandRuleAction = "Action",
@@ -144,7 +144,7 @@ record! {
 }
 
 choices! {
-    /// On demand action.
+    /// What is done where the rule matches.
     ///
     /// A value of [`OnDemandRule::action`].
     pub enum OnDemandRuleAction {

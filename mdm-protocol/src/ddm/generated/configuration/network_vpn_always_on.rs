@@ -72,8 +72,6 @@ record! {
 item! { NetworkVpnAlwaysOn = mdm_schema::configuration::NETWORK_VPN_ALWAYS_ON }
 
 record! {
-    /// A tunnel configuration element.
-    ///
     /// An entry of [`NetworkVpnAlwaysOn::tunnel_configurations`].
     pub struct TunnelConfiguration {
         required {
@@ -85,7 +83,7 @@ record! {
             ///
             /// `Interfaces`: optional.
             interfaces: Vec<Interface> = "Interfaces",
-            /// IKEv2 configuration.
+            /// The tunnel.
             ///
             /// `IKEV2`: optional.
             ikev2: Ikev2 = "IKEV2",
@@ -112,7 +110,7 @@ choices! {
 }
 
 record! {
-    /// IKEv2 configuration.
+    /// The tunnel.
     ///
     /// What [`TunnelConfiguration::ikev2`] holds.
     pub struct Ikev2 {
@@ -127,29 +125,29 @@ record! {
             ///
             /// `RemoteIdentifier`: required.
             remote_identifier: String = "RemoteIdentifier",
-            /// Authentication details.
+            /// How device and server prove who they are.
             ///
             /// `Authentication`: required.
             authentication: Authentication = "Authentication",
         }
         optional {
-            /// Provider details.
+            /// The app that provides the tunnel.
             ///
             /// `Provider`: optional.
             provider: Provider = "Provider",
-            /// Disconnect on idle settings.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Idle`: optional.
             idle: Idle = "Idle",
-            /// On demand details.
+            /// When the tunnel connects by itself.
             ///
             /// `OnDemand`: optional.
             on_demand: OnDemand = "OnDemand",
-            /// Use IPv4 / IPv6 internal subnet attributes.
+            /// Whether the server may name the networks behind it.
             ///
             /// `UseConfigurationAttributeInternalIPSubnet`: optional; false where absent.
             use_configuration_attribute_internal_ip_subnet: bool = "UseConfigurationAttributeInternalIPSubnet",
-            /// Disable mobility and multihoming.
+            /// Whether the tunnel does not move from one network to another (MOBIKE).
             ///
             /// `DisableMOBIKE`: optional; false where absent.
             disable_mobike: bool = "DisableMOBIKE",
@@ -165,7 +163,7 @@ record! {
             ///
             /// `NATKeepAliveInterval`: optional; 20 where absent.
             nat_keep_alive_interval: i64 = "NATKeepAliveInterval",
-            /// Enable perfect forward secrecy.
+            /// Whether each key is agreed upon anew, so that none gives away the next.
             ///
             /// `EnablePFS`: optional; false where absent.
             enable_pfs: bool = "EnablePFS",
@@ -178,7 +176,7 @@ record! {
             ///
             /// `EnableFallback`: optional; false where absent.
             enable_fallback: bool = "EnableFallback",
-            /// Maximum transmission unit.
+            /// The largest packet, in bytes.
             ///
             /// `MTU`: optional; 1280 where absent. From 1280 to 1400.
             mtu: i64 = "MTU",
@@ -203,12 +201,12 @@ record! {
 }
 
 record! {
-    /// Authentication details.
+    /// How device and server prove who they are.
     ///
     /// What [`Ikev2::authentication`] holds.
     pub struct Authentication {
         required {
-            /// Authentication method.
+            /// By what the device proves who it is.
             ///
             /// `Method`: required.
             method: AuthenticationMethod = "Method",
@@ -229,7 +227,7 @@ record! {
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
             /// `com.apple.asset.credential.scep`.
             identity_asset_reference: String = "IdentityAssetReference",
-            /// Extended authentication (EAP).
+            /// How a user authenticates by EAP.
             ///
             /// `ExtendedAuth`: optional.
             extended_auth: ExtendedAuth = "ExtendedAuth",
@@ -238,7 +236,7 @@ record! {
 }
 
 choices! {
-    /// Authentication method.
+    /// By what the device proves who it is.
     ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
@@ -270,7 +268,7 @@ choices! {
 }
 
 record! {
-    /// Extended authentication (EAP).
+    /// How a user authenticates by EAP.
     ///
     /// What [`Authentication::extended_auth`] holds.
     pub struct ExtendedAuth {
@@ -337,7 +335,7 @@ choices! {
 }
 
 record! {
-    /// Provider details.
+    /// The app that provides the tunnel.
     ///
     /// What [`Ikev2::provider`] holds.
     pub struct Provider {
@@ -362,17 +360,17 @@ choices! {
 }
 
 record! {
-    /// Disconnect on idle settings.
+    /// Whether the tunnel ends where nothing goes through it.
     ///
     /// What [`Ikev2::idle`] holds.
     pub struct Idle {
         required {}
         optional {
-            /// Enable disconnect on idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Disconnect`: optional; false where absent.
             disconnect: bool = "Disconnect",
-            /// Disconnect on idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `Timer`: optional.
             timer: i64 = "Timer",
@@ -401,21 +399,21 @@ choices! {
 }
 
 record! {
-    /// On demand details.
+    /// When the tunnel connects by itself.
     ///
     /// What [`Ikev2::on_demand`] holds.
     pub struct OnDemand {
         required {}
         optional {
-            /// Enable VPN on demand.
+            /// Whether the tunnel connects by itself.
             ///
             /// `Enabled`: optional; false where absent.
             enabled: bool = "Enabled",
-            /// Prevent users from toggling VPN on demand.
+            /// Whether the user may not turn connecting by itself off.
             ///
             /// `DisableUserOverride`: optional; false where absent.
             disable_user_override: bool = "DisableUserOverride",
-            /// On demand rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `Rules`: optional.
             rules: Vec<Rule> = "Rules",
@@ -429,7 +427,7 @@ record! {
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
-            /// On demand action.
+            /// What is done where the rule matches.
             ///
             /// `Action`: required.
             action: RuleAction = "Action",
@@ -466,7 +464,7 @@ record! {
 }
 
 choices! {
-    /// On demand action.
+    /// What is done where the rule matches.
     ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
@@ -545,19 +543,19 @@ record! {
     pub struct PostQuantumKeyExchange {
         required {}
         optional {
-            /// Post-quantum pre-shared key.
+            /// A shared key that is mixed into the others, against quantum computers.
             ///
             /// `PPK`: optional.
             ppk: Secret<Vec<u8>> = "PPK",
-            /// Post-quantum pre-shared key identifier.
+            /// The name of that key.
             ///
             /// `PPKIdentifier`: optional.
             ppk_identifier: String = "PPKIdentifier",
-            /// Post-quantum pre-shared key mandatory.
+            /// Whether the tunnel fails where the server does not have that key.
             ///
             /// `PPKMandatory`: optional; true where absent.
             ppk_mandatory: bool = "PPKMandatory",
-            /// Allow post-quantum key exchange fallback.
+            /// Whether a server without it is connected to all the same.
             ///
             /// `AllowFallback`: optional; false where absent.
             allow_fallback: bool = "AllowFallback",
@@ -669,8 +667,6 @@ numbers! {
 }
 
 record! {
-    /// A service exception element.
-    ///
     /// An entry of [`NetworkVpnAlwaysOn::service_exceptions`].
     pub struct ServiceException {
         required {
@@ -716,8 +712,6 @@ choices! {
 }
 
 record! {
-    /// A application exception element.
-    ///
     /// An entry of [`NetworkVpnAlwaysOn::application_exceptions`].
     pub struct ApplicationException {
         required {
@@ -742,8 +736,6 @@ choices! {
 }
 
 record! {
-    /// An allowed captive network plugin element.
-    ///
     /// An entry of [`NetworkVpnAlwaysOn::allowed_captive_network_plugins`].
     pub struct AllowedCaptiveNetworkPlugin {
         required {
@@ -764,7 +756,7 @@ record! {
             ///
             /// `Protocol`: required.
             protocol: DnsProtocol = "Protocol",
-            /// DNS server addresses.
+            /// The servers' addresses.
             ///
             /// `ServerAddresses`: required.
             server_addresses: Vec<String> = "ServerAddresses",
@@ -774,7 +766,7 @@ record! {
             server_url: String = "ServerURL",
             /// `ServerName`: optional.
             server_name: String = "ServerName",
-            /// DNS search domains.
+            /// The domains that names are completed with.
             ///
             /// `SearchDomains`: optional.
             search_domains: Vec<String> = "SearchDomains",
@@ -821,19 +813,19 @@ record! {
     pub struct Proxies {
         required {}
         optional {
-            /// Proxy auto config enable.
+            /// Whether a configuration says which proxy to use.
             ///
             /// `AutoConfigEnable`: optional; false where absent.
             auto_config_enable: bool = "AutoConfigEnable",
-            /// Proxy auto discovery enable.
+            /// Whether the proxy is looked for by WPAD.
             ///
             /// `AutoDiscoveryEnable`: optional; true where absent.
             auto_discovery_enable: bool = "AutoDiscoveryEnable",
-            /// Proxy server URL.
+            /// Where the proxy's configuration lies.
             ///
             /// `AutoConfigURLString`: optional.
             auto_config_url_string: String = "AutoConfigURLString",
-            /// The domains whose names are asked of these servers; all where absent.
+            /// The domains that the proxies are for; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
@@ -872,15 +864,15 @@ record! {
     pub struct Http {
         required {}
         optional {
-            /// Enable HTTP.
+            /// Whether there is a proxy for HTTP.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTP host name.
+            /// The proxy for HTTP.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTP port.
+            /// The port of the proxy for HTTP.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",
@@ -895,15 +887,15 @@ record! {
     pub struct Https {
         required {}
         optional {
-            /// Enable HTTPS.
+            /// Whether there is a proxy for HTTPS.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTPS host name.
+            /// The proxy for HTTPS.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTPS port.
+            /// The port of the proxy for HTTPS.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",

@@ -39,33 +39,33 @@ record! {
             ///
             /// `RemoteIdentifier`: required.
             remote_identifier: String = "RemoteIdentifier",
-            /// Authentication details.
+            /// How device and server prove who they are.
             ///
             /// `Authentication`: required.
             authentication: Authentication = "Authentication",
         }
         optional {
-            /// Provider details.
+            /// The app that provides the tunnel.
             ///
             /// `Provider`: optional.
             provider: Provider = "Provider",
-            /// Network routing details.
+            /// What goes through the tunnel.
             ///
             /// `NetworkRouting`: optional. Not on tvOS.
             network_routing: NetworkRouting = "NetworkRouting",
-            /// Disconnect on idle settings.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Idle`: optional.
             idle: Idle = "Idle",
-            /// On demand details.
+            /// When the tunnel connects by itself.
             ///
             /// `OnDemand`: optional.
             on_demand: OnDemand = "OnDemand",
-            /// Use IPv4 / IPv6 internal subnet attributes.
+            /// Whether the server may name the networks behind it.
             ///
             /// `UseConfigurationAttributeInternalIPSubnet`: optional; false where absent.
             use_configuration_attribute_internal_ip_subnet: bool = "UseConfigurationAttributeInternalIPSubnet",
-            /// Disable mobility and multihoming.
+            /// Whether the tunnel does not move from one network to another (MOBIKE).
             ///
             /// `DisableMOBIKE`: optional; false where absent.
             disable_mobike: bool = "DisableMOBIKE",
@@ -81,7 +81,7 @@ record! {
             ///
             /// `NATKeepAliveInterval`: optional; 20 where absent.
             nat_keep_alive_interval: i64 = "NATKeepAliveInterval",
-            /// Enable perfect forward secrecy.
+            /// Whether each key is agreed upon anew, so that none gives away the next.
             ///
             /// `EnablePFS`: optional; false where absent.
             enable_pfs: bool = "EnablePFS",
@@ -94,7 +94,7 @@ record! {
             ///
             /// `EnableFallback`: optional; false where absent. Not on macOS.
             enable_fallback: bool = "EnableFallback",
-            /// Maximum transmission unit.
+            /// The largest packet, in bytes.
             ///
             /// `MTU`: optional; 1280 where absent. From 1280 to 1400.
             mtu: i64 = "MTU",
@@ -129,12 +129,12 @@ record! {
 item! { NetworkVpnIkev2 = mdm_schema::configuration::NETWORK_VPN_IKEV2 }
 
 record! {
-    /// Authentication details.
+    /// How device and server prove who they are.
     ///
     /// What [`NetworkVpnIkev2::authentication`] holds.
     pub struct Authentication {
         required {
-            /// Authentication method.
+            /// By what the device proves who it is.
             ///
             /// `Method`: required.
             method: AuthenticationMethod = "Method",
@@ -155,7 +155,7 @@ record! {
             /// `com.apple.asset.credential.acme`, `com.apple.asset.credential.identity` or
             /// `com.apple.asset.credential.scep`.
             identity_asset_reference: String = "IdentityAssetReference",
-            /// Extended authentication (EAP).
+            /// How a user authenticates by EAP.
             ///
             /// `ExtendedAuth`: optional.
             extended_auth: ExtendedAuth = "ExtendedAuth",
@@ -164,7 +164,7 @@ record! {
 }
 
 choices! {
-    /// Authentication method.
+    /// By what the device proves who it is.
     ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
@@ -196,7 +196,7 @@ choices! {
 }
 
 record! {
-    /// Extended authentication (EAP).
+    /// How a user authenticates by EAP.
     ///
     /// What [`Authentication::extended_auth`] holds.
     pub struct ExtendedAuth {
@@ -263,7 +263,7 @@ choices! {
 }
 
 record! {
-    /// Provider details.
+    /// The app that provides the tunnel.
     ///
     /// What [`NetworkVpnIkev2::provider`] holds.
     pub struct Provider {
@@ -288,7 +288,7 @@ choices! {
 }
 
 record! {
-    /// Network routing details.
+    /// What goes through the tunnel.
     ///
     /// What [`NetworkVpnIkev2::network_routing`] holds.
     pub struct NetworkRouting {
@@ -324,17 +324,17 @@ record! {
 }
 
 record! {
-    /// Disconnect on idle settings.
+    /// Whether the tunnel ends where nothing goes through it.
     ///
     /// What [`NetworkVpnIkev2::idle`] holds.
     pub struct Idle {
         required {}
         optional {
-            /// Enable disconnect on idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Disconnect`: optional; false where absent.
             disconnect: bool = "Disconnect",
-            /// Disconnect on idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `Timer`: optional.
             timer: i64 = "Timer",
@@ -363,21 +363,21 @@ choices! {
 }
 
 record! {
-    /// On demand details.
+    /// When the tunnel connects by itself.
     ///
     /// What [`NetworkVpnIkev2::on_demand`] holds.
     pub struct OnDemand {
         required {}
         optional {
-            /// Enable VPN on demand.
+            /// Whether the tunnel connects by itself.
             ///
             /// `Enabled`: optional; false where absent.
             enabled: bool = "Enabled",
-            /// Prevent users from toggling VPN on demand.
+            /// Whether the user may not turn connecting by itself off.
             ///
             /// `DisableUserOverride`: optional; false where absent. Not on macOS.
             disable_user_override: bool = "DisableUserOverride",
-            /// On demand rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `Rules`: optional.
             rules: Vec<Rule> = "Rules",
@@ -391,7 +391,7 @@ record! {
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
-            /// On demand action.
+            /// What is done where the rule matches.
             ///
             /// `Action`: required.
             action: RuleAction = "Action",
@@ -428,7 +428,7 @@ record! {
 }
 
 choices! {
-    /// On demand action.
+    /// What is done where the rule matches.
     ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
@@ -507,19 +507,19 @@ record! {
     pub struct PostQuantumKeyExchange {
         required {}
         optional {
-            /// Post-quantum pre-shared key.
+            /// A shared key that is mixed into the others, against quantum computers.
             ///
             /// `PPK`: optional.
             ppk: Secret<Vec<u8>> = "PPK",
-            /// Post-quantum pre-shared key identifier.
+            /// The name of that key.
             ///
             /// `PPKIdentifier`: optional.
             ppk_identifier: String = "PPKIdentifier",
-            /// Post-quantum pre-shared key mandatory.
+            /// Whether the tunnel fails where the server does not have that key.
             ///
             /// `PPKMandatory`: optional; true where absent.
             ppk_mandatory: bool = "PPKMandatory",
-            /// Allow post-quantum key exchange fallback.
+            /// Whether a server without it is connected to all the same.
             ///
             /// `AllowFallback`: optional; false where absent.
             allow_fallback: bool = "AllowFallback",
@@ -640,7 +640,7 @@ record! {
             ///
             /// `Protocol`: required.
             protocol: DnsProtocol = "Protocol",
-            /// DNS server addresses.
+            /// The servers' addresses.
             ///
             /// `ServerAddresses`: required.
             server_addresses: Vec<String> = "ServerAddresses",
@@ -650,7 +650,7 @@ record! {
             server_url: String = "ServerURL",
             /// `ServerName`: optional.
             server_name: String = "ServerName",
-            /// DNS search domains.
+            /// The domains that names are completed with.
             ///
             /// `SearchDomains`: optional.
             search_domains: Vec<String> = "SearchDomains",
@@ -697,19 +697,19 @@ record! {
     pub struct Proxies {
         required {}
         optional {
-            /// Proxy auto config enable.
+            /// Whether a configuration says which proxy to use.
             ///
             /// `AutoConfigEnable`: optional; false where absent.
             auto_config_enable: bool = "AutoConfigEnable",
-            /// Proxy auto discovery enable.
+            /// Whether the proxy is looked for by WPAD.
             ///
             /// `AutoDiscoveryEnable`: optional; true where absent.
             auto_discovery_enable: bool = "AutoDiscoveryEnable",
-            /// Proxy server URL.
+            /// Where the proxy's configuration lies.
             ///
             /// `AutoConfigURLString`: optional.
             auto_config_url_string: String = "AutoConfigURLString",
-            /// The domains whose names are asked of these servers; all where absent.
+            /// The domains that the proxies are for; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
@@ -748,15 +748,15 @@ record! {
     pub struct Http {
         required {}
         optional {
-            /// Enable HTTP.
+            /// Whether there is a proxy for HTTP.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTP host name.
+            /// The proxy for HTTP.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTP port.
+            /// The port of the proxy for HTTP.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",
@@ -771,15 +771,15 @@ record! {
     pub struct Https {
         required {}
         optional {
-            /// Enable HTTPS.
+            /// Whether there is a proxy for HTTPS.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTPS host name.
+            /// The proxy for HTTPS.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTPS port.
+            /// The port of the proxy for HTTPS.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",

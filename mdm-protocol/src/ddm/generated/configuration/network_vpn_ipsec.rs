@@ -29,21 +29,21 @@ record! {
             visible_name: String = "VisibleName",
             /// `HostName`: required.
             host_name: String = "HostName",
-            /// Authentication details.
+            /// How device and server prove who they are.
             ///
             /// `Authentication`: required.
             authentication: Authentication = "Authentication",
         }
         optional {
-            /// Override primary connection.
+            /// Whether all traffic goes through the tunnel.
             ///
             /// `OverridePrimary`: optional; false where absent.
             override_primary: bool = "OverridePrimary",
-            /// Disconnect on idle settings.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Idle`: optional.
             idle: Idle = "Idle",
-            /// On demand details.
+            /// When the tunnel connects by itself.
             ///
             /// `OnDemand`: optional.
             on_demand: OnDemand = "OnDemand",
@@ -62,12 +62,12 @@ record! {
 item! { NetworkVpnIpSec = mdm_schema::configuration::NETWORK_VPN_IPSEC }
 
 record! {
-    /// Authentication details.
+    /// How device and server prove who they are.
     ///
     /// What [`NetworkVpnIpSec::authentication`] holds.
     pub struct Authentication {
         required {
-            /// Authentication method.
+            /// By what the device proves who it is.
             ///
             /// `Method`: required.
             method: AuthenticationMethod = "Method",
@@ -92,7 +92,7 @@ record! {
             ///
             /// `LocalIdentifierType`: optional; `KeyID` where absent.
             local_identifier_type: LocalIdentifierType = "LocalIdentifierType",
-            /// Prompt for PIN.
+            /// Whether the user is asked for a PIN.
             ///
             /// `PromptForVPNPIN`: optional; false where absent.
             prompt_for_vpn_pin: bool = "PromptForVPNPIN",
@@ -105,7 +105,7 @@ record! {
 }
 
 choices! {
-    /// Authentication method.
+    /// By what the device proves who it is.
     ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
@@ -162,17 +162,17 @@ choices! {
 }
 
 record! {
-    /// Disconnect on idle settings.
+    /// Whether the tunnel ends where nothing goes through it.
     ///
     /// What [`NetworkVpnIpSec::idle`] holds.
     pub struct Idle {
         required {}
         optional {
-            /// Enable disconnect on idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Disconnect`: optional; false where absent.
             disconnect: bool = "Disconnect",
-            /// Disconnect on idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `Timer`: optional.
             timer: i64 = "Timer",
@@ -181,17 +181,17 @@ record! {
 }
 
 record! {
-    /// On demand details.
+    /// When the tunnel connects by itself.
     ///
     /// What [`NetworkVpnIpSec::on_demand`] holds.
     pub struct OnDemand {
         required {}
         optional {
-            /// Enable VPN on demand.
+            /// Whether the tunnel connects by itself.
             ///
             /// `Enabled`: optional; false where absent.
             enabled: bool = "Enabled",
-            /// On demand rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `Rules`: optional.
             rules: Vec<Rule> = "Rules",
@@ -205,7 +205,7 @@ record! {
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
-            /// On demand action.
+            /// What is done where the rule matches.
             ///
             /// `Action`: required.
             action: RuleAction = "Action",
@@ -242,7 +242,7 @@ record! {
 }
 
 choices! {
-    /// On demand action.
+    /// What is done where the rule matches.
     ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
@@ -324,7 +324,7 @@ record! {
             ///
             /// `Protocol`: required.
             protocol: DnsProtocol = "Protocol",
-            /// DNS server addresses.
+            /// The servers' addresses.
             ///
             /// `ServerAddresses`: required.
             server_addresses: Vec<String> = "ServerAddresses",
@@ -334,7 +334,7 @@ record! {
             server_url: String = "ServerURL",
             /// `ServerName`: optional.
             server_name: String = "ServerName",
-            /// DNS search domains.
+            /// The domains that names are completed with.
             ///
             /// `SearchDomains`: optional.
             search_domains: Vec<String> = "SearchDomains",
@@ -381,19 +381,19 @@ record! {
     pub struct Proxies {
         required {}
         optional {
-            /// Proxy auto config enable.
+            /// Whether a configuration says which proxy to use.
             ///
             /// `AutoConfigEnable`: optional; false where absent.
             auto_config_enable: bool = "AutoConfigEnable",
-            /// Proxy auto discovery enable.
+            /// Whether the proxy is looked for by WPAD.
             ///
             /// `AutoDiscoveryEnable`: optional; true where absent.
             auto_discovery_enable: bool = "AutoDiscoveryEnable",
-            /// Proxy server URL.
+            /// Where the proxy's configuration lies.
             ///
             /// `AutoConfigURLString`: optional.
             auto_config_url_string: String = "AutoConfigURLString",
-            /// The domains whose names are asked of these servers; all where absent.
+            /// The domains that the proxies are for; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
@@ -432,15 +432,15 @@ record! {
     pub struct Http {
         required {}
         optional {
-            /// Enable HTTP.
+            /// Whether there is a proxy for HTTP.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTP host name.
+            /// The proxy for HTTP.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTP port.
+            /// The port of the proxy for HTTP.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",
@@ -455,15 +455,15 @@ record! {
     pub struct Https {
         required {}
         optional {
-            /// Enable HTTPS.
+            /// Whether there is a proxy for HTTPS.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTPS host name.
+            /// The proxy for HTTPS.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTPS port.
+            /// The port of the proxy for HTTPS.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",

@@ -34,7 +34,7 @@ record! {
             ///
             /// `SubType`: required.
             sub_type: String = "SubType",
-            /// Authentication details.
+            /// How device and server prove who they are.
             ///
             /// `Authentication`: required.
             authentication: Authentication = "Authentication",
@@ -44,19 +44,19 @@ record! {
             ///
             /// `VendorConfig`: optional.
             vendor_config: VendorConfig = "VendorConfig",
-            /// Provider details.
+            /// The app that provides the tunnel.
             ///
             /// `Provider`: optional.
             provider: Provider = "Provider",
-            /// Network routing details.
+            /// What goes through the tunnel.
             ///
             /// `NetworkRouting`: optional. Not on tvOS.
             network_routing: NetworkRouting = "NetworkRouting",
-            /// Disconnect on idle settings.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Idle`: optional.
             idle: Idle = "Idle",
-            /// On demand details.
+            /// When the tunnel connects by itself.
             ///
             /// `OnDemand`: optional.
             on_demand: OnDemand = "OnDemand",
@@ -94,12 +94,12 @@ record! {
 }
 
 record! {
-    /// Authentication details.
+    /// How device and server prove who they are.
     ///
     /// What [`NetworkVpnPlugin::authentication`] holds.
     pub struct Authentication {
         required {
-            /// Authentication method.
+            /// By what the device proves who it is.
             ///
             /// `Method`: required.
             method: AuthenticationMethod = "Method",
@@ -121,7 +121,7 @@ record! {
 }
 
 choices! {
-    /// Authentication method.
+    /// By what the device proves who it is.
     ///
     /// A value of [`Authentication::method`].
     pub enum AuthenticationMethod {
@@ -135,7 +135,7 @@ choices! {
 }
 
 record! {
-    /// Provider details.
+    /// The app that provides the tunnel.
     ///
     /// What [`NetworkVpnPlugin::provider`] holds.
     pub struct Provider {
@@ -160,7 +160,7 @@ choices! {
 }
 
 record! {
-    /// Network routing details.
+    /// What goes through the tunnel.
     ///
     /// What [`NetworkVpnPlugin::network_routing`] holds.
     pub struct NetworkRouting {
@@ -196,17 +196,17 @@ record! {
 }
 
 record! {
-    /// Disconnect on idle settings.
+    /// Whether the tunnel ends where nothing goes through it.
     ///
     /// What [`NetworkVpnPlugin::idle`] holds.
     pub struct Idle {
         required {}
         optional {
-            /// Enable disconnect on idle.
+            /// Whether the tunnel ends where nothing goes through it.
             ///
             /// `Disconnect`: optional; false where absent.
             disconnect: bool = "Disconnect",
-            /// Disconnect on idle time.
+            /// After how many idle seconds the tunnel ends.
             ///
             /// `Timer`: optional.
             timer: i64 = "Timer",
@@ -215,21 +215,21 @@ record! {
 }
 
 record! {
-    /// On demand details.
+    /// When the tunnel connects by itself.
     ///
     /// What [`NetworkVpnPlugin::on_demand`] holds.
     pub struct OnDemand {
         required {}
         optional {
-            /// Enable VPN on demand.
+            /// Whether the tunnel connects by itself.
             ///
             /// `Enabled`: optional; false where absent.
             enabled: bool = "Enabled",
-            /// Prevent users from toggling VPN on demand.
+            /// Whether the user may not turn connecting by itself off.
             ///
             /// `DisableUserOverride`: optional; false where absent. Not on macOS.
             disable_user_override: bool = "DisableUserOverride",
-            /// On demand rules.
+            /// What to do on which network; the first rule that matches counts.
             ///
             /// `Rules`: optional.
             rules: Vec<Rule> = "Rules",
@@ -243,7 +243,7 @@ record! {
     /// An entry of [`OnDemand::rules`].
     pub struct Rule {
         required {
-            /// On demand action.
+            /// What is done where the rule matches.
             ///
             /// `Action`: required.
             action: RuleAction = "Action",
@@ -280,7 +280,7 @@ record! {
 }
 
 choices! {
-    /// On demand action.
+    /// What is done where the rule matches.
     ///
     /// A value of [`Rule::action`].
     pub enum RuleAction {
@@ -362,7 +362,7 @@ record! {
             ///
             /// `Protocol`: required.
             protocol: DnsProtocol = "Protocol",
-            /// DNS server addresses.
+            /// The servers' addresses.
             ///
             /// `ServerAddresses`: required.
             server_addresses: Vec<String> = "ServerAddresses",
@@ -372,7 +372,7 @@ record! {
             server_url: String = "ServerURL",
             /// `ServerName`: optional.
             server_name: String = "ServerName",
-            /// DNS search domains.
+            /// The domains that names are completed with.
             ///
             /// `SearchDomains`: optional.
             search_domains: Vec<String> = "SearchDomains",
@@ -419,19 +419,19 @@ record! {
     pub struct Proxies {
         required {}
         optional {
-            /// Proxy auto config enable.
+            /// Whether a configuration says which proxy to use.
             ///
             /// `AutoConfigEnable`: optional; false where absent.
             auto_config_enable: bool = "AutoConfigEnable",
-            /// Proxy auto discovery enable.
+            /// Whether the proxy is looked for by WPAD.
             ///
             /// `AutoDiscoveryEnable`: optional; true where absent.
             auto_discovery_enable: bool = "AutoDiscoveryEnable",
-            /// Proxy server URL.
+            /// Where the proxy's configuration lies.
             ///
             /// `AutoConfigURLString`: optional.
             auto_config_url_string: String = "AutoConfigURLString",
-            /// The domains whose names are asked of these servers; all where absent.
+            /// The domains that the proxies are for; all where absent.
             ///
             /// `SupplementalMatchDomains`: optional.
             supplemental_match_domains: Vec<String> = "SupplementalMatchDomains",
@@ -470,15 +470,15 @@ record! {
     pub struct Http {
         required {}
         optional {
-            /// Enable HTTP.
+            /// Whether there is a proxy for HTTP.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTP host name.
+            /// The proxy for HTTP.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTP port.
+            /// The port of the proxy for HTTP.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",
@@ -493,15 +493,15 @@ record! {
     pub struct Https {
         required {}
         optional {
-            /// Enable HTTPS.
+            /// Whether there is a proxy for HTTPS.
             ///
             /// `Enable`: optional; false where absent.
             enable: bool = "Enable",
-            /// HTTPS host name.
+            /// The proxy for HTTPS.
             ///
             /// `HostName`: optional.
             host_name: String = "HostName",
-            /// HTTPS port.
+            /// The port of the proxy for HTTPS.
             ///
             /// `Port`: optional. From 0 to 65535.
             port: i64 = "Port",

@@ -43,11 +43,11 @@ record! {
     pub struct Extension {
         required {}
         optional {
-            /// Extension state.
+            /// Whether the extension is on, off, or as the user wants.
             ///
             /// `State`: optional. Several combine to the value that is listed last.
             state: ExtensionState = "State",
-            /// Private Browsing state.
+            /// Whether the extension is on in private windows.
             ///
             /// `PrivateBrowsing`: optional. Several combine to the value that is listed last.
             private_browsing: PrivateBrowsing = "PrivateBrowsing",
@@ -64,7 +64,7 @@ record! {
 }
 
 choices! {
-    /// Extension state.
+    /// Whether the extension is on, off, or as the user wants.
     ///
     /// A value of [`Extension::state`].
     pub enum ExtensionState {
@@ -78,7 +78,7 @@ choices! {
 }
 
 choices! {
-    /// Private Browsing state.
+    /// Whether the extension is on in private windows.
     ///
     /// A value of [`Extension::private_browsing`].
     pub enum PrivateBrowsing {

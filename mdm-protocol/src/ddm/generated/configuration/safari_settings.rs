@@ -104,11 +104,11 @@ record! {
             page_type: PageType = "PageType",
         }
         optional {
-            /// The homepage URL.
+            /// The page that opens.
             ///
             /// `HomepageURL`: optional.
             homepage_url: String = "HomepageURL",
-            /// The extension identifier.
+            /// The extension whose page opens.
             ///
             /// `ExtensionIdentifier`: optional.
             extension_identifier: String = "ExtensionIdentifier",
@@ -149,15 +149,17 @@ record! {
     /// An entry of [`Privacy::permission_defaults`].
     pub struct Website {
         required {
+            /// The organisation's reason, which the user sees.
+            ///
             /// `OrganizationJustification`: required.
             organization_justification: String = "OrganizationJustification",
         }
         optional {
-            /// Camera permission.
+            /// Whether the camera may be used.
             ///
             /// `Camera`: optional. Several combine to the value that is listed last.
             camera: Camera = "Camera",
-            /// Microphone permission.
+            /// Whether the microphone may be used.
             ///
             /// `Microphone`: optional. Several combine to the value that is listed last.
             microphone: Microphone = "Microphone",
@@ -166,7 +168,7 @@ record! {
 }
 
 choices! {
-    /// Camera permission.
+    /// Whether the camera may be used.
     ///
     /// A value of [`Website::camera`].
     pub enum Camera {
@@ -178,7 +180,7 @@ choices! {
 }
 
 choices! {
-    /// Microphone permission.
+    /// Whether the microphone may be used.
     ///
     /// A value of [`Website::microphone`].
     pub enum Microphone {

@@ -25,7 +25,7 @@ record! {
             ///
             /// `ConnectionUUID`: required.
             connection_uuid: String = "ConnectionUUID",
-            /// The name of the connection.
+            /// The name that people see.
             ///
             /// `DisplayName`: required.
             display_name: String = "DisplayName",
@@ -35,7 +35,7 @@ record! {
             display_configuration: DisplayConfiguration = "DisplayConfiguration",
         }
         optional {
-            /// TCP Port.
+            /// The port.
             ///
             /// `Port`: optional.
             port: i64 = "Port",

@@ -29,7 +29,7 @@ record! {
             connection_group_uuid: String = "ConnectionGroupUUID",
             /// `GroupName`: required.
             group_name: String = "GroupName",
-            /// Group Members.
+            /// The connections in the group.
             ///
             /// `Members`: required.
             members: Vec<String> = "Members",

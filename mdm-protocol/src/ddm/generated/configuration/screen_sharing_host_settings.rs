@@ -22,19 +22,19 @@ record! {
     pub struct ScreenSharingHostSettings {
         required {}
         optional {
-            /// Maximum number of Virtual Displays.
+            /// How many virtual displays there may be.
             ///
             /// `MaximumVirtualDisplays`: optional. From 0 to 2.
             maximum_virtual_displays: i64 = "MaximumVirtualDisplays",
-            /// UDP Port base.
+            /// The first UDP port.
             ///
             /// `PortBase`: optional. From 1024 to 65535.
             port_base: i64 = "PortBase",
-            /// Prevent copying files from host.
+            /// Whether files cannot be copied away from this Mac.
             ///
             /// `PreventCopyFilesFromHost`: optional; false where absent.
             prevent_copy_files_from_host: bool = "PreventCopyFilesFromHost",
-            /// Prevent copying files to host.
+            /// Whether files cannot be copied to this Mac.
             ///
             /// `PreventCopyFilesToHost`: optional; false where absent.
             prevent_copy_files_to_host: bool = "PreventCopyFilesToHost",

@@ -50,7 +50,7 @@ record! {
             ///
             /// `VendorConfig`: optional.
             vendor_config: Opaque<Dictionary> = "VendorConfig",
-            /// Authentication details.
+            /// How device and server prove who they are.
             ///
             /// `Authentication`: optional.
             authentication: Authentication = "Authentication",
@@ -65,7 +65,7 @@ record! {
 item! { WebContentFilterPlugin = mdm_schema::configuration::WEB_CONTENT_FILTER_PLUGIN }
 
 record! {
-    /// Authentication details.
+    /// How device and server prove who they are.
     ///
     /// What [`WebContentFilterPlugin::authentication`] holds.
     pub struct Authentication {
@@ -238,7 +238,7 @@ record! {
     /// What [`UrlsParameters::pir`] holds.
     pub struct Pir {
         required {
-            /// Private information retrieval server URL.
+            /// The server that is asked about URLs without learning them.
             ///
             /// `ServerURL`: required.
             server_url: String = "ServerURL",

@@ -20,26 +20,40 @@ record! {
     pub struct ContentCacheInfo {
         required {}
         optional {
+            /// The bytes that each kind of file takes.
+            ///
             /// `cache-details`: optional.
             cache_details: Vec<String> = "cache-details",
-            /// Cache free space.
+            /// The bytes that are free.
             ///
             /// `cache-free`: optional.
             cache_free: i64 = "cache-free",
+            /// The most bytes that it may take.
+            ///
             /// `cache-limit`: optional.
             cache_limit: i64 = "cache-limit",
+            /// Whether the cache is well.
+            ///
             /// `cache-status`: optional.
             cache_status: CacheStatus = "cache-status",
+            /// The bytes that it takes.
+            ///
             /// `cache-used`: optional.
             cache_used: i64 = "cache-used",
-            /// Maximum cache pressure.
+            /// How badly room was needed in the last hour, from 0.0 to 1.0.
             ///
             /// `max-cache-pressure-last-hour`: optional. From 0 to 1.
             max_cache_pressure_last_hour: f64 = "max-cache-pressure-last-hour",
+            /// The bytes that are free for iCloud content.
+            ///
             /// `personal-cache-free`: optional.
             personal_cache_free: i64 = "personal-cache-free",
+            /// The most bytes that iCloud content may take.
+            ///
             /// `personal-cache-limit`: optional.
             personal_cache_limit: i64 = "personal-cache-limit",
+            /// The bytes that iCloud content takes.
+            ///
             /// `personal-cache-used`: optional.
             personal_cache_used: i64 = "personal-cache-used",
         }
@@ -49,6 +63,8 @@ record! {
 status_item! { ContentCacheInfo = mdm_schema::status_item::CONTENT_CACHE_INFO }
 
 choices! {
+    /// Whether the cache is well.
+    ///
     /// A value of [`ContentCacheInfo::cache_status`].
     pub enum CacheStatus {
         /// `LOWSPACE`.

@@ -43,7 +43,7 @@ record! {
             ///
             /// `port`: required.
             port: i64 = "port",
-            /// Cache health.
+            /// Whether it is well.
             ///
             /// `healthy`: required.
             healthy: bool = "healthy",

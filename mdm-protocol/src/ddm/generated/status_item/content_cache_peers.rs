@@ -43,7 +43,7 @@ record! {
             port: i64 = "port",
             /// `friendly`: required.
             friendly: bool = "friendly",
-            /// Cache health.
+            /// Whether it is well.
             ///
             /// `healthy`: required.
             healthy: bool = "healthy",

@@ -20,43 +20,63 @@ record! {
     pub struct ContentCacheStatus {
         required {}
         optional {
+            /// Names the cache.
+            ///
             /// `server-guid`: required.
             server_guid: String = "server-guid",
+            /// Whether content caching is switched on.
+            ///
             /// `activated`: optional; false where absent.
             activated: bool = "activated",
+            /// Whether it is ready to serve.
+            ///
             /// `active`: optional; false where absent.
             active: bool = "active",
+            /// Whether the cache is well.
+            ///
             /// `cache-status`: optional.
             cache_status: CacheStatus = "cache-status",
+            /// Its addresses in the local network.
+            ///
             /// `private-addresses`: optional.
             private_addresses: Vec<String> = "private-addresses",
+            /// Its address as Apple sees it.
+            ///
             /// `public-address`: optional.
             public_address: String = "public-address",
             /// `port`: optional.
             port: i64 = "port",
+            /// Whether it is registered with Apple.
+            ///
             /// `registration-status`: optional.
             registration_status: RegistrationStatus = "registration-status",
-            /// Registration timestamp.
+            /// When it began to register.
             ///
             /// `registration-started`: optional.
             registration_started: String = "registration-started",
+            /// The HTTP status that Apple last answered with.
+            ///
             /// `registration-response-code`: optional.
             registration_response_code: i64 = "registration-response-code",
+            /// Why it could not register.
+            ///
             /// `registration-error`: optional.
             registration_error: String = "registration-error",
+            /// How far its start has come.
+            ///
             /// `startup-status`: optional.
             startup_status: StartupStatus = "startup-status",
             /// `tetherator-status`: optional.
             tetherator_status: TetheratorStatus = "tetherator-status",
-            /// Sending metrics reports.
+            /// Whether it is reporting.
             ///
             /// `sending-reports`: optional.
             sending_reports: bool = "sending-reports",
-            /// Metrics report response code.
+            /// The HTTP status that its report was last answered with.
             ///
             /// `report-response-code`: optional.
             report_response_code: i64 = "report-response-code",
-            /// Metrics report error.
+            /// Why it could not report.
             ///
             /// `report-error`: optional.
             report_error: String = "report-error",
@@ -69,6 +89,8 @@ record! {
 status_item! { ContentCacheStatus = mdm_schema::status_item::CONTENT_CACHE_STATUS }
 
 choices! {
+    /// Whether the cache is well.
+    ///
     /// A value of [`ContentCacheStatus::cache_status`].
     pub enum CacheStatus {
         /// `LOWSPACE`.
@@ -79,6 +101,8 @@ choices! {
 }
 
 numbers! {
+    /// Whether it is registered with Apple.
+    ///
     /// A value of [`ContentCacheStatus::registration_status`].
     pub enum RegistrationStatus: i64 {
         /// `-1`.
@@ -91,6 +115,8 @@ numbers! {
 }
 
 choices! {
+    /// How far its start has come.
+    ///
     /// A value of [`ContentCacheStatus::startup_status`].
     pub enum StartupStatus {
         /// `FAILED`.

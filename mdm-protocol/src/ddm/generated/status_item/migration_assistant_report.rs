@@ -20,39 +20,39 @@ record! {
     pub struct MigrationAssistantReport {
         required {}
         optional {
-            /// Migration completed data size.
+            /// The bytes that were carried over.
             ///
             /// `completed-data-size`: optional.
             completed_data_size: i64 = "completed-data-size",
-            /// Migration completed file count.
+            /// The files that were carried over.
             ///
             /// `completed-file-count`: optional.
             completed_file_count: i64 = "completed-file-count",
-            /// Migration completion time.
+            /// When the migration ended.
             ///
             /// `completion-time`: optional.
             completion_time: String = "completion-time",
-            /// Migration source user.
+            /// The user on the old Mac.
             ///
             /// `source-user`: optional.
             source_user: String = "source-user",
-            /// Migration start time.
+            /// When the migration began.
             ///
             /// `start-time`: optional.
             start_time: String = "start-time",
-            /// Migration target user.
+            /// The user on this Mac.
             ///
             /// `target-user`: optional.
             target_user: String = "target-user",
-            /// Migration total data size.
+            /// The bytes that there were.
             ///
             /// `total-data-size`: optional.
             total_data_size: i64 = "total-data-size",
-            /// Migration total file count.
+            /// The files that there were.
             ///
             /// `total-file-count`: optional.
             total_file_count: i64 = "total-file-count",
-            /// Migration errors.
+            /// What could not be carried over, and why.
             ///
             /// `errors`: optional.
             errors: Vec<String> = "errors",

@@ -33,7 +33,7 @@ record! {
             ///
             /// `_removed`: optional; false where absent.
             removed: bool = "_removed",
-            /// Unique identifiers of unresolved connections.
+            /// The connections that do not exist.
             ///
             /// `unresolved_connections`: optional.
             unresolved_connections: Vec<String> = "unresolved_connections",

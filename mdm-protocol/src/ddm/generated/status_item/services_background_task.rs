@@ -35,21 +35,21 @@ record! {
             removed: bool = "_removed",
             /// `code-signature`: optional.
             code_signature: String = "code-signature",
-            /// Numeric user identifier.
+            /// The number of the user whose task it is.
             ///
             /// `uid`: required.
             uid: i64 = "uid",
             /// `path`: required.
             path: String = "path",
-            /// Background task state.
+            /// How the task is.
             ///
             /// `state`: required.
             state: BackgroundTaskState = "state",
-            /// Background task type.
+            /// What kind of task it is.
             ///
             /// `type`: required.
             type_: BackgroundTaskType = "type",
-            /// Launchd background task.
+            /// What launchd knows about it.
             ///
             /// `launchd`: optional.
             launchd: Launchd = "launchd",
@@ -58,7 +58,7 @@ record! {
 }
 
 choices! {
-    /// Background task state.
+    /// How the task is.
     ///
     /// A value of [`BackgroundTask::state`].
     pub enum BackgroundTaskState {
@@ -74,7 +74,7 @@ choices! {
 }
 
 choices! {
-    /// Background task type.
+    /// What kind of task it is.
     ///
     /// A value of [`BackgroundTask::type_`].
     pub enum BackgroundTaskType {
@@ -92,7 +92,7 @@ choices! {
 }
 
 record! {
-    /// Launchd background task.
+    /// What launchd knows about it.
     ///
     /// What [`BackgroundTask::launchd`] holds.
     pub struct Launchd {
@@ -100,11 +100,15 @@ record! {
         optional {
             /// `label`: required.
             label: String = "label",
+            /// The program that runs.
+            ///
             /// `program`: required.
             program: String = "program",
+            /// Its arguments.
+            ///
             /// `program-arguments`: optional.
             program_arguments: Vec<String> = "program-arguments",
-            /// The hash value of the launchd plist.
+            /// The hash of the task's property list.
             ///
             /// `checksum`: required.
             checksum: String = "checksum",
@@ -119,10 +123,16 @@ record! {
     pub struct DeviceManagement {
         required {}
         optional {
+            /// The configuration that it comes from.
+            ///
             /// `configuration-identifier`: required.
             configuration_identifier: String = "configuration-identifier",
+            /// The asset that it comes from.
+            ///
             /// `asset-identifier`: required.
             asset_identifier: String = "asset-identifier",
+            /// The `ServerToken` of that asset.
+            ///
             /// `asset-server-token`: required.
             asset_server_token: String = "asset-server-token",
         }
