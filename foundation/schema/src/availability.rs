@@ -125,6 +125,9 @@ impl fmt::Display for Objection {
             Self::NeedsVersion(platform, version) => {
                 return write!(f, "needs {platform} {version}");
             }
+            Self::Removed(platform, version) if version.major() == 0 => {
+                return write!(f, "removed in every {platform}");
+            }
             Self::Removed(platform, version) => {
                 return write!(f, "removed in {platform} {version}");
             }

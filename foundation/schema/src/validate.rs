@@ -346,10 +346,16 @@ impl<'a> Check<'a> {
         if let [element] = key.keys {
             value::repetition(element, values.len(), place);
             for (index, value) in values.iter().enumerate() {
+                if place.is_full() {
+                    return;
+                }
                 self.key(element, value, here, &place.index(index));
             }
         } else {
             for (index, value) in values.iter().enumerate() {
+                if place.is_full() {
+                    return;
+                }
                 self.alternative(key.keys, value, here, &place.index(index));
             }
         }

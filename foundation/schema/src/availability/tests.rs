@@ -203,6 +203,16 @@ fn what_no_version_knows_holds_nothing() {
 }
 
 #[test]
+fn what_was_removed_in_version_zero_is_on_no_version() {
+    let support = Support {
+        removed: "0".parse().ok(),
+        ..Support::on(Platform::Ios)
+    };
+    let availability = support.availability(&target("ios:18"));
+    assert_eq!(availability.to_string(), "removed in every iOS");
+}
+
+#[test]
 fn nothing_comes_before_what_holds_it_or_outlives_it() {
     let bound = |text: &str| text.parse().ok();
     let within = |introduced, removed| Support {

@@ -88,8 +88,8 @@ record! {
             sha256s: Vec<String> = "sha256s",
             /// Whether the icon gets a shine.
             ///
-            /// `needs-shine`: optional; false where absent. Not on watchOS. Removed in iOS 0, macOS
-            /// 0, tvOS 0, visionOS 0.
+            /// `needs-shine`: optional; false where absent. Not on watchOS. Removed in every iOS,
+            /// every macOS, every tvOS, every visionOS.
             needs_shine: bool = "needs-shine",
         }
     }
@@ -137,14 +137,15 @@ record! {
             bundle_version: String = "bundle-version",
             /// How large it is.
             ///
-            /// `sizeInBytes`: optional. Not on watchOS. Removed in iOS 0, macOS 0, tvOS 0, visionOS
-            /// 0.
+            /// `sizeInBytes`: optional. Not on watchOS. Removed in every iOS, every macOS, every
+            /// tvOS, every visionOS.
             size_in_bytes: i64 = "sizeInBytes",
             /// A second line for people.
             ///
             /// `subtitle`: optional.
             subtitle: String = "subtitle",
-            /// `items`: optional. Not on watchOS. Removed in iOS 0, macOS 0, tvOS 0, visionOS 0.
+            /// `items`: optional. Not on watchOS. Removed in every iOS, every macOS, every tvOS,
+            /// every visionOS.
             items: Vec<MetadataItem> = "items",
         }
     }

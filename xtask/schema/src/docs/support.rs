@@ -151,11 +151,11 @@ pub(super) fn difference(own: &[Support], holder: &[Support]) -> Vec<String> {
         let versions: Vec<_> = differing(own, holder)
             .filter(|(own, before)| is_there(own) && field(own) != before.and_then(field))
             .filter_map(|(own, _)| {
-                Some(format!(
-                    "{} {}",
-                    own.platform,
-                    field(own).filter(|v| *v != "n/a")?
-                ))
+                let version = field(own).filter(|version| *version != "n/a")?;
+                Some(match is_ever(version) {
+                    true => format!("every {}", own.platform),
+                    false => format!("{} {version}", own.platform),
+                })
             })
             .collect();
         if !versions.is_empty() {

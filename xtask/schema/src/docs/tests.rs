@@ -157,6 +157,14 @@ fn deprecation_removal_and_lifted_terms_are_told() {
             "Also unsupervised."
         ]
     );
+    let never = [Support {
+        removed: Some("0".to_owned()),
+        ..Support::on("iOS")
+    }];
+    assert_eq!(
+        support::difference(&never, &holder),
+        ["Removed in every iOS."]
+    );
 }
 
 #[test]
