@@ -31,6 +31,8 @@ mod check;
 #[cfg(feature = "commands")]
 mod generated;
 mod infer;
+#[cfg(feature = "commands")]
+mod results;
 
 use std::fmt;
 
@@ -42,6 +44,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[cfg(feature = "commands")]
 pub use self::generated::*;
 pub use self::infer::infer_request_type;
+#[cfg(feature = "commands")]
+pub use self::results::SettingResult;
 #[cfg(feature = "commands")]
 pub use crate::command::device_information::QueryResponses;
 use crate::{error::Error, id::has_ids};
@@ -337,7 +341,7 @@ impl ErrorChainItem {
     }
 
     /// Takes what is usable.
-    fn from_value(value: &Value) -> Option<Self> {
+    pub(crate) fn from_value(value: &Value) -> Option<Self> {
         let item = value.as_dictionary()?;
         let text = |key| item.get(key).and_then(Value::as_string).map(str::to_owned);
         Some(Self {

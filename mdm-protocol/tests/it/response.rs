@@ -3,8 +3,8 @@ use mdm_protocol::{
     Error,
     id::{Channel, HasIds},
     response::{
-        AnyResponse, DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, Status,
-        infer_request_type,
+        AnyResponse, DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, SettingsResponse,
+        Status, infer_request_type,
     },
 };
 
@@ -554,4 +554,34 @@ fn a_report_is_checked_envelope_and_result() {
         check(&waiting, Some("DeviceInformation")),
         [found("Novel", Rule::UnknownKey)]
     );
+}
+
+#[test]
+fn each_setting_has_a_result() {
+    let done = "<key>Item</key><string>DeviceName</string>\
+        <key>Status</key><string>Acknowledged</string>";
+    let failed = "<key>Status</key><string>Error</string><key>Identifier</key>\
+        <string>com.example.app</string><key>ErrorChain</key><array><dict><key>ErrorCode</key>\
+        <integer>7</integer></dict><true/></array>";
+    let results = |settings: &str| {
+        let report = envelope(&format!(
+            "<key>Status</key><string>Acknowledged</string>{settings}"
+        ));
+        let (body, findings) = report.body_and_findings::<SettingsResponse>().unwrap();
+        assert_eq!(findings, []);
+        body.results()
+    };
+    let many = results(&format!(
+        "<key>Settings</key><array><dict>{done}</dict><true/><dict>{failed}</dict></array>"
+    ));
+    assert_eq!(many.len(), 2);
+    assert_eq!(many[0].item.as_deref(), Some("DeviceName"));
+    assert_eq!(many[0].status, Some(Status::Acknowledged));
+    assert_eq!(many[1].identifier.as_deref(), Some("com.example.app"));
+    assert_eq!(many[1].error_chain[0].error_code, Some(7));
+    assert_eq!(many[1].error_chain.len(), 1);
+    let one = results(&format!("<key>Settings</key><dict>{done}</dict>"));
+    assert_eq!(one, many[..1]);
+    assert_eq!(results(""), []);
+    assert_eq!(results("<key>Settings</key><true/>"), []);
 }
