@@ -107,7 +107,23 @@ fn set(key: &mut Key, facts: &Facts) -> Result<(), &'static str> {
     if let Some(types) = &facts.asset_content_types {
         key.asset_content_types.clone_from(types);
     }
+    let mut values = key
+        .default
+        .iter()
+        .chain(key.allowed.iter().map(|one| &one.value));
+    if facts.r#type.is_some() && !values.all(|literal| is_of(literal, value)) {
+        return Err("leaves a default or an allowed value of another type");
+    }
     Ok(())
+}
+
+fn is_of(literal: &Literal, value: ValueType) -> bool {
+    match literal {
+        Literal::String(_) => matches!(value, ValueType::String | ValueType::Any),
+        Literal::Integer(_) => matches!(value, ValueType::Integer | ValueType::Any),
+        Literal::Real(_) => matches!(value, ValueType::Real | ValueType::Any),
+        Literal::Boolean(_) => matches!(value, ValueType::Boolean | ValueType::Any),
+    }
 }
 
 fn value_type(name: &str) -> Option<ValueType> {

@@ -113,6 +113,11 @@ fn a_corrected_type_takes_values_of_that_type_only() {
         .is_err()
     );
     assert!(apply(&format!("{correct}{{ type = \"number\" }}\n")).is_err());
+    let failure = apply(&format!("{correct}{{ type = \"integer\" }}\n")).unwrap_err();
+    assert!(
+        failure.ends_with("leaves a default or an allowed value of another type"),
+        "{failure}"
+    );
 }
 
 #[test]
