@@ -22,7 +22,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print what a file is, and what it says, as JSON.
+    /// Print what a file is, and what it says, as JSON, secrets included.
     Decode(Decode),
     /// Check a file against Apple's schema, and whether a device would take it: a line for each
     /// finding; exit code 0 without errors, 1 with some, 2 for what cannot be read.

@@ -809,7 +809,8 @@ record! {
             /// `PPKMandatory`: optional; 1 where absent. iOS 18.0 and later, macOS 15.0 and later,
             /// tvOS 18.0 and later, visionOS 2.0 and later.
             ppk_mandatory: Switch = "PPKMandatory",
-            /// Whether a server without it is connected to all the same.
+            /// Whether a server without a key exchange that holds against quantum computers is
+            /// connected to all the same.
             ///
             /// `AllowPostQuantumKeyExchangeFallback`: optional; 0 where absent. iOS 26.0 and later,
             /// macOS 26.0 and later, tvOS 26.0 and later, visionOS 26.0 and later.

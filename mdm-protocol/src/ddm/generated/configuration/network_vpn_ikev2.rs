@@ -519,7 +519,8 @@ record! {
             ///
             /// `PPKMandatory`: optional; true where absent.
             ppk_mandatory: bool = "PPKMandatory",
-            /// Whether a server without it is connected to all the same.
+            /// Whether a server without a key exchange that holds against quantum computers is
+            /// connected to all the same.
             ///
             /// `AllowFallback`: optional; false where absent.
             allow_fallback: bool = "AllowFallback",
