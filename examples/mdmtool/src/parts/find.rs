@@ -2,7 +2,7 @@
 
 use mdm_plist::{Dictionary, Value};
 use mdm_profiles::Profile;
-use mdm_protocol::response::{Envelope, Status};
+use mdm_protocol::response::Envelope;
 use mdm_schema::{find, schemas};
 
 use super::{DECLARATIONS, Part, Step, Table, named};
@@ -117,16 +117,9 @@ impl Parts {
         self.add(way, &[Table::Command], name, keys.clone(), COMMAND_FRAME);
     }
 
+    /// Where the command failed or was put off, the result holds no keys of its own.
     fn response(&mut self, name: Option<&str>, report: &Dictionary) {
-        let has_own = report
-            .keys()
-            .any(|key| !Envelope::KEYS.contains(&key.as_str()));
-        let status = report.get("Status").and_then(Value::as_string);
-        // A command that failed, or was put off, has a status but no result.
-        let has_result = status.map(Status::from) == Some(Status::Acknowledged);
-        if let Some(name) = name
-            && (has_result || has_own)
-        {
+        if let Some(name) = name {
             self.add(
                 Vec::new(),
                 &[Table::Response],

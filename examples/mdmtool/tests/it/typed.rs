@@ -220,6 +220,19 @@ fn a_payload_of_certificates_by_itself_is_no_profile() {
 }
 
 #[test]
+fn a_result_of_a_command_that_failed_is_read_as_its_type() {
+    for status in ["Error", "NotNow", "CommandFormatError"] {
+        let failed = plist(&format!(
+            "<key>CommandUUID</key><string>C</string>{UDID}
+             <key>Status</key><string>{status}</string>"
+        ));
+        let typed = decode_as(Kind::Response, Some("ProfileList"), &failed).unwrap();
+        assert!(typed.is_faithful(), "{status}");
+        assert_eq!(typed.parts[0].id, Some("ProfileList"));
+    }
+}
+
+#[test]
 fn a_list_that_is_missing_is_named_and_nothing_is_lost() {
     for document in [
         json!({"StatusItems": {"passcode": {"is-present": true}}}),
