@@ -261,6 +261,7 @@ impl Command {
 
     /// The command as the type that it says it is, whatever can be read of it, and what could not.
     #[cfg(feature = "commands")]
+    #[inline]
     pub fn any(&self) -> (AnyCommand, Vec<Finding>) {
         let (command, findings) = AnyCommand::read(self.request_type(), &self.own_keys());
         (command, under_command(findings))

@@ -199,6 +199,7 @@ impl Envelope {
     /// # Errors
     /// See [`body`](Self::body).
     #[cfg(feature = "commands")]
+    #[inline]
     pub fn any_body(
         &self,
         request_type: &str,

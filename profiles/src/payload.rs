@@ -121,6 +121,7 @@ impl<'a> RawPayload<'a> {
     }
 
     /// The payload as whatever type it is, as far as it can be read, and what cannot.
+    #[inline]
     pub fn any(&self) -> (AnyPayload, Vec<Finding>) {
         let keys = self.schema().map(|schema| self.own_keys(schema));
         let keys = keys.as_deref().unwrap_or(self.keys);

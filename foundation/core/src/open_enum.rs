@@ -70,6 +70,7 @@ macro_rules! open_text {
 
         impl $name {
             /// The value's text on the wire.
+            #[inline]
             $vis fn as_str(&self) -> &str {
                 match self {
                     $( Self::$variant => $text, )+
@@ -78,12 +79,14 @@ macro_rules! open_text {
             }
 
             /// Whether the value is one that this version has a name for.
+            #[inline]
             $vis fn is_known(&self) -> bool {
                 !matches!(self, Self::__Unknown(_))
             }
         }
 
         impl ::core::convert::From<&str> for $name {
+            #[inline]
             fn from(text: &str) -> Self {
                 match text {
                     $( $text => Self::$variant, )+
@@ -93,6 +96,7 @@ macro_rules! open_text {
         }
 
         impl ::core::fmt::Display for $name {
+            #[inline]
             fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 f.write_str(self.as_str())
             }

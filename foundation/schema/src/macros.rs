@@ -79,6 +79,7 @@ macro_rules! record {
         $crate::__default!($name $($required)*);
 
         impl $crate::Record for $name {
+            #[inline]
             fn read(keys: &$crate::__plist::Dictionary, place: &$crate::Place<'_>) -> Self {
                 let _ = (keys, place);
                 Self {
@@ -87,6 +88,7 @@ macro_rules! record {
                 }
             }
 
+            #[inline]
             fn write(&self, keys: &mut $crate::__plist::Dictionary) {
                 let _ = &keys;
                 $( $( $crate::record::write_constant(keys, $constant_key, $constant); )* )?
@@ -126,12 +128,14 @@ macro_rules! record {
         }
 
         impl $crate::Record for $name {
+            #[inline]
             fn read(keys: &$crate::__plist::Dictionary, place: &$crate::Place<'_>) -> Self {
                 Self {
                     $entries: $crate::record::entries(keys, place),
                 }
             }
 
+            #[inline]
             fn write(&self, keys: &mut $crate::__plist::Dictionary) {
                 $crate::record::write_entries(keys, &self.$entries);
             }
@@ -181,6 +185,7 @@ macro_rules! status_item {
         pub struct $name(pub $value);
 
         impl $crate::Field for $name {
+            #[inline]
             fn read(
                 value: &$crate::__plist::Value,
                 place: &$crate::Place<'_>,
@@ -188,6 +193,7 @@ macro_rules! status_item {
                 <$value as $crate::Field>::read(value, place).map(Self)
             }
 
+            #[inline]
             fn write(&self) -> $crate::__plist::Value {
                 $crate::Field::write(&self.0)
             }
@@ -212,6 +218,7 @@ macro_rules! choices {
         }
 
         impl $crate::Field for $name {
+            #[inline]
             fn read(
                 value: &$crate::__plist::Value,
                 place: &$crate::Place<'_>,
@@ -227,6 +234,7 @@ macro_rules! choices {
                 }
             }
 
+            #[inline]
             fn write(&self) -> $crate::__plist::Value {
                 $crate::__plist::Value::String(self.as_str().to_owned())
             }
@@ -259,6 +267,7 @@ macro_rules! numbers {
 
         impl $name {
             /// The number on the wire.
+            #[inline]
             pub fn value(self) -> $number {
                 match self {
                     $( Self::$variant => $value, )+
@@ -267,12 +276,14 @@ macro_rules! numbers {
             }
 
             /// Whether the number is one that this version has a name for.
+            #[inline]
             pub fn is_known(self) -> bool {
                 !matches!(self, Self::__Unknown(_))
             }
         }
 
         impl ::core::convert::From<$number> for $name {
+            #[inline]
             #[allow(clippy::float_cmp)]
             fn from(number: $number) -> Self {
                 $( if number == $value {
@@ -283,6 +294,7 @@ macro_rules! numbers {
         }
 
         impl $crate::Field for $name {
+            #[inline]
             fn read(
                 value: &$crate::__plist::Value,
                 place: &$crate::Place<'_>,
@@ -290,6 +302,7 @@ macro_rules! numbers {
                 <$number as $crate::Field>::read(value, place).map(Self::from)
             }
 
+            #[inline]
             fn write(&self) -> $crate::__plist::Value {
                 $crate::Field::write(&self.value())
             }
@@ -328,6 +341,7 @@ macro_rules! alternatives {
         } )+
 
         impl $crate::Field for $name {
+            #[inline]
             fn read(
                 value: &$crate::__plist::Value,
                 place: &$crate::Place<'_>,
@@ -345,6 +359,7 @@ macro_rules! alternatives {
                 })
             }
 
+            #[inline]
             fn write(&self) -> $crate::__plist::Value {
                 let mut keys = $crate::__plist::Dictionary::new();
                 match self {
@@ -391,6 +406,7 @@ macro_rules! any_item {
             /// Reads a document of the type with this name or id, whatever can be read of it; a
             /// type without a variant is kept whole. Types that share a name are told apart by
             /// their keys.
+            #[inline]
             pub fn read(
                 name: &str,
                 keys: &$crate::__plist::Dictionary,
@@ -411,6 +427,7 @@ macro_rules! any_item {
             }
 
             /// What the schema says about the document; `None` for a type without a variant.
+            #[inline]
             pub fn schema(&self) -> ::core::option::Option<&'static $crate::Schema> {
                 match self {
                     $( $(#[$condition])* Self::$item(_) => {
@@ -421,6 +438,7 @@ macro_rules! any_item {
             }
 
             /// The document as a dictionary.
+            #[inline]
             pub fn to_dictionary(&self) -> $crate::__plist::Dictionary {
                 match self {
                     $( $(#[$condition])*
@@ -462,6 +480,7 @@ macro_rules! any_status_item {
         impl $any {
             /// Reads the value of the item with this name, whatever can be read of it; a value that
             /// does not fit at all is kept whole.
+            #[inline]
             pub fn read(
                 name: &str,
                 value: &$crate::__plist::Value,
@@ -483,6 +502,7 @@ macro_rules! any_status_item {
             }
 
             /// What the schema says about the item; `None` for one without a variant.
+            #[inline]
             pub fn schema(&self) -> ::core::option::Option<&'static $crate::Schema> {
                 match self {
                     $( Self::$item(_) => {
@@ -493,6 +513,7 @@ macro_rules! any_status_item {
             }
 
             /// The item's value.
+            #[inline]
             pub fn to_value(&self) -> $crate::__plist::Value {
                 match self {
                     $( Self::$item(item) => $crate::Field::write(&**item), )+

@@ -98,6 +98,7 @@ impl Declaration {
     /// # Errors
     /// [`Error::Invalid`] for nesting that no document read here has.
     #[cfg(feature = "ddm")]
+    #[inline]
     pub fn any(&self) -> Result<(super::AnyDeclaration, Vec<Finding>), Error> {
         let keys = json::to_dictionary(&self.payload)?;
         let (payload, findings) = super::AnyDeclaration::read(&self.declaration_type, &keys);

@@ -74,6 +74,7 @@ impl StatusReport {
     /// here is kept whole, by the name at which it parts from every known one. A null, and nesting
     /// that no document read here has, count as absent.
     #[cfg(feature = "ddm")]
+    #[inline]
     pub fn items(&self) -> Vec<super::status_item::AnyStatusItem> {
         let typed = |(name, _, value): (String, _, &Value)| {
             let value = json::to_value(value).ok()??;
