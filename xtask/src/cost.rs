@@ -1,7 +1,8 @@
 //! `cargo xtask cost`: what the generated types cost an embedder to compile, against bars.
 //!
 //! Processor time of one job at a time, as one core would need it. Two jobs would get in each other's
-//! way where two of the machine's cores are one, so a busy machine still tells too much. The crate itself is measured by touching it once its dependencies are built.
+//! way where two of the machine's cores are one, so a busy machine still tells too much. The crate
+//! itself is measured by touching it once its dependencies are built.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -43,9 +44,9 @@ pub(crate) fn cost() -> Outcome {
         let all = package.single_features().join(",");
         for (label, features) in [("all", all.as_str()), (*area, *area)] {
             let built = Build { package, features };
-            let debug = built.build_from_nothing(&[])?;
+            let debug = built.from_nothing()?;
             let itself = built.again(&[])?;
-            built.build_from_nothing(&["--release"])?;
+            built.run(&["--release"])?;
             let release = built.again(&["--release"])?;
             println!("| `{name}` | {label} | {debug:.1} s | {itself:.1} s | {release:.1} s |");
             if debug > DEBUG_BAR {
@@ -89,19 +90,20 @@ fn tables_are_linked() -> Outcome<bool> {
     holds(&program)
 }
 
+#[derive(Clone, Copy)]
 struct Build<'a> {
     package: &'a Package,
     features: &'a str,
 }
 
 impl Build<'_> {
-    /// The crate and all that it depends on.
-    fn build_from_nothing(&self, profile: &[&str]) -> Outcome<f64> {
-        let target = run::root().join(TARGET);
-        if target.exists() {
-            fs::remove_dir_all(&target).map_err(|error| format!("{TARGET}: {error}"))?;
+    /// The crate and all that it depends on, in debug.
+    fn from_nothing(self) -> Outcome<f64> {
+        let built = run::root().join(TARGET).join("debug");
+        if built.exists() {
+            fs::remove_dir_all(&built).map_err(|error| format!("{}: {error}", built.display()))?;
         }
-        self.run(profile)
+        self.run(&[])
     }
 
     /// The crate alone.

@@ -68,8 +68,8 @@ impl Compare<'_> {
                 }
             }
             (read, written) => {
-                if !is_same(read, &written) {
-                    self.lose(place);
+                // What a finding has said is no value of its type stays as it was, as in an edit.
+                if !is_same(read, &written) && self.lose(place) {
                     *read = written;
                 }
             }
@@ -94,7 +94,9 @@ impl Compare<'_> {
                 }
                 // What the schema does not know, no type has.
                 None if matches!(below, Some(Err(_))) || !is_own(key) => {}
-                None => self.lose(&here),
+                None => {
+                    self.lose(&here);
+                }
             }
         }
         for key in written.keys() {
@@ -103,10 +105,10 @@ impl Compare<'_> {
         }
     }
 
-    /// Lists a place, unless a finding has said why.
-    fn lose(&mut self, place: &Place<'_>) {
+    /// Lists a place, unless a finding has said why; whether it is lost.
+    fn lose(&mut self, place: &Place<'_>) -> bool {
         if self.lost.len() >= MAX_FINDINGS {
-            return;
+            return true;
         }
         let at = path::join(&self.at, &place.path());
         let explained = self.findings.iter().any(|finding| {
@@ -116,6 +118,7 @@ impl Compare<'_> {
         if !explained {
             self.lost.push(at);
         }
+        !explained
     }
 }
 

@@ -180,6 +180,13 @@ fn what_does_not_fit_its_type_is_kept_and_explained() {
         "QueryResponses.IsSupervised"
     );
     assert!(typed.is_faithful(), "{:?}", typed.parts[0].lost);
+    let required = plist(
+        "<key>Command</key><dict><key>RequestType</key><string>InstallProfile</string>
+         <key>Payload</key><string>-</string></dict><key>CommandUUID</key><string>C</string>",
+    );
+    let typed = decode_as(Kind::Command, None, &required).unwrap();
+    assert_eq!(typed.parts[0].findings[0].path, "Command.Payload");
+    assert!(typed.is_faithful(), "{:?}", typed.parts[0].lost);
     let unknown = plist(
         "<key>Command</key><dict><key>RequestType</key><string>BeamUp</string></dict>
          <key>CommandUUID</key><string>C</string>",
