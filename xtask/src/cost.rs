@@ -44,7 +44,7 @@ pub(crate) fn cost() -> Outcome {
         let all = package.single_features().join(",");
         for (label, features) in [("all", all.as_str()), (*area, *area)] {
             let built = Build { package, features };
-            let debug = built.from_nothing()?;
+            let debug = built.all()?;
             let itself = built.again(&[])?;
             built.run(&["--release"])?;
             let release = built.again(&["--release"])?;
@@ -98,7 +98,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     /// The crate and all that it depends on, in debug.
-    fn from_nothing(self) -> Outcome<f64> {
+    fn all(self) -> Outcome<f64> {
         let built = run::root().join(TARGET).join("debug");
         if built.exists() {
             fs::remove_dir_all(&built).map_err(|error| format!("{}: {error}", built.display()))?;
