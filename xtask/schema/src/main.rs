@@ -1,7 +1,7 @@
 //! Writes the tables of `mdm-schema` and the types of the crates above it from a checkout of Apple's
 //! schema. Started by `cargo xtask schema`.
 //!
-//! [`yaml`] and [`read`] turn the checkout into [`ir`], [`overlay`] corrects it, [`tables`] and
+//! [`yaml`] and [`read`] turn the checkout into [`ir`], [`mod@overlay`] corrects it, [`tables`] and
 //! [`types`] write it out, [`files`] puts it into place.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A program: this is how it talks.
 
