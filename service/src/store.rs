@@ -17,11 +17,10 @@ use crate::{
     queue::{CommandRecord, Enqueued, NewCommand, Polled, Report, Sequence},
 };
 
-mod error;
 mod memory;
 mod shared;
 
-pub use error::{StoreError, StoreErrorKind};
+pub use mdm_core::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 
 /// Everything that the service needs of a database.

@@ -7,7 +7,7 @@
 
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
-use mdm_service::StoreError;
+use mdm_core::StoreError;
 
 mod commands;
 mod connection;

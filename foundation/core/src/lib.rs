@@ -5,6 +5,7 @@
 //! | [`id`] | [`SerialNumber`], [`Udid`], [`Topic`]: names that may be logged |
 //! | [`secret`] | [`Secret`], [`PushToken`], [`PushMagic`]: values that never reach a log |
 //! | [`clock`] | [`Clock`]: what time it is and how to wait, injected everywhere |
+//! | [`store_error`] | [`StoreError`]: how a store fails, whatever its database |
 //! | [`open_enum!`] | string enums that keep the values they do not know |
 //!
 //! ```
@@ -35,12 +36,14 @@ pub mod clock;
 pub mod id;
 pub mod open_enum;
 pub mod secret;
+pub mod store_error;
 
 #[cfg(feature = "tokio")]
 pub use clock::SystemClock;
 pub use clock::{Clock, ManualClock};
 pub use id::{SerialNumber, Topic, Udid};
 pub use secret::{PushMagic, PushToken, Secret};
+pub use store_error::{StoreError, StoreErrorKind};
 
 #[doc(hidden)]
 pub use serde as __serde;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mdm_service::{StoreError, StoreErrorKind};
+use mdm_core::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags};
 
 use super::{

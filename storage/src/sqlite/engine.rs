@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use mdm_service::{StoreError, StoreErrorKind};
+use mdm_core::{StoreError, StoreErrorKind};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 

@@ -1,6 +1,6 @@
 //! SQLite's result codes as the kinds of [`StoreError`].
 
-use mdm_service::{StoreError, StoreErrorKind};
+use mdm_core::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 
 /// The store's error for SQLite's.

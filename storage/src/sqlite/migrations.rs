@@ -1,7 +1,7 @@
 //! The schema and how older files get to it. A step is never edited once released; a change is a
 //! new step at the end.
 
-use mdm_service::{StoreError, StoreErrorKind};
+use mdm_core::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::store_error;

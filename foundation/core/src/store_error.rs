@@ -1,10 +1,9 @@
 //! How a store fails, told without naming its database.
 
-use std::{error, sync::Arc};
+use std::{error, fmt, sync::Arc};
 
 /// A store that did not do what it was asked. Nothing of the step is recorded.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{kind}")]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StoreError {
     /// What is wrong.
@@ -36,24 +35,33 @@ impl StoreError {
     }
 }
 
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}
+
+impl error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn error::Error + 'static))
+    }
+}
+
 /// What is wrong with a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
     /// Another program holds the lock.
-    #[error("the store is locked by another program")]
     Locked,
     /// The disk, or the limit set for the store, is full.
-    #[error("the store is full")]
     Full,
     /// The store can be read only.
-    #[error("the store is read-only")]
     ReadOnly,
     /// The store is damaged, or is not a store of this program.
-    #[error("the store is damaged or not one of this program")]
     Corrupt,
     /// A newer program wrote the store.
-    #[error("the store has schema version {found}, this program knows {known}")]
     SchemaTooNew {
         /// The version of the store.
         found: u32,
@@ -61,14 +69,31 @@ pub enum StoreErrorKind {
         known: u32,
     },
     /// The store cannot be reached or opened.
-    #[error("the store cannot be reached")]
     Unreachable,
     /// The store was closed.
-    #[error("the store is closed")]
     Closed,
     /// Anything else.
-    #[error("the store failed")]
     Other,
+}
+
+impl fmt::Display for StoreErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Locked => "the store is locked by another program",
+            Self::Full => "the store is full",
+            Self::ReadOnly => "the store is read-only",
+            Self::Corrupt => "the store is damaged or not one of this program",
+            Self::SchemaTooNew { found, known } => {
+                return write!(
+                    f,
+                    "the store has schema version {found}, this program knows {known}"
+                );
+            }
+            Self::Unreachable => "the store cannot be reached",
+            Self::Closed => "the store is closed",
+            Self::Other => "the store failed",
+        })
+    }
 }
 
 #[cfg(test)]
