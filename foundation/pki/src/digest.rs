@@ -1,6 +1,7 @@
-//! Digests, HMAC and randomness.
+//! Digests, HMAC, keys out of passwords, and randomness.
 
-use openssl::{hash::MessageDigest, pkey::PKey, sha, sign::Signer};
+use openssl::{hash::MessageDigest, pkcs5, pkey::PKey, sha, sign::Signer};
+use zeroize::Zeroizing;
 
 use crate::{
     asn1::{Algorithm, NULL, RawOid},
@@ -139,6 +140,22 @@ pub fn hmac(algorithm: DigestAlgorithm, key: &[u8], data: &[u8]) -> Result<Vec<u
     signer.sign_oneshot_to_vec(data).crypto()
 }
 
+/// A key of `N` bytes out of a password: PBKDF2 (RFC 8018, section 5.2) with HMAC.
+///
+/// # Errors
+/// [`Error::Crypto`] when OpenSSL fails, as it does for no iterations at all.
+pub fn pbkdf2<const N: usize>(
+    algorithm: DigestAlgorithm,
+    password: &[u8],
+    salt: &[u8],
+    iterations: u32,
+) -> Result<Zeroizing<[u8; N]>, Error> {
+    let mut key = Zeroizing::new([0; N]);
+    let digest = algorithm.message_digest();
+    pkcs5::pbkdf2_hmac(password, salt, iterations as usize, digest, key.as_mut()).crypto()?;
+    Ok(key)
+}
+
 /// Random bytes from OpenSSL's generator.
 ///
 /// # Errors
@@ -188,6 +205,15 @@ mod tests {
         assert_eq!(mac[..4], [0x5b, 0xdc, 0xc1, 0x46]);
         assert!(constant_time_eq(&mac, &mac.clone()));
         assert!(!constant_time_eq(&mac, &mac[1..]));
+    }
+
+    #[test]
+    fn pbkdf2_matches_rfc_6070_and_rfc_7914() {
+        let key = pbkdf2::<20>(DigestAlgorithm::Sha1, b"password", b"salt", 2).unwrap();
+        assert_eq!(key[..4], [0xea, 0x6c, 0x01, 0x4d]);
+        let key = pbkdf2::<64>(DigestAlgorithm::Sha256, b"passwd", b"salt", 1).unwrap();
+        assert_eq!(key[..4], [0x55, 0xac, 0x04, 0x6e]);
+        assert!(pbkdf2::<8>(DigestAlgorithm::Sha256, b"", b"", 0).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! | [`chain`] | [`Anchors`](chain::Anchors): chains against roots or pinned authorities |
 //! | [`cms`] | signed and enveloped data, built, read, verified in layers; BER made DER under bounds |
 //! | [`signature`] | [`SignatureVerifier`]: the fast path for `Mdm-Signature` |
-//! | [`digest`](mod@digest), [`pem`] | digests, HMAC, randomness; PEM and base64 |
+//! | [`digest`](mod@digest), [`pem`] | digests, HMAC, PBKDF2, randomness; PEM and base64 |
 //!
 //! Issuing a certificate, signing a document with it, and verifying that in layers:
 //!
@@ -76,7 +76,7 @@ pub mod signature;
 pub mod signer;
 
 pub use certificate::{Certificate, CertificateBuilder, GeneralName, Issuer, KeyUsage};
-pub use digest::{DigestAlgorithm, digest, hmac, random};
+pub use digest::{DigestAlgorithm, digest, hmac, pbkdf2, random};
 pub use error::Error;
 pub use identity::Identity;
 pub use key::{Curve, KeyAlgorithm, KeySpec, PrivateKey, PublicKey};
