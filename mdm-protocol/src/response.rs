@@ -125,19 +125,7 @@ pub struct Envelope {
 
 impl Envelope {
     /// The keys of every report.
-    pub const KEYS: &[&str] = &[
-        "Status",
-        "CommandUUID",
-        "UDID",
-        "UserID",
-        "UserShortName",
-        "UserLongName",
-        "EnrollmentID",
-        "EnrollmentUserID",
-        "RequestType",
-        "NotOnConsole",
-        "ErrorChain",
-    ];
+    pub const KEYS: &[&str] = Kind::Response.envelope();
 
     /// Reads a report, XML or binary, within the default [`Limits`].
     ///

@@ -3,7 +3,8 @@
 /// Declares a [`Record`](crate::Record): a struct, its constructor, and how it is read and written.
 ///
 /// `new` takes the required fields; the optional ones are `Option`s, set in place or in `with`. A
-/// record of one wildcard key has `entries` instead. One without required fields is `Default`.
+/// record of one wildcard key has `entries` instead; one that others may add keys to has `more`, a
+/// dictionary of them. One without required fields is `Default`.
 ///
 /// ```
 /// use mdm_plist::Dictionary;
@@ -46,6 +47,10 @@ macro_rules! record {
                 $(#[$optional_meta:meta])*
                 $optional:ident: $optional_type:ty = $optional_key:literal,
             )* }
+            $( more {
+                $(#[$more_meta:meta])*
+                $more:ident,
+            } )?
         }
     ) => {
         $(#[$meta])*
@@ -54,6 +59,7 @@ macro_rules! record {
         pub struct $name {
             $( $(#[$required_meta])* pub $required: $required_type, )*
             $( $(#[$optional_meta])* pub $optional: ::core::option::Option<$optional_type>, )*
+            $( $(#[$more_meta])* pub $more: $crate::Opaque<$crate::__plist::Dictionary>, )?
         }
 
         impl $name {
@@ -65,6 +71,7 @@ macro_rules! record {
                 Self {
                     $( $required: $required.into(), )*
                     $( $optional: ::core::option::Option::None, )*
+                    $( $more: ::core::default::Default::default(), )?
                 }
             }
 
@@ -77,6 +84,7 @@ macro_rules! record {
         }
 
         $crate::__default!($name $($required)*);
+        $crate::__keys!($name { $($required_key)* $($optional_key)* } $($more)?);
 
         impl $crate::Record for $name {
             #[inline]
@@ -85,6 +93,7 @@ macro_rules! record {
                 Self {
                     $( $required: $crate::record::required(keys, $required_key, place), )*
                     $( $optional: $crate::record::optional(keys, $optional_key, place), )*
+                    $( $more: $crate::record::more(keys, Self::__KEYS), )?
                 }
             }
 
@@ -94,6 +103,7 @@ macro_rules! record {
                 $( $( $crate::record::write_constant(keys, $constant_key, $constant); )* )?
                 $( $crate::record::write_required(keys, $required_key, &self.$required); )*
                 $( $crate::record::write_optional(keys, $optional_key, &self.$optional); )*
+                $( $crate::record::write_more(keys, Self::__KEYS, &self.$more); )?
             }
         }
     };
@@ -156,6 +166,18 @@ macro_rules! __default {
         }
     };
     ($name:ident $($required:ident)+) => {};
+}
+
+/// A record that others may add keys to knows its own.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __keys {
+    ($name:ident { $($key:literal)* }) => {};
+    ($name:ident { $($key:literal)* } $more:ident) => {
+        impl $name {
+            const __KEYS: &'static [&'static str] = &[$($key),*];
+        }
+    };
 }
 
 /// Says which schema describes each record: makes it an [`Item`](crate::Item).

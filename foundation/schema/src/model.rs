@@ -84,6 +84,28 @@ impl Kind {
                 | Self::ErrorBody
         )
     }
+
+    /// The keys that stand beside those of any document of this kind: known, and for who sends or
+    /// receives it to look at.
+    pub const fn envelope(self) -> &'static [&'static str] {
+        match self {
+            Self::Command => &["RequestType", "RequestRequiresNetworkTether"],
+            Self::Response => &[
+                "Status",
+                "CommandUUID",
+                "UDID",
+                "UserID",
+                "UserShortName",
+                "UserLongName",
+                "EnrollmentID",
+                "EnrollmentUserID",
+                "RequestType",
+                "NotOnConsole",
+                "ErrorChain",
+            ],
+            _ => &[],
+        }
+    }
 }
 
 /// One document of Apple's vocabulary.
@@ -179,6 +201,9 @@ pub struct Key {
     pub keys: &'static [Key],
     /// Whether the value is a secret, and never shown.
     pub secret: bool,
+    /// Whether Apple's list lacks the key, which is not counted then: what Apple says of the
+    /// dictionary refers to another list for it, or leaves it to another vendor.
+    pub added: bool,
 }
 
 impl Key {
@@ -204,6 +229,7 @@ impl Key {
             structure: "",
             keys: &[],
             secret: false,
+            added: false,
         }
     }
 }

@@ -18,6 +18,7 @@ pub use self::place::{Log, MAX_FINDINGS, Place};
 use crate::{
     finding::{Finding, Rule, Severity},
     model::Schema,
+    opaque::Opaque,
 };
 
 /// A dictionary with typed keys.
@@ -219,6 +220,28 @@ pub fn write_entries<F: Field>(keys: &mut Dictionary, entries: &BTreeMap<String,
     keys.retain(|key, _| entries.contains_key(key));
     for (key, value) in entries {
         write_required(keys, key, value);
+    }
+}
+
+/// The keys of a record that it has no field for, where others may add some, for the macros.
+#[doc(hidden)]
+pub fn more(keys: &Dictionary, known: &[&str]) -> Opaque<Dictionary> {
+    let more = keys
+        .iter()
+        .filter(|(key, _)| !known.contains(&key.as_str()));
+    Opaque(
+        more.map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    )
+}
+
+/// Writes those keys, for the macros. A field of that name is the one that counts.
+#[doc(hidden)]
+pub fn write_more(keys: &mut Dictionary, known: &[&str], more: &Opaque<Dictionary>) {
+    let is_known = |key: &str| known.contains(&key);
+    keys.retain(|key, _| is_known(key) || more.contains_key(key));
+    for (key, value) in more.iter().filter(|(key, _)| !is_known(key)) {
+        set(keys, key, value.clone());
     }
 }
 

@@ -295,15 +295,9 @@ impl<'a> Check<'a> {
             if let Some(key) = common(self.schema, name) {
                 return self.key(key, value, holder, place);
             }
-            if is_envelope(self.schema.kind, name) {
+            if self.schema.kind.envelope().contains(&name) {
                 return;
             }
-        }
-        if let Some(key) = borrowed(holder, name) {
-            return self.key(key, value, holder, place);
-        }
-        if holder.key.is_some_and(|key| key.name == VENDOR) {
-            return place.note(Rule::UnknownKey, Severity::Info, "is the vendor's own");
         }
         // Known where the alternative's own list lacks it, too.
         if name == TAG && holder.is_alternative() {
@@ -392,9 +386,6 @@ impl<'a> Check<'a> {
 /// What tells the alternatives of an array apart.
 pub(crate) const TAG: &str = "Item";
 
-/// A dictionary whose keys another vendor defines; the schema lists those of a few.
-const VENDOR: &str = "VendorConfig";
-
 /// What takes an entry of a status array back.
 pub(crate) const REMOVED: &str = "_removed";
 
@@ -410,42 +401,6 @@ fn common(schema: &Schema, name: &str) -> Option<&'static Key> {
     let common = &payload::COMMON_PAYLOAD_KEYS;
     let key = common.keys.iter().find(|key| key.name == name);
     key.filter(|_| schema.kind == Kind::Payload)
-}
-
-/// A key of another list that the schema's text refers to instead of repeating it: a per-app VPN has
-/// the keys of a VPN, a tunnel of an always-on VPN those of IKEv2.
-fn borrowed(holder: &Holder<'_>, name: &str) -> Option<&'static Key> {
-    let list = match holder.key {
-        None if holder.schema.id == "com.apple.vpn.managed.applayer" => payload::VPN.keys,
-        Some(key) if key.name == "TunnelConfigurationElement" => {
-            let ikev2 = |key: &&Key| key.name == "IKEv2";
-            holder.schema.keys.iter().find(ikev2)?.keys
-        }
-        _ => return None,
-    };
-    list.iter().find(|key| !key.wildcard && key.name == name)
-}
-
-/// A key that stands beside those of any document of the kind.
-fn is_envelope(kind: Kind, name: &str) -> bool {
-    let names: &[&str] = match kind {
-        Kind::Command => &["RequestType", "RequestRequiresNetworkTether"],
-        Kind::Response => &[
-            "CommandUUID",
-            "EnrollmentID",
-            "EnrollmentUserID",
-            "ErrorChain",
-            "NotOnConsole",
-            "RequestType",
-            "Status",
-            "UDID",
-            "UserID",
-            "UserLongName",
-            "UserShortName",
-        ],
-        _ => &[],
-    };
-    names.contains(&name)
 }
 
 #[cfg(test)]

@@ -279,3 +279,33 @@ fn findings_of_a_profile_under_another_key_lie_there_too() {
         assert!(path.starts_with("Outer.PayloadContent[0]."), "{path}");
     }
 }
+
+#[cfg(feature = "network")]
+#[test]
+fn a_vpn_of_apps_has_the_keys_of_any_vpn_and_those_of_its_vendor() {
+    use mdm_profiles::payload::{
+        AppLayerVpn,
+        vpn::{VendorConfig, VpnType},
+    };
+
+    let mut vendor = VendorConfig::new().with(|vendor| vendor.realm = Some("EXAMPLE".into()));
+    vendor.more.insert("Own".into(), "one".into());
+    vendor.more.insert("Realm".into(), "passed over".into());
+    let vpn = AppLayerVpn::new("U-1", VpnType::Vpn, "Office")
+        .with(|vpn| vpn.vendor_config = Some(vendor));
+    assert_eq!(mdm_schema::validate_item(&vpn, None), []);
+    let written = vpn.to_dictionary();
+    let config = written.get("VendorConfig").and_then(Value::as_dictionary);
+    let config = config.unwrap();
+    assert!(config.keys().eq(["Realm", "Own"]));
+    assert_eq!(config["Realm"].as_string(), Some("EXAMPLE"));
+
+    let mut read = AppLayerVpn::from_dictionary(&written).unwrap();
+    let vendor = read.vendor_config.as_mut().unwrap();
+    assert!(vendor.more.keys().eq(["Own"]));
+    vendor.more.clear();
+    vendor.more.insert("Other".into(), "two".into());
+    let edited = read.write_over(written);
+    let config = edited.get("VendorConfig").and_then(Value::as_dictionary);
+    assert!(config.unwrap().keys().eq(["Realm", "Other"]));
+}

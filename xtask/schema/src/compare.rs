@@ -176,37 +176,78 @@ fn wire(tree: &Tree) -> Option<String> {
 }
 
 /// The differences that the overlay makes.
-struct Accepted {
+struct Accepted<'a> {
     /// File, node and attribute, with the correction's place in the overlay.
     places: BTreeMap<(String, NodeId, &'static str), usize>,
     /// What each correction is of, and how often it was met.
     met: Vec<(String, usize)>,
     /// Files and nodes that the overlay calls wildcards.
     wildcards: HashSet<(String, NodeId)>,
+    /// Lists that have more keys than the files say, by file and list.
+    added: BTreeMap<(String, NodeId), Added<'a>>,
 }
 
-impl Accepted {
-    fn of(overlay: &Written, sources: &[Source], report: &mut Report) -> Outcome<Self> {
+/// The keys that a list has beside its own.
+#[derive(Clone)]
+struct Added<'a> {
+    /// Those of this list.
+    from: Option<(&'a Source, NodeId)>,
+    /// The place in `Accepted::met`.
+    number: usize,
+}
+
+impl<'a> Accepted<'a> {
+    fn of(overlay: &Written, sources: &'a [Source], report: &mut Report) -> Outcome<Self> {
         let mut accepted = Self {
             places: BTreeMap::new(),
             met: Vec::new(),
             wildcards: HashSet::new(),
+            added: BTreeMap::new(),
         };
         for (number, correction) in overlay.correct.iter().enumerate() {
-            let (file, node) = locate(sources, &correction.key)?;
+            let (source, node) = locate(sources, &correction.key)?;
             for attribute in correction.attributes() {
                 accepted
                     .places
-                    .insert((file.clone(), node, attribute), number);
+                    .insert((source.name.clone(), node, attribute), number);
             }
-            accepted.met.push((correction.key.clone(), 0));
-            let line = format!("{}: {}", correction.key, correction.reason);
-            report.corrections.push(line);
+            accepted.meet(&correction.key, &correction.reason, report);
         }
         for wildcard in &overlay.wildcard {
-            accepted.wildcards.insert(locate(sources, &wildcard.key)?);
+            let (source, node) = locate(sources, &wildcard.key)?;
+            accepted.wildcards.insert((source.name.clone(), node));
+        }
+        for borrow in &overlay.borrow {
+            let from = Some(list(sources, &borrow.from)?);
+            accepted.add(sources, &borrow.to, from)?;
+            accepted.meet(&borrow.to, &borrow.reason, report);
+        }
+        for open in &overlay.open {
+            accepted.add(sources, &open.key, None)?;
+            accepted.meet(&open.key, &open.reason, report);
         }
         Ok(accepted)
+    }
+
+    /// Notes what has to be met.
+    fn meet(&mut self, of: &str, reason: &str, report: &mut Report) {
+        self.met.push((of.to_owned(), 0));
+        report.corrections.push(format!("{of}: {reason}"));
+    }
+
+    fn add(
+        &mut self,
+        sources: &'a [Source],
+        to: &str,
+        from: Option<(&'a Source, NodeId)>,
+    ) -> Outcome {
+        let (source, node) = list(sources, to)?;
+        let number = self.met.len();
+        let place = (source.name.clone(), node);
+        match self.added.insert(place, Added { from, number }) {
+            Some(_) => Err(format!("overlay: keys are added to `{to}` twice").into()),
+            None => Ok(()),
+        }
     }
 
     fn is_accepted(&mut self, file: &str, node: NodeId, attribute: &str) -> bool {
@@ -231,8 +272,24 @@ impl Accepted {
     }
 }
 
+/// The list of keys that an overlay's path leads to.
+fn list<'a>(sources: &'a [Source], path: &str) -> Outcome<(&'a Source, NodeId)> {
+    let (source, node) = locate(sources, path)?;
+    let below = match (
+        path.contains('#') || path.contains('!'),
+        path.ends_with('!'),
+    ) {
+        (_, true) => "responsekeys",
+        (true, _) => "subkeys",
+        (false, _) => "payloadkeys",
+    };
+    let list = entry(&source.tree, node, below);
+    let list = list.ok_or_else(|| format!("overlay: `{path}` has no keys"))?;
+    Ok((source, list))
+}
+
 /// The file and node of an overlay's path.
-fn locate(sources: &[Source], path: &str) -> Outcome<(String, NodeId)> {
+fn locate<'a>(sources: &'a [Source], path: &str) -> Outcome<(&'a Source, NodeId)> {
     let nowhere = || format!("overlay: there is no `{path}`");
     let end = path.find(['#', '!']).unwrap_or(path.len());
     let (file, keys) = path.split_at(end);
@@ -262,19 +319,19 @@ fn locate(sources: &[Source], path: &str) -> Outcome<(String, NodeId)> {
         node = items(tree, list).find(named).ok_or_else(nowhere)?;
         below = "subkeys";
     }
-    Ok((file, node))
+    Ok((source, node))
 }
 
 /// The comparison of one file.
-struct Walk<'a> {
+struct Walk<'a, 's> {
     source: &'a Source,
-    accepted: &'a mut Accepted,
+    accepted: &'a mut Accepted<'s>,
     report: &'a mut Report,
     /// The keys that were compared.
     seen: HashSet<NodeId>,
 }
 
-impl Walk<'_> {
+impl Walk<'_, '_> {
     fn differs(&mut self, place: &str, how: &str) {
         let line = format!("{} {place}: {how}", self.source.name);
         self.report.differences.push(line);
@@ -320,6 +377,8 @@ impl Walk<'_> {
         }
         let tree = &self.source.tree;
         let keys = table.as_array().map(Vec::as_slice).unwrap_or_default();
+        let is_added = |key: &&Value| key.get("added") == Some(&Value::Bool(true));
+        let (added, keys): (Vec<&Value>, Vec<_>) = keys.iter().partition(is_added);
         let nodes: Vec<NodeId> = items(tree, list).collect();
         if keys.len() != nodes.len() {
             let how = format!("has {} keys, in the tables {}", nodes.len(), keys.len());
@@ -331,6 +390,48 @@ impl Walk<'_> {
             self.key(node, table, place, above)?;
         }
         above.pop();
+        self.added(list, &added, place)
+    }
+
+    /// Compares the keys that a list has beside its own with those that the overlay gives it.
+    fn added(&mut self, list: NodeId, tables: &[&Value], place: &str) -> Outcome {
+        let Some(added) = self.accepted.added.get(&(self.source.name.clone(), list)) else {
+            if !tables.is_empty() {
+                self.differs(place, "has added keys that the overlay does not give it");
+            }
+            return Ok(());
+        };
+        let Added { from, number } = added.clone();
+        self.accepted.met[number].1 += tables.len();
+        let Some((lender, from)) = from else {
+            let open = |key: &&Value| key.get("wildcard") == Some(&Value::Bool(true));
+            if !matches!(tables, [any] if open(any)) {
+                self.differs(place, "is not open in the tables");
+            }
+            return Ok(());
+        };
+        let name = |tree: &Tree, node| entry(tree, node, "key").and_then(|key| scalar(tree, key));
+        let own: Vec<_> = items(&self.source.tree, list)
+            .map(|node| name(&self.source.tree, node))
+            .collect();
+        let borrowed = items(&lender.tree, from);
+        let borrowed = borrowed.filter(|node| !own.contains(&name(&lender.tree, *node)));
+        let borrowed: Vec<NodeId> = borrowed.collect();
+        if borrowed.len() != tables.len() {
+            let (count, in_tables) = (borrowed.len(), tables.len());
+            let how = format!("borrows {count} keys, in the tables {in_tables}");
+            self.differs(place, &how);
+            return Ok(());
+        }
+        let mut walk = Walk {
+            source: lender,
+            accepted: &mut *self.accepted,
+            report: &mut *self.report,
+            seen: HashSet::new(),
+        };
+        for (node, table) in borrowed.into_iter().zip(tables) {
+            walk.key(node, table, place, &mut Vec::new())?;
+        }
         Ok(())
     }
 
@@ -353,7 +454,7 @@ impl Walk<'_> {
             "#" | "!" => format!("{place}{name}"),
             place => format!("{place}/{name}"),
         };
-        self.attributes(node, &place, &expected, table, &["secret", "keys"]);
+        self.attributes(node, &place, &expected, table, &["secret", "keys", "added"]);
         let mut below = entry(tree, node, "subkeys");
         if expected.contains_key("allowedAreKeys") {
             let values = below.into_iter().flat_map(|list| items(tree, list));

@@ -3,6 +3,7 @@
 //! Lists of keys that the YAML shares by an alias are one [`List`] here, also where a list leads back
 //! to itself.
 
+use std::collections::BTreeSet;
 use std::ops::Index;
 
 /// A checkout of the schema, with the overlay's corrections.
@@ -30,6 +31,47 @@ impl Index<ListId> for Schema {
     }
 }
 
+impl Schema {
+    /// The keys that a list has of its own, without those that the overlay added.
+    pub(crate) fn own(&self, list: ListId) -> &[KeyId] {
+        let List { keys, added } = &self.lists[list.0];
+        &keys[..keys.len() - added]
+    }
+
+    /// Whether a list may have any key beside those that it names.
+    pub(crate) fn is_open(&self, list: ListId) -> bool {
+        let added = &self[list][self.own(list).len()..];
+        added.iter().any(|id| self[*id].wildcard)
+    }
+
+    /// The lists of a document: its own keys, and what lies below them.
+    pub(crate) fn lists_of(&self, document: &Document) -> BTreeSet<ListId> {
+        let mut lists = BTreeSet::new();
+        let mut next = vec![document.keys];
+        while let Some(list) = next.pop() {
+            if lists.insert(list) {
+                next.extend(self.own(list).iter().filter_map(|id| self[*id].keys));
+            }
+        }
+        lists
+    }
+
+    /// The keys of a document at any depth, without those that the overlay added.
+    pub(crate) fn own_keys(&self, document: &Document) -> BTreeSet<KeyId> {
+        let lists = self.lists_of(document).into_iter();
+        lists.flat_map(|list| self.own(list)).copied().collect()
+    }
+
+    /// The keys that a document's lists have from another document.
+    pub(crate) fn borrowed(&self, document: &Document) -> BTreeSet<KeyId> {
+        let own = self.own_keys(document);
+        let lists = self.lists_of(document).into_iter();
+        let keys = lists.flat_map(|list| &self[list]).copied();
+        keys.filter(|id| !own.contains(id) && !self[*id].wildcard)
+            .collect()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyId(pub(crate) usize);
 
@@ -39,6 +81,8 @@ pub(crate) struct ListId(pub(crate) usize);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct List {
     pub(crate) keys: Vec<KeyId>,
+    /// How many of the keys, the last, the overlay added.
+    pub(crate) added: usize,
 }
 
 /// As `mdm_schema::Kind`, in the same order.
@@ -157,6 +201,33 @@ pub(crate) struct Key {
     pub(crate) structure: String,
     pub(crate) keys: Option<ListId>,
     pub(crate) secret: bool,
+}
+
+impl Key {
+    /// An optional key of this type and nothing else.
+    pub(crate) fn new(name: &str, value: ValueType) -> Self {
+        Self {
+            name: name.to_owned(),
+            wildcard: false,
+            title: String::new(),
+            value,
+            text: None,
+            required: false,
+            default: None,
+            allowed: Vec::new(),
+            allowed_are_keys: false,
+            range: None,
+            format: None,
+            repetition: None,
+            combine: None,
+            asset_types: Vec::new(),
+            asset_content_types: Vec::new(),
+            support: Vec::new(),
+            structure: String::new(),
+            keys: None,
+            secret: false,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,6 +4,7 @@
 //! that leads nowhere in the checkout is named and left out.
 
 mod absent;
+mod add;
 mod correct;
 mod written;
 
@@ -143,7 +144,7 @@ impl Overlay {
     }
 }
 
-/// Marks and corrects keys and documents.
+/// Marks and corrects keys and documents, and adds keys.
 fn correct(written: &Written, schema: &mut Schema) -> Outcome {
     for entry in &written.wildcard {
         let id = key(schema, &entry.key)?;
@@ -156,7 +157,7 @@ fn correct(written: &Written, schema: &mut Schema) -> Outcome {
     for entry in &written.correct {
         correct::apply(schema, entry)?;
     }
-    Ok(())
+    add::keys(written, schema)
 }
 
 /// Notes something once; the same said twice, as through two aliases, is no contradiction.

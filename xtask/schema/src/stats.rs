@@ -23,7 +23,7 @@ pub(crate) fn stats(schema: &Schema) -> Outcome<(BTreeMap<Kind, usize>, usize)> 
 }
 
 fn count(schema: &Schema, list: ListId, above: &mut Vec<KeyId>, keys: &mut usize) -> Outcome {
-    for id in &schema[list] {
+    for id in schema.own(list) {
         *keys += 1;
         if schema[*id].allowed_are_keys {
             *keys += schema[*id].allowed.len();

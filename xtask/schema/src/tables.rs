@@ -6,11 +6,11 @@
 mod document;
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::failure::Outcome;
 use crate::files::{self, File};
-use crate::ir::{Document, Kind, Schema};
+use crate::ir::{Document, Kind, ListId, Schema};
 use crate::names;
 use crate::overlay::Overlay;
 use support::Shared;
@@ -21,6 +21,7 @@ const FOLDER: &str = "foundation/schema/src/generated";
 /// Every file of tables.
 pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
     let shared = Shared::of(schema);
+    let lent = lent(schema, overlay, &shared);
     let mut files = vec![
         File::new(format!("{FOLDER}.rs"), kinds()),
         File::new(format!("{FOLDER}/support.rs"), shared.text()),
@@ -36,7 +37,7 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
                 awkward.push(format!("{}: `{name}` is no Rust name", document.file));
             }
             let (module, constant) = (names::snake(&name), names::screaming(&name));
-            let text = document::text(schema, &shared, document, &constant);
+            let text = document::text(schema, &shared, document, &constant, &lent);
             files.push(File::new(
                 format!("{FOLDER}/{}/{module}.rs", kind.module()),
                 text,
@@ -63,6 +64,32 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
         true => Ok(files),
         false => Err(awkward.join("\n").into()),
     }
+}
+
+/// Where the lists lie that other documents refer to, by the path that those have for them.
+fn lent(schema: &Schema, overlay: &Overlay, shared: &Shared) -> BTreeMap<ListId, String> {
+    let mut borrowed = BTreeSet::new();
+    for document in &schema.documents {
+        let own = schema.lists_of(document);
+        let keys = own.iter().flat_map(|list| &schema[*list]);
+        let lists = keys.filter_map(|id| schema[*id].keys);
+        borrowed.extend(lists.filter(|list| !own.contains(list)));
+    }
+    let mut lent = BTreeMap::new();
+    for document in &schema.documents {
+        if schema.lists_of(document).is_disjoint(&borrowed) {
+            continue;
+        }
+        let name = names::document(schema, overlay, document);
+        let lists = document::lists(schema, shared, document, &names::screaming(&name));
+        for (list, constant) in lists {
+            if borrowed.contains(&list) {
+                let path = format!("super::{}::{constant}", names::snake(&name));
+                lent.entry(list).or_insert(path);
+            }
+        }
+    }
+    lent
 }
 
 /// The root of the tables.

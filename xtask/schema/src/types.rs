@@ -9,10 +9,11 @@ use crate::{
     docs,
     failure::{Failure, Outcome},
     files::File,
-    ir::{Document, Kind, Schema},
+    ir::{Document, KeyId, Kind, Schema},
     names,
     overlay::Overlay,
 };
+use shape::Shape;
 
 /// A folder of generated types, one file for each document, with its index beside it.
 struct Folder {
@@ -190,6 +191,8 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
             let document = &schema.documents[*index];
             !document.kind.is_answer() || !schema[document.keys].is_empty()
         });
+    }
+    for documents in groups.values() {
         let document = &schema.documents[documents[0]];
         let Some(folder) = folder(document) else {
             continue;
@@ -207,7 +210,8 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
             entries.entry(folder.path).or_default().push(entry);
             continue;
         }
-        let module = shape::Module::of(schema, overlay, documents)
+        let foreign = foreign(schema, overlay, &groups, documents)?;
+        let module = shape::Module::of(schema, overlay, documents, &foreign)
             .map_err(|failure| within(&document.file, &failure))?;
         let entry = entry(&module, overlay);
         files.push(File {
@@ -231,6 +235,36 @@ pub(crate) fn files(schema: &Schema, overlay: &Overlay) -> Outcome<Vec<File>> {
     });
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// What the keys are that a file's documents have from another file, as that one calls their types.
+fn foreign(
+    schema: &Schema,
+    overlay: &Overlay,
+    groups: &BTreeMap<&str, Vec<usize>>,
+    documents: &[usize],
+) -> Outcome<BTreeMap<KeyId, Shape>> {
+    let own = documents.iter().map(|index| &schema.documents[*index]);
+    let mut borrowed: BTreeSet<_> = own.flat_map(|own| schema.borrowed(own)).collect();
+    let mut foreign = BTreeMap::new();
+    for (file, lenders) in groups {
+        if borrowed.is_empty() {
+            break;
+        }
+        let keys = lenders.iter().map(|index| &schema.documents[*index]);
+        let keys: BTreeSet<_> = keys.flat_map(|lender| schema.own_keys(lender)).collect();
+        if keys.is_disjoint(&borrowed) {
+            continue;
+        }
+        let nothing = BTreeMap::new();
+        let lender = shape::Module::of(schema, overlay, lenders, &nothing)
+            .map_err(|failure| within(file, &failure))?;
+        let path = format!("super::{}", entry(&lender, overlay).file);
+        let lent = lender.lent(&path);
+        foreign.extend(lent.into_iter().filter(|(id, _)| borrowed.contains(id)));
+        borrowed.retain(|id| !keys.contains(id));
+    }
+    Ok(foreign)
 }
 
 /// A failure that says in which file.

@@ -85,6 +85,9 @@ fn key(key: &'static Key, outer: &mut Vec<&'static [Key]>) -> Value {
     told.set("support", supports(key.support));
     told.set("structure", key.structure);
     told.set("secret", key.secret);
+    if key.added {
+        told.set("added", true);
+    }
     told.set("keys", keys(key.keys, outer));
     told.finish()
 }

@@ -83,11 +83,11 @@ pub(crate) fn skip_keys() -> &'static [Key] {
     find(Kind::Document, "SkipKeys").map_or(&[], |schema| schema.keys)
 }
 
-/// Counts keys and what lies below them; a key that lies within itself is not entered again.
+/// Counts the keys of Apple's lists; a key that lies within itself is not entered again.
 fn keys(list: &'static [Key], outer: &mut Vec<&'static Key>) -> usize {
-    let mut count = list.len();
-    for key in list {
-        count += named_values(key);
+    let mut count = 0;
+    for key in list.iter().filter(|key| !key.added) {
+        count += 1 + named_values(key);
         if !outer.iter().any(|outer| std::ptr::eq(*outer, key)) {
             outer.push(key);
             count += keys(key.keys, outer);

@@ -397,7 +397,6 @@ fn keys_that_apple_lists_elsewhere_are_known_and_checked() {
         [
             "error: UserDefinedName: is not a string (type)",
             "error: VendorConfig.Group: is not a string (type)",
-            "info: VendorConfig.Own: is the vendor's own (unknown-key)",
             "warning: Odd: is not known (unknown-key)",
         ]
     );
@@ -412,6 +411,8 @@ fn keys_that_apple_lists_elsewhere_are_known_and_checked() {
         said(validate(&payload::VPN, &tunnel, None)),
         [
             "error: AlwaysOn.TunnelConfigurations[0].RemoteAddress: is not a string (type)",
+            "error: AlwaysOn.TunnelConfigurations[0].RemoteIdentifier: is missing (required)",
+            "error: AlwaysOn.TunnelConfigurations[0].AuthenticationMethod: is missing (required)",
             "warning: AlwaysOn.TunnelConfigurations[0].Odd: is not known (unknown-key)",
         ]
     );

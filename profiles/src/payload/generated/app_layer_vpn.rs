@@ -26,6 +26,14 @@ record! {
             ///
             /// `VPNUUID`: required.
             vpn_uuid: String = "VPNUUID",
+            /// Which of the dictionaries below counts.
+            ///
+            /// `VPNType`: required.
+            vpn_type: super::vpn::VpnType = "VPNType",
+            /// The VPN's name, for people.
+            ///
+            /// `UserDefinedName`: required.
+            user_defined_name: String = "UserDefinedName",
         }
         optional {
             /// The slice of the mobile network, by data network name or app category, that the
@@ -68,6 +76,50 @@ record! {
             ///
             /// `SMBDomains`: optional. Only on iOS 13.0 and later, visionOS.
             smb_domains: Vec<String> = "SMBDomains",
+            /// The app that provides the VPN, for the type `VPN`.
+            ///
+            /// `VPNSubType`: optional.
+            vpn_sub_type: String = "VPNSubType",
+            /// What the providing app wants to know.
+            ///
+            /// `VendorConfig`: optional.
+            vendor_config: super::vpn::VendorConfig = "VendorConfig",
+            /// A VPN of an app.
+            ///
+            /// `VPN`: optional.
+            vpn: super::vpn::VpnPlugin = "VPN",
+            /// Whether all traffic goes through an L2TP or Cisco IPsec VPN.
+            ///
+            /// `IPv4`: optional.
+            ipv4: super::vpn::Ipv4 = "IPv4",
+            /// An L2TP VPN.
+            ///
+            /// `PPP`: optional.
+            ppp: super::vpn::Ppp = "PPP",
+            /// A Cisco IPsec VPN.
+            ///
+            /// `IPSec`: optional.
+            ipsec: super::vpn::IpSec = "IPSec",
+            /// An IKEv2 VPN.
+            ///
+            /// `IKEv2`: optional.
+            ikev2: super::vpn::Ikev2 = "IKEv2",
+            /// The DNS servers to use inside.
+            ///
+            /// `DNS`: optional.
+            dns: super::vpn::Dns = "DNS",
+            /// The proxies to use inside.
+            ///
+            /// `Proxies`: optional.
+            proxies: super::vpn::Proxies = "Proxies",
+            /// A VPN that is always on.
+            ///
+            /// `AlwaysOn`: optional. iOS 8.0 and later; not on macOS.
+            always_on: super::vpn::AlwaysOn = "AlwaysOn",
+            /// A transparent proxy of an app.
+            ///
+            /// `TransparentProxy`: optional. Only on macOS 14.0 and later, watchOS.
+            transparent_proxy: super::vpn::TransparentProxy = "TransparentProxy",
         }
     }
 }

@@ -133,6 +133,10 @@ record! {
             /// `LoginGroupOrDomain`: optional.
             login_group_or_domain: String = "LoginGroupOrDomain",
         }
+        more {
+            /// Any other key.
+            more,
+        }
     }
 }
 
@@ -941,8 +945,7 @@ record! {
             diffie_hellman_group: DiffieHellmanGroup = "DiffieHellmanGroup",
             /// Further key exchanges that hold against quantum computers, one after the other.
             ///
-            /// `PostQuantumKeyExchangeMethods`: optional. iOS 26.0 and later, macOS 26.0 and later,
-            /// tvOS 16.0 and later, visionOS 26.0 and later.
+            /// `PostQuantumKeyExchangeMethods`: optional.
             post_quantum_key_exchange_methods: Vec<PostQuantumKeyExchangeMethod> = "PostQuantumKeyExchangeMethods",
             /// The minutes after which new keys are agreed upon.
             ///
@@ -1214,12 +1217,205 @@ record! {
         required {
             /// `ProtocolType`: required.
             protocol_type: ProtocolType = "ProtocolType",
+            /// The server.
+            ///
+            /// `RemoteAddress`: required.
+            remote_address: String = "RemoteAddress",
+            /// What the device calls itself.
+            ///
+            /// `LocalIdentifier`: required.
+            local_identifier: String = "LocalIdentifier",
+            /// What the server calls itself.
+            ///
+            /// `RemoteIdentifier`: required.
+            remote_identifier: String = "RemoteIdentifier",
+            /// How the device authenticates.
+            ///
+            /// `AuthenticationMethod`: required.
+            authentication_method: Ikev2AuthenticationMethod = "AuthenticationMethod",
         }
         optional {
             /// The kinds of interface that the tunnel is for.
             ///
             /// `Interfaces`: optional.
             interfaces: Vec<Interface> = "Interfaces",
+            /// The kind of the device's key.
+            ///
+            /// `CertificateType`: optional; `RSA` where absent.
+            certificate_type: CertificateType = "CertificateType",
+            /// The payload that brings the identity.
+            ///
+            /// `PayloadCertificateUUID`: optional.
+            payload_certificate_uuid: String = "PayloadCertificateUUID",
+            /// The user's password.
+            ///
+            /// `Password`: optional.
+            password: Secret<String> = "Password",
+            /// The bundle identifier of the app's extension that does the work.
+            ///
+            /// `ProviderBundleIdentifier`: optional.
+            provider_bundle_identifier: String = "ProviderBundleIdentifier",
+            /// The code requirement that the extension has to satisfy.
+            ///
+            /// `ProviderDesignatedRequirement`: optional. On no system.
+            provider_designated_requirement: String = "ProviderDesignatedRequirement",
+            /// The secret that both sides know.
+            ///
+            /// `SharedSecret`: optional.
+            shared_secret: Secret<String> = "SharedSecret",
+            /// Whether a user authenticates by EAP.
+            ///
+            /// `ExtendedAuthEnabled`: optional; 0 where absent.
+            extended_auth_enabled: Switch = "ExtendedAuthEnabled",
+            /// The user for EAP.
+            ///
+            /// `AuthName`: optional.
+            auth_name: String = "AuthName",
+            /// The user's password for EAP.
+            ///
+            /// `AuthPassword`: optional.
+            auth_password: Secret<String> = "AuthPassword",
+            /// Whether it connects by itself.
+            ///
+            /// `OnDemandEnabled`: optional; 0 where absent.
+            on_demand_enabled: Switch = "OnDemandEnabled",
+            /// Whether the user may not turn connecting by itself off.
+            ///
+            /// `OnDemandUserOverrideDisabled`: optional; 0 where absent. iOS 14.0 and later.
+            on_demand_user_override_disabled: Switch = "OnDemandUserOverrideDisabled",
+            /// When it connects by itself; the first rule that matches counts.
+            ///
+            /// `OnDemandRules`: optional.
+            on_demand_rules: Vec<OnDemandRule> = "OnDemandRules",
+            /// How often it checks that the server is alive.
+            ///
+            /// `DeadPeerDetectionRate`: optional; `Medium` where absent.
+            dead_peer_detection_rate: DeadPeerDetectionRate = "DeadPeerDetectionRate",
+            /// The common name of who issued the server's certificate; makes the device ask for its
+            /// certificate.
+            ///
+            /// `ServerCertificateIssuerCommonName`: optional.
+            server_certificate_issuer_common_name: String = "ServerCertificateIssuerCommonName",
+            /// The common name in the server's certificate; the remote identifier where absent.
+            ///
+            /// `ServerCertificateCommonName`: optional.
+            server_certificate_common_name: String = "ServerCertificateCommonName",
+            /// The oldest version of TLS within EAP.
+            ///
+            /// `TLSMinimumVersion`: optional; `1.0` where absent. iOS 11.0 and later.
+            tls_minimum_version: TlsMinimumVersion = "TLSMinimumVersion",
+            /// The newest version of TLS within EAP.
+            ///
+            /// `TLSMaximumVersion`: optional; `1.2` where absent. iOS 11.0 and later.
+            tls_maximum_version: TlsMaximumVersion = "TLSMaximumVersion",
+            /// Whether the server may name the networks behind it.
+            ///
+            /// `UseConfigurationAttributeInternalIPSubnet`: optional; 0 where absent. iOS 9.0 and
+            /// later.
+            use_configuration_attribute_internal_ip_subnet: Switch = "UseConfigurationAttributeInternalIPSubnet",
+            /// Whether the tunnel does not move from one network to another (MOBIKE).
+            ///
+            /// `DisableMOBIKE`: optional; 0 where absent. iOS 9.0 and later.
+            disable_mobike: Switch = "DisableMOBIKE",
+            /// Whether the device does not follow when the server sends it to another one.
+            ///
+            /// `DisableRedirect`: optional; 0 where absent. iOS 9.0 and later.
+            disable_redirect: Switch = "DisableRedirect",
+            /// Whether the tunnel ends where nothing goes through it.
+            ///
+            /// `DisconnectOnIdle`: optional; 0 where absent.
+            disconnect_on_idle: Switch = "DisconnectOnIdle",
+            /// After how many idle seconds the tunnel ends.
+            ///
+            /// `DisconnectOnIdleTimer`: optional.
+            disconnect_on_idle_timer: i64 = "DisconnectOnIdleTimer",
+            /// Whether the hardware keeps the way through a NAT open while the device sleeps.
+            ///
+            /// `NATKeepAliveOffloadEnable`: optional; 1 where absent. iOS 9.0 and later.
+            nat_keep_alive_offload_enable: Switch = "NATKeepAliveOffloadEnable",
+            /// The seconds between packets that keep the way through a NAT open.
+            ///
+            /// `NATKeepAliveInterval`: optional; 20 where absent. iOS 9.0 and later.
+            nat_keep_alive_interval: i64 = "NATKeepAliveInterval",
+            /// Whether each key exchange is independent of the last.
+            ///
+            /// `EnablePFS`: optional; 0 where absent. iOS 9.0 and later.
+            enable_pfs: Switch = "EnablePFS",
+            /// Whether the server's certificate is checked for revocation, as far as that can be
+            /// found out.
+            ///
+            /// `EnableCertificateRevocationCheck`: optional; 0 where absent. iOS 9.0 and later.
+            enable_certificate_revocation_check: Switch = "EnableCertificateRevocationCheck",
+            /// Whether the tunnel may go over the mobile network where Wi-Fi is poor.
+            ///
+            /// `EnableFallback`: optional; 0 where absent. iOS 13.0 and later.
+            enable_fallback: Switch = "EnableFallback",
+            /// The largest packet, in bytes.
+            ///
+            /// `MTU`: optional; 1280 where absent. From 1280 to 1400. iOS 14.0 and later.
+            mtu: i64 = "MTU",
+            /// Whether packets or the flows of apps are tunnelled.
+            ///
+            /// `ProviderType`: optional; `packet-tunnel` where absent.
+            provider_type: ProviderType = "ProviderType",
+            /// Whether all traffic goes through, but for some exceptions.
+            ///
+            /// `IncludeAllNetworks`: optional; 0 where absent. iOS 14.0 and later.
+            include_all_networks: Switch = "IncludeAllNetworks",
+            /// Whether the tunnel's routes come before those of other interfaces.
+            ///
+            /// `EnforceRoutes`: optional; 0 where absent. iOS 14.2 and later.
+            enforce_routes: Switch = "EnforceRoutes",
+            /// Whether traffic in the local network stays outside of the tunnel.
+            ///
+            /// `ExcludeLocalNetworks`: optional. iOS 14.2 and later.
+            exclude_local_networks: Switch = "ExcludeLocalNetworks",
+            /// Whether traffic for services of the mobile network stays outside of the tunnel.
+            ///
+            /// `ExcludeCellularServices`: optional; 1 where absent. iOS 16.4 and later.
+            exclude_cellular_services: Switch = "ExcludeCellularServices",
+            /// Whether traffic for push notifications stays outside of the tunnel.
+            ///
+            /// `ExcludeAPNs`: optional; 1 where absent. iOS 16.4 and later.
+            exclude_apns: Switch = "ExcludeAPNs",
+            /// Whether traffic to devices nearby, such as a watch or a computer, stays outside of
+            /// the tunnel.
+            ///
+            /// `ExcludeDeviceCommunication`: optional; 1 where absent. iOS 17.4 and later, visionOS
+            /// 1.1 and later.
+            exclude_device_communication: Switch = "ExcludeDeviceCommunication",
+            /// A shared key that is mixed into the others, against quantum computers.
+            ///
+            /// `PPK`: optional. iOS 18.0 and later, visionOS 2.0 and later.
+            ppk: Secret<Vec<u8>> = "PPK",
+            /// The name of that key.
+            ///
+            /// `PPKIdentifier`: optional. iOS 18.0 and later, visionOS 2.0 and later.
+            ppk_identifier: String = "PPKIdentifier",
+            /// Whether the tunnel fails where the server does not have that key.
+            ///
+            /// `PPKMandatory`: optional; 1 where absent. iOS 18.0 and later, visionOS 2.0 and
+            /// later.
+            ppk_mandatory: Switch = "PPKMandatory",
+            /// Whether a server without a key exchange that holds against quantum computers is
+            /// connected to all the same.
+            ///
+            /// `AllowPostQuantumKeyExchangeFallback`: optional; 0 where absent. iOS 26.0 and later,
+            /// visionOS 26.0 and later.
+            allow_post_quantum_key_exchange_fallback: Switch = "AllowPostQuantumKeyExchangeFallback",
+            /// Whether the server has to take the algorithms that are named here, and no others.
+            ///
+            /// `EnforceStrictAlgorithmSelection`: optional; 0 where absent. iOS 18.5 and later,
+            /// visionOS 2.5 and later.
+            enforce_strict_algorithm_selection: Switch = "EnforceStrictAlgorithmSelection",
+            /// The algorithms of the control channel.
+            ///
+            /// `IKESecurityAssociationParameters`: optional.
+            ike_security_association_parameters: SecurityAssociationParameters = "IKESecurityAssociationParameters",
+            /// The algorithms of the data channel.
+            ///
+            /// `ChildSecurityAssociationParameters`: optional.
+            child_security_association_parameters: SecurityAssociationParameters = "ChildSecurityAssociationParameters",
         }
     }
 }

@@ -9,27 +9,7 @@ fn on(platform: &str, introduced: &str) -> Support {
 }
 
 fn key(name: &str) -> Key {
-    Key {
-        name: name.to_owned(),
-        wildcard: false,
-        title: String::new(),
-        value: ValueType::String,
-        text: None,
-        required: false,
-        default: None,
-        allowed: Vec::new(),
-        allowed_are_keys: false,
-        range: None,
-        format: None,
-        repetition: None,
-        combine: None,
-        asset_types: Vec::new(),
-        asset_content_types: Vec::new(),
-        support: Vec::new(),
-        structure: String::new(),
-        keys: None,
-        secret: false,
-    }
+    Key::new(name, ValueType::String)
 }
 
 fn erase_device() -> Document {

@@ -11,6 +11,9 @@ impl Written {
         self.wildcard.retain(|entry| there(&entry.key));
         self.secret.retain(|entry| there(&entry.key));
         self.correct.retain(|entry| there(&entry.key));
+        self.borrow
+            .retain(|entry| there(&entry.to) && there(&entry.from));
+        self.open.retain(|entry| there(&entry.key));
         absent
     }
 

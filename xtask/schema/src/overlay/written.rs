@@ -20,6 +20,8 @@ pub(crate) struct Written {
     pub(crate) wildcard: Vec<Mark>,
     pub(super) presence: Vec<Presence>,
     pub(crate) correct: Vec<Correction>,
+    pub(crate) borrow: Vec<Borrow>,
+    pub(crate) open: Vec<Mark>,
     pub(super) area: Vec<Area>,
     pub(super) summary: Vec<Summary>,
 }
@@ -69,7 +71,17 @@ pub(super) struct Variant {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mark {
     pub(crate) key: String,
-    reason: String,
+    pub(crate) reason: String,
+}
+
+/// A list that has the keys of another besides its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Borrow {
+    /// A document or a dictionary.
+    pub(crate) to: String,
+    pub(crate) from: String,
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -158,7 +170,7 @@ impl Written {
     /// What has a reason, and the reason.
     fn reasons(&self) -> impl Iterator<Item = (&str, &str)> {
         let named = self.structure.iter().chain(&self.field);
-        let marks = self.secret.iter().chain(&self.wildcard);
+        let marks = self.secret.iter().chain(&self.wildcard).chain(&self.open);
         (self.r#type.iter().map(|e| (&e.file, &e.reason)))
             .chain(named.map(|e| (&e.key, &e.reason)))
             .chain(self.same.iter().map(|e| (&e.key, &e.reason)))
@@ -167,6 +179,7 @@ impl Written {
             .chain(marks.map(|e| (&e.key, &e.reason)))
             .chain(self.presence.iter().map(|e| (&e.key, &e.reason)))
             .chain(self.correct.iter().map(|e| (&e.key, &e.reason)))
+            .chain(self.borrow.iter().map(|e| (&e.to, &e.reason)))
             .map(|(of, reason)| (of.as_str(), reason.as_str()))
     }
 }

@@ -51,21 +51,29 @@ impl Uses {
     }
 }
 
-/// The file of a document, whose static is called `constant`.
+/// The statics of a document's lists.
+pub(super) fn lists(
+    schema: &Schema,
+    shared: &Shared,
+    document: &Document,
+    constant: &str,
+) -> BTreeMap<ListId, String> {
+    let lent = BTreeMap::new();
+    let mut writer = Writer::new(schema, shared, document, constant, &lent);
+    writer.document(document);
+    writer.lists
+}
+
+/// The file of a document, whose static is called `constant`. Of the lists that are `lent`, others'
+/// are referred to, and its own are there for others.
 pub(super) fn text(
     schema: &Schema,
     shared: &Shared,
     document: &Document,
     constant: &str,
+    lent: &BTreeMap<ListId, String>,
 ) -> String {
-    let mut writer = Writer {
-        schema,
-        shared,
-        uses: Uses::default(),
-        lists: BTreeMap::new(),
-        taken: BTreeSet::from([constant.to_owned(), KEYS.to_owned()]),
-        body: String::new(),
-    };
+    let mut writer = Writer::new(schema, shared, document, constant, lent);
     let mut fields = String::new();
     let Document {
         kind,
@@ -90,8 +98,7 @@ pub(super) fn text(
         fields += &format!("apply: Some(Apply::{}),\n", names::pascal(apply));
     }
     if !schema[document.keys].is_empty() {
-        writer.lists.insert(document.keys, KEYS.to_owned());
-        writer.list(document.keys, KEYS);
+        writer.document(document);
         fields += &format!("keys: &{KEYS},\n");
     }
     if !document.reasons.is_empty() {
@@ -128,23 +135,51 @@ struct Writer<'a> {
     schema: &'a Schema,
     shared: &'a Shared,
     uses: Uses,
+    /// The document's own lists.
+    own: BTreeSet<ListId>,
+    lent: &'a BTreeMap<ListId, String>,
     /// The statics of the lists that are written, or that will be.
     lists: BTreeMap<ListId, String>,
     taken: BTreeSet<String>,
     body: String,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(
+        schema: &'a Schema,
+        shared: &'a Shared,
+        document: &Document,
+        constant: &str,
+        lent: &'a BTreeMap<ListId, String>,
+    ) -> Self {
+        Self {
+            schema,
+            shared,
+            uses: Uses::default(),
+            own: schema.lists_of(document),
+            lent,
+            lists: BTreeMap::new(),
+            taken: BTreeSet::from([constant.to_owned(), KEYS.to_owned()]),
+            body: String::new(),
+        }
+    }
+
+    fn document(&mut self, document: &Document) {
+        self.lists.insert(document.keys, KEYS.to_owned());
+        self.list(document.keys, KEYS);
+    }
+
     /// Writes a list as a static, and behind it those below.
     fn list(&mut self, list: ListId, constant: &str) {
         self.uses.model("Key");
         let schema = self.schema;
         let mut below = Vec::new();
         let mut keys = String::new();
-        for id in &schema[list] {
+        let own = schema.own(list).len();
+        for (place, id) in schema[list].iter().enumerate() {
             let key = &schema[*id];
             let known = key.keys.filter(|list| !schema[*list].is_empty());
-            let address = known.map(|list| match self.lists.get(&list) {
+            let address = known.map(|list| match self.known(list) {
                 Some(name) => name.clone(),
                 None => {
                     let name = self.name(key, constant);
@@ -153,13 +188,21 @@ impl Writer<'_> {
                     name
                 }
             });
-            keys += &self.key(key, address.as_deref());
+            keys += &self.key(key, address.as_deref(), place >= own);
         }
         let count = schema[list].len();
-        self.body += &format!("\nstatic {constant}: [Key; {count}] = [\n{keys}];\n");
+        let lent = self.own.contains(&list) && self.lent.contains_key(&list);
+        let visible = if lent { "pub(super) " } else { "" };
+        self.body += &format!("\n{visible}static {constant}: [Key; {count}] = [\n{keys}];\n");
         for (list, name) in below {
             self.list(list, &name);
         }
+    }
+
+    /// The static of a list that is written, or will be, here or for another document.
+    fn known(&self, list: ListId) -> Option<&String> {
+        let lent = || self.lent.get(&list).filter(|_| !self.own.contains(&list));
+        self.lists.get(&list).or_else(lent)
     }
 
     /// A name for the list below a key: what Apple calls the structure, or the key's name.
@@ -187,7 +230,7 @@ impl Writer<'_> {
         free
     }
 
-    fn key(&mut self, key: &Key, below: Option<&str>) -> String {
+    fn key(&mut self, key: &Key, below: Option<&str>, is_added: bool) -> String {
         let mut fields = String::new();
         let mut set = |name: &str, value: String| fields += &format!("{name}: {value},\n");
         if key.wildcard {
@@ -249,6 +292,9 @@ impl Writer<'_> {
         }
         if key.secret {
             set("secret", "true".to_owned());
+        }
+        if is_added {
+            set("added", "true".to_owned());
         }
         self.uses.model("ValueType");
         let plain = format!("Key::new({:?}, ValueType::{:?})", key.name, key.value);

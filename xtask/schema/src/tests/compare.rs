@@ -150,3 +150,34 @@ fn a_correction_is_the_only_difference_that_is_accepted_and_has_to_be_one() {
     tables[0]["keys"][0]["type"] = "data".into();
     assert_eq!(report(&tables, overlay).differences.len(), 1);
 }
+
+#[test]
+fn added_keys_are_those_that_the_overlay_gives() {
+    let overlay = "[[borrow]]\nto = \"mdm/commands/some\"\nfrom = \"mdm/commands/some#L\"\n\
+                   reason = \"r\"\n[[open]]\nkey = \"mdm/commands/some#L/E\"\nreason = \"r\"\n";
+    let open = overlay.replace("#L/E", "#L");
+    let overlay = overlay.split("[[open]]").next().unwrap();
+    let mut added = tables();
+    let mut element = added[0]["keys"][1]["keys"][0].clone();
+    element["added"] = true.into();
+    element["keys"] = tables()[0]["keys"][1]["keys"].clone();
+    added[0]["keys"].as_array_mut().unwrap().push(element);
+    assert_eq!(report(&added, overlay).differences, [""; 0]);
+    assert_eq!(report(&added, overlay).counted, 6);
+    let told = |tables: &Value, overlay: &str, told: &str| {
+        let differences = report(tables, overlay).differences;
+        assert!(
+            differences.iter().any(|line| line.contains(told)),
+            "{told}: {differences:?}"
+        );
+    };
+    told(&added, "", "added keys that the overlay does not give it");
+    told(&tables(), overlay, "borrows 1 keys, in the tables 0");
+    told(&tables(), &open, "is not open in the tables");
+    added[0]["keys"][3]["type"] = "data".into();
+    told(
+        &added,
+        overlay,
+        "`type` is \"array\", in the tables \"data\"",
+    );
+}

@@ -121,6 +121,31 @@ fn a_corrected_type_takes_values_of_that_type_only() {
 }
 
 #[test]
+fn what_is_borrowed_or_open_is_added_behind_and_not_counted() {
+    let borrow = |to: &str, from: &str| {
+        format!("[[borrow]]\nto = \"{to}\"\nfrom = \"{from}\"\nreason = \"r\"\n")
+    };
+    let some = "mdm/commands/some";
+    let open = format!("[[open]]\nkey = \"{some}#A\"\nreason = \"r\"\n");
+    let (schema, _) = apply(&(borrow(some, &format!("{some}#A")) + &open)).unwrap();
+    let named = |list: crate::ir::ListId| schema[list].iter().map(|id| schema[*id].name.as_str());
+    let document = schema
+        .documents
+        .iter()
+        .find(|d| d.kind == crate::ir::Kind::Command);
+    let keys = document.unwrap().keys;
+    assert!(named(keys).eq(["A", "C", "B"]));
+    assert!(named(key(&schema, "A").keys.unwrap()).eq(["B", "ANY"]));
+    assert!(key(&schema, "A/ANY").wildcard);
+    // One and the same key, with all that is said of it.
+    assert!(std::ptr::eq(key(&schema, "B"), key(&schema, "A/B")));
+    assert_eq!(crate::stats::stats(&schema).unwrap().1, 4);
+
+    assert!(apply(&open.repeat(2)).is_err());
+    assert!(apply(&borrow(some, &format!("{some}#A/B"))).is_err());
+}
+
+#[test]
 fn marks_and_names_are_found_by_key() {
     let (schema, overlay) = apply(
         "[[secret]]\nkey = \"mdm/commands/some#A/B\"\nreason = \"r\"\n\

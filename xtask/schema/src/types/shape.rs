@@ -19,6 +19,8 @@ use crate::{
 pub(super) struct Module<'a> {
     pub(super) schema: &'a Schema,
     pub(super) overlay: &'a Overlay,
+    /// What keys of other files are, which lists of this one borrow.
+    foreign: &'a BTreeMap<KeyId, Shape>,
     pub(super) definitions: Vec<Definition>,
     by_list: BTreeMap<(ListId, bool), usize>,
     /// Whether a definition is not one with an earlier one.
@@ -45,6 +47,8 @@ pub(super) enum Body {
     Record {
         constants: Vec<(String, String)>,
         fields: Vec<Field>,
+        /// Whether others may add keys.
+        is_open: bool,
     },
     Entries(Field),
     Texts(Vec<Variant>),
@@ -86,6 +90,8 @@ pub(super) enum Shape {
     Map(Box<Shape>),
     Boxed(Box<Shape>),
     Named(usize),
+    /// A type of another file, by its path.
+    Foreign(String),
 }
 
 /// Where a value stands.
@@ -101,10 +107,15 @@ struct At<'s> {
 }
 
 impl<'a> Module<'a> {
-    pub(super) fn new(schema: &'a Schema, overlay: &'a Overlay) -> Self {
+    pub(super) fn new(
+        schema: &'a Schema,
+        overlay: &'a Overlay,
+        foreign: &'a BTreeMap<KeyId, Shape>,
+    ) -> Self {
         Self {
             schema,
             overlay,
+            foreign,
             definitions: Vec::new(),
             by_list: BTreeMap::new(),
             is_first: Vec::new(),
@@ -116,8 +127,9 @@ impl<'a> Module<'a> {
         schema: &'a Schema,
         overlay: &'a Overlay,
         documents: &[usize],
+        foreign: &'a BTreeMap<KeyId, Shape>,
     ) -> Outcome<Self> {
-        let mut module = Self::new(schema, overlay);
+        let mut module = Self::new(schema, overlay, foreign);
         for document in documents {
             module.document(*document)?;
         }
@@ -187,8 +199,12 @@ impl<'a> Module<'a> {
         let support = self.definitions[holder].support.clone().unwrap_or_default();
         let mut constants = Vec::new();
         let mut fields: Vec<Field> = Vec::new();
+        let is_open = schema.is_open(list) && schema[list].len() > 1;
         for id in &schema[list] {
             let key = &schema[*id];
+            if is_open && key.wildcard {
+                continue;
+            }
             if let Some(text) = discriminator(key, of) {
                 // The enum of the alternatives writes theirs.
                 if of != Of::Alternative {
@@ -203,7 +219,10 @@ impl<'a> Module<'a> {
                 support: &support,
                 is_secret: false,
             };
-            let shape = self.shape(*id, at)?;
+            let shape = match self.foreign.get(id) {
+                Some(shape) => shape.clone(),
+                None => self.shape(*id, at)?,
+            };
             let narrowed = docs::narrowed(&key.support, &support);
             let required = key.required && !narrowed && !self.definitions[holder].is_from_device;
             let field = Field {
@@ -225,7 +244,40 @@ impl<'a> Module<'a> {
             }
             fields.push(field);
         }
-        Ok(Body::Record { constants, fields })
+        if is_open && (of == Of::Alternative || fields.iter().any(|field| field.name == MORE)) {
+            return Err(self.complain(holder, MORE, "cannot be a field"));
+        }
+        Ok(Body::Record {
+            constants,
+            fields,
+            is_open,
+        })
+    }
+
+    /// What the fields of these types are to other files, given the path to this one.
+    pub(super) fn lent(&self, path: &str) -> BTreeMap<KeyId, Shape> {
+        let mut lent = BTreeMap::new();
+        for definition in &self.definitions {
+            if let Body::Record { fields, .. } = &definition.body {
+                for field in fields {
+                    lent.insert(field.key, self.abroad(&field.shape, path));
+                }
+            }
+        }
+        lent
+    }
+
+    fn abroad(&self, shape: &Shape, path: &str) -> Shape {
+        let inner = |shape: &Shape| Box::new(self.abroad(shape, path));
+        match shape {
+            Shape::Named(index) => {
+                Shape::Foreign(format!("{path}::{}", self.definitions[*index].name))
+            }
+            Shape::Array(shape) => Shape::Array(inner(shape)),
+            Shape::Map(shape) => Shape::Map(inner(shape)),
+            Shape::Boxed(shape) => self.abroad(shape, path),
+            shape => shape.clone(),
+        }
     }
 
     fn shape(&mut self, id: KeyId, at: At<'_>) -> Outcome<Shape> {
@@ -486,6 +538,9 @@ impl<'a> Module<'a> {
         Ok(())
     }
 }
+
+/// The field for the keys that others add.
+pub(super) const MORE: &str = "more";
 
 /// The key that tells alternatives apart.
 pub(super) const TAG: &str = "Item";

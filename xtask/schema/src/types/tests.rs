@@ -12,31 +12,15 @@ impl Yard {
     fn list(&mut self, keys: &[KeyId]) -> ListId {
         self.schema.lists.push(List {
             keys: keys.to_vec(),
+            added: 0,
         });
         ListId(self.schema.lists.len() - 1)
     }
 
     fn key(&mut self, name: &str, value: ValueType, set: impl FnOnce(&mut Key)) -> KeyId {
         let mut key = Key {
-            name: name.to_owned(),
             wildcard: name.starts_with("ANY"),
-            title: String::new(),
-            value,
-            text: None,
-            required: false,
-            default: None,
-            allowed: Vec::new(),
-            allowed_are_keys: false,
-            range: None,
-            format: None,
-            repetition: None,
-            combine: None,
-            asset_types: Vec::new(),
-            asset_content_types: Vec::new(),
-            support: Vec::new(),
-            structure: String::new(),
-            keys: None,
-            secret: false,
+            ..Key::new(name, value)
         };
         set(&mut key);
         self.schema.keys.push(key);
@@ -502,6 +486,45 @@ fn a_status_item_is_its_value() {
             "pub use device_health::DeviceHealth;",
             "any_status_item! {",
         ],
+    );
+}
+
+#[test]
+fn what_is_borrowed_has_the_types_of_the_file_that_lends_it() {
+    let mut yard = Yard::default();
+    let size = yard.texts("Size", &["Small", "Large"]);
+    let name = yard.text("Name");
+    let inner = yard.dictionary("Inner", &[name]);
+    yard.document(
+        Kind::Payload,
+        "mdm/profiles/lender",
+        "Lender",
+        &[size, inner],
+    );
+    let keys = [yard.text("Own"), size, inner];
+    yard.document(Kind::Payload, "mdm/profiles/borrower", "Borrower", &keys);
+    yard.schema.lists.last_mut().unwrap().added = 2;
+    assert_lines(
+        &yard.file("profiles/src/payload/generated/borrower.rs"),
+        &[
+            "own: String = \"Own\",",
+            "size: super::lender::Size = \"Size\",",
+            "inner: super::lender::Inner = \"Inner\",",
+        ],
+    );
+}
+
+#[test]
+fn an_open_dictionary_keeps_the_keys_of_others() {
+    let mut yard = Yard::default();
+    let (name, any) = (yard.text("Name"), yard.key("ANY", ValueType::Any, |_| {}));
+    let open = yard.dictionary("Open", &[name, any]);
+    let list = yard.schema[open].keys.unwrap();
+    yard.schema.lists[list.0].added = 1;
+    yard.command(&[open]);
+    assert_lines(
+        &yard.do_it(),
+        &["name: String = \"Name\",", "more {", "more,"],
     );
 }
 

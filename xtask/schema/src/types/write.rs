@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::shape::{Body, Definition, Field, Module, Shape, TAG, Variant, plain};
+use super::shape::{Body, Definition, Field, MORE, Module, Shape, TAG, Variant, plain};
 use crate::{
     docs,
     ir::{Document, Kind, Literal, Schema},
@@ -103,7 +103,11 @@ fn write(
         format!("{name}! {{\n{about}    pub ")
     };
     match &definition.body {
-        Body::Record { constants, fields } => {
+        Body::Record {
+            constants,
+            fields,
+            is_open,
+        } => {
             text += &open("record");
             let _ = writeln!(text, "struct {name} {{");
             if !constants.is_empty() {
@@ -134,6 +138,11 @@ fn write(
                     );
                 }
                 text += "        }\n";
+            }
+            if *is_open {
+                text += "        more {\n";
+                text += &docs::comment(&["Any other key.".to_owned()], 12);
+                let _ = writeln!(text, "            {MORE},\n        }}");
             }
             text += "    }\n}\n";
         }
@@ -336,6 +345,7 @@ fn rust(module: &Module<'_>, shape: &Shape) -> String {
         Shape::Array(inner) => format!("Vec<{}>", rust(module, inner)),
         Shape::Map(inner) => format!("BTreeMap<String, {}>", rust(module, inner)),
         Shape::Boxed(inner) => format!("Box<{}>", rust(module, inner)),
+        Shape::Foreign(path) => path.clone(),
         Shape::Named(index) => module.definitions[*index].name.clone(),
     }
 }

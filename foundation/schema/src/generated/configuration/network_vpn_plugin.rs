@@ -126,7 +126,7 @@ static KEYS: [Key; 11] = [
     },
 ];
 
-static VENDOR_CONFIG: [Key; 4] = [
+static VENDOR_CONFIG: [Key; 5] = [
     Key {
         title: "Realm",
         ..Key::new("Realm", ValueType::String)
@@ -142,6 +142,11 @@ static VENDOR_CONFIG: [Key; 4] = [
     Key {
         title: "Login group or domain",
         ..Key::new("LoginGroupOrDomain", ValueType::String)
+    },
+    Key {
+        wildcard: true,
+        added: true,
+        ..Key::new("ANY", ValueType::Any)
     },
 ];
 

@@ -2,7 +2,7 @@
 
 use crate::{
     generated::support,
-    model::{Key, Kind, Mode, Schema, SharedIpad, Support, ValueType},
+    model::{Choice, Key, Kind, Mode, Schema, SharedIpad, Support, ValueType},
     target::Platform,
     version::{Bound, OsVersion},
 };
@@ -62,7 +62,7 @@ pub static APP_LAYER_VPN: Schema = Schema {
     )
 };
 
-static KEYS: [Key; 10] = [
+static KEYS: [Key; 23] = [
     Key {
         required: true,
         ..Key::new("VPNUUID", ValueType::String)
@@ -143,6 +143,108 @@ static KEYS: [Key; 10] = [
         ],
         keys: &SMB_DOMAINS,
         ..Key::new("SMBDomains", ValueType::Array)
+    },
+    Key {
+        title: "Type",
+        required: true,
+        allowed: &[
+            Choice::text("VPN"),
+            Choice::text("L2TP"),
+            Choice::text("IPSec"),
+            Choice::text("IKEv2"),
+            Choice::text("AlwaysOn"),
+            Choice::text("TransparentProxy"),
+        ],
+        added: true,
+        ..Key::new("VPNType", ValueType::String)
+    },
+    Key {
+        title: "VPN Subtype",
+        added: true,
+        ..Key::new("VPNSubType", ValueType::String)
+    },
+    Key {
+        title: "User Defined Name",
+        required: true,
+        added: true,
+        ..Key::new("UserDefinedName", ValueType::String)
+    },
+    Key {
+        title: "Vendor Configuration Dictionary",
+        keys: &super::vpn::VENDOR_CONFIG,
+        added: true,
+        ..Key::new("VendorConfig", ValueType::Dictionary)
+    },
+    Key {
+        title: "VPN",
+        keys: &super::vpn::VPN_2,
+        added: true,
+        ..Key::new("VPN", ValueType::Dictionary)
+    },
+    Key {
+        title: "IPv4 Settings",
+        support: support::NOT_TVOS,
+        keys: &super::vpn::IPV4,
+        added: true,
+        ..Key::new("IPv4", ValueType::Dictionary)
+    },
+    Key {
+        title: "PPP",
+        support: support::NOT_TVOS,
+        keys: &super::vpn::PPP,
+        added: true,
+        ..Key::new("PPP", ValueType::Dictionary)
+    },
+    Key {
+        title: "IPSec Settings",
+        support: support::NOT_TVOS,
+        keys: &super::vpn::IPSEC,
+        added: true,
+        ..Key::new("IPSec", ValueType::Dictionary)
+    },
+    Key {
+        title: "IKEv2",
+        support: support::WATCHOS_10_0,
+        keys: &super::vpn::IKEV2,
+        added: true,
+        ..Key::new("IKEv2", ValueType::Dictionary)
+    },
+    Key {
+        title: "DNS",
+        support: support::WATCHOS_10_0,
+        keys: &super::vpn::DNS,
+        added: true,
+        ..Key::new("DNS", ValueType::Dictionary)
+    },
+    Key {
+        title: "Proxies",
+        support: support::WATCHOS_10_0,
+        keys: &super::vpn::PROXIES,
+        added: true,
+        ..Key::new("Proxies", ValueType::Dictionary)
+    },
+    Key {
+        title: "AlwaysOn",
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(8, 0, 0)),
+            Support::never(Platform::MacOs),
+            Support::never(Platform::TvOs),
+        ],
+        keys: &super::vpn::ALWAYS_ON,
+        added: true,
+        ..Key::new("AlwaysOn", ValueType::Dictionary)
+    },
+    Key {
+        title: "TransparentProxy",
+        support: &[
+            Support::never(Platform::Ios),
+            Support::since(Platform::MacOs, OsVersion::new(14, 0, 0)),
+            Support::never(Platform::TvOs),
+            Support::never(Platform::VisionOs),
+        ],
+        keys: &super::vpn::TRANSPARENT_PROXY,
+        added: true,
+        ..Key::new("TransparentProxy", ValueType::Dictionary)
     },
 ];
 

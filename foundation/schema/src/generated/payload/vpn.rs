@@ -153,7 +153,7 @@ static KEYS: [Key; 13] = [
     },
 ];
 
-static VENDOR_CONFIG: [Key; 4] = [
+pub(super) static VENDOR_CONFIG: [Key; 5] = [
     Key {
         title: "Realm",
         ..Key::new("Realm", ValueType::String)
@@ -170,9 +170,14 @@ static VENDOR_CONFIG: [Key; 4] = [
         title: "Login Group or Domain",
         ..Key::new("LoginGroupOrDomain", ValueType::String)
     },
+    Key {
+        wildcard: true,
+        added: true,
+        ..Key::new("ANY", ValueType::Any)
+    },
 ];
 
-static VPN_2: [Key; 22] = [
+pub(super) static VPN_2: [Key; 22] = [
     Key {
         title: "Account username",
         ..Key::new("AuthName", ValueType::String)
@@ -459,14 +464,14 @@ static SSID_MATCH: [Key; 1] = [Key {
     ..Key::new("SSIDMatchElement", ValueType::String)
 }];
 
-static IPV4: [Key; 1] = [Key {
+pub(super) static IPV4: [Key; 1] = [Key {
     title: "Override Primary Connection",
     default: Some(Literal::Integer(0)),
     allowed: &[Choice::integer(0), Choice::integer(1)],
     ..Key::new("OverridePrimary", ValueType::Integer)
 }];
 
-static PPP: [Key; 11] = [
+pub(super) static PPP: [Key; 11] = [
     Key {
         title: "Account Username",
         ..Key::new("AuthName", ValueType::String)
@@ -541,7 +546,7 @@ static AUTH_PROTOCOL: [Key; 1] = [Key {
     ..Key::new("AuthProtocolElement", ValueType::String)
 }];
 
-static IPSEC: [Key; 18] = [
+pub(super) static IPSEC: [Key; 18] = [
     Key {
         title: "Remote Address",
         ..Key::new("RemoteAddress", ValueType::String)
@@ -640,7 +645,7 @@ static IPSEC: [Key; 18] = [
     },
 ];
 
-static IKEV2: [Key; 46] = [
+pub(super) static IKEV2: [Key; 46] = [
     Key {
         title: "RemoteAddress",
         required: true,
@@ -1071,7 +1076,7 @@ static POST_QUANTUM_KEY_EXCHANGE_METHODS: [Key; 1] = [Key {
     ..Key::new("PostQuantumKeyExchangeMethod", ValueType::Integer)
 }];
 
-static DNS: [Key; 9] = [
+pub(super) static DNS: [Key; 9] = [
     Key {
         title: "DNS Protocol",
         required: true,
@@ -1149,7 +1154,7 @@ static SUPPLEMENTAL_MATCH_DOMAINS: [Key; 1] = [Key {
     ..Key::new("SupplementalMatchDomainsElement", ValueType::String)
 }];
 
-static PROXIES: [Key; 12] = [
+pub(super) static PROXIES: [Key; 12] = [
     Key {
         title: "Proxy AutoConfig Enable",
         allowed: &[Choice::integer(0), Choice::integer(1)],
@@ -1211,7 +1216,7 @@ static PROXIES: [Key; 12] = [
     },
 ];
 
-static ALWAYS_ON: [Key; 7] = [
+pub(super) static ALWAYS_ON: [Key; 7] = [
     Key {
         title: "UI Toggle Enabled",
         default: Some(Literal::Integer(0)),
@@ -1260,7 +1265,7 @@ static TUNNEL_CONFIGURATIONS: [Key; 1] = [Key {
     ..Key::new("TunnelConfigurationElement", ValueType::Dictionary)
 }];
 
-static TUNNEL_CONFIGURATION_ELEMENT: [Key; 2] = [
+static TUNNEL_CONFIGURATION_ELEMENT: [Key; 48] = [
     Key {
         title: "Protocol Type",
         required: true,
@@ -1271,6 +1276,407 @@ static TUNNEL_CONFIGURATION_ELEMENT: [Key; 2] = [
         title: "Interfaces",
         keys: &INTERFACES,
         ..Key::new("Interfaces", ValueType::Array)
+    },
+    Key {
+        title: "RemoteAddress",
+        required: true,
+        added: true,
+        ..Key::new("RemoteAddress", ValueType::String)
+    },
+    Key {
+        title: "LocalIdentifier",
+        required: true,
+        added: true,
+        ..Key::new("LocalIdentifier", ValueType::String)
+    },
+    Key {
+        title: "RemoteIdentifier",
+        required: true,
+        added: true,
+        ..Key::new("RemoteIdentifier", ValueType::String)
+    },
+    Key {
+        title: "AuthenticationMethod",
+        required: true,
+        allowed: &[
+            Choice::text("None"),
+            Choice::text("SharedSecret"),
+            Choice::text("Certificate"),
+        ],
+        added: true,
+        ..Key::new("AuthenticationMethod", ValueType::String)
+    },
+    Key {
+        title: "Certificate Type",
+        default: Some(Literal::String("RSA")),
+        allowed: &[
+            Choice::text("RSA"),
+            Choice::text("ECDSA256"),
+            Choice::text("ECDSA384"),
+            Choice::text("ECDSA521"),
+            Choice::text("RSA-PSS"),
+        ],
+        added: true,
+        ..Key::new("CertificateType", ValueType::String)
+    },
+    Key {
+        title: "PayloadCertificateUUID",
+        added: true,
+        ..Key::new("PayloadCertificateUUID", ValueType::String)
+    },
+    Key {
+        title: "Account Password",
+        secret: true,
+        added: true,
+        ..Key::new("Password", ValueType::String)
+    },
+    Key {
+        title: "Provider Bundle Identifier",
+        added: true,
+        ..Key::new("ProviderBundleIdentifier", ValueType::String)
+    },
+    Key {
+        title: "Provider Designated Requirement",
+        support: support::NOT_IOS_VISIONOS_MACOS_10_15,
+        added: true,
+        ..Key::new("ProviderDesignatedRequirement", ValueType::String)
+    },
+    Key {
+        title: "SharedSecret",
+        secret: true,
+        added: true,
+        ..Key::new("SharedSecret", ValueType::String)
+    },
+    Key {
+        title: "ExtendedAuthEnabled",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        added: true,
+        ..Key::new("ExtendedAuthEnabled", ValueType::Integer)
+    },
+    Key {
+        title: "AuthName",
+        added: true,
+        ..Key::new("AuthName", ValueType::String)
+    },
+    Key {
+        title: "AuthPassword",
+        secret: true,
+        added: true,
+        ..Key::new("AuthPassword", ValueType::String)
+    },
+    Key {
+        title: "Enable VPN On Demand",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        added: true,
+        ..Key::new("OnDemandEnabled", ValueType::Integer)
+    },
+    Key {
+        title: "Prevent users from toggling VPN On Demand",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_14_0_NOT_MACOS,
+        added: true,
+        ..Key::new("OnDemandUserOverrideDisabled", ValueType::Integer)
+    },
+    Key {
+        title: "On Demand Rules",
+        structure: "OnDemandRulesElement",
+        keys: &ON_DEMAND_RULES_ELEMENT,
+        added: true,
+        ..Key::new("OnDemandRules", ValueType::Array)
+    },
+    Key {
+        title: "Dead Peer Detection Rate",
+        default: Some(Literal::String("Medium")),
+        allowed: &[
+            Choice::text("None"),
+            Choice::text("Low"),
+            Choice::text("Medium"),
+            Choice::text("High"),
+        ],
+        support: support::NOT_WATCHOS,
+        added: true,
+        ..Key::new("DeadPeerDetectionRate", ValueType::String)
+    },
+    Key {
+        title: "ServerCertificateIssuerCommonName",
+        added: true,
+        ..Key::new("ServerCertificateIssuerCommonName", ValueType::String)
+    },
+    Key {
+        title: "ServerCertificateCommonName",
+        added: true,
+        ..Key::new("ServerCertificateCommonName", ValueType::String)
+    },
+    Key {
+        title: "TLS Minimum Version",
+        default: Some(Literal::String("1.0")),
+        allowed: &[
+            Choice::text("1.0"),
+            Choice::text("1.1"),
+            Choice::text("1.2"),
+            Choice::text("1.3"),
+        ],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(11, 0, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(10, 13, 0)),
+        ],
+        added: true,
+        ..Key::new("TLSMinimumVersion", ValueType::String)
+    },
+    Key {
+        title: "TLS Maximum Version",
+        default: Some(Literal::String("1.2")),
+        allowed: &[
+            Choice::text("1.0"),
+            Choice::text("1.1"),
+            Choice::text("1.2"),
+            Choice::text("1.3"),
+        ],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(11, 0, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(10, 13, 0)),
+        ],
+        added: true,
+        ..Key::new("TLSMaximumVersion", ValueType::String)
+    },
+    Key {
+        title: "Use IPv4 / IPv6 Internal Subnet Attributes",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_9_0,
+        added: true,
+        ..Key::new(
+            "UseConfigurationAttributeInternalIPSubnet",
+            ValueType::Integer,
+        )
+    },
+    Key {
+        title: "Disable Mobility and Multihoming",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_9_0,
+        added: true,
+        ..Key::new("DisableMOBIKE", ValueType::Integer)
+    },
+    Key {
+        title: "Disable Redirect",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_9_0,
+        added: true,
+        ..Key::new("DisableRedirect", ValueType::Integer)
+    },
+    Key {
+        title: "Enable Disconnect on Idle",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        added: true,
+        ..Key::new("DisconnectOnIdle", ValueType::Integer)
+    },
+    Key {
+        title: "Disconnect on Idle time",
+        added: true,
+        ..Key::new("DisconnectOnIdleTimer", ValueType::Integer)
+    },
+    Key {
+        title: "NAT Keep Alive Offload Enable",
+        default: Some(Literal::Integer(1)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_9_0,
+        added: true,
+        ..Key::new("NATKeepAliveOffloadEnable", ValueType::Integer)
+    },
+    Key {
+        title: "NAT Keepalive Interval",
+        default: Some(Literal::Integer(20)),
+        support: support::IOS_9_0,
+        added: true,
+        ..Key::new("NATKeepAliveInterval", ValueType::Integer)
+    },
+    Key {
+        title: "Enable perfect forward secrecy",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_9_0,
+        added: true,
+        ..Key::new("EnablePFS", ValueType::Integer)
+    },
+    Key {
+        title: "Enable certificate revocation check",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_9_0,
+        added: true,
+        ..Key::new("EnableCertificateRevocationCheck", ValueType::Integer)
+    },
+    Key {
+        title: "Enable fallback",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(13, 0, 0)),
+            Support::never(Platform::MacOs),
+            Support::never(Platform::WatchOs),
+        ],
+        added: true,
+        ..Key::new("EnableFallback", ValueType::Integer)
+    },
+    Key {
+        title: "Maximum Transmission Unit",
+        default: Some(Literal::Integer(1280)),
+        range: Some(Range::new(Some(1280.0), Some(1400.0))),
+        support: support::IOS_14_0_MACOS_11_0,
+        added: true,
+        ..Key::new("MTU", ValueType::Integer)
+    },
+    Key {
+        default: Some(Literal::String("packet-tunnel")),
+        allowed: &[Choice::text("packet-tunnel"), Choice::text("app-proxy")],
+        added: true,
+        ..Key::new("ProviderType", ValueType::String)
+    },
+    Key {
+        title: "Include All Networks",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(14, 0, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(10, 15, 0)),
+            Support::never(Platform::TvOs),
+            Support::never(Platform::WatchOs),
+        ],
+        added: true,
+        ..Key::new("IncludeAllNetworks", ValueType::Integer)
+    },
+    Key {
+        title: "Enforce Routes",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(14, 2, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(11, 0, 0)),
+            Support::never(Platform::WatchOs),
+        ],
+        added: true,
+        ..Key::new("EnforceRoutes", ValueType::Integer)
+    },
+    Key {
+        title: "Exclude Local Networks",
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(14, 2, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(10, 15, 0)),
+            Support::never(Platform::TvOs),
+            Support::never(Platform::WatchOs),
+        ],
+        added: true,
+        ..Key::new("ExcludeLocalNetworks", ValueType::Integer)
+    },
+    Key {
+        title: "Exclude Cellular Services",
+        default: Some(Literal::Integer(1)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(16, 4, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(13, 3, 0)),
+            Support::never(Platform::TvOs),
+            Support::never(Platform::WatchOs),
+        ],
+        added: true,
+        ..Key::new("ExcludeCellularServices", ValueType::Integer)
+    },
+    Key {
+        title: "Exclude APNs",
+        default: Some(Literal::Integer(1)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(16, 4, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(13, 3, 0)),
+            Support::never(Platform::TvOs),
+            Support::never(Platform::WatchOs),
+        ],
+        added: true,
+        ..Key::new("ExcludeAPNs", ValueType::Integer)
+    },
+    Key {
+        title: "Exclude Device Communication",
+        default: Some(Literal::Integer(1)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(17, 4, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(14, 4, 0)),
+            Support::never(Platform::TvOs),
+            Support::since(Platform::VisionOs, OsVersion::new(1, 1, 0)),
+            Support::never(Platform::WatchOs),
+        ],
+        added: true,
+        ..Key::new("ExcludeDeviceCommunication", ValueType::Integer)
+    },
+    Key {
+        title: "Post-quantum Pre-shared Key",
+        support: support::IOS_TVOS_18_0_MACOS_15_0_VISIONOS_2_0_WATCHOS_11_0,
+        secret: true,
+        added: true,
+        ..Key::new("PPK", ValueType::Data)
+    },
+    Key {
+        title: "Post-quantum Pre-shared Key Identifier",
+        support: support::IOS_TVOS_18_0_MACOS_15_0_VISIONOS_2_0_WATCHOS_11_0,
+        added: true,
+        ..Key::new("PPKIdentifier", ValueType::String)
+    },
+    Key {
+        title: "Post-quantum Pre-shared Key Mandatory",
+        default: Some(Literal::Integer(1)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: support::IOS_TVOS_18_0_MACOS_15_0_VISIONOS_2_0_WATCHOS_11_0,
+        added: true,
+        ..Key::new("PPKMandatory", ValueType::Integer)
+    },
+    Key {
+        title: "Allow post-quantum key exchange fallback",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(26, 0, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(26, 0, 0)),
+            Support::since(Platform::TvOs, OsVersion::new(26, 0, 0)),
+            Support::since(Platform::VisionOs, OsVersion::new(26, 0, 0)),
+            Support::since(Platform::WatchOs, OsVersion::new(26, 0, 0)),
+        ],
+        added: true,
+        ..Key::new("AllowPostQuantumKeyExchangeFallback", ValueType::Integer)
+    },
+    Key {
+        title: "Enforce strict algorithm selection",
+        default: Some(Literal::Integer(0)),
+        allowed: &[Choice::integer(0), Choice::integer(1)],
+        support: &[
+            Support::since(Platform::Ios, OsVersion::new(18, 5, 0)),
+            Support::since(Platform::MacOs, OsVersion::new(15, 5, 0)),
+            Support::since(Platform::TvOs, OsVersion::new(18, 5, 0)),
+            Support::since(Platform::VisionOs, OsVersion::new(2, 5, 0)),
+            Support::since(Platform::WatchOs, OsVersion::new(11, 5, 0)),
+        ],
+        added: true,
+        ..Key::new("EnforceStrictAlgorithmSelection", ValueType::Integer)
+    },
+    Key {
+        title: "IKESecurityAssociationParameters",
+        structure: "SecurityAssociationParameters",
+        keys: &SECURITY_ASSOCIATION_PARAMETERS,
+        added: true,
+        ..Key::new("IKESecurityAssociationParameters", ValueType::Dictionary)
+    },
+    Key {
+        title: "ChildSecurityAssociationParameters",
+        structure: "SecurityAssociationParameters",
+        keys: &SECURITY_ASSOCIATION_PARAMETERS,
+        added: true,
+        ..Key::new("ChildSecurityAssociationParameters", ValueType::Dictionary)
     },
 ];
 
@@ -1343,7 +1749,7 @@ static ALLOWED_CAPTIVE_NETWORK_PLUGIN_ELEMENT: [Key; 1] = [Key {
     ..Key::new("BundleIdentifier", ValueType::String)
 }];
 
-static TRANSPARENT_PROXY: [Key; 12] = [
+pub(super) static TRANSPARENT_PROXY: [Key; 12] = [
     Key {
         title: "Authentication Method",
         default: Some(Literal::String("Password")),

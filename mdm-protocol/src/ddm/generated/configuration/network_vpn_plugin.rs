@@ -90,6 +90,10 @@ record! {
             /// `LoginGroupOrDomain`: optional.
             login_group_or_domain: String = "LoginGroupOrDomain",
         }
+        more {
+            /// Any other key.
+            more,
+        }
     }
 }
 

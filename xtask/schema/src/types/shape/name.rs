@@ -173,9 +173,13 @@ impl Module<'_> {
             )
         };
         match &definition.body {
-            Body::Record { constants, fields } => {
+            Body::Record {
+                constants,
+                fields,
+                is_open,
+            } => {
                 let fields: Vec<_> = fields.iter().map(field).collect();
-                format!("record {constants:?} {fields:?}")
+                format!("record {constants:?} {fields:?} {is_open}")
             }
             Body::Entries(entries) => format!("entries {}", shape(&entries.shape)),
             Body::Texts(variants) | Body::Numbers(variants) => {
