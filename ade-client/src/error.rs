@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use mdm_core::open_enum;
 use mdm_transport::{BuildError, TransportError, retry_after};
 
-use crate::TokenError;
+use crate::{Refusal, StoreError, TokenError};
 
 /// Why a call failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,6 +43,12 @@ pub enum Error {
     /// Signing a request, or the randomness for it, failed.
     #[error("the request could not be signed")]
     Signing(#[source] Arc<mdm_pki::Error>),
+    /// The store failed; nothing of the step is recorded.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state of the account or the device does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 impl Error {

@@ -46,10 +46,18 @@ pub mod endpoint;
 pub mod error;
 pub mod model;
 pub mod oauth;
+pub mod policy;
+pub mod record;
+pub mod service;
 pub mod session;
+pub mod store;
+pub mod sync;
 pub mod token;
 
 pub use client::{AssignReport, Client, ClientBuilder};
 pub use error::{ApiError, Error, ErrorCode};
+pub use policy::Policy;
+pub use service::{AdeService, Refusal};
 pub use session::{Exchange, Next, Session, UserAgent};
+pub use store::{AdeStore, MemoryAdeStore, StoreError};
 pub use token::{ServerToken, TokenError, TokenKeyPair};

@@ -1,18 +1,19 @@
 //! One page of devices and the cursor behind it.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use mdm_transport::BuildError;
 use serde::{
-    Deserialize, Deserializer,
-    de::{
-        MapAccess, SeqAccess, Visitor,
-        value::{MapAccessDeserializer, SeqAccessDeserializer},
-    },
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
-use super::{Device, loose::Key, time::Time};
+use super::{
+    Device,
+    loose::{Field, Key, Read},
+    time::Time,
+};
 
 /// A page of devices.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +34,8 @@ pub struct DevicePage {
 }
 
 /// Where a fetch or a sync stands. Opaque.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Cursor(Box<str>);
 
 impl Cursor {
@@ -67,103 +69,140 @@ impl fmt::Debug for Cursor {
     }
 }
 
-impl<'de> Deserialize<'de> for DevicePage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(PageVisitor)
+impl Field for Cursor {
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self::new(text))
+    }
+
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
-/// Devices are read where they stand: a page holds a thousand of them.
-struct PageVisitor;
+impl<'de> Deserialize<'de> for DevicePage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let page = Page::read(deserializer, "devices")?;
+        Ok(Self {
+            devices: page.items.fitting,
+            cursor: page.cursor,
+            fetched_until: page.fetched_until,
+            more_to_follow: page.more_to_follow.unwrap_or_default(),
+            unreadable: page.items.odd,
+            extra: page.extra,
+        })
+    }
+}
 
-impl<'de> Visitor<'de> for PageVisitor {
-    type Value = DevicePage;
+/// A page of anything, read where it stands.
+pub(super) struct Page<T> {
+    pub(super) items: Items<T>,
+    pub(super) cursor: Option<Cursor>,
+    pub(super) fetched_until: Option<Time>,
+    pub(super) more_to_follow: Option<bool>,
+    pub(super) extra: Map<String, Value>,
+}
+
+impl<T: Field> Page<T> {
+    /// Reads a page that has its items under `key`.
+    pub(super) fn read<'de, D: Deserializer<'de>>(
+        deserializer: D,
+        key: &'static str,
+    ) -> Result<Self, D::Error> {
+        let item = PhantomData;
+        deserializer.deserialize_map(PageVisitor { key, item })
+    }
+}
+
+struct PageVisitor<T> {
+    key: &'static str,
+    item: PhantomData<T>,
+}
+
+impl<'de, T: Field> Visitor<'de> for PageVisitor<T> {
+    type Value = Page<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a page of devices")
+        write!(f, "a page of {}", self.key)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DevicePage, A::Error> {
-        let mut page = DevicePage::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Page<T>, A::Error> {
+        let mut page = Page {
+            items: Items::default(),
+            cursor: None,
+            fetched_until: None,
+            more_to_follow: None,
+            extra: Map::new(),
+        };
         while let Some(Key(key)) = map.next_key()? {
-            if key == "devices" {
-                for item in map.next_value::<Option<Vec<Item>>>()?.unwrap_or_default() {
-                    match item {
-                        Item::Device(device) => page.devices.push(*device),
-                        Item::Other(value) => page.unreadable.push(value),
-                    }
+            let kept = match key.as_ref() {
+                key if key == self.key => {
+                    page.items = map.next_value()?;
+                    None
                 }
-                continue;
-            }
-            match (key.as_ref(), map.next_value::<Value>()?) {
-                (_, Value::Null) => {}
-                ("cursor", Value::String(text)) if !text.is_empty() => {
-                    page.cursor = Some(Cursor::new(text));
+                "cursor" => map.next_value::<Read<_>>()?.into_field(&mut page.cursor),
+                "fetched_until" => {
+                    let read: Read<_> = map.next_value()?;
+                    read.into_field(&mut page.fetched_until)
                 }
-                ("fetched_until", Value::String(text)) if !text.is_empty() => {
-                    page.fetched_until = Some(Time::from(text.as_str()));
+                "more_to_follow" => {
+                    let read: Read<_> = map.next_value()?;
+                    read.into_field(&mut page.more_to_follow)
                 }
-                ("more_to_follow", Value::Bool(more)) => page.more_to_follow = more,
-                (_, value) => {
-                    page.extra.insert(key.into_owned(), value);
-                }
+                _ => Some(map.next_value()?),
+            };
+            if let Some(value) = kept {
+                page.extra.insert(key.into_owned(), value);
             }
         }
         Ok(page)
     }
 }
 
-enum Item {
-    Device(Box<Device>),
-    Other(Value),
+/// The items of a page and those that are none. A page whose items are no list is an error: taken
+/// for an empty one, its devices would be lost.
+pub(super) struct Items<T> {
+    pub(super) fitting: Vec<T>,
+    pub(super) odd: Vec<Value>,
 }
 
-impl<'de> Deserialize<'de> for Item {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ItemVisitor)
+impl<T> Default for Items<T> {
+    fn default() -> Self {
+        Self {
+            fitting: Vec::new(),
+            odd: Vec::new(),
+        }
     }
 }
 
-struct ItemVisitor;
+impl<'de, T: Field> Deserialize<'de> for Items<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ItemsVisitor(PhantomData))
+    }
+}
 
-impl<'de> Visitor<'de> for ItemVisitor {
-    type Value = Item;
+struct ItemsVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Field> Visitor<'de> for ItemsVisitor<T> {
+    type Value = Items<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a device")
+        f.write_str("a list")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Item, A::Error> {
-        Device::deserialize(MapAccessDeserializer::new(map))
-            .map(|device| Item::Device(Box::new(device)))
+    fn visit_unit<E>(self) -> Result<Items<T>, E> {
+        Ok(Items::default())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Item, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(seq)).map(Item::Other)
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Item, E> {
-        Ok(Item::Other(text.into()))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Item, E> {
-        Ok(Item::Other(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Item, E> {
-        Ok(Item::Other(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Item, E> {
-        Ok(Item::Other(value.into()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Item, E> {
-        Ok(Item::Other(value.into()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Item, E> {
-        Ok(Item::Other(Value::Null))
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items<T>, A::Error> {
+        let mut items = Items::default();
+        while let Some(item) = list.next_element()? {
+            match item {
+                Read::Fits(item) => items.fitting.push(item),
+                Read::Nothing => items.odd.push(Value::Null),
+                Read::Odd(value) => items.odd.push(value),
+            }
+        }
+        Ok(items)
     }
 }
 
@@ -189,6 +228,24 @@ mod tests {
         assert_eq!(page.fetched_until, None);
         assert!(page.more_to_follow);
         assert_eq!(page.extra.len(), 2);
+    }
+
+    #[test]
+    fn a_page_whose_devices_are_no_list_is_none() {
+        for devices in ["{}", "7", r#""x""#, "true"] {
+            let json = format!(r#"{{"devices":{devices},"cursor":"c"}}"#);
+            assert!(serde_json::from_str::<DevicePage>(&json).is_err());
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_stored_as_its_text() {
+        let json = serde_json::to_string(&Cursor::new("c")).unwrap();
+        assert_eq!(json, r#""c""#);
+        assert_eq!(
+            serde_json::from_str::<Cursor>(&json).unwrap(),
+            Cursor::new("c")
+        );
     }
 
     #[test]
