@@ -1,14 +1,133 @@
 //! Structs that take what fits and keep the rest.
+//!
+//! A page holds a thousand devices of some twenty keys, so a value goes from the text into its
+//! field; only one that does not fit becomes a [`Value`].
+
+use std::{fmt, marker::PhantomData};
 
 use mdm_core::SerialNumber;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
 use serde_json::{Map, Value};
 
-/// A value inside of a loose struct: taken where it fits, else given back.
+/// A value inside of a loose struct: which of JSON's values fit, and how it is written.
 pub(super) trait Field: Sized {
-    fn take(value: Value) -> Result<Self, Value>;
-    fn put(&self) -> Value;
+    fn from_text(_: &str) -> Option<Self> {
+        None
+    }
+
+    fn from_bool(_: bool) -> Option<Self> {
+        None
+    }
+
+    fn from_number(_: u64) -> Option<Self> {
+        None
+    }
+
+    fn from_seq<'de, A: SeqAccess<'de>>(items: A) -> Result<Read<Self>, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(items)).map(Read::Odd)
+    }
+
+    fn from_map<'de, A: MapAccess<'de>>(entries: A) -> Result<Read<Self>, A::Error> {
+        Value::deserialize(MapAccessDeserializer::new(entries)).map(Read::Odd)
+    }
+
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }
+
+/// What was read where a field may stand.
+pub(super) enum Read<T> {
+    Fits(T),
+    Nothing,
+    Odd(Value),
+}
+
+impl<T> Read<T> {
+    /// Fills the field with what fits, and gives back what does not.
+    pub(super) fn into_field(self, field: &mut Option<T>) -> Option<Value> {
+        match self {
+            Self::Fits(value) => *field = Some(value),
+            Self::Nothing => {}
+            Self::Odd(value) => return Some(value),
+        }
+        None
+    }
+}
+
+impl<'de, T: Field> Deserialize<'de> for Read<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ReadVisitor(PhantomData))
+    }
+}
+
+struct ReadVisitor<T>(PhantomData<T>);
+
+impl<T> ReadVisitor<T> {
+    fn fits_or(taken: Option<T>, value: impl FnOnce() -> Value) -> Read<T> {
+        match taken {
+            Some(taken) => Read::Fits(taken),
+            None => Read::Odd(value()),
+        }
+    }
+}
+
+impl<'de, T: Field> Visitor<'de> for ReadVisitor<T> {
+    type Value = Read<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Read<T>, E> {
+        Ok(Self::fits_or(T::from_text(text), || text.into()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Read<T>, E> {
+        Ok(Self::fits_or(T::from_bool(value), || value.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Read<T>, E> {
+        Ok(Self::fits_or(T::from_number(number), || number.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Read<T>, E> {
+        Ok(Read::Odd(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Read<T>, E> {
+        Ok(Read::Odd(number.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Read<T>, E> {
+        Ok(Read::Nothing)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Read<T>, A::Error> {
+        T::from_seq(items)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Read<T>, A::Error> {
+        T::from_map(entries)
+    }
+}
+
+/// A field as serde writes it.
+pub(super) struct Put<'a, T>(pub(super) &'a T);
+
+impl<T: Field> Serialize for Put<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.put(serializer)
+    }
+}
+
+/// A key, borrowed from the input where it holds no escapes.
+#[derive(Deserialize)]
+pub(super) struct Key<'a>(#[serde(borrow)] pub(super) std::borrow::Cow<'a, str>);
 
 /// Declares a struct whose keys are all optional and which keeps what it does not understand.
 macro_rules! loose {
@@ -51,21 +170,15 @@ macro_rules! loose {
                         self,
                         mut map: A,
                     ) -> Result<$name, A::Error> {
+                        use $crate::model::loose::{Key, Read};
+
                         let mut out = <$name>::default();
-                        while let Some($crate::model::loose::Key(key)) = map.next_key()? {
-                            let value: serde_json::Value = map.next_value()?;
+                        while let Some(Key(key)) = map.next_key()? {
                             let kept = match key.as_ref() {
-                                _ if value.is_null() => None,
                                 $( stringify!($field) => {
-                                    match $crate::model::loose::Field::take(value) {
-                                        Ok(value) => {
-                                            out.$field = Some(value);
-                                            None
-                                        }
-                                        Err(value) => Some(value),
-                                    }
+                                    map.next_value::<Read<_>>()?.into_field(&mut out.$field)
                                 } )+
-                                _ => Some(value),
+                                _ => Some(map.next_value()?),
                             };
                             if let Some(value) = kept {
                                 out.extra.insert(key.into_owned(), value);
@@ -85,10 +198,7 @@ macro_rules! loose {
 
                 let mut map = serializer.serialize_map(None)?;
                 $( if let Some(value) = &self.$field {
-                    map.serialize_entry(
-                        stringify!($field),
-                        &$crate::model::loose::Field::put(value),
-                    )?;
+                    map.serialize_entry(stringify!($field), &$crate::model::loose::Put(value))?;
                 } )+
                 for (key, value) in &self.extra {
                     let taken = match key.as_str() {
@@ -103,20 +213,17 @@ macro_rules! loose {
             }
         }
 
-        $crate::model::loose::object_field!($name);
-    };
-}
-
-/// Lets a type that serde reads be a field too.
-macro_rules! object_field {
-    ($name:ty) => {
+        /// A loose struct takes any object, so it is a field too.
         impl $crate::model::loose::Field for $name {
-            fn take(value: serde_json::Value) -> Result<Self, serde_json::Value> {
-                $crate::model::loose::take_with_serde(value)
+            fn from_map<'de, A: serde::de::MapAccess<'de>>(
+                entries: A,
+            ) -> Result<$crate::model::loose::Read<Self>, A::Error> {
+                let entries = serde::de::value::MapAccessDeserializer::new(entries);
+                serde::Deserialize::deserialize(entries).map($crate::model::loose::Read::Fits)
             }
 
-            fn put(&self) -> serde_json::Value {
-                serde_json::to_value(self).unwrap_or_default()
+            fn put<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serde::Serialize::serialize(self, serializer)
             }
         }
     };
@@ -126,109 +233,107 @@ macro_rules! object_field {
 macro_rules! text_field {
     ($name:ty) => {
         impl $crate::model::loose::Field for $name {
-            fn take(value: serde_json::Value) -> Result<Self, serde_json::Value> {
-                match &value {
-                    serde_json::Value::String(text) if !text.is_empty() => {
-                        Ok(<$name>::from(text.as_str()))
-                    }
-                    _ => Err(value),
-                }
+            fn from_text(text: &str) -> Option<Self> {
+                (!text.is_empty()).then(|| <$name>::from(text))
             }
 
-            fn put(&self) -> serde_json::Value {
-                serde_json::Value::String(self.as_str().to_owned())
+            fn put<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
             }
         }
     };
 }
 
-pub(super) use {loose, object_field, text_field};
-
-/// A key, borrowed from the input where it holds no escapes.
-#[derive(Deserialize)]
-pub(super) struct Key<'a>(#[serde(borrow)] pub(super) std::borrow::Cow<'a, str>);
-
-pub(super) fn take_with_serde<T: DeserializeOwned>(value: Value) -> Result<T, Value> {
-    match &value {
-        Value::Object(_) => T::deserialize(&value).map_err(|_| value),
-        _ => Err(value),
-    }
-}
+pub(super) use {loose, text_field};
 
 impl Field for String {
-    fn take(value: Value) -> Result<Self, Value> {
-        match value {
-            Value::String(text) if !text.is_empty() => Ok(text),
-            other => Err(other),
-        }
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| text.to_owned())
     }
 
-    fn put(&self) -> Value {
-        Value::String(self.clone())
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
     }
 }
 
 impl Field for bool {
-    fn take(value: Value) -> Result<Self, Value> {
-        value.as_bool().ok_or(value)
+    fn from_bool(value: bool) -> Option<Self> {
+        Some(value)
     }
 
-    fn put(&self) -> Value {
-        Value::Bool(*self)
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(*self)
     }
 }
 
 impl Field for u32 {
-    fn take(value: Value) -> Result<Self, Value> {
-        value
-            .as_u64()
-            .and_then(|number| Self::try_from(number).ok())
-            .ok_or(value)
+    fn from_number(number: u64) -> Option<Self> {
+        Self::try_from(number).ok()
     }
 
-    fn put(&self) -> Value {
-        Value::from(*self)
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(*self)
     }
 }
 
 impl Field for SerialNumber {
-    fn take(value: Value) -> Result<Self, Value> {
-        value
-            .as_str()
-            .and_then(|text| Self::new(text).ok())
-            .ok_or(value)
+    fn from_text(text: &str) -> Option<Self> {
+        Self::new(text).ok()
     }
 
-    fn put(&self) -> Value {
-        Value::String(self.as_str().to_owned())
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 
 /// A list, or the one item that should have been a list of one (seen for MAC addresses).
 impl<T: Field> Field for Vec<T> {
-    fn take(value: Value) -> Result<Self, Value> {
-        let Value::Array(items) = value else {
-            return T::take(value).map(|item| vec![item]);
-        };
-        // Taken from a copy, so that one odd item gives back the whole list.
-        let taken: Result<Self, Value> = items.iter().cloned().map(T::take).collect();
-        taken.map_err(|_| Value::Array(items))
+    fn from_text(text: &str) -> Option<Self> {
+        T::from_text(text).map(|item| vec![item])
     }
 
-    fn put(&self) -> Value {
-        self.iter().map(Field::put).collect()
+    fn from_map<'de, A: MapAccess<'de>>(entries: A) -> Result<Read<Self>, A::Error> {
+        Ok(match T::from_map(entries)? {
+            Read::Fits(item) => Read::Fits(vec![item]),
+            Read::Nothing => Read::Nothing,
+            Read::Odd(value) => Read::Odd(value),
+        })
+    }
+
+    fn from_seq<'de, A: SeqAccess<'de>>(mut items: A) -> Result<Read<Self>, A::Error> {
+        let mut out = Vec::new();
+        while let Some(item) = items.next_element()? {
+            let odd = match item {
+                Read::Fits(item) => {
+                    out.push(item);
+                    continue;
+                }
+                Read::Nothing => Value::Null,
+                Read::Odd(value) => value,
+            };
+            // One odd item: the list is kept as it came.
+            let value = |item| serde_json::to_value(Put(item)).unwrap_or_default();
+            let mut list: Vec<Value> = out.iter().map(value).collect();
+            list.push(odd);
+            while let Some(item) = items.next_element()? {
+                list.push(item);
+            }
+            return Ok(Read::Odd(list.into()));
+        }
+        Ok(Read::Fits(out))
+    }
+
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Put))
     }
 }
 
 impl Field for Map<String, Value> {
-    fn take(value: Value) -> Result<Self, Value> {
-        match value {
-            Value::Object(map) => Ok(map),
-            other => Err(other),
-        }
+    fn from_map<'de, A: MapAccess<'de>>(entries: A) -> Result<Read<Self>, A::Error> {
+        Self::deserialize(MapAccessDeserializer::new(entries)).map(Read::Fits)
     }
 
-    fn put(&self) -> Value {
-        Value::Object(self.clone())
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize(serializer)
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
     generated::SkipKey,
@@ -103,19 +103,26 @@ impl fmt::Debug for DerCertificate {
 }
 
 impl Field for DerCertificate {
-    fn take(value: Value) -> Result<Self, Value> {
-        value
-            .as_str()
-            .and_then(|text| {
-                let text: String = text.split_ascii_whitespace().collect();
-                STANDARD.decode(text).ok()
-            })
-            .map(Self)
-            .ok_or(value)
+    fn from_text(text: &str) -> Option<Self> {
+        let text: String = text.split_ascii_whitespace().collect();
+        STANDARD.decode(text).ok().map(Self)
     }
 
-    fn put(&self) -> Value {
-        Value::String(STANDARD.encode(&self.0))
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl Serialize for DerCertificate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.put(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for DerCertificate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_text(&String::deserialize(deserializer)?)
+            .ok_or_else(|| D::Error::custom("a certificate is base64"))
     }
 }
 

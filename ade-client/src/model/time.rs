@@ -1,13 +1,14 @@
 //! Apple's times, kept as they came.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::loose::Field;
 
 /// A time as Apple wrote it, RFC 3339 as a rule. The text is kept, so that a time which cannot be
 /// read is not lost.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Time(Box<str>);
 
 impl Time {
@@ -37,12 +38,12 @@ impl From<DateTime<Utc>> for Time {
 }
 
 impl Field for Time {
-    fn take(value: Value) -> Result<Self, Value> {
-        String::take(value).map(|text| Self(text.into()))
+    fn from_text(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| text.into())
     }
 
-    fn put(&self) -> Value {
-        Value::String(self.0.to_string())
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
