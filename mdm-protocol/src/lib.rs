@@ -14,8 +14,8 @@
 //! | `signature` | The `Mdm-Signature` header, under `crypto` |
 //!
 //! The types of commands and results are feature `commands`, those of declarations and status items
-//! feature `ddm`; without them the envelopes carry the keys, and are checked all the same. Without
-//! `crypto` nothing here links OpenSSL. All three are on by default.
+//! feature `ddm`; without them the envelopes carry the keys, and are checked all the same. Both are on
+//! by default. `crypto`, the only part that links OpenSSL, is off unless you ask for it.
 //!
 //! # From a need to a command
 //! Commands, results, declarations and status items are generated from Apple's schema, one module

@@ -23,7 +23,7 @@ use crate::{
 ///     payload::{CertificateRoot, WiFi, wifi::EncryptionType},
 /// };
 ///
-/// let mut profile = ProfileBuilder::new("com.example.office", Namespace::new("mdm.example.com")?)
+/// let mut profile = ProfileBuilder::new("com.example.office", Namespace::new("mdm.example.com"))
 ///     .with(|profile| profile.display_name = Some("Office".into()));
 /// let root = profile.add("root", &CertificateRoot::new(*b"0\0"))?;
 /// let wifi = WiFi::new().with(|wifi| {
@@ -162,7 +162,7 @@ impl ProfileBuilder {
         keys.insert("PayloadType".to_owned(), payload_type.into());
         keys.insert("PayloadVersion".to_owned(), 1.into());
         keys.sort_keys();
-        let uuid = self.namespace.uuid(&mdm_plist::to_xml(keys)?)?;
+        let uuid = self.namespace.uuid(&mdm_plist::to_xml(keys)?);
         let uuid = uuid.to_string().to_uppercase();
         keys.insert("PayloadUUID".to_owned(), uuid.as_str().into());
         keys.sort_keys();

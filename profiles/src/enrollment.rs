@@ -27,7 +27,7 @@ use crate::{
 /// let mdm = MdmSettings::new("https://mdm.example.com/mdm", "com.apple.mgmt.External.a1".parse()?)
 ///     .with(|mdm| mdm.check_in_url = Some("https://mdm.example.com/checkin".into()));
 /// let scep = ScepContent::rsa_2048("https://mdm.example.com/scep").common_name("%SerialNumber%");
-/// let profile = EnrollmentProfile::new("com.example.mdm", Namespace::new("mdm.example.com")?, mdm, scep)
+/// let profile = EnrollmentProfile::new("com.example.mdm", Namespace::new("mdm.example.com"), mdm, scep)
 ///     .with(|profile| profile.display_name = Some("Example Enrolment".into()))
 ///     .build()?;
 ///

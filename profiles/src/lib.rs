@@ -7,13 +7,13 @@
 //! | [`payload`] | the type of every payload; [`AnyPayload`](payload::AnyPayload), [`RawPayload`](payload::RawPayload) |
 //! | [`mdm`] | [`AccessRights`], [`ServerCapability`], [`EnrollmentMode`] |
 //! | [`detect`] | How a profile is packed, by content alone |
-//! | `builder` | `ProfileBuilder`: payloads put together, under `crypto` |
+//! | [`builder`] | [`ProfileBuilder`]: payloads put together |
+//! | [`stable`] | [`Namespace`]: UUIDs from content |
 //! | `enrollment` | `EnrollmentProfile`: MDM, SCEP and roots in one profile, under `crypto` |
-//! | `stable` | `Namespace`: UUIDs from content, under `crypto` |
 //! | `sign`, `verify` | CMS signatures, under `crypto` |
 //!
-//! Both features are on by default: `crypto`, without which nothing here links OpenSSL, and `full`, the
-//! types of all payloads. In place of `full` take the areas that you need: `accounts`, `apps`,
+//! The feature `crypto` is the part that links OpenSSL; it is off unless you ask for it. On by default
+//! is `full`, the types of all payloads. In its place take the areas that you need: `accounts`, `apps`,
 //! `network`, `restrictions`, `security`, `shared-devices`, `system`. Payloads without a type are read,
 //! written and checked all the same.
 //!
@@ -83,7 +83,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs tells which feature an item needs.
 
-#[cfg(feature = "crypto")]
 pub mod builder;
 pub mod detect;
 #[cfg(feature = "crypto")]
@@ -95,17 +94,14 @@ pub mod profile;
 mod scep;
 #[cfg(feature = "crypto")]
 pub mod sign;
-#[cfg(feature = "crypto")]
 pub mod stable;
 #[cfg(feature = "crypto")]
 pub mod verify;
 
-#[cfg(feature = "crypto")]
 pub use builder::ProfileBuilder;
 #[cfg(feature = "crypto")]
 pub use enrollment::{EnrollmentProfile, MdmSettings};
 pub use error::Error;
 pub use mdm::{AccessRights, EnrollmentMode, ServerCapability};
 pub use profile::{Profile, Scope};
-#[cfg(feature = "crypto")]
 pub use stable::Namespace;

@@ -3,11 +3,11 @@
 //! Each type of payload is a struct named after Apple's title for it, with a constructor for what it
 //! requires, and has a module of the same name for what it is made of: [`Scep`] and [`scep::ScepContent`].
 //! Its page says which systems take it, on what terms, and the same of each key. Payloads go into a
-//! profile by `ProfileBuilder`, and come out of one by [`RawPayload::decode`] or, whatever the type,
+//! profile by [`ProfileBuilder`](crate::ProfileBuilder), and come out of one by [`RawPayload::decode`] or, whatever the type,
 //! [`RawPayload::any`].
 //!
-#![cfg_attr(all(feature = "crypto", feature = "network"), doc = "```")]
-#![cfg_attr(not(all(feature = "crypto", feature = "network")), doc = "```ignore")]
+#![cfg_attr(feature = "network", doc = "```")]
+#![cfg_attr(not(feature = "network"), doc = "```ignore")]
 //! use mdm_profiles::{Namespace, ProfileBuilder, payload::{WiFi, wifi::EncryptionType}};
 //!
 //! let wifi = WiFi::new().with(|wifi| {
@@ -15,7 +15,7 @@
 //!     wifi.encryption_type = Some(EncryptionType::Wpa2);
 //!     wifi.password = Some("correct horse".to_owned().into());
 //! });
-//! let mut profile = ProfileBuilder::new("com.example.office", Namespace::new("mdm.example.com")?);
+//! let mut profile = ProfileBuilder::new("com.example.office", Namespace::new("mdm.example.com"));
 //! profile.add("wifi", &wifi)?;
 //! let profile = profile.build()?;
 //! let _to_sign_or_to_send: Vec<u8> = profile.to_xml()?;

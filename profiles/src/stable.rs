@@ -1,31 +1,27 @@
 //! UUIDs that depend on content alone, so that the same input gives the same bytes.
 
-use mdm_pki::{DigestAlgorithm, digest};
 use uuid::Uuid;
 
 /// Where the UUIDs of one vendor's, or one server's, profiles come from.
 ///
 /// Two servers with different namespaces never give the same UUID to different profiles; one server
 /// gives the same UUID to the same content, on every run and every machine (RFC 9562, version 5).
+/// It is a name and proves nothing about the content.
 ///
 /// ```
 /// use mdm_profiles::Namespace;
 ///
-/// let namespace = Namespace::new("mdm.example.com")?;
-/// assert_eq!(namespace.uuid(b"wifi")?, Namespace::new("mdm.example.com")?.uuid(b"wifi")?);
-/// assert_ne!(namespace.uuid(b"wifi")?, Namespace::new("mdm.example.org")?.uuid(b"wifi")?);
-/// # Ok::<(), mdm_pki::Error>(())
+/// let namespace = Namespace::new("mdm.example.com");
+/// assert_eq!(namespace.uuid(b"wifi"), Namespace::new("mdm.example.com").uuid(b"wifi"));
+/// assert_ne!(namespace.uuid(b"wifi"), Namespace::new("mdm.example.org").uuid(b"wifi"));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Namespace(Uuid);
 
 impl Namespace {
     /// A namespace named by text, such as the server's host name.
-    ///
-    /// # Errors
-    /// [`mdm_pki::Error`] where OpenSSL refuses SHA-1 altogether.
-    pub fn new(name: &str) -> Result<Self, mdm_pki::Error> {
-        version_5(&Uuid::NAMESPACE_DNS, name.as_bytes()).map(Self)
+    pub fn new(name: &str) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_DNS, name.as_bytes()))
     }
 
     /// A namespace that is a UUID already.
@@ -39,23 +35,9 @@ impl Namespace {
     }
 
     /// The UUID of `content` in this namespace.
-    ///
-    /// # Errors
-    /// [`mdm_pki::Error`] where OpenSSL refuses SHA-1 altogether.
-    pub fn uuid(&self, content: &[u8]) -> Result<Uuid, mdm_pki::Error> {
-        version_5(&self.0, content)
+    pub fn uuid(&self, content: &[u8]) -> Uuid {
+        Uuid::new_v5(&self.0, content)
     }
-}
-
-/// RFC 9562, 5.5. The `uuid` crate's own version 5 would bring a second SHA-1 into the program.
-fn version_5(namespace: &Uuid, name: &[u8]) -> Result<Uuid, mdm_pki::Error> {
-    let input = [namespace.as_bytes(), name].concat();
-    let hash = digest(DigestAlgorithm::Sha1, &input)?;
-    let mut bytes = [0; 16];
-    for (byte, hashed) in bytes.iter_mut().zip(hash) {
-        *byte = hashed;
-    }
-    Ok(uuid::Builder::from_sha1_bytes(bytes).into_uuid())
 }
 
 #[cfg(test)]
@@ -63,8 +45,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_5_agrees_with_the_example_of_rfc_9562() {
-        let uuid = version_5(&Uuid::NAMESPACE_DNS, b"www.example.com").unwrap();
-        assert_eq!(uuid.to_string(), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+    fn a_namespace_is_that_of_the_example_of_rfc_9562() {
+        let uuid = Namespace::new("www.example.com");
+        let known = "2ed6657d-e927-568b-95e1-2665a8aea6a2";
+        assert_eq!(uuid.as_uuid().to_string(), known);
+    }
+
+    #[test]
+    fn content_decides_the_uuid_on_every_machine() {
+        let uuid = Namespace::new("mdm.example.com").uuid(b"wifi");
+        assert_eq!(uuid.to_string(), "3038e771-c6fe-586c-8039-9c8fa610f513");
     }
 }

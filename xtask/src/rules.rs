@@ -168,8 +168,12 @@ pub(crate) const SECOND_CRYPTO: &[&str] = &[
     "x25519-dalek",
 ];
 
-/// What `postgres-protocol` needs for SCRAM: allowed where that is in the build.
-pub(crate) const SCRAM: (&str, &[&str]) = ("postgres-protocol", &["hmac", "md-5", "sha2"]);
+/// Hashes that are allowed where their carrier is in the build: those of SCRAM, which the database
+/// asks for, and the one by which UUIDs of version 5 are names, which protects nothing.
+pub(crate) const CARRIED: &[(&str, &[&str])] = &[
+    ("postgres-protocol", &["hmac", "md-5", "sha2"]),
+    ("uuid", &["sha1_smol"]),
+];
 
 /// What every crate promises to build with, and the crates that may ask for more.
 pub(crate) const RUST_VERSION: &str = "1.88";

@@ -141,7 +141,7 @@ impl Vendor {
             .common_name(serial)
             .with(|scep| scep.challenge = Some(challenge));
         let mdm = MdmSettings::new(format!("{}/mdm", self.base()), self.topic.clone());
-        let namespace = Namespace::new("quickstart.example")?;
+        let namespace = Namespace::new("quickstart.example");
         let profile = EnrollmentProfile::new("example.quickstart.mdm", namespace, mdm, scep)
             .with(|profile| profile.display_name = Some("Example Enrolment".to_owned()))
             .root(&self.web_root)

@@ -7,7 +7,7 @@ use mdm_profiles::{
 };
 
 fn builder() -> ProfileBuilder {
-    ProfileBuilder::new("com.example", Namespace::new("mdm.example.com").unwrap())
+    ProfileBuilder::new("com.example", Namespace::new("mdm.example.com"))
 }
 
 fn uuids(profile: &Profile) -> Vec<&str> {

@@ -31,7 +31,7 @@ fn enrollment() -> EnrollmentProfile {
         .with(|s| s.challenge = Some("once".to_owned().into()));
     EnrollmentProfile::new(
         "com.example.mdm",
-        Namespace::new("mdm.example.com").unwrap(),
+        Namespace::new("mdm.example.com"),
         mdm,
         scep,
     )
@@ -103,7 +103,7 @@ fn the_same_input_gives_the_same_bytes_and_other_input_other_uuids() {
         mdm(&first).identity_certificate_uuid,
         "a payload that did not change keeps its UUID"
     );
-    let other = build(|p| p.namespace = Namespace::new("mdm.example.org").unwrap());
+    let other = build(|p| p.namespace = Namespace::new("mdm.example.org"));
     assert_ne!(other.uuid(), first.uuid());
     let challenged = build(|p| p.scep.challenge = Some("twice".to_owned().into()));
     assert_ne!(

@@ -1,7 +1,6 @@
 //! Profiles read, checked, built, signed and verified.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-#[cfg(feature = "crypto")]
 mod builder;
 #[cfg(feature = "crypto")]
 mod enrollment;

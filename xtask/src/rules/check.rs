@@ -2,8 +2,8 @@
 
 use super::house::{Built, Crate, House};
 use super::{
-    BEHIND, FLOORS, HEAVY, LATER, LIGHT, OPTIONAL_ELSEWHERE, RESERVED, RUST_VERSION,
-    RUST_VERSION_LATER, SCRAM, SECOND_CRYPTO,
+    BEHIND, CARRIED, FLOORS, HEAVY, LATER, LIGHT, OPTIONAL_ELSEWHERE, RESERVED, RUST_VERSION,
+    RUST_VERSION_LATER, SECOND_CRYPTO,
 };
 
 /// Every broken rule, in words.
@@ -97,12 +97,15 @@ fn light(one: &Crate) -> Vec<String> {
 }
 
 fn second_crypto(one: &Crate) -> Vec<String> {
-    let (carrier, hashes) = SCRAM;
-    let scram = one.build.iter().any(|built| built.name == carrier);
+    let is_built = |name: &str| one.build.iter().any(|built| built.name == name);
+    let is_carried = |name: &str| {
+        let mut carriers = CARRIED.iter().filter(|(_, hashes)| hashes.contains(&name));
+        carriers.any(|(carrier, _)| is_built(carrier))
+    };
     one.build
         .iter()
         .filter(|built| SECOND_CRYPTO.contains(&built.name.as_str()))
-        .filter(|built| !(scram && hashes.contains(&built.name.as_str())))
+        .filter(|built| !is_carried(&built.name))
         .map(|built| {
             format!(
                 "builds {} {}: OpenSSL is our only crypto",
@@ -324,14 +327,17 @@ mod tests {
     }
 
     #[test]
-    fn the_postgres_driver_may_bring_its_hashes_and_nothing_else() {
+    fn some_may_bring_their_own_hashes_and_nothing_else() {
         let mut one = sound("mdm-storage");
-        one.build = ["postgres-protocol", "sha2", "hmac", "ring"]
+        one.build = ["postgres-protocol", "sha2", "hmac", "ring", "sha1_smol"]
             .map(|name| built(name, None))
             .into();
         assert_eq!(
             findings(one),
-            ["mdm-storage: builds ring 1.2.3: OpenSSL is our only crypto"]
+            [
+                "mdm-storage: builds ring 1.2.3: OpenSSL is our only crypto",
+                "mdm-storage: builds sha1_smol 1.2.3: OpenSSL is our only crypto"
+            ]
         );
     }
 
