@@ -1,90 +1,60 @@
 //! The device-assignment service, over raw HTTP and JSON.
 //!
 //! Where Apple's behaviour is documented or has been seen, it is followed; where nobody knows, the
-//! stricter reading is taken.
+//! stricter reading is taken. [`AdeService`] is the service without a socket, for thousands of runs
+//! of a test; [`FakeAde`] is the same one over HTTPS.
 
+mod account;
 mod ber;
+mod config;
+mod cooling;
 mod cursor;
+mod device;
 mod devices;
 mod fault;
+mod generated;
+mod ids;
+mod lock;
 mod oauth;
+mod outcomes;
+mod pages;
 mod profile;
+mod render;
+mod roster;
 mod routes;
 mod server_token;
+mod service;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, ops::Deref};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use mdm_pki::{Certificate, Identity};
-use serde_json::Value;
+use http::{Request, Response};
+use mdm_pki::Certificate;
 
-pub use self::fault::{Fault, SessionLoss};
-use self::state::State;
+pub use self::{
+    config::{Config, ProfileNotFound, Shapes},
+    fault::{Fault, Fired, Outcome, SessionLoss, Trigger},
+    roster::Roster,
+    service::{AdeService, Answer, Present},
+    traffic::{Count, Exchange, Traffic},
+};
 use crate::{
     authority::Authority,
-    http::{Server, StartError},
+    http::{HangUp, Server, StartError},
 };
 
-/// What the fake service is like.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Config {
-    /// The server's name in the portal. Default `Fake MDM`.
-    pub server_name: String,
-    /// The organization's name. Default `Fake Organization`.
-    pub org_name: String,
-    /// What `/account` states as the most items at once. Default 1000.
-    pub page_maximum: usize,
-    /// How long a session lives. Default 3 minutes.
-    pub session_lifetime: Duration,
-    /// After how many requests in a session a new one comes with the answer; the old one then
-    /// works no longer. `None`, the default, for never.
-    pub rotate_session_every: Option<u32>,
-    /// How far an OAuth timestamp may be off. Default 5 minutes.
-    pub timestamp_tolerance: Duration,
-    /// How long a cursor lives. Default 7 days.
-    pub cursor_lifetime: Duration,
-    /// The server's certificate and key; one of an authority of its own unless set.
-    pub identity: Option<Identity>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            server_name: "Fake MDM".to_owned(),
-            org_name: "Fake Organization".to_owned(),
-            page_maximum: 1000,
-            session_lifetime: Duration::from_secs(180),
-            rotate_session_every: None,
-            timestamp_tolerance: Duration::from_secs(300),
-            cursor_lifetime: Duration::from_secs(7 * 24 * 3600),
-            identity: None,
-        }
-    }
-}
-
-impl Config {
-    /// Changes some of the settings.
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-}
-
-/// A device-assignment service of one organization with one server; ends when dropped.
+/// An [`AdeService`] behind a loopback socket; ends when dropped. All that the service does is to
+/// be had from here too.
 pub struct FakeAde {
     server: Server,
     root: Certificate,
-    state: Arc<Mutex<State>>,
+    service: AdeService,
 }
 
 /// The fake could not be started, or could not make a token.
@@ -99,25 +69,44 @@ pub enum Error {
     Pki(#[from] mdm_pki::Error),
 }
 
-/// One request that the fake has answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a [`FakeAde`] listens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Exchange {
-    /// The method.
-    pub method: String,
-    /// The path, without the query.
-    pub path: String,
-    /// The answer's status; 0 where the connection was closed instead.
-    pub status: u16,
+pub struct Listen {
+    /// The loopback port; 0, the default, for a free one.
+    pub port: u16,
+    /// Whether to speak plain HTTP, for measuring a client without TLS. Default no.
+    pub plain: bool,
 }
 
+impl Listen {
+    /// Changes some of the settings.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
+/// In a request's extensions: it came without TLS.
+#[derive(Debug, Clone, Copy)]
+struct PlainHttp;
+
 impl FakeAde {
-    /// Starts the service on a free loopback port, over HTTPS.
+    /// Starts a service on a free loopback port, over HTTPS.
     ///
     /// # Errors
     /// [`Error`] if no port can be bound or OpenSSL fails.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let (identity, root) = match &config.identity {
+        Self::serve(AdeService::new(config)?, Listen::default()).await
+    }
+
+    /// Puts a service behind a socket; several sockets may share one.
+    ///
+    /// # Errors
+    /// [`Error`] if the port cannot be bound or OpenSSL fails.
+    pub async fn serve(service: AdeService, listen: Listen) -> Result<Self, Error> {
+        let (identity, root) = match &service.identity() {
             Some(identity) => {
                 let root = identity.chain.last().unwrap_or(&identity.certificate);
                 (identity.clone(), root.clone())
@@ -127,17 +116,34 @@ impl FakeAde {
                 (authority.server_identity()?, authority.root().clone())
             }
         };
-        let state = Arc::new(Mutex::new(State::new(config)?));
-        let shared = Arc::clone(&state);
-        let server = Server::start(Some(identity), move |request| {
-            let shared = Arc::clone(&shared);
-            async move { routes::answer(&mut lock(&shared), &request) }
-        })
-        .await?;
+        let builder = match listen.plain {
+            true => Server::builder(),
+            false => Server::builder().identity(identity),
+        };
+        let shared = service.clone();
+        let server = builder
+            .port(listen.port)
+            .start(move |mut request: Request<Bytes>| {
+                if listen.plain {
+                    request.extensions_mut().insert(PlainHttp);
+                }
+                let answer = shared.answer(&request);
+                async move {
+                    match answer {
+                        Answer::Answered(response) => response,
+                        Answer::HungUp { .. } => {
+                            let mut response = Response::default();
+                            response.extensions_mut().insert(HangUp);
+                            response
+                        }
+                    }
+                }
+            })
+            .await?;
         Ok(Self {
             server,
             root,
-            state,
+            service,
         })
     }
 
@@ -151,73 +157,22 @@ impl FakeAde {
         &self.root
     }
 
-    /// What the portal gives for an uploaded certificate (PEM): the token file, S/MIME around BER.
-    ///
-    /// Any token given before ends, as it does at Apple.
-    ///
-    /// # Errors
-    /// [`Error::Pki`] if the certificate cannot be read or has no RSA key.
-    pub fn new_server_token(&self, upload_certificate: &[u8]) -> Result<Vec<u8>, Error> {
-        let certificate = Certificate::from_pem(upload_certificate)?;
-        let token = self.state().credentials.renew()?;
-        Ok(server_token::file(&token, &certificate)?)
-    }
-
-    /// Assigns a device to the server: raw JSON with `serial_number` and whatever else Apple would
-    /// tell about it. One that is there already is assigned again, which is a `modified`.
-    pub fn add_device(&self, device: Value) {
-        self.state().devices.add(device, Utc::now());
-    }
-
-    /// Changes something about a device; `false` if there is none.
-    pub fn modify_device(&self, serial: &str, changes: Value) -> bool {
-        self.state().devices.modify(serial, changes, Utc::now())
-    }
-
-    /// Takes a device away from the server; `false` if there is none.
-    pub fn remove_device(&self, serial: &str) -> bool {
-        self.state().devices.remove(serial, Utc::now())
-    }
-
-    /// A device as the service knows it, with everything.
-    pub fn device(&self, serial: &str) -> Option<Value> {
-        self.state().devices.get(serial)
-    }
-
-    /// What Apple tells a device at activation: its profile, as the MDM defined it. The device
-    /// counts as `pushed` from then on.
-    pub fn device_profile(&self, serial: &str) -> Option<Value> {
-        self.state().device_profile(serial, Utc::now())
-    }
-
-    /// Switches a fault on.
-    pub fn fault(&self, fault: Fault) {
-        self.state().fault(fault);
-    }
-
-    /// Ends all faults that last. What is lost stays lost: tokens, sessions, cursors.
-    pub fn clear_faults(&self) {
-        self.state().faults = fault::Faults::default();
-    }
-
-    /// The requests so far.
-    pub fn exchanges(&self) -> Vec<Exchange> {
-        self.state().exchanges.clone()
-    }
-
-    /// How many requests came for this path so far.
-    pub fn count(&self, path: &str) -> usize {
-        let state = self.state();
-        state.exchanges.iter().filter(|e| e.path == path).count()
+    /// The service behind the socket.
+    pub fn service(&self) -> &AdeService {
+        &self.service
     }
 
     /// Stops the service once the requests under way are answered.
     pub async fn shutdown(self) {
         self.server.shutdown().await;
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+impl Deref for FakeAde {
+    type Target = AdeService;
+
+    fn deref(&self) -> &AdeService {
+        &self.service
     }
 }
 
@@ -227,16 +182,7 @@ impl fmt::Debug for FakeAde {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// As Apple writes times.
 fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-}
-
-/// `bytes` random bytes as upper-case hex digits; 32 digits is the form of Apple's identifiers.
-fn random_hex<const N: usize>() -> Result<String, mdm_pki::Error> {
-    Ok(hex::encode_upper(mdm_pki::random::<N>()?))
 }

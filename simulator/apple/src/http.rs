@@ -65,6 +65,10 @@ pub struct PeerCertificate(pub Certificate);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HangUp;
 
+/// Put into an answer's extensions, it holds the answer back for this long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delay(pub Duration);
+
 /// The server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -102,6 +106,7 @@ impl Server {
             identity: None,
             client_auth: ClientAuth::None,
             max_body: 8 * 1024 * 1024,
+            port: 0,
         }
     }
 
@@ -141,6 +146,7 @@ pub struct ServerBuilder {
     identity: Option<Identity>,
     client_auth: ClientAuth,
     max_body: usize,
+    port: u16,
 }
 
 impl ServerBuilder {
@@ -162,7 +168,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Binds a free loopback port and serves `handler` on it.
+    /// The loopback port. Default 0, for a free one.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Binds the loopback port and serves `handler` on it.
     ///
     /// # Errors
     /// [`StartError`] if no port can be bound or the TLS settings cannot be used.
@@ -180,7 +192,7 @@ impl ServerBuilder {
             ),
             None => None,
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await?;
         let address = listener.local_addr()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let (stop, stopped) = watch::channel(false);
@@ -302,6 +314,9 @@ async fn answer(
         Err(_) => return Err(ClosedOnPurpose),
     };
     let response = (service.handler)(Request::from_parts(parts, body)).await;
+    if let Some(Delay(time)) = response.extensions().get() {
+        tokio::time::sleep(*time).await;
+    }
     if response.extensions().get::<HangUp>().is_some() {
         return Err(ClosedOnPurpose);
     }

@@ -1,202 +1,335 @@
 //! The devices and the log of what happened to them.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::timestamp;
+use super::{
+    config::Shapes,
+    device::{Attributes, Device, Status},
+    generated::Generated,
+    render::Object,
+};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Devices {
-    present: HashMap<String, Map<String, Value>>,
-    /// The serial numbers in the order in which they came.
-    order: Vec<String>,
-    log: Vec<Map<String, Value>>,
-    last_op_date: Option<DateTime<Utc>>,
+    /// In the order in which they came.
+    present: BTreeMap<u64, Device>,
+    index: HashMap<Arc<str>, Slot>,
+    /// How many came so far.
+    came: u64,
+    generated: u64,
+    log: VecDeque<Entry>,
+    /// How many entries were dropped from the log.
+    dropped: u64,
+    /// Grows with every change.
+    revision: u64,
 }
 
-/// What each protocol version adds to a device.
-const SINCE: [(u32, &[&str]); 3] = [
-    (2, &["device_family", "os"]),
-    (8, &["mdm_migration_deadline"]),
-    (
-        10,
-        &[
-            "bluetooth_mac_address",
-            "wifi_mac_address",
-            "ethernet_mac_address",
-            "eid",
-            "imei",
-            "meid",
-            "is_replacement_device",
-            "released_by_replacement",
-        ],
-    ),
-];
+/// What is known of a serial number for ever.
+#[derive(Debug)]
+struct Slot {
+    at: Option<u64>,
+    last_op_date: DateTime<Utc>,
+    /// What a device that went away was like.
+    gone: Option<Attributes>,
+}
+
+/// An entry of the log: the device as it was then.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) op: Op,
+    pub(super) op_date: DateTime<Utc>,
+    /// When it was written, which op_date may run ahead of.
+    pub(super) recorded: DateTime<Utc>,
+    pub(super) device: Device,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    Added,
+    Modified,
+    Deleted { by_replacement: bool },
+}
+
+/// When a change is made, and how its op_date is chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: DateTime<Utc>,
+    pub(super) equal_op_dates: bool,
+}
 
 impl Devices {
-    pub(super) fn add(&mut self, device: Value, now: DateTime<Utc>) {
-        let Value::Object(mut device) = device else {
+    /// Adds a device, or assigns the one that is there again.
+    pub(super) fn add(&mut self, device: Value, moment: Moment) {
+        let Value::Object(device) = device else {
             return;
         };
         let Some(serial) = device.get("serial_number").and_then(Value::as_str) else {
             return;
         };
-        let serial = serial.to_owned();
-        device
-            .entry("device_assigned_date")
-            .or_insert_with(|| timestamp(now).into());
-        device
-            .entry("device_assigned_by")
-            .or_insert_with(|| "admin@example.com".into());
-        match self.present.get_mut(&serial) {
-            // Assigned to the same server again: the profile is gone, its name is still told.
-            Some(known) => {
-                known.extend(device);
-                if known.contains_key("profile_uuid") {
-                    known.insert("profile_status".to_owned(), "removed".into());
-                }
-                self.record(&serial, "modified", now);
-            }
-            None => {
-                device
-                    .entry("profile_status")
-                    .or_insert_with(|| "empty".into());
-                self.present.insert(serial.clone(), device);
-                self.order.push(serial.clone());
-                self.record(&serial, "added", now);
-            }
+        let serial: Arc<str> = serial.into();
+        if let Some(known) = self.find_mut(&serial) {
+            known.absorb(device);
+            known.reassign(moment.now);
+            self.record(&serial, Op::Modified, moment);
+        } else {
+            let attributes = Attributes::Given(Arc::new(Map::new()));
+            let mut new = Device::new(serial, attributes, moment.now);
+            new.absorb(device);
+            self.insert(new, moment);
         }
     }
 
-    pub(super) fn modify(&mut self, serial: &str, changes: Value, now: DateTime<Utc>) -> bool {
-        match (self.present.get_mut(serial), changes) {
-            (Some(device), Value::Object(changes)) => {
-                device.extend(changes);
-                self.record(serial, "modified", now);
+    /// Adds a device with made-up attributes.
+    pub(super) fn add_generated(&mut self, seed: u64, moment: Moment) -> Arc<str> {
+        let generated = Generated {
+            seed,
+            number: self.generated,
+        };
+        self.generated += 1;
+        let serial: Arc<str> = generated.serial().into();
+        let attributes = Attributes::Generated(generated);
+        self.insert(
+            Device::new(Arc::clone(&serial), attributes, moment.now),
+            moment,
+        );
+        serial
+    }
+
+    /// Assigns a device again that is there or was there once.
+    pub(super) fn reassign(&mut self, serial: &str, moment: Moment) -> bool {
+        if let Some(device) = self.find_mut(serial) {
+            device.reassign(moment.now);
+            let serial = Arc::clone(&device.serial);
+            self.record(&serial, Op::Modified, moment);
+            return true;
+        }
+        let gone = self
+            .index
+            .get_key_value(serial)
+            .and_then(|(serial, slot)| Some((Arc::clone(serial), slot.gone.clone()?)));
+        match gone {
+            Some((serial, attributes)) => {
+                self.insert(Device::new(serial, attributes, moment.now), moment);
                 true
             }
-            _ => false,
+            None => false,
         }
     }
 
-    pub(super) fn remove(&mut self, serial: &str, now: DateTime<Utc>) -> bool {
-        if self.present.remove(serial).is_none() {
+    fn insert(&mut self, device: Device, moment: Moment) {
+        let serial = Arc::clone(&device.serial);
+        let at = self.came;
+        self.came += 1;
+        self.present.insert(at, device);
+        let slot = self.index.entry(Arc::clone(&serial)).or_insert(Slot {
+            at: None,
+            last_op_date: DateTime::<Utc>::MIN_UTC,
+            gone: None,
+        });
+        slot.at = Some(at);
+        slot.gone = None;
+        self.record(&serial, Op::Added, moment);
+    }
+
+    pub(super) fn modify(&mut self, serial: &str, changes: Value, moment: Moment) -> bool {
+        let Value::Object(changes) = changes else {
             return false;
-        }
-        self.order.retain(|known| known != serial);
-        self.record(serial, "deleted", now);
+        };
+        self.change(serial, moment, |device| device.absorb(changes))
+    }
+
+    pub(super) fn remove(&mut self, serial: &str, by_replacement: bool, moment: Moment) -> bool {
+        let Some(slot) = self.index.get_mut(serial) else {
+            return false;
+        };
+        let Some(device) = slot.at.take().and_then(|at| self.present.remove(&at)) else {
+            return false;
+        };
+        slot.gone = Some(device.attributes.clone());
+        self.write(device, Op::Deleted { by_replacement }, moment);
         true
     }
 
-    pub(super) fn get(&self, serial: &str) -> Option<Value> {
-        self.present.get(serial).cloned().map(Value::Object)
+    pub(super) fn assign(&mut self, serial: &str, profile_uuid: &Arc<str>, moment: Moment) {
+        let unchanged = self.find(serial).is_some_and(|device| {
+            device.status == Status::Assigned && device.profile_uuid.as_ref() == Some(profile_uuid)
+        });
+        if !unchanged {
+            self.change(serial, moment, |device| {
+                device.set_profile(Some(Arc::clone(profile_uuid)), moment.now);
+            });
+        }
+    }
+
+    pub(super) fn unassign(&mut self, serial: &str, moment: Moment) {
+        self.change(serial, moment, |device| {
+            device.set_profile(None, moment.now)
+        });
+    }
+
+    pub(super) fn push(&mut self, serial: &str, moment: Moment) {
+        self.change(serial, moment, |device| device.push(moment.now));
+    }
+
+    /// Tells of a device once more, which has not changed.
+    pub(super) fn touch(&mut self, serial: &str, moment: Moment) {
+        self.change(serial, moment, |_| {});
+    }
+
+    fn change(&mut self, serial: &str, moment: Moment, change: impl FnOnce(&mut Device)) -> bool {
+        let Some(device) = self.find_mut(serial) else {
+            return false;
+        };
+        change(device);
+        let serial = Arc::clone(&device.serial);
+        self.record(&serial, Op::Modified, moment);
+        true
+    }
+
+    pub(super) fn find(&self, serial: &str) -> Option<&Device> {
+        self.present.get(&self.index.get(serial)?.at?)
+    }
+
+    fn find_mut(&mut self, serial: &str) -> Option<&mut Device> {
+        self.present.get_mut(&self.index.get(serial)?.at?)
     }
 
     pub(super) fn contains(&self, serial: &str) -> bool {
-        self.present.contains_key(serial)
+        self.find(serial).is_some()
     }
 
-    pub(super) fn serials(&self) -> &[String] {
-        &self.order
+    pub(super) fn len(&self) -> usize {
+        self.present.len()
     }
 
-    pub(super) fn log_len(&self) -> usize {
-        self.log.len()
+    /// The latest op_date that was ever told of this serial number.
+    pub(super) fn last_op_date(&self, serial: &str) -> Option<DateTime<Utc>> {
+        Some(self.index.get(serial)?.last_op_date)
     }
 
-    /// The device as a client of this protocol version sees it.
-    pub(super) fn seen(&self, serial: &str, version: u32) -> Option<Value> {
-        Some(filter(self.present.get(serial)?, version))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Device> {
+        self.present.values()
     }
 
-    /// The log's entries from `since` on, as a client of this protocol version sees them.
-    pub(super) fn changes(&self, since: usize, limit: usize, version: u32) -> Vec<Value> {
-        self.log
-            .iter()
-            .skip(since)
-            .take(limit)
-            .map(|entry| filter(entry, version))
-            .collect()
+    /// Where the next device will stand.
+    pub(super) fn end(&self) -> u64 {
+        self.came
     }
 
-    pub(super) fn assign(&mut self, serial: &str, profile_uuid: &str, now: DateTime<Utc>) {
-        if let Some(device) = self.present.get_mut(serial) {
-            let says = |key, value| device.get(key).is_some_and(|known| known == value);
-            if says("profile_uuid", profile_uuid) && says("profile_status", "assigned") {
-                return;
+    pub(super) fn range(&self, from: u64, until: u64) -> impl Iterator<Item = (u64, &Device)> {
+        self.present
+            .range(from..until.max(from))
+            .map(|(at, device)| (*at, device))
+    }
+
+    /// Everything about a device, as the newest protocol version has it.
+    pub(super) fn get(&self, serial: &str) -> Option<Value> {
+        let mut out = Vec::new();
+        let mut object = Object::open(&mut out, u32::MAX);
+        self.find(serial)?.write(&mut object, &Shapes::default());
+        object.close();
+        serde_json::from_slice(&out).ok()
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Where the log begins; what was before has been dropped.
+    pub(super) fn log_start(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Where the next entry of the log will stand.
+    pub(super) fn log_end(&self) -> u64 {
+        self.dropped + self.log.len() as u64
+    }
+
+    /// The log from `since` on.
+    pub(super) fn log_from(&self, since: u64) -> impl Iterator<Item = (u64, &Entry)> {
+        let skipped = since.saturating_sub(self.dropped);
+        let skipped = usize::try_from(skipped)
+            .unwrap_or(usize::MAX)
+            .min(self.log.len());
+        (self.dropped + skipped as u64..).zip(self.log.range(skipped..))
+    }
+
+    /// Drops the whole log.
+    pub(super) fn compact(&mut self) {
+        self.dropped = self.log_end();
+        self.log = VecDeque::new();
+        self.revision += 1;
+    }
+
+    /// Drops what no cursor younger than `oldest` can ask for.
+    pub(super) fn compact_before(&mut self, oldest: DateTime<Utc>) {
+        while self
+            .log
+            .front()
+            .is_some_and(|entry| entry.recorded < oldest)
+        {
+            self.log.pop_front();
+            self.dropped += 1;
+        }
+    }
+
+    fn record(&mut self, serial: &str, op: Op, moment: Moment) {
+        if let Some(device) = self.find(serial).cloned() {
+            self.write(device, op, moment);
+        }
+    }
+
+    /// Writes the log. Apple's times have whole seconds.
+    fn write(&mut self, device: Device, op: Op, moment: Moment) {
+        let mut op_date = moment.now;
+        if let Some(slot) = self.index.get_mut(&device.serial) {
+            if !moment.equal_op_dates
+                && let Some(earliest) = slot.last_op_date.checked_add_signed(TimeDelta::seconds(1))
+            {
+                op_date = op_date.max(earliest);
             }
-            device.insert("profile_uuid".to_owned(), profile_uuid.into());
-            device.insert("profile_status".to_owned(), "assigned".into());
-            device.insert("profile_assign_time".to_owned(), timestamp(now).into());
-            device.remove("profile_push_time");
-            self.record(serial, "modified", now);
+            slot.last_op_date = op_date;
         }
-    }
-
-    pub(super) fn unassign(&mut self, serial: &str, now: DateTime<Utc>) {
-        if let Some(device) = self.present.get_mut(serial) {
-            for key in ["profile_uuid", "profile_assign_time", "profile_push_time"] {
-                device.remove(key);
-            }
-            device.insert("profile_status".to_owned(), "empty".into());
-            self.record(serial, "modified", now);
-        }
-    }
-
-    /// The profile that the device would get now.
-    pub(super) fn assigned_profile(&self, serial: &str) -> Option<String> {
-        let device = self.present.get(serial)?;
-        let status = device.get("profile_status")?.as_str()?;
-        if !matches!(status, "assigned" | "pushed") {
-            return None;
-        }
-        Some(device.get("profile_uuid")?.as_str()?.to_owned())
-    }
-
-    pub(super) fn push(&mut self, serial: &str, now: DateTime<Utc>) {
-        if let Some(device) = self.present.get_mut(serial) {
-            device.insert("profile_status".to_owned(), "pushed".into());
-            device.insert("profile_push_time".to_owned(), timestamp(now).into());
-            self.record(serial, "modified", now);
-        }
-    }
-
-    /// Writes the log. Each entry is a second after the one before at least, since Apple's times
-    /// have whole seconds and a client goes by the latest.
-    fn record(&mut self, serial: &str, op_type: &str, now: DateTime<Utc>) {
-        let earliest = self.last_op_date.map(|last| last + TimeDelta::seconds(1));
-        let op_date = earliest.map_or(now, |earliest| earliest.max(now));
-        self.last_op_date = Some(op_date);
-        let mut entry = match self.present.get(serial) {
-            Some(device) => device.clone(),
-            // A deleted device is not described any more.
-            None => Map::from_iter([
-                ("serial_number".to_owned(), serial.into()),
-                ("released_by_replacement".to_owned(), json!(false)),
-            ]),
-        };
-        entry.insert("op_type".to_owned(), op_type.into());
-        entry.insert("op_date".to_owned(), timestamp(op_date).into());
-        self.log.push(entry);
+        self.revision += 1;
+        self.log.push_back(Entry {
+            op,
+            op_date,
+            recorded: moment.now,
+            device,
+        });
     }
 }
 
-fn filter(device: &Map<String, Value>, version: u32) -> Value {
-    let hidden = |key: &str| {
-        SINCE
-            .iter()
-            .any(|(since, keys)| *since > version && keys.contains(&key))
-    };
-    let mut seen: Map<String, Value> = device
-        .iter()
-        .filter(|(key, _)| !hidden(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    // Below version 7 an iPad runs iOS.
-    if version < 7 && seen.get("os").is_some_and(|os| os == "iPadOS") {
-        seen.insert("os".to_owned(), "iOS".into());
+impl Entry {
+    pub(super) fn write(&self, out: &mut Vec<u8>, version: u32, shapes: &Shapes) {
+        let mut object = Object::open(out, version);
+        let op_type = match self.op {
+            Op::Added => "added",
+            Op::Modified => "modified",
+            Op::Deleted { .. } => "deleted",
+        };
+        match self.op {
+            // A deleted device is hardly described any more.
+            Op::Deleted { by_replacement } => {
+                if shapes.full_deleted_records {
+                    self.device.write(&mut object, shapes);
+                } else {
+                    object.text("serial_number", &self.device.serial);
+                }
+                if !shapes.bare_deleted_records {
+                    object.flag("released_by_replacement", by_replacement);
+                }
+            }
+            _ => self.device.write(&mut object, shapes),
+        }
+        object.text("op_type", op_type);
+        object.text("op_date", &super::timestamp(self.op_date));
+        object.close();
     }
-    Value::Object(seen)
 }

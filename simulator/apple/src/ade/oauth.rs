@@ -2,7 +2,7 @@
 //! client.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
@@ -10,11 +10,14 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use mdm_pki::DigestAlgorithm;
 
-use super::server_token::{Credentials, Standing};
+use super::{
+    config::Shapes,
+    server_token::{Credentials, Standing},
+};
 
 /// The nonces seen with each timestamp.
-#[derive(Default)]
-pub(super) struct Nonces(HashSet<(i64, String)>);
+#[derive(Debug, Default)]
+pub(super) struct Nonces(BTreeSet<(i64, String)>);
 
 /// Why a request is refused: status and body as they have been seen.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,12 +33,16 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn answer(&self) -> (u16, &'static str) {
+    pub(super) fn answer(&self, shapes: &Shapes) -> (u16, &'static str) {
         match self {
             Self::BadRequest => (400, "oauth_problem_adviceBad Request"),
             Self::Unauthorized => (401, "oauth_problem_adviceUnauthorized"),
             Self::SignatureInvalid => (401, "signature_invalid"),
+            Self::TokenRejected if shapes.superseded_token_is_signature_invalid => {
+                (401, "signature_invalid")
+            }
             Self::TokenRejected => (401, "token_rejected"),
+            Self::TokenExpired if shapes.expired_token_is_400 => (400, "token_expiredBad Request"),
             Self::TokenExpired => (403, "token_expiredForbidden"),
             Self::TokenRevoked => (403, "FORBIDDEN"),
         }
@@ -106,6 +113,9 @@ pub(super) fn verify(
         return Err(Refusal::SignatureInvalid);
     }
 
+    let seconds = i64::try_from(tolerance.as_secs()).unwrap_or(i64::MAX);
+    let oldest = now.timestamp().saturating_sub(seconds);
+    nonces.0 = nonces.0.split_off(&(oldest, String::new()));
     let off = now.timestamp().abs_diff(timestamp);
     if off > tolerance.as_secs() || !nonces.0.insert((timestamp, nonce)) {
         return Err(Refusal::Unauthorized);
@@ -187,7 +197,7 @@ fn escape(bytes: &[u8]) -> String {
     out
 }
 
-fn unescape(text: &str) -> Vec<u8> {
+pub(super) fn unescape(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

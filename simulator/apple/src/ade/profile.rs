@@ -1,9 +1,33 @@
-//! What Apple refuses in a profile.
+//! What Apple refuses in a profile, and how it shows one.
 
 use serde_json::{Map, Value};
 
+use super::{
+    ProfileNotFound,
+    routes::{Answered, Refused, Reply, parameter},
+    state::State,
+};
+
+/// `GET /profile`.
+pub(super) fn show(state: &State, query: Option<&str>) -> Answered {
+    let uuid = parameter(query, "profile_uuid").ok_or((400, "PROFILE_UUID_REQUIRED"))?;
+    let profile = state.profiles.get(uuid);
+    let not_found = not_found(state.config.shapes.profile_not_found);
+    let mut profile = profile.ok_or(not_found)?.clone();
+    profile.insert("profile_uuid".to_owned(), uuid.into());
+    Ok(Reply::Json(Value::Object(profile)))
+}
+
+pub(super) fn not_found(shape: ProfileNotFound) -> Refused {
+    match shape {
+        ProfileNotFound::Named => (400, "PROFILE_NOT_FOUND"),
+        ProfileNotFound::Bare => (400, "NOT_FOUND"),
+        ProfileNotFound::BareAs404 => (404, "NOT_FOUND"),
+    }
+}
+
 /// Apple's code for the first thing that is wrong.
-pub(super) fn check(profile: &Map<String, Value>) -> Result<(), &'static str> {
+pub(super) fn check(profile: &Map<String, Value>, legacy: bool) -> Result<(), &'static str> {
     required(
         profile,
         "profile_name",
@@ -31,6 +55,13 @@ pub(super) fn check(profile: &Map<String, Value>) -> Result<(), &'static str> {
         if profile.get(key).is_some_and(too_long) {
             return Err(code);
         }
+    }
+    let missing = |key| profile.get(key).is_none_or(Value::is_null);
+    if legacy && missing("department") {
+        return Err("DEPARTMENT_REQUIRED");
+    }
+    if legacy && missing("support_phone_number") {
+        return Err("SUPPORT_PHONE_REQUIRED");
     }
     locale(profile)?;
     flags(profile)
@@ -142,7 +173,7 @@ mod tests {
         ] {
             let mut profile = good.as_object().unwrap().clone();
             profile.extend(change.as_object().unwrap().clone());
-            assert_eq!(check(&profile), code, "{change}");
+            assert_eq!(check(&profile, false), code, "{change}");
         }
     }
 }

@@ -1,122 +1,210 @@
 //! From a request to its answer: the gates that all pass, then the endpoints.
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use http::{Method, Request, Response, StatusCode, header};
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Exchange, SessionLoss,
-    cursor::Place,
+    Answer, Exchange, Fault, PlainHttp, SessionLoss, account, lock,
     oauth::{self, Refusal},
-    profile, random_hex,
-    state::State,
-    timestamp,
+    outcomes, pages, profile,
+    roster::{self, Roster},
+    state::{State, changes_token, lasts},
+    traffic::PATHS,
 };
-use crate::http::HangUp;
+use crate::http::Delay;
 
 const JSON: &str = "application/json;charset=UTF8";
 const SESSION: &str = "X-ADM-Auth-Session";
 
-/// The most serial numbers in one request.
-const MAX_DEVICES: usize = 1000;
-
-/// The page size where a request names none.
-const DEFAULT_PAGE: usize = 100;
-
 /// A refusal: status and Apple's code.
-type Refused = (u16, &'static str);
+pub(super) type Refused = (u16, &'static str);
 
-type Answered = Result<Value, Refused>;
+pub(super) type Answered = Result<Reply, Refused>;
 
-pub(super) fn answer(state: &mut State, request: &Request<Bytes>) -> Response<Bytes> {
-    let mut response = gates(state, request, Utc::now());
-    let mut status = response.status().as_u16();
-    if state.faults.hang_up > 0 {
-        state.faults.hang_up -= 1;
-        response.extensions_mut().insert(HangUp);
-        status = 0;
-    }
-    state.exchanges.push(Exchange {
+/// What a 200 carries.
+pub(super) enum Reply {
+    Json(Value),
+    /// JSON that is written already.
+    Bytes(Bytes),
+    Empty,
+}
+
+pub(super) fn answer(state: &mut State, request: &Request<Bytes>) -> Answer {
+    let now = state.now();
+    state.tidy(now);
+    state.named.clear();
+    let number = state.log.traffic.total.requests + 1;
+    state.faults.arrive(number, request.uri().path());
+    let unreachable = |fault: &Fault| matches!(fault, Fault::Unreachable { .. });
+    let answer = if state.faults.take(now, unreachable).is_some() {
+        Answer::HungUp { processed: false }
+    } else {
+        let response = gates(state, request, now);
+        spoil(state, response, now)
+    };
+    let exchange = Exchange {
+        number,
+        at: now,
         method: request.method().to_string(),
         path: request.uri().path().to_owned(),
-        status,
-    });
-    response
+        status: match &answer {
+            Answer::Answered(response) => response.status().as_u16(),
+            Answer::HungUp { .. } => 0,
+        },
+        named: state.named.len(),
+        serials: match state.config.keep_serials {
+            true => std::mem::take(&mut state.named),
+            false => Vec::new(),
+        },
+    };
+    state.log.add(exchange, state.config.kept_exchanges);
+    answer
+}
+
+/// What can happen to a finished answer.
+fn spoil(state: &mut State, mut response: Response<Bytes>, now: DateTime<Utc>) -> Answer {
+    let hangs_up = |fault: &Fault| matches!(fault, Fault::HangUp { .. });
+    if state.faults.take(now, hangs_up).is_some() {
+        return Answer::HungUp { processed: true };
+    }
+    let spoils = |fault: &Fault| matches!(fault, Fault::TruncateBody | Fault::EmptyBody);
+    if response.status() == StatusCode::OK
+        && !response.body().is_empty()
+        && let Some((_, fault)) = state.faults.take(now, spoils)
+    {
+        let length = response.body().len() / 2;
+        response.body_mut().truncate(match fault {
+            Fault::TruncateBody => length,
+            _ => 0,
+        });
+    }
+    let slow = |fault: &Fault| matches!(fault, Fault::Slow(_));
+    if let Some((_, Fault::Slow(time))) = state.faults.take(now, slow) {
+        response.extensions_mut().insert(Delay(time));
+    }
+    Answer::Answered(response)
 }
 
 /// User agent, session, terms: in this order every request is looked at.
 fn gates(state: &mut State, request: &Request<Bytes>, now: DateTime<Utc>) -> Response<Bytes> {
+    let quoted = state.config.shapes.quoted_errors;
+    let refuse = |(status, code): Refused| refuse(status, code, quoted);
     match text_header(request, header::USER_AGENT.as_str()) {
-        None => return refuse(400, "USER_AGENT_MISSING"),
-        Some("") => return refuse(400, "USER_AGENT_INVALID"),
+        None => return refuse((400, "USER_AGENT_MISSING")),
+        Some("") => return refuse((400, "USER_AGENT_INVALID")),
         Some(_) => {}
     }
-    if let Some(response) = scripted(state) {
+    if let Some(response) = scripted(state, now) {
         return response;
     }
-    if request.uri().path() == "/session" {
-        return open_session(state, request, now);
+    while let Some((source, fault)) = state.faults.take(now, lasts) {
+        state.apply(source, fault);
     }
-    let session = text_header(request, SESSION);
-    if let Err(loss) = state.sessions.check(session, now) {
-        return match loss {
-            SessionLoss::Unauthorized => refuse(401, "UNAUTHORIZED"),
-            SessionLoss::Forbidden => refuse(403, "FORBIDDEN"),
+    if let Some((source, fault)) = state.faults.take(now, changes_token) {
+        state.apply(source, fault);
+    }
+    let path = request.uri().path();
+    if path == "/session" {
+        return match open_session(state, request, now) {
+            Ok(token) => json_answer(&json!({ "auth_session_token": token })),
+            Err((status, body)) => self::refuse(status, body, false),
         };
     }
-    let mut response = if state.faults.terms_not_signed {
-        refuse(403, "T_C_NOT_SIGNED")
+    if path == "/deviceservicesworkers/escrowKeyUnlock" {
+        return match (request.method().as_str(), lock::unlock(state, request)) {
+            ("POST", answered) => answered.map_or_else(refuse, ok),
+            _ => refuse((405, "invalid_method")),
+        };
+    }
+    let session = text_header(request, SESSION);
+    let loses = |fault: &Fault| matches!(fault, Fault::DropSessions(_));
+    if state.sessions.check(session, now).is_ok()
+        && let Some((source, fault)) = state.faults.take(now, loses)
+    {
+        state.apply(source, fault);
+    }
+    if let Err(loss) = state.sessions.enter(session, now) {
+        return match loss {
+            SessionLoss::Unauthorized => refuse((401, "UNAUTHORIZED")),
+            SessionLoss::Forbidden => refuse((403, "FORBIDDEN")),
+        };
+    }
+    let mut response = if let Some(source) = state.faults.lasting.terms_not_signed {
+        state.faults.note(source, now);
+        refuse((403, "T_C_NOT_SIGNED"))
     } else {
-        match endpoint(state, request, now) {
-            Ok(value) => json_answer(&value),
-            Err((status, code)) => refuse(status, code),
-        }
+        endpoint(state, request, now).map_or_else(refuse, ok)
     };
-    let rotated = session.and_then(|session| {
-        let config = &state.config;
-        state.sessions.rotate(
-            session,
-            config.rotate_session_every,
-            config.session_lifetime,
-            now,
-        )
-    });
+    let rotated = session.and_then(|session| state.rotate_session(session, now));
     if let Some(Ok(token)) = rotated.map(|token| token.parse()) {
         response.headers_mut().insert(SESSION, token);
     }
     response
 }
 
-fn scripted(state: &mut State) -> Option<Response<Bytes>> {
-    let answer = state
-        .faults
-        .answer
-        .as_mut()
-        .filter(|answer| answer.times > 0)?;
-    answer.times -= 1;
-    let mut response = Response::new(Bytes::from(answer.body.clone()));
+/// An answer from a fault.
+fn scripted(state: &mut State, now: DateTime<Utc>) -> Option<Response<Bytes>> {
+    if state.busy_until.is_some_and(|until| now < until) {
+        state.log.traffic.premature_requests += 1;
+    }
+    let fits = |fault: &Fault| matches!(fault, Fault::Answer { .. } | Fault::Busy { .. });
+    let (status, body, retry_after) = match state.faults.take(now, fits)?.1 {
+        Fault::Answer {
+            status,
+            body,
+            retry_after,
+            ..
+        } => (status, body, retry_after),
+        Fault::Busy {
+            status,
+            wait,
+            as_date,
+            ..
+        } => {
+            let wait = TimeDelta::seconds(wait.as_secs().try_into().unwrap_or(i64::MAX / 1000));
+            let until = now.checked_add_signed(wait).unwrap_or(now);
+            state.busy_until = Some(until);
+            let retry_after = match as_date {
+                true => until.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+                false => wait.num_seconds().to_string(),
+            };
+            (status, "TOO_MANY_REQUESTS".to_owned(), Some(retry_after))
+        }
+        _ => return None,
+    };
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() =
-        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Some(Ok(value)) = answer.retry_after.as_ref().map(|text| text.parse()) {
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Some(Ok(value)) = retry_after.map(|text| text.parse()) {
         response.headers_mut().insert(header::RETRY_AFTER, value);
     }
     Some(response)
 }
 
+/// `GET /session`.
 fn open_session(
     state: &mut State,
     request: &Request<Bytes>,
     now: DateTime<Utc>,
-) -> Response<Bytes> {
+) -> Result<String, Refused> {
     if request.method() != Method::GET {
-        return refuse(405, "invalid_method");
+        return Err((405, "invalid_method"));
     }
+    let bad_request = Refusal::BadRequest.answer(&state.config.shapes);
     if text_header(request, header::CONTENT_TYPE.as_str()) != Some(JSON) {
-        return refuse_oauth(&Refusal::BadRequest);
+        return Err(bad_request);
     }
-    let host = text_header(request, header::HOST.as_str()).unwrap_or_default();
-    let origin = format!("https://{}", host.strip_suffix(":443").unwrap_or(host));
+    if let Some(most) = state.config.sessions_per_minute {
+        let minute_ago = now - TimeDelta::minutes(1);
+        state.opened.retain(|opened| *opened > minute_ago);
+        if state.opened.len() as u64 >= u64::from(most) {
+            return Err((429, "too_many_requests"));
+        }
+        state.opened.push_back(now);
+    }
+    let origin = origin(request);
     let seen = oauth::Request {
         method: request.method().as_str(),
         origin: &origin,
@@ -125,20 +213,31 @@ fn open_session(
         authorization: text_header(request, header::AUTHORIZATION.as_str()),
     };
     let tolerance = state.config.timestamp_tolerance;
-    if let Err(refusal) =
-        oauth::verify(&seen, &state.credentials, &mut state.nonces, tolerance, now)
-    {
-        return refuse_oauth(&refusal);
+    oauth::verify(&seen, &state.credentials, &mut state.nonces, tolerance, now)
+        .map_err(|refusal| refusal.answer(&state.config.shapes))?;
+    let lifetime = state.config.session_lifetime;
+    let token = state.sessions.open(&mut state.ids, lifetime, now);
+    if let Some(source) = state.faults.lasting.drop_new_sessions {
+        state.faults.note(source, now);
+        state.sessions.drop_all(SessionLoss::Unauthorized);
     }
-    match state.sessions.open(state.config.session_lifetime, now) {
-        Ok(token) => {
-            if state.faults.drop_new_sessions {
-                state.sessions.drop_all(SessionLoss::Unauthorized);
-            }
-            json_answer(&json!({ "auth_session_token": token }))
-        }
-        Err(_) => refuse(500, "INTERNAL_SERVER_ERROR"),
-    }
+    Ok(token)
+}
+
+/// Scheme and host as the client sees them: from the request's own URI if that says it, as in a
+/// request that never was on a wire.
+fn origin(request: &Request<Bytes>) -> String {
+    let uri = request.uri();
+    let plain = request.extensions().get::<PlainHttp>().is_some();
+    let scheme = uri
+        .scheme_str()
+        .unwrap_or(if plain { "http" } else { "https" });
+    let host = match uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => text_header(request, header::HOST.as_str()).unwrap_or_default(),
+    };
+    let port = if scheme == "http" { ":80" } else { ":443" };
+    format!("{scheme}://{}", host.strip_suffix(port).unwrap_or(host))
 }
 
 fn endpoint(state: &mut State, request: &Request<Bytes>, now: DateTime<Utc>) -> Answered {
@@ -146,316 +245,101 @@ fn endpoint(state: &mut State, request: &Request<Bytes>, now: DateTime<Utc>) -> 
         .and_then(|text| text.parse().ok())
         .unwrap_or(1)
         .min(10);
-    let method = request.method().as_str();
-    match (method, request.uri().path()) {
-        ("GET", "/account") => Ok(account(state, version)),
-        ("POST", "/server/devices") => fetch(state, &body(request)?, version, now),
-        ("POST", "/devices/sync") => sync(state, &body(request)?, version, now),
-        ("POST", "/devices") => details(state, &body(request)?, version),
-        ("POST", "/profile") => define(state, body(request)?, version, now),
-        ("GET", "/profile") => show(state, request.uri().query()),
-        ("POST" | "PUT", "/profile/devices") => assign(state, &body(request)?, version, now),
-        ("DELETE", "/profile/devices") => unassign(state, &body(request)?, now),
-        (
-            _,
-            "/account" | "/server/devices" | "/devices/sync" | "/devices" | "/profile"
-            | "/profile/devices",
-        ) => Err((405, "invalid_method")),
-        _ => Err((404, "NOT_FOUND")),
-    }
-}
-
-fn account(state: &State, version: u32) -> Value {
-    let mut account = json!({
-        "server_name": state.config.server_name,
-        "server_uuid": state.server_uuid,
-        "admin_id": "admin@example.com",
-        "facilitator_id": "admin@example.com",
-        "org_name": state.config.org_name,
-        "org_email": "mdm@example.com",
-        "org_phone": "+1 555 0100",
-        "org_address": "1 Infinite Loop",
-    });
-    if version >= 3 {
-        let maximum = state.config.page_maximum;
-        let paged = json!({"default": maximum, "maximum": maximum});
-        account["org_id"] = "1234567".into();
-        account["org_id_hash"] = hex::encode([0xa5; 32]).into();
-        account["org_type"] = "org".into();
-        account["org_version"] = "v2".into();
-        account["urls"] = json!([
-            {"uri": "/account", "http_method": ["GET"]},
-            {"uri": "/devices", "http_method": ["POST"]},
-            {"uri": "/devices/sync", "http_method": ["POST"], "limit": paged},
-            {"uri": "/profile", "http_method": ["GET", "POST"]},
-            {"uri": "/profile/devices", "http_method": ["DELETE", "POST", "PUT"]},
-            {"uri": "/server/devices", "http_method": ["POST"], "limit": paged},
-        ]);
-    }
-    account
-}
-
-fn fetch(
-    state: &mut State,
-    body: &Map<String, Value>,
-    version: u32,
-    now: DateTime<Utc>,
-) -> Answered {
-    let limit = limit(state, body)?;
-    let (serials, given, since) = match cursor(state, body, now)? {
-        None => (state.devices.serials().into(), 0, state.devices.log_len()),
-        Some(Place::Fetching {
-            serials,
-            given,
-            since,
-        }) => (serials, given, since),
-        Some(Place::Syncing { .. }) => return Err((400, "EXHAUSTED_CURSOR")),
-    };
-    let end = serials.len().min(given.saturating_add(limit));
-    let devices: Vec<Value> = serials
-        .get(given..end)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|serial| state.devices.seen(serial, version))
-        .collect();
-    let more = end < serials.len();
-    let place = if more {
-        Place::Fetching {
-            serials,
-            given: end,
-            since,
+    let path = request.uri().path();
+    let query = request.uri().query();
+    match (request.method().as_str(), path) {
+        ("GET", "/account") => Ok(account::account(state, version)),
+        ("POST", "/server/devices") => pages::fetch(state, &body(request)?, version, now),
+        ("POST", "/devices/sync") => pages::sync(state, &body(request)?, version, now),
+        ("POST", "/devices") => outcomes::details(state, &body(request)?, version),
+        ("POST", "/devices/disown") => outcomes::disown(state, &body(request)?, now),
+        ("POST", "/device/activationlock") => lock::lock(state, &body(request)?, now),
+        ("GET", "/device/replacementDetails") => account::replacement(state, query, version),
+        ("GET", "/os-beta-enrollment/tokens") => account::beta_tokens(state),
+        ("POST", "/profile") => outcomes::define(state, body(request)?, version, now),
+        ("GET", "/profile") => profile::show(state, query),
+        ("POST" | "PUT", "/profile/devices") => {
+            outcomes::assign(state, &body(request)?, version, now)
         }
-    } else {
-        Place::Syncing { since }
-    };
-    Ok(page(state, devices, place, more, now))
-}
-
-fn sync(
-    state: &mut State,
-    body: &Map<String, Value>,
-    version: u32,
-    now: DateTime<Utc>,
-) -> Answered {
-    let limit = limit(state, body)?;
-    let since = match cursor(state, body, now)? {
-        None => return Err((400, "CURSOR_REQUIRED")),
-        Some(Place::Fetching { since, .. } | Place::Syncing { since }) => since,
-    };
-    let devices = state.devices.changes(since, limit, version);
-    let since = since + devices.len();
-    let more = since < state.devices.log_len();
-    Ok(page(state, devices, Place::Syncing { since }, more, now))
-}
-
-fn page(
-    state: &mut State,
-    devices: Vec<Value>,
-    place: Place,
-    more: bool,
-    now: DateTime<Utc>,
-) -> Value {
-    json!({
-        "devices": devices,
-        "cursor": state.cursors.make(place, now),
-        "fetched_until": timestamp(now),
-        "more_to_follow": more,
-    })
-}
-
-fn details(state: &State, body: &Map<String, Value>, version: u32) -> Answered {
-    let mut devices = Map::new();
-    for serial in serials(body)? {
-        let entry = match state.devices.seen(&serial, version) {
-            Some(mut device) => {
-                device["response_status"] = "SUCCESS".into();
-                device
+        ("DELETE", "/profile/devices") => outcomes::unassign(state, &body(request)?, now),
+        ("POST", "/account-driven-enrollment/profile") => {
+            account::set_discovery(state, &body(request)?, now)
+        }
+        ("GET", "/account-driven-enrollment/profile") => account::discovery(state),
+        ("DELETE", "/account-driven-enrollment/profile") => account::forget_discovery(state),
+        (method, path) => match Roster::of_path(path) {
+            Some((roster, sync)) if method == "POST" => {
+                roster::page(state, roster, sync, &body(request)?, now)
             }
-            None => json!({"response_status": "NOT_ACCESSIBLE"}),
-        };
-        devices.insert(serial, entry);
+            _ if PATHS.contains(&path) => Err((405, "invalid_method")),
+            _ => Err((404, "NOT_FOUND")),
+        },
     }
-    Ok(json!({ "devices": devices }))
-}
-
-fn define(
-    state: &mut State,
-    mut body: Map<String, Value>,
-    version: u32,
-    now: DateTime<Utc>,
-) -> Answered {
-    profile::check(&body).map_err(|code| (400, code))?;
-    let uuid = random_hex::<16>().map_err(|_| (500, "INTERNAL_SERVER_ERROR"))?;
-    let serials = match body.remove("devices") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(devices) => texts(&devices)?,
-    };
-    state.profiles.insert(uuid.clone(), body);
-    let devices = assign_each(state, &uuid, serials, version, now);
-    Ok(json!({"profile_uuid": uuid, "devices": devices}))
-}
-
-fn show(state: &State, query: Option<&str>) -> Answered {
-    let uuid = query
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .find_map(|pair| pair.strip_prefix("profile_uuid="))
-        .filter(|uuid| !uuid.is_empty())
-        .ok_or((400, "PROFILE_UUID_REQUIRED"))?;
-    let mut profile = state
-        .profiles
-        .get(uuid)
-        .ok_or((400, "PROFILE_NOT_FOUND"))?
-        .clone();
-    profile.insert("profile_uuid".to_owned(), uuid.into());
-    Ok(Value::Object(profile))
-}
-
-fn assign(
-    state: &mut State,
-    body: &Map<String, Value>,
-    version: u32,
-    now: DateTime<Utc>,
-) -> Answered {
-    let uuid = match body.get("profile_uuid").and_then(Value::as_str) {
-        Some(uuid) if !uuid.is_empty() => uuid,
-        _ => return Err((400, "PROFILE_UUID_REQUIRED")),
-    };
-    let serials = serials(body)?;
-    if !state.profiles.contains_key(uuid) {
-        return Err((400, "PROFILE_NOT_FOUND"));
-    }
-    let devices = assign_each(state, uuid, serials, version, now);
-    let throttled = devices.values().any(|status| status == "THROTTLED");
-    let mut answer = json!({"profile_uuid": uuid, "devices": devices});
-    if throttled && version >= 10 {
-        answer["retry_after_seconds"] = state.faults.throttled_for.as_secs().into();
-    }
-    Ok(answer)
-}
-
-fn assign_each(
-    state: &mut State,
-    uuid: &str,
-    serials: Vec<String>,
-    version: u32,
-    now: DateTime<Utc>,
-) -> Map<String, Value> {
-    let mut outcomes = Map::new();
-    for serial in serials {
-        let outcome = if !state.devices.contains(&serial) {
-            "NOT_ACCESSIBLE"
-        } else if state.faults.failing.contains(&serial) {
-            "FAILED"
-        } else if state.faults.throttled.contains(&serial) {
-            // Version 9 brought the word.
-            if version >= 9 { "THROTTLED" } else { "FAILED" }
-        } else {
-            state.devices.assign(&serial, uuid, now);
-            "SUCCESS"
-        };
-        outcomes.insert(serial, outcome.into());
-    }
-    outcomes
-}
-
-fn unassign(state: &mut State, body: &Map<String, Value>, now: DateTime<Utc>) -> Answered {
-    let mut devices = Map::new();
-    for serial in serials(body)? {
-        let outcome = if state.devices.contains(&serial) {
-            state.devices.unassign(&serial, now);
-            "SUCCESS"
-        } else {
-            "NOT_ACCESSIBLE"
-        };
-        devices.insert(serial, outcome.into());
-    }
-    Ok(json!({ "devices": devices }))
 }
 
 fn body(request: &Request<Bytes>) -> Result<Map<String, Value>, Refused> {
-    match serde_json::from_slice(request.body()) {
-        Ok(Value::Object(body)) => Ok(body),
-        _ => Err((400, "MALFORMED_REQUEST_BODY")),
-    }
+    serde_json::from_slice(request.body()).map_err(|_| (400, "MALFORMED_REQUEST_BODY"))
 }
 
-/// The page size; none or zero means Apple's default, too large a one means the maximum.
-fn limit(state: &State, body: &Map<String, Value>) -> Result<usize, Refused> {
-    let maximum = state.config.page_maximum.max(1);
+/// The page size; none or zero means the default, too large a one means the maximum.
+pub(super) fn limit_of(
+    body: &Map<String, Value>,
+    default: usize,
+    maximum: usize,
+) -> Result<usize, Refused> {
+    let maximum = maximum.max(1);
     match body.get("limit") {
-        None | Some(Value::Null) => Ok(DEFAULT_PAGE.min(maximum)),
+        None | Some(Value::Null) => Ok(default.min(maximum)),
         Some(value) => match value.as_u64().map(usize::try_from) {
-            Some(Ok(0)) => Ok(DEFAULT_PAGE.min(maximum)),
+            Some(Ok(0)) => Ok(default.min(maximum)),
             Some(Ok(limit)) => Ok(limit.min(maximum)),
             _ => Err((400, "MALFORMED_REQUEST_BODY")),
         },
     }
 }
 
-fn cursor(
-    state: &State,
-    body: &Map<String, Value>,
-    now: DateTime<Utc>,
-) -> Result<Option<Place>, Refused> {
-    match body.get("cursor") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        Some(Value::String(text)) => state
-            .cursors
-            .find(text, state.config.cursor_lifetime, now)
-            .map(Some)
-            .map_err(|code| (400, code)),
-        Some(_) => Err((400, "MALFORMED_REQUEST_BODY")),
-    }
-}
-
-fn serials(body: &Map<String, Value>) -> Result<Vec<String>, Refused> {
-    let serials = match body.get("devices") {
-        None | Some(Value::Null) => return Err((400, "DEVICE_ID_REQUIRED")),
-        Some(devices) => texts(devices)?,
-    };
-    match serials.len() {
-        0 => Err((400, "DEVICE_ID_REQUIRED")),
-        1..=MAX_DEVICES => Ok(serials),
-        _ => Err((400, "MALFORMED_REQUEST_BODY")),
-    }
-}
-
-fn texts(value: &Value) -> Result<Vec<String>, Refused> {
-    let malformed = (400, "MALFORMED_REQUEST_BODY");
-    let items = value.as_array().ok_or(malformed)?;
-    items
-        .iter()
-        .map(|item| item.as_str().map(str::to_owned).ok_or(malformed))
-        .collect()
+/// A parameter of the query that is not empty.
+pub(super) fn parameter<'a>(query: Option<&'a str>, name: &str) -> Option<&'a str> {
+    query?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value)
+        .filter(|value| !value.is_empty())
 }
 
 fn text_header<'a>(request: &'a Request<Bytes>, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok().map(str::trim)
 }
 
+fn ok(reply: Reply) -> Response<Bytes> {
+    match reply {
+        Reply::Json(value) => json_answer(&value),
+        Reply::Bytes(bytes) => json_bytes(bytes),
+        Reply::Empty => Response::default(),
+    }
+}
+
 fn json_answer(value: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(value.to_string()));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(JSON));
+    json_bytes(Bytes::from(value.to_string()))
+}
+
+fn json_bytes(bytes: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(bytes);
+    let json = HeaderValue::from_static(JSON);
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
 }
 
-fn refuse_oauth(refusal: &Refusal) -> Response<Bytes> {
-    let (status, body) = refusal.answer();
-    refuse(status, body)
-}
-
-/// Apple's errors are the bare code.
-fn refuse(status: u16, code: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(code.as_bytes()));
+/// Apple's errors are the bare code; its simulator quotes it.
+fn refuse(status: u16, code: &'static str, quoted: bool) -> Response<Bytes> {
+    let mut response = Response::new(match quoted {
+        true => Bytes::from(format!("\"{code}\"")),
+        false => Bytes::from_static(code.as_bytes()),
+    });
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static("text/plain;charset=UTF-8"),
-    );
+    let text = HeaderValue::from_static("text/plain;charset=UTF-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
     response
 }

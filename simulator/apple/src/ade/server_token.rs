@@ -1,13 +1,14 @@
 //! The server token: its credentials, and the file that the portal gives.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono::{Months, Utc};
+use chrono::{DateTime, Months, Utc};
 use mdm_pki::{Certificate, Error};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{ber, random_hex, timestamp};
+use super::{ber, ids::Ids, timestamp};
 
 /// The credentials of the one server, over all its tokens.
+#[derive(Debug)]
 pub(super) struct Credentials {
     pub(super) consumer_key: String,
     pub(super) consumer_secret: String,
@@ -15,12 +16,13 @@ pub(super) struct Credentials {
     ended: Option<Ended>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Token {
     access_token: String,
     access_secret: String,
 }
 
+#[derive(Debug)]
 enum Ended {
     Revoked,
     Expired,
@@ -41,46 +43,35 @@ pub(super) struct Contents {
     consumer_key: String,
     consumer_secret: String,
     token: Token,
-}
-
-#[cfg(test)]
-impl Contents {
-    /// Consumer key and secret, access token and secret.
-    pub(super) fn values(&self) -> [String; 4] {
-        [
-            self.consumer_key.clone(),
-            self.consumer_secret.clone(),
-            self.token.access_token.clone(),
-            self.token.access_secret.clone(),
-        ]
-    }
+    made: DateTime<Utc>,
 }
 
 impl Credentials {
-    pub(super) fn new() -> Result<Self, Error> {
-        Ok(Self {
-            consumer_key: format!("CK_{}", random_hex::<32>()?.to_ascii_lowercase()),
-            consumer_secret: format!("CS_{}", random_hex::<20>()?.to_ascii_lowercase()),
+    pub(super) fn new(ids: &mut Ids) -> Self {
+        Self {
+            consumer_key: format!("CK_{}", ids.hex(32).to_ascii_lowercase()),
+            consumer_secret: format!("CS_{}", ids.hex(20).to_ascii_lowercase()),
             tokens: Vec::new(),
             ended: None,
-        })
+        }
     }
 
     /// A new token of the same server.
-    pub(super) fn renew(&mut self) -> Result<Contents, Error> {
-        let digits = random_hex::<20>()?;
-        let millis = Utc::now().timestamp_millis();
+    pub(super) fn renew(&mut self, ids: &mut Ids, now: DateTime<Utc>) -> Contents {
+        let (digits, number) = (ids.hex(20), ids.hex(8));
+        let millis = now.timestamp_millis();
         let token = Token {
-            access_token: format!("AT_{digits}O{}O{millis}", random_hex::<8>()?),
-            access_secret: format!("AS_{}", random_hex::<20>()?.to_ascii_lowercase()),
+            access_token: format!("AT_{digits}O{number}O{millis}"),
+            access_secret: format!("AS_{}", ids.hex(20).to_ascii_lowercase()),
         };
         self.tokens.push(token.clone());
         self.ended = None;
-        Ok(Contents {
+        Contents {
             consumer_key: self.consumer_key.clone(),
             consumer_secret: self.consumer_secret.clone(),
             token,
-        })
+            made: now,
+        }
     }
 
     pub(super) fn standing(&self, access_token: &str) -> Standing<'_> {
@@ -111,6 +102,20 @@ impl Credentials {
     }
 }
 
+impl Contents {
+    /// The token that lies in the file; it lives for a year.
+    pub(super) fn to_json(&self) -> Value {
+        let expiry = self.made.checked_add_months(Months::new(12));
+        json!({
+            "consumer_key": self.consumer_key,
+            "consumer_secret": self.consumer_secret,
+            "access_token": self.token.access_token,
+            "access_secret": self.token.access_secret,
+            "access_token_expiry": timestamp(expiry.unwrap_or(self.made)),
+        })
+    }
+}
+
 /// The file, as Apple makes it: CRLF around base64 of 76 columns around BER.
 pub(super) fn file(contents: &Contents, recipient: &Certificate) -> Result<Vec<u8>, Error> {
     let envelope = ber::envelope(message(contents).as_bytes(), recipient)?;
@@ -134,16 +139,7 @@ pub(super) fn file(contents: &Contents, recipient: &Certificate) -> Result<Vec<u
 
 /// The inner message: a header with CRLF, then lines with LF.
 fn message(contents: &Contents) -> String {
-    let expiry = Utc::now()
-        .checked_add_months(Months::new(12))
-        .unwrap_or_else(Utc::now);
-    let json = json!({
-        "consumer_key": contents.consumer_key,
-        "consumer_secret": contents.consumer_secret,
-        "access_token": contents.token.access_token,
-        "access_secret": contents.token.access_secret,
-        "access_token_expiry": timestamp(expiry),
-    });
+    let json = contents.to_json();
     format!(
         "Content-Type: text/plain;charset=UTF-8\r\n\
          Content-Transfer-Encoding: 7bit\r\n\

@@ -4,78 +4,76 @@ use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{SessionLoss, random_hex};
+use super::{SessionLoss, ids::Ids, state::State};
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Sessions {
     open: HashMap<String, Session>,
     loss: SessionLoss,
 }
 
+#[derive(Debug)]
 struct Session {
     ends: DateTime<Utc>,
     requests: u32,
 }
 
 impl Sessions {
-    pub(super) fn open(
-        &mut self,
-        lifetime: Duration,
-        now: DateTime<Utc>,
-    ) -> Result<String, mdm_pki::Error> {
+    pub(super) fn open(&mut self, ids: &mut Ids, lifetime: Duration, now: DateTime<Utc>) -> String {
+        self.open.retain(|_, session| session.ends > now);
         // The form that has been seen; clients have to take it as opaque.
         let token = format!(
             "{}O1O{}O{}O11Op1O{}",
             now.timestamp_millis(),
-            random_hex::<16>()?,
-            random_hex::<8>()?,
-            random_hex::<16>()?
+            ids.hex(16),
+            ids.hex(8),
+            ids.hex(16)
         );
         let lifetime = TimeDelta::from_std(lifetime).unwrap_or(TimeDelta::days(1));
-        self.open.insert(
-            token.clone(),
-            Session {
-                ends: now + lifetime,
-                requests: 0,
-            },
-        );
-        Ok(token)
+        let session = Session {
+            ends: now + lifetime,
+            requests: 0,
+        };
+        self.open.insert(token.clone(), session);
+        token
     }
 
     /// Whether the session is open; else how it is refused.
-    pub(super) fn check(
-        &mut self,
-        token: Option<&str>,
-        now: DateTime<Utc>,
-    ) -> Result<(), SessionLoss> {
-        let session = token.and_then(|token| self.open.get_mut(token));
-        match session {
-            Some(session) if session.ends > now => {
-                session.requests += 1;
-                Ok(())
-            }
+    pub(super) fn check(&self, token: Option<&str>, now: DateTime<Utc>) -> Result<(), SessionLoss> {
+        match token.and_then(|token| self.open.get(token)) {
+            Some(session) if session.ends > now => Ok(()),
             _ => Err(self.loss),
         }
     }
 
-    /// A new session in the stead of this one, if it has served its number of requests.
-    pub(super) fn rotate(
+    /// Checks the session and counts the request.
+    pub(super) fn enter(
         &mut self,
-        token: &str,
-        every: Option<u32>,
-        lifetime: Duration,
+        token: Option<&str>,
         now: DateTime<Utc>,
-    ) -> Option<String> {
-        if self.open.get(token)?.requests < every? {
-            return None;
+    ) -> Result<(), SessionLoss> {
+        self.check(token, now)?;
+        if let Some(session) = token.and_then(|token| self.open.get_mut(token)) {
+            session.requests += 1;
         }
-        let next = self.open(lifetime, now).ok()?;
-        self.open.remove(token);
-        Some(next)
+        Ok(())
     }
 
     pub(super) fn drop_all(&mut self, loss: SessionLoss) {
         self.open.clear();
         self.loss = loss;
+    }
+}
+
+impl State {
+    /// A new session in the stead of this one, if it has served its number of requests.
+    pub(super) fn rotate_session(&mut self, token: &str, now: DateTime<Utc>) -> Option<String> {
+        let every = self.config.rotate_session_every?;
+        if self.sessions.open.get(token)?.requests < every {
+            return None;
+        }
+        self.sessions.open.remove(token);
+        let lifetime = self.config.session_lifetime;
+        Some(self.sessions.open(&mut self.ids, lifetime, now))
     }
 }

@@ -1,0 +1,3 @@
+//! Each fault, and that it has happened.
+
+use super::*;

@@ -1,0 +1,3 @@
+//! The odd forms of answers.
+
+use super::*;
