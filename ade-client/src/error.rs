@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use mdm_core::open_enum;
 use mdm_transport::{BuildError, TransportError, retry_after};
 
-use crate::{Refusal, StoreError, TokenError};
+use crate::{Refusal, StoreError, TokenError, record::GiveUpStep};
 
 /// Why a call failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -40,8 +40,8 @@ pub enum Error {
     /// A server token could not be read.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// Signing a request, or the randomness for it, failed.
-    #[error("the request could not be signed")]
+    /// Signing, a hash, or the randomness for them failed.
+    #[error("signing or hashing failed")]
     Signing(#[source] Arc<mdm_pki::Error>),
     /// The store failed; nothing of the step is recorded.
     #[error(transparent)]
@@ -49,6 +49,18 @@ pub enum Error {
     /// The state of the account or the device does not allow it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A step of giving a device up was not done; it is the next one still.
+    #[error("giving the device up stopped at {step:?}")]
+    GiveUp {
+        /// The step.
+        step: GiveUpStep,
+        /// Why.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// An export could not be written.
+    #[error("the export could not be written")]
+    Export(#[source] Arc<std::io::Error>),
 }
 
 impl Error {
@@ -79,11 +91,19 @@ impl Error {
     /// A newer token was downloaded elsewhere, which silently ends this one, or this one was never
     /// right.
     pub fn is_token_superseded(&self) -> bool {
-        self.on_session()
-            && matches!(
-                self.code(),
-                Some(ErrorCode::TokenRejected | ErrorCode::SignatureInvalid)
-            )
+        self.on_session() && (self.says("token_rejected") || self.says("signature_invalid"))
+    }
+
+    /// The server token opens no session, for whatever reason of its own: another one has to be
+    /// downloaded. Not so for a 400, which says that the request was wrong, and for terms that wait.
+    pub fn is_token_refused(&self) -> bool {
+        self.is_token_expired()
+            || self.is_token_revoked()
+            || self.is_token_superseded()
+            || (self.on_session()
+                && self
+                    .api()
+                    .is_some_and(|error| error.status == StatusCode::UNAUTHORIZED))
     }
 
     /// Apple does not accept who we are: 401, or 403 with `FORBIDDEN`, from any endpoint.
@@ -124,6 +144,25 @@ impl Error {
         })
     }
 
+    /// There is no such device, or it replaces none: 404, or 400 with `DEVICE_NOT_FOUND`.
+    pub fn is_device_not_found(&self) -> bool {
+        self.code() == Some(&ErrorCode::DeviceNotFound)
+            || self.api().is_some_and(|error| {
+                error.status == StatusCode::NOT_FOUND
+                    && matches!(error.endpoint, "device-replacement" | "escrow-key-unlock")
+            })
+    }
+
+    /// The token may not do this.
+    pub fn is_access_denied(&self) -> bool {
+        self.code() == Some(&ErrorCode::AccessDenied)
+    }
+
+    /// The organization may not use this.
+    pub fn is_org_not_supported(&self) -> bool {
+        self.code() == Some(&ErrorCode::OrgNotSupported)
+    }
+
     /// Apple refuses this software's name: it is missing, or on Apple's list.
     pub fn is_user_agent_refused(&self) -> bool {
         matches!(
@@ -140,6 +179,16 @@ impl Error {
                 StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
             )
         })
+    }
+
+    /// Apple failed (5xx). Odd combinations of a profile's keys are answered so too.
+    pub fn is_server_error(&self) -> bool {
+        self.api().is_some_and(|error| error.status.is_server_error())
+    }
+
+    /// How long Apple asks to wait, counted from `now`.
+    pub fn retry_after(&self, now: DateTime<Utc>) -> Option<Duration> {
+        self.api()?.retry_after(now)
     }
 
     fn on_session(&self) -> bool {
@@ -402,7 +451,20 @@ mod tests {
             assert_eq!(error.is_token_superseded(), superseded, "{body}");
             let elsewhere = api("account", status, body);
             assert!(!elsewhere.is_token_expired() && !elsewhere.is_token_revoked());
+            assert_eq!(error.is_token_refused(), body != "T_C_NOT_SIGNED", "{body}");
+            assert!(!elsewhere.is_token_refused());
         }
+        assert!(!api("session", 400, "oauth_problem_adviceBad Request").is_token_refused());
+        assert!(api("session", 401, "token_rejectedUnauthorized").is_token_superseded());
+    }
+
+    #[test]
+    fn a_missing_device_is_recognized_in_each_of_its_forms() {
+        for (status, body) in [(404, "DEVICE_NOT_FOUND"), (400, "DEVICE_NOT_FOUND"), (404, "")] {
+            assert!(api("device-replacement", status, body).is_device_not_found());
+        }
+        assert!(!api("device-replacement", 400, "DEVICE_ID_REQUIRED").is_device_not_found());
+        assert!(!api("profile", 404, "NOT_FOUND").is_device_not_found());
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! Many accounts with their devices, kept in step with Apple.
 
+mod export;
+mod hand_over;
+mod link;
+mod profiles;
 mod refusal;
 mod step;
+mod wants;
+mod warnings;
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +18,11 @@ use std::{
 use mdm_core::Clock;
 use mdm_transport::{HttpTransport, RetryPolicy};
 
+pub use export::ExportFormat;
+pub use hand_over::HandOver;
+pub use link::Installing;
 pub use refusal::Refusal;
+pub use warnings::Warning;
 
 use crate::{
     Client, Error, Policy, ServerToken,
@@ -37,8 +47,10 @@ struct Inner {
     policy: Policy,
     node: String,
     /// One client, and with it one session, for each account's token.
-    clients: Mutex<BTreeMap<AccountId, (ServerToken, Client)>>,
+    clients: Mutex<Clients>,
 }
+
+type Clients = BTreeMap<AccountId, (ServerToken, Client)>;
 
 impl AdeService {
     /// Starts with the parts that nobody else can choose. `user_agent` is what Apple sees, such as
@@ -115,7 +127,7 @@ impl AdeService {
             &inner.user_agent,
         )
         .base_url(&inner.base)
-        .retry(inner.retry.clone())
+        .retry(inner.retry)
         .build()
     }
 

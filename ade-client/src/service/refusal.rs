@@ -24,6 +24,12 @@ pub enum Refusal {
     /// The token is for another server than the one in use: it knows nothing of its devices.
     #[error("the token is for another server in the portal than the one in use")]
     OtherServer,
+    /// The token is for the same server, with another consumer key than the one in use. That can be
+    /// right, as when another administrator downloads it.
+    #[error(
+        "the token has another consumer key than the one in use, though the server is the same"
+    )]
+    OtherConsumerKey,
     /// The token is older than the one in use.
     #[error("the token is older than the one in use")]
     OlderToken,
@@ -69,6 +75,15 @@ pub enum Refusal {
     /// The account has no such profile.
     #[error("the account has no profile {0}")]
     NoProfile(String),
+    /// The profile was replaced by another.
+    #[error("the profile was replaced by {by}")]
+    ProfileReplaced {
+        /// The one to use.
+        by: String,
+    },
+    /// The profile stands in for another that is still remembered.
+    #[error("the profile replaces {0}, which has to be removed before")]
+    ReplacesProfile(String),
     /// Something hangs on the profile.
     #[error(
         "the profile is still wanted by {devices} devices{}",
