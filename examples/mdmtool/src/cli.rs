@@ -1,16 +1,20 @@
 //! The commands and their options.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use ade_client::{ServerToken, TokenKeyPair};
-use chrono::Utc;
 use clap::{Args, Parser, Subcommand};
 use mdm_schema::Target;
 use mdmtool::{
-    Error, Options, decode, explain, input, roundtrip,
+    Error, Options, decode, explain, input, one_line, roundtrip,
     schema::{self, SchemaKind},
     validate,
 };
+
+use crate::ade::Ade;
 
 /// Tells what an Apple-MDM document is and says.
 #[derive(Debug, Parser)]
@@ -34,8 +38,7 @@ enum Command {
     Schema(SchemaCommand),
     /// Tell what a name of Apple's vocabulary means, and whether a device takes it.
     Explain(Explain),
-    /// Mind the keys and tokens of automated device enrolment.
-    #[command(subcommand)]
+    /// Work with Apple's device-assignment service: tokens, devices, profiles.
     Ade(Ade),
 }
 
@@ -109,76 +112,46 @@ struct Explain {
     json: bool,
 }
 
-#[derive(Debug, Subcommand)]
-enum Ade {
-    /// Make a key pair, whose certificate is uploaded to get a server token.
-    Keygen(Keygen),
-    /// Decrypt a server token and print it as JSON, secrets included.
-    Token(Token),
-}
-
-#[derive(Debug, Args)]
-struct Keygen {
-    /// The folder for ade-key.pem and ade-cert.pem.
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    out: PathBuf,
-    /// Where the private key goes instead.
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// Where the certificate goes instead.
-    #[arg(long, value_name = "FILE")]
-    cert: Option<PathBuf>,
-    /// The name in the certificate.
-    #[arg(long, value_name = "NAME", default_value = "mdm-server")]
-    name: String,
-}
-
-#[derive(Debug, Args)]
-struct Token {
-    /// The token as downloaded, or - for standard input.
-    file: PathBuf,
-    /// The private key whose certificate was uploaded.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
-}
-
 /// What goes to standard output, and the exit code.
 #[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) text: String,
-    pub(crate) code: u8,
-}
-
-/// Why there is nothing to say, and the exit code.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    pub(crate) code: u8,
+struct Output {
+    text: String,
+    code: u8,
 }
 
 impl Cli {
-    /// Runs the command.
-    pub(crate) fn run(self) -> Result<Output, Failure> {
-        if let Command::Validate(validate) = self.command {
-            return validate.run().map_err(|error| Failure { error, code: 2 });
-        }
-        match self.text() {
-            Ok(text) => Ok(Output { text, code: 0 }),
-            Err(error) => Err(Failure { error, code: 1 }),
-        }
-    }
-
-    fn text(self) -> Result<String, Error> {
-        match self.command {
+    /// Runs the command and tells what came of it.
+    pub(crate) fn run(self) -> ExitCode {
+        let text = match self.command {
+            Command::Ade(ade) => return ade.run(),
+            Command::Validate(validate) => return tell(validate.run(), 2),
             Command::Decode(decode) => decode.run(),
-            Command::Validate(validate) => validate.run().map(|output| output.text),
             Command::Roundtrip(decode) => decode.roundtrip(),
             Command::Schema(schema) => schema.run(),
             Command::Explain(explain) => explain.run(),
-            Command::Ade(Ade::Keygen(keygen)) => keygen.run(),
-            Command::Ade(Ade::Token(token)) => token.run(),
-        }
+        };
+        tell(text.map(|text| Output { text, code: 0 }), 1)
     }
+}
+
+fn tell(done: Result<Output, Error>, failed: u8) -> ExitCode {
+    let output = match done {
+        Ok(output) => output,
+        Err(error) => return fail(&one_line(&error), failed),
+    };
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{}", output.text).and_then(|()| stdout.flush()) {
+        Ok(()) => output.code.into(),
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => output.code.into(),
+        Err(error) => fail(&error.to_string(), 1),
+    }
+}
+
+fn fail(line: &str, code: u8) -> ExitCode {
+    // Where standard error is gone as well, the exit code still tells.
+    let _ = writeln!(io::stderr(), "mdmtool: {line}");
+    code.into()
 }
 
 impl Input {
@@ -254,29 +227,5 @@ impl Explain {
             .map(|subject| explain::json(subject, target))
             .collect();
         Ok(serde_json::to_string_pretty(&told)?)
-    }
-}
-
-impl Keygen {
-    fn run(self) -> Result<String, Error> {
-        let pair = TokenKeyPair::generate(&self.name, Utc::now())?;
-        let key = self.key.unwrap_or_else(|| self.out.join("ade-key.pem"));
-        let cert = self.cert.unwrap_or_else(|| self.out.join("ade-cert.pem"));
-        input::write_new(&key, pair.private_key_pem()?.as_bytes())?;
-        input::write_new(&cert, pair.certificate_pem().as_bytes())?;
-        let made = serde_json::json!({
-            "key": key.display().to_string(),
-            "certificate": cert.display().to_string(),
-        });
-        Ok(serde_json::to_string_pretty(&made)?)
-    }
-}
-
-impl Token {
-    fn run(self) -> Result<String, Error> {
-        let key = input::read_key(&self.key)?;
-        let file = input::read(&self.file, ade_client::token::MAX_TOKEN_BYTES)?;
-        let token = ServerToken::open(&file, &key)?;
-        Ok(serde_json::to_string_pretty(&token)?)
     }
 }

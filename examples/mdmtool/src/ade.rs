@@ -1,0 +1,84 @@
+//! `mdmtool ade`: Apple's device-assignment service from the command line.
+//!
+//! A command answers in text, or with `--json` in one JSON document. What went wrong is one line on
+//! standard error, or one JSON document there, and says what to do next. Exit codes: 0 done; 1 Apple
+//! refused or failed it, be it for some devices alone; 2 the command line or a file cannot be used.
+
+mod account;
+mod advice;
+mod assign;
+mod beta_tokens;
+mod console;
+mod devices;
+mod disown;
+mod failure;
+mod online;
+mod profile;
+mod serials;
+mod text;
+mod token;
+mod verdicts;
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use self::{console::Console, failure::Failure};
+
+pub(crate) use self::failure::usage;
+
+/// The options of all of them, and which one.
+#[derive(Debug, Args)]
+pub(crate) struct Ade {
+    /// Answer in one JSON document; errors are JSON too, on standard error.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key pair, whose certificate is uploaded to get a server token.
+    Keygen(token::Keygen),
+    /// Decrypt a server token and print it as JSON, without its secrets unless asked for.
+    Token(token::Token),
+    /// Tell which server and organization the token is for, and until when.
+    Account(account::Show),
+    /// List all devices of the server, or tell all about some.
+    Devices(devices::Devices),
+    /// Give devices a profile.
+    Assign(assign::Assign),
+    /// Define profiles, look at them, take them away from devices.
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// Give devices up for good: they leave the organization, and nothing brings them back.
+    Disown(disown::Disown),
+    /// List the beta programmes that devices can be enrolled in.
+    BetaTokens(beta_tokens::BetaTokens),
+}
+
+impl Ade {
+    /// Runs the command and tells what came of it.
+    pub(crate) fn run(self) -> ExitCode {
+        let mut console = Console::new(self.json);
+        let done = match self.command {
+            Command::Keygen(keygen) => keygen.run(&mut console),
+            Command::Token(token) => token.run(&mut console),
+            Command::Account(show) => online::block_on(show.run(&mut console)),
+            Command::Devices(devices) => online::block_on(devices.run(&mut console)),
+            Command::Assign(assign) => online::block_on(assign.run(&mut console)),
+            Command::Profile(profile) => online::block_on(profile.run(&mut console)),
+            Command::Disown(disown) => online::block_on(disown.run(&mut console)),
+            Command::BetaTokens(tokens) => online::block_on(tokens.run(&mut console)),
+        };
+        let done = done.and(console.finish());
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.tell(self.json),
+        }
+    }
+}
+
+/// What a command gives: it has told its result already.
+type Done = Result<(), Failure>;

@@ -1,0 +1,244 @@
+//! What kind of failure it is, as a word that stays, and what to do next.
+
+use std::fmt::Write;
+
+use ade_client::{Error, ErrorCode, Refusal, TokenError};
+use chrono::Utc;
+use mdm_transport::TransportErrorKind;
+
+use super::failure::Failure;
+
+/// The kinds of failure. Programs go by these words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The command line cannot be used.
+    Usage,
+    /// A file, or what it holds, cannot be used.
+    Input,
+    TokenExpired,
+    TokenRevoked,
+    TokenSuperseded,
+    /// Apple knows neither token nor signature.
+    Unauthorized,
+    TermsNotSigned,
+    AccessDenied,
+    ProfileNotFound,
+    Busy,
+    /// Apple refused it for another reason, which is the code.
+    Refused,
+    /// No answer came.
+    Unreachable,
+    /// The answer is not one of Apple's.
+    Unreadable,
+    /// Apple answered, and not for every device as hoped.
+    Devices,
+    /// Asked for too early, or while another program is at it.
+    NotNow,
+    /// The store says no.
+    Store,
+    /// Nothing of the above.
+    Other,
+}
+
+impl Kind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Input => "input",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
+            Self::TokenSuperseded => "token_superseded",
+            Self::Unauthorized => "unauthorized",
+            Self::TermsNotSigned => "terms_not_signed",
+            Self::AccessDenied => "access_denied",
+            Self::ProfileNotFound => "profile_not_found",
+            Self::Busy => "busy",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Unreadable => "unreadable",
+            Self::Devices => "devices",
+            Self::NotNow => "not_now",
+            Self::Store => "store",
+            Self::Other => "other",
+        }
+    }
+
+    pub(super) fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage | Self::Input => 2,
+            _ => 1,
+        }
+    }
+}
+
+pub(super) fn kind(failure: &Failure) -> Kind {
+    match failure {
+        Failure::File(_) | Failure::Input { .. } | Failure::Transport(_) => Kind::Input,
+        Failure::Devices { .. } => Kind::Devices,
+        Failure::Answers(_) => Kind::Unreadable,
+        Failure::Output(_) | Failure::Runtime(_) => Kind::Other,
+        Failure::Ade(error) => of_service(error),
+    }
+}
+
+fn of_service(error: &Error) -> Kind {
+    match error {
+        Error::Token(_) | Error::Build(_) => Kind::Input,
+        Error::Transport(_) | Error::NoSession => Kind::Unreachable,
+        Error::Decode { .. } => Kind::Unreadable,
+        Error::Store(_) => Kind::Store,
+        Error::Refused(Refusal::TooSoon { .. } | Refusal::UnderWay { .. } | Refusal::LeaseLost) => {
+            Kind::NotNow
+        }
+        Error::Refused(_) => Kind::Input,
+        Error::Api(_) => of_apple(error),
+        _ => Kind::Other,
+    }
+}
+
+fn of_apple(error: &Error) -> Kind {
+    let questions: [(fn(&Error) -> bool, Kind); 8] = [
+        (Error::is_token_expired, Kind::TokenExpired),
+        (Error::is_token_revoked, Kind::TokenRevoked),
+        (Error::is_token_superseded, Kind::TokenSuperseded),
+        (Error::is_terms_not_signed, Kind::TermsNotSigned),
+        (is_access_denied, Kind::AccessDenied),
+        (Error::is_profile_not_found, Kind::ProfileNotFound),
+        (Error::is_busy, Kind::Busy),
+        (Error::is_unauthorized, Kind::Unauthorized),
+    ];
+    let found = questions.into_iter().find(|(question, _)| question(error));
+    found.map_or(Kind::Refused, |(_, kind)| kind)
+}
+
+fn is_access_denied(error: &Error) -> bool {
+    error.code() == Some(&ErrorCode::AccessDenied)
+}
+
+/// What to do next; empty where nobody knows better than the reader.
+pub(super) fn next(failure: &Failure, kind: Kind) -> String {
+    match failure {
+        Failure::Input { next, .. } | Failure::Devices { next, .. } => (*next).to_owned(),
+        Failure::Answers(_) => "try again later".to_owned(),
+        Failure::Ade(error) => for_service(error, kind),
+        _ => String::new(),
+    }
+}
+
+fn for_service(error: &Error, kind: Kind) -> String {
+    let fixed = match kind {
+        Kind::TokenExpired => {
+            "the token's year is over: download a new one in Apple Business Manager or Apple School \
+             Manager, under the server's settings, and use that"
+        }
+        Kind::TokenRevoked => {
+            "Apple no longer accepts the token: the administrator who downloaded it is gone or changed \
+             the password, or the server was deleted; download a new one in Apple's portal"
+        }
+        Kind::TokenSuperseded => {
+            "only the token that was downloaded last works: use that file, or download a new one in \
+             Apple's portal"
+        }
+        Kind::Unauthorized => {
+            "Apple does not know the token, or this machine's clock is wrong: check the clock, then the \
+             file; else download a new token in Apple's portal"
+        }
+        Kind::TermsNotSigned => {
+            "an administrator has to sign in to Apple Business Manager or Apple School Manager and \
+             accept the new terms and conditions; then try again"
+        }
+        Kind::AccessDenied => {
+            "the server may not do this; for disowning, allow it to release devices in its settings in \
+             Apple's portal"
+        }
+        Kind::ProfileNotFound => {
+            "define the profile first with `mdmtool ade profile define`; `mdmtool ade devices` shows \
+             those in use"
+        }
+        Kind::Unreadable => "check --url: what answers there is perhaps not Apple's service",
+        Kind::Busy => return busy(error),
+        _ => return for_particular(error).to_owned(),
+    };
+    fixed.to_owned()
+}
+
+fn busy(error: &Error) -> String {
+    let wait = error.api().and_then(|api| api.retry_after(Utc::now()));
+    let mut next = "try again ".to_owned();
+    let _ = match wait {
+        Some(wait) => write!(next, "in {} seconds", wait.as_secs()),
+        None => write!(next, "in a quarter of an hour"),
+    };
+    next
+}
+
+fn for_particular(error: &Error) -> &'static str {
+    match error {
+        Error::Token(error) => for_token(error),
+        Error::Transport(error) => match error.kind() {
+            TransportErrorKind::Connect => {
+                "check the network, the proxy and --url; a server with an authority of its own needs --ca"
+            }
+            TransportErrorKind::TooLarge | TransportErrorKind::Decode => {
+                "check --url: what answers there is perhaps not Apple's service"
+            }
+            _ => "try again; what was asked for may have happened all the same",
+        },
+        Error::Build(_) => "check the command line",
+        Error::Refused(refusal) => for_refusal(refusal),
+        Error::Api(api) => api.code.as_ref().map_or("", for_code),
+        _ => "",
+    }
+}
+
+fn for_token(error: &TokenError) -> &'static str {
+    match error {
+        TokenError::WrongKey => {
+            "give by --key the key whose certificate was uploaded before this token was downloaded"
+        }
+        TokenError::Key(_) => "give by --key a private key, PEM or DER, without a password",
+        _ => "give by --token the file as it was downloaded from Apple's portal",
+    }
+}
+
+fn for_refusal(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoToken => "give one by --token",
+        Refusal::OtherServer => {
+            "the store belongs to another server: take another --store file or another --account"
+        }
+        Refusal::OlderToken => "give by --token the file that was downloaded last",
+        Refusal::ExpiredToken => "download a new one in Apple's portal, and use that",
+        Refusal::TooSoon { .. } => "wait until then, or change --manual-every",
+        Refusal::UnderWay { .. } => "wait until it is done",
+        _ => "",
+    }
+}
+
+fn for_code(code: &ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::AppleSeedTurnedOff => "switch AppleSeed for IT on in Apple's portal",
+        ErrorCode::UserAgentMissing | ErrorCode::UserAgentInvalid => {
+            "Apple refuses this program's name: a newer version may be needed"
+        }
+        ErrorCode::ConfigNameRequired | ErrorCode::ConfigNameInvalid => {
+            "give profile_name 1 to 125 bytes"
+        }
+        ErrorCode::ConfigUrlRequired | ErrorCode::ConfigUrlInvalid => {
+            "give url an https URL of at most 2000 bytes"
+        }
+        ErrorCode::DepartmentRequired | ErrorCode::DepartmentInvalid => {
+            "give department 1 to 125 bytes"
+        }
+        ErrorCode::FlagsInvalid => "is_mdm_removable: false needs is_supervised: true",
+        ErrorCode::LocaleInvalid => "language is a code such as en, region one such as GB",
+        ErrorCode::MagicInvalid => "give org_magic at most 256 bytes",
+        ErrorCode::SupportEmailInvalid => "give support_email_address at most 250 bytes",
+        ErrorCode::SupportPhoneRequired | ErrorCode::SupportPhoneInvalid => {
+            "give support_phone_number 1 to 50 bytes"
+        }
+        ErrorCode::NotFound | ErrorCode::DeviceNotFound => "check the serial numbers",
+        ErrorCode::InvalidCursor | ErrorCode::ExpiredCursor => "start again",
+        _ => "",
+    }
+}

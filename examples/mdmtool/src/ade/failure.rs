@@ -1,0 +1,118 @@
+//! What went wrong, as a line for a person or as JSON for a program, and the exit code.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use mdmtool::one_line;
+use serde_json::{Map, Value};
+
+use super::advice::{self, Kind};
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// A file, or what it holds.
+    #[error(transparent)]
+    File(#[from] mdmtool::Error),
+    /// What was asked for cannot be.
+    #[error("{message}")]
+    Input { message: String, next: &'static str },
+    /// The service, the store, or the rules in between.
+    #[error(transparent)]
+    Ade(#[from] ade_client::Error),
+    /// The connection cannot be set up.
+    #[error(transparent)]
+    Transport(#[from] mdm_transport_reqwest::BuildError),
+    /// Apple answered, and not for every device as hoped.
+    #[error("{message}")]
+    Devices { message: String, next: &'static str },
+    /// Apple's answers lead nowhere.
+    #[error("{0}")]
+    Answers(&'static str),
+    /// Nothing can be written or waited for.
+    #[error("the answer cannot be written")]
+    Output(#[source] io::Error),
+    /// The program cannot run here.
+    #[error("the runtime cannot be started")]
+    Runtime(#[source] io::Error),
+}
+
+impl From<ade_client::TokenError> for Failure {
+    fn from(error: ade_client::TokenError) -> Self {
+        Self::Ade(error.into())
+    }
+}
+
+impl Failure {
+    /// Something about the command line or a file, and what to do about it.
+    pub(super) fn input(message: impl Into<String>, next: &'static str) -> Self {
+        Self::Input {
+            message: message.into(),
+            next,
+        }
+    }
+
+    /// Writes it to standard error.
+    pub(super) fn tell(&self, json: bool) -> ExitCode {
+        let kind = advice::kind(self);
+        let next = advice::next(self, kind);
+        let told = if json {
+            self.json(kind, &next)
+        } else {
+            format!("mdmtool: {}{}", one_line(self), sentence(&next))
+        };
+        // Where standard error is gone as well, the exit code still tells.
+        let _ = writeln!(io::stderr(), "{told}");
+        kind.exit_code().into()
+    }
+
+    fn json(&self, kind: Kind, next: &str) -> String {
+        let mut error = Map::new();
+        error.insert("kind".to_owned(), kind.as_str().into());
+        error.insert("message".to_owned(), one_line(self).into());
+        if !next.is_empty() {
+            error.insert("next".to_owned(), next.into());
+        }
+        if let Self::Ade(ade_client::Error::Api(api)) = self {
+            error.insert("endpoint".to_owned(), api.endpoint.into());
+            error.insert("status".to_owned(), api.status.as_u16().into());
+            let code = api.code.as_ref().map(|code| code.as_str());
+            error.insert("code".to_owned(), code.into());
+        }
+        document(error)
+    }
+}
+
+/// What clap says about the command line, in the form that the command line asks for.
+pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    if !json || !error.use_stderr() {
+        let _ = error.print();
+        return u8::try_from(error.exit_code()).unwrap_or(2).into();
+    }
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let mut keys = Map::new();
+    keys.insert("kind".to_owned(), Kind::Usage.as_str().into());
+    keys.insert("message".to_owned(), message.into());
+    keys.insert("next".to_owned(), "see mdmtool ade --help".into());
+    let _ = writeln!(io::stderr(), "{}", document(keys));
+    Kind::Usage.exit_code().into()
+}
+
+fn document(error: Map<String, Value>) -> String {
+    let mut document = Map::new();
+    document.insert("error".to_owned(), error.into());
+    Value::Object(document).to_string()
+}
+
+/// What to do next, as a sentence behind the first.
+fn sentence(next: &str) -> String {
+    let mut rest = next.chars();
+    match rest.next() {
+        Some(first) => format!(". {}{}.", first.to_uppercase(), rest.as_str()),
+        None => String::new(),
+    }
+}
