@@ -1,5 +1,7 @@
 //! The loop around session and endpoints, over any transport.
 
+mod batch;
+
 use std::{
     fmt,
     sync::{
@@ -12,19 +14,16 @@ use std::{
 use bytes::Bytes;
 use futures_util::lock::Mutex;
 use http::{Request, Response};
-use mdm_core::{Clock, SerialNumber};
+use mdm_core::Clock;
 use mdm_transport::{
     ApiRequest, BaseUrl, HttpTransport, Replay, RequestMeta, RetryPolicy, TransportError,
     retry::{Attempt, Outcome as Attempted},
     retry_after,
 };
 
-use crate::{
-    Error, Exchange, Next, ServerToken, Session, UserAgent,
-    endpoint::{AssignMethod, AssignProfile, MAX_ITEMS},
-    model::{DeviceResult, Outcome},
-    session,
-};
+use crate::{Error, Exchange, Next, ServerToken, Session, UserAgent, endpoint::MAX_ITEMS, session};
+
+pub use batch::BatchReport;
 
 /// Apple's device-assignment service.
 pub const APPLE: &str = "https://mdmenrollment.apple.com";
@@ -49,6 +48,7 @@ struct Inner {
     base: BaseUrl,
     deadline: Duration,
     retry: RetryPolicy,
+    batch_limit: u32,
     session: StdMutex<Session>,
     /// Held by the one who opens a session. Holds why the last opening failed.
     opening: Mutex<Option<Error>>,
@@ -73,6 +73,7 @@ impl Client {
             base: APPLE.to_owned(),
             deadline: Duration::from_secs(60),
             retry: RetryPolicy::default(),
+            batch_limit: MAX_ITEMS,
             protocol_version: session::PROTOCOL_VERSION,
         }
     }
@@ -98,52 +99,6 @@ impl Client {
                 Next::Done | Next::GiveUp => return request.from_http(response),
             }
         }
-    }
-
-    /// Gives devices a profile, in as many requests as Apple's limit needs, and says what became of
-    /// each of them, whatever happens.
-    ///
-    /// The first request that fails is the last one sent: the rest is
-    /// [`Outcome::NotSent`].
-    pub async fn assign(&self, profile_uuid: &str, devices: &[SerialNumber]) -> AssignReport {
-        self.assign_with(profile_uuid, devices, AssignMethod::default(), MAX_ITEMS)
-            .await
-    }
-
-    /// As [`Client::assign`], with the method and the most devices in one request (at most 1000),
-    /// for which [`Account::maximum`](crate::model::Account::maximum) may know better.
-    pub async fn assign_with(
-        &self,
-        profile_uuid: &str,
-        devices: &[SerialNumber],
-        method: AssignMethod,
-        limit: u32,
-    ) -> AssignReport {
-        let mut report = AssignReport::default();
-        for mut batch in AssignProfile::batches(profile_uuid, devices, limit) {
-            batch.method = method;
-            let outcome = match &report.error {
-                Some(_) => Err(Outcome::NotSent),
-                None => self.send(&batch).await.map_err(|error| {
-                    report.error = Some(error.clone());
-                    Outcome::RequestFailed(error)
-                }),
-            };
-            match outcome {
-                Ok(assigned) => {
-                    report.retry_after_seconds =
-                        report.retry_after_seconds.max(assigned.retry_after_seconds);
-                    report.devices.extend(assigned.devices);
-                }
-                Err(outcome) => report.devices.extend(
-                    batch
-                        .devices
-                        .into_iter()
-                        .map(|serial| DeviceResult::new(serial, outcome.clone())),
-                ),
-            }
-        }
-        report
     }
 
     /// Sends a request in the session, again where the policy says so.
@@ -293,6 +248,7 @@ pub struct ClientBuilder {
     base: String,
     deadline: Duration,
     retry: RetryPolicy,
+    batch_limit: u32,
     protocol_version: u32,
 }
 
@@ -312,6 +268,13 @@ impl ClientBuilder {
     /// When requests are sent again. [`RetryPolicy::default`] unless set.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
+        self
+    }
+
+    /// The most devices that one request names, between 1 and 1000, which is the default;
+    /// [`Account::maximum`](crate::model::Account::maximum) may know better.
+    pub fn batch_limit(mut self, limit: u32) -> Self {
+        self.batch_limit = limit;
         self
     }
 
@@ -339,6 +302,7 @@ impl ClientBuilder {
                 base,
                 deadline: self.deadline,
                 retry: self.retry,
+                batch_limit: self.batch_limit,
                 session: StdMutex::new(session),
                 opening: Mutex::new(None),
                 openings: AtomicU64::new(0),
@@ -353,24 +317,5 @@ impl fmt::Debug for ClientBuilder {
             .field("token", &self.token)
             .field("user_agent", &self.user_agent)
             .finish_non_exhaustive()
-    }
-}
-
-/// What became of the devices that were to get a profile.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct AssignReport {
-    /// One result for each device, in the order that they were given in.
-    pub devices: Vec<DeviceResult>,
-    /// The longest time that Apple asked to leave throttled devices alone.
-    pub retry_after_seconds: Option<u64>,
-    /// The error that ended the sending.
-    pub error: Option<Error>,
-}
-
-impl AssignReport {
-    /// Whether every device has its profile.
-    pub fn is_success(&self) -> bool {
-        self.error.is_none() && self.devices.iter().all(DeviceResult::is_success)
     }
 }

@@ -4,31 +4,95 @@
 //! protocol version are put in by [`Session::authorize`](crate::Session::authorize).
 
 mod account;
+mod account_driven_enrollment;
+mod activation_lock;
 mod assign_profile;
+pub(crate) mod batch;
+mod beta_tokens;
 mod define_profile;
+mod device_details;
+mod disown_devices;
+mod escrow_key_unlock;
 mod fetch_devices;
+mod fetch_profile;
+mod fetch_roster;
+mod remove_profile;
+mod replacement_details;
 mod sync_devices;
+mod sync_roster;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri, header::CONTENT_TYPE};
+use mdm_core::SerialNumber;
 use mdm_transport::BuildError;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 pub use account::GetAccount;
+pub use account_driven_enrollment::{
+    AssignAccountDrivenEnrollmentProfile, FetchAccountDrivenEnrollmentProfile,
+    RemoveAccountDrivenEnrollmentProfile,
+};
+pub use activation_lock::{ActivationLock, ActivationLocked};
 pub use assign_profile::{AssignMethod, AssignProfile, Assigned};
+pub use beta_tokens::GetBetaEnrollmentTokens;
 pub use define_profile::{DefineProfile, DefinedProfile};
+pub use device_details::{DeviceDetails, GetDeviceDetails};
+pub use disown_devices::DisownDevices;
+pub use escrow_key_unlock::{DEVICE_SERVICES, EscrowKeyUnlock};
 pub use fetch_devices::FetchDevices;
+pub use fetch_profile::FetchProfile;
+pub use fetch_roster::FetchRoster;
+pub use remove_profile::RemoveProfile;
+pub use replacement_details::GetReplacementDetails;
 pub use sync_devices::SyncDevices;
+pub use sync_roster::SyncRoster;
 
-use crate::{ApiError, Error, error::RawBody, session::JSON};
+use crate::{
+    ApiError, Error,
+    error::RawBody,
+    model::{Cursor, DeviceResult, outcome},
+    session::JSON,
+};
 
 /// The most items that Apple takes or gives at once where its account says nothing else.
 pub const MAX_ITEMS: u32 = 1000;
 
 const MEBIBYTE: usize = 1024 * 1024;
+
+/// What became of the devices of a request that answers with nothing else.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeviceResults {
+    /// One result for each device that was sent, in the same order.
+    pub devices: Vec<DeviceResult>,
+    /// Keys without a name here.
+    pub extra: Map<String, Value>,
+}
+
+/// The body of the requests that ask for a page.
+#[derive(Serialize)]
+struct PageBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
+}
+
+impl<'a> PageBody<'a> {
+    fn new(
+        cursor: Option<&'a Cursor>,
+        longest: usize,
+        limit: Option<u32>,
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            cursor: cursor.map(|cursor| cursor.checked(longest)).transpose()?,
+            limit,
+        })
+    }
+}
 
 fn request<T: Serialize>(
     method: http::Method,
@@ -50,13 +114,40 @@ fn decode<T: DeserializeOwned>(
     endpoint: &'static str,
     response: Response<Bytes>,
 ) -> Result<T, Error> {
-    if !response.status().is_success() {
-        return Err(ApiError::new(endpoint, response).into());
-    }
-    serde_json::from_slice(response.body()).map_err(|source| Error::Decode {
+    let body = successful(endpoint, response)?;
+    // One look at the whole text is faster than one at each string.
+    let decoded = match std::str::from_utf8(&body) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(&body),
+    };
+    decoded.map_err(|source| Error::Decode {
         endpoint,
-        body: RawBody::new(response.into_body()),
+        body: RawBody::new(body),
         source: Arc::new(source),
+    })
+}
+
+/// The answer of an endpoint that has nothing to say but that it is done.
+fn no_content(endpoint: &'static str, response: Response<Bytes>) -> Result<(), Error> {
+    successful(endpoint, response).map(|_| ())
+}
+
+fn successful(endpoint: &'static str, response: Response<Bytes>) -> Result<Bytes, Error> {
+    match response.status().is_success() {
+        true => Ok(response.into_body()),
+        false => Err(ApiError::new(endpoint, response).into()),
+    }
+}
+
+fn device_results(
+    endpoint: &'static str,
+    sent: &[SerialNumber],
+    response: Response<Bytes>,
+) -> Result<DeviceResults, Error> {
+    let mut answer: Map<String, Value> = decode(endpoint, response)?;
+    Ok(DeviceResults {
+        devices: outcome::results(sent, answer.remove("devices").as_ref()),
+        extra: answer,
     })
 }
 

@@ -183,7 +183,8 @@ impl Error {
 
     /// Apple failed (5xx). Odd combinations of a profile's keys are answered so too.
     pub fn is_server_error(&self) -> bool {
-        self.api().is_some_and(|error| error.status.is_server_error())
+        self.api()
+            .is_some_and(|error| error.status.is_server_error())
     }
 
     /// How long Apple asks to wait, counted from `now`.
@@ -460,7 +461,11 @@ mod tests {
 
     #[test]
     fn a_missing_device_is_recognized_in_each_of_its_forms() {
-        for (status, body) in [(404, "DEVICE_NOT_FOUND"), (400, "DEVICE_NOT_FOUND"), (404, "")] {
+        for (status, body) in [
+            (404, "DEVICE_NOT_FOUND"),
+            (400, "DEVICE_NOT_FOUND"),
+            (404, ""),
+        ] {
             assert!(api("device-replacement", status, body).is_device_not_found());
         }
         assert!(!api("device-replacement", 400, "DEVICE_ID_REQUIRED").is_device_not_found());

@@ -7,6 +7,7 @@
 //! | [`session`] | [`Session`]: authorizes requests and watches answers, without I/O |
 //! | [`endpoint`] | one file per endpoint: what is sent, what comes back |
 //! | [`model`] | [`Device`](model::Device), [`Profile`](model::Profile) and its [`SkipKey`](model::SkipKey)s, [`Account`](model::Account) and their kin |
+//! | [`bypass_code`] | [`BypassCode`]: unlocks a device that was locked by [`ActivationLock`](endpoint::ActivationLock) |
 //! | [`client`] | [`Client`]: session and endpoints over any [`HttpTransport`](mdm_transport::HttpTransport) |
 //! | [`error`] | [`Error`], [`ErrorCode`]: what went wrong, as something to ask questions of |
 //!
@@ -41,7 +42,10 @@
 //! # }
 //! ```
 
+pub mod bypass_code;
 pub mod client;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod endpoint;
 pub mod error;
 pub mod model;
@@ -54,10 +58,11 @@ pub mod store;
 pub mod sync;
 pub mod token;
 
-pub use client::{AssignReport, Client, ClientBuilder};
+pub use bypass_code::{BypassCode, EscrowKey};
+pub use client::{BatchReport, Client, ClientBuilder};
 pub use error::{ApiError, Error, ErrorCode};
 pub use policy::Policy;
 pub use service::{AdeService, Refusal};
 pub use session::{Exchange, Next, Session, UserAgent};
 pub use store::{AdeStore, MemoryAdeStore, StoreError};
-pub use token::{ServerToken, TokenError, TokenKeyPair};
+pub use token::{MaidToken, Renewal, ServerToken, TokenError, TokenKeyPair};

@@ -14,18 +14,31 @@
 //! ```
 
 pub mod account;
-pub mod assignment;
+pub mod beta_tokens;
 pub mod device;
 mod generated;
 mod loose;
+pub mod outcome;
 pub mod page;
 pub mod profile;
+pub mod replacement;
+pub mod roster;
+pub mod service_discovery;
 pub mod time;
 
 pub use account::{Account, UrlLimit, UrlMetadata};
-pub use assignment::{AssignStatus, DeviceResult, Outcome};
+pub use beta_tokens::{BetaEnrollmentToken, BetaEnrollmentTokens};
 pub use device::{Device, DeviceFamily, OpType, OperatingSystem, ProfileStatus};
 pub use generated::{SkipKey, skip_key};
+pub use outcome::{
+    DeviceDetail, DeviceResult, Outcome, ResponseStatus, ResponseStatus as AssignStatus,
+};
 pub use page::{Cursor, DevicePage};
 pub use profile::{DerCertificate, Profile};
+pub use replacement::ReplacementDetails;
+pub use roster::{
+    BaseRosterCourse, BaseRosterLocation, RosterClass, RosterCourse, RosterLocation, RosterPage,
+    RosterPerson, RosterRecord,
+};
+pub use service_discovery::AccountDrivenEnrollmentProfile;
 pub use time::Time;

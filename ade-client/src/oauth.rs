@@ -187,6 +187,24 @@ mod tests {
 
     #[test]
     fn the_examples_of_section_1_2_give_their_signatures() {
+        // The request for temporary credentials has no token yet, so its secret is empty.
+        let initiate = signature_base_string(
+            &Method::POST,
+            &"https://photos.example.net/initiate".parse().unwrap(),
+            &[
+                ("oauth_consumer_key", "dpf43f3p2l4k3l03"),
+                ("oauth_signature_method", "HMAC-SHA1"),
+                ("oauth_timestamp", "137131200"),
+                ("oauth_nonce", "wIjqoS"),
+                ("oauth_callback", "http://printer.example.com/ready"),
+            ],
+        )
+        .unwrap();
+        assert_eq!(
+            sign(&initiate, "kd94hf93k423kf44", "").unwrap(),
+            "74KNZJeDHnMBp0EMJ9ZHt/XKycU="
+        );
+
         let token = signature_base_string(
             &Method::POST,
             &"https://photos.example.net/token".parse().unwrap(),

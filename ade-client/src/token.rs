@@ -2,18 +2,25 @@
 //!
 //! The way of a token: [`TokenKeyPair::generate`], upload of its certificate in Apple's portal,
 //! download of the token file, [`TokenKeyPair::open`]. A new key pair has to be kept beside the old
-//! one until its token opens, since the old key goes on signing for the old token.
+//! one until its token opens ([`TokenKeyPair::open_with_any`]): until then the old key goes on signing
+//! [`MaidToken`]s. Before a token takes the place of another, [`ServerToken::replaces`] tells what it
+//! is to it, and `GET /account` whether it works.
 
 mod file;
+mod maid;
+mod renewal;
 
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_core::Secret;
-use mdm_pki::{Certificate, CertificateBuilder, KeySpec, KeyUsage, Name, PrivateKey};
+use mdm_pki::{Certificate, CertificateBuilder, Decrypter, KeySpec, KeyUsage, Name, PrivateKey};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
+
+pub use maid::{MaidToken, UnsignedMaidToken};
+pub use renewal::Renewal;
 
 /// How long an upload certificate is valid. Apple reads only its key.
 const VALIDITY: TimeDelta = TimeDelta::days(365);
@@ -98,6 +105,27 @@ impl TokenKeyPair {
     pub fn open(&self, file: &[u8]) -> Result<ServerToken, TokenError> {
         ServerToken::open(file, &self.key)
     }
+
+    /// Opens the token file with whichever of these pairs it was made for: those that wait for their
+    /// token, and the one in use. The pair that opens it belongs to the token from now on.
+    ///
+    /// # Errors
+    /// As [`TokenKeyPair::open`]; [`TokenError::WrongKey`] if it was made for none of them.
+    pub fn open_with_any<'a>(
+        pairs: impl IntoIterator<Item = &'a Self>,
+        file: &[u8],
+    ) -> Result<(&'a Self, ServerToken), TokenError> {
+        let envelope = file::envelope(file)?;
+        let mut refusal = TokenError::WrongKey;
+        for pair in pairs {
+            match ServerToken::from_envelope(&envelope, &pair.key) {
+                Ok(token) => return Ok((pair, token)),
+                Err(TokenError::WrongKey) => {}
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
 }
 
 impl fmt::Debug for TokenKeyPair {
@@ -161,8 +189,20 @@ impl ServerToken {
     /// # Errors
     /// [`TokenError`], which tells a file that is no token from one for another key.
     pub fn open(file: &[u8], key: &PrivateKey) -> Result<Self, TokenError> {
+        Self::from_envelope(&file::envelope(file)?, key)
+    }
+
+    /// As [`ServerToken::open`], with a key that lives elsewhere.
+    ///
+    /// # Errors
+    /// As [`ServerToken::open`]; [`TokenError::Key`] if the key does not answer.
+    pub async fn open_with(file: &[u8], key: &dyn Decrypter) -> Result<Self, TokenError> {
         let envelope = file::envelope(file)?;
-        Self::from_message(&file::decrypt(&envelope, key)?)
+        Self::from_message(&file::decrypt_with(&envelope, key).await?)
+    }
+
+    fn from_envelope(envelope: &[u8], key: &PrivateKey) -> Result<Self, TokenError> {
+        Self::from_message(&file::decrypt(envelope, key)?)
     }
 
     /// Reads what a token file holds when it is decrypted: the JSON between header and markers,

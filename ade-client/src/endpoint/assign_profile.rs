@@ -11,10 +11,10 @@ use mdm_transport::{ApiRequest, BaseUrl, BuildError, Replay, RequestMeta};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{MAX_ITEMS, MEBIBYTE, decode, request, take, take_profile_uuid};
+use super::{MEBIBYTE, batch, decode, request, take, take_profile_uuid};
 use crate::{
     Error,
-    model::{DeviceResult, assignment},
+    model::{DeviceResult, outcome},
 };
 
 /// Gives up to 1000 devices a profile.
@@ -23,7 +23,7 @@ use crate::{
 pub struct AssignProfile {
     /// The profile.
     pub profile_uuid: String,
-    /// The devices; at least one, at most 1000.
+    /// The devices; at least one, at most 1000. One that is named twice is sent once.
     pub devices: Vec<SerialNumber>,
     /// The method, `POST` unless set.
     pub method: AssignMethod,
@@ -57,10 +57,7 @@ impl AssignProfile {
         devices: &[SerialNumber],
         limit: u32,
     ) -> impl Iterator<Item = Self> {
-        let limit = usize::try_from(limit.clamp(1, MAX_ITEMS)).unwrap_or(1);
-        devices
-            .chunks(limit)
-            .map(move |batch| Self::new(profile_uuid, batch.to_vec()))
+        batch::batches(devices, limit).map(move |batch| Self::new(profile_uuid, batch))
     }
 }
 
@@ -84,15 +81,9 @@ impl ApiRequest for AssignProfile {
     const META: RequestMeta = RequestMeta::new("profile-devices", Replay::Idempotent, 4 * MEBIBYTE);
 
     fn to_http(&self, base: &BaseUrl) -> Result<Request<Bytes>, BuildError> {
-        if self.devices.is_empty() || self.devices.len() > MAX_ITEMS as usize {
-            return Err(BuildError::invalid(
-                "devices",
-                "must hold 1 to 1000 serial numbers",
-            ));
-        }
         let body = Body {
             profile_uuid: &self.profile_uuid,
-            devices: &self.devices,
+            devices: batch::checked(&self.devices)?,
         };
         let method = match self.method {
             AssignMethod::Post => Method::POST,
@@ -105,7 +96,7 @@ impl ApiRequest for AssignProfile {
         let mut answer: Map<String, Value> = decode(Self::META.name, response)?;
         Ok(Assigned {
             profile_uuid: take_profile_uuid(&mut answer).unwrap_or_default(),
-            devices: assignment::results(&self.devices, answer.remove("devices").as_ref()),
+            devices: outcome::results(&self.devices, answer.remove("devices").as_ref()),
             retry_after_seconds: take(&mut answer, "retry_after_seconds", seconds),
             extra: answer,
         })
@@ -125,7 +116,7 @@ fn seconds(value: &Value) -> Option<u64> {
 #[derive(Serialize)]
 struct Body<'a> {
     profile_uuid: &'a str,
-    devices: &'a [SerialNumber],
+    devices: Vec<&'a SerialNumber>,
 }
 
 #[cfg(test)]
@@ -136,27 +127,6 @@ mod tests {
         (0..count)
             .map(|n| format!("S{n:05}").parse().unwrap())
             .collect()
-    }
-
-    #[test]
-    fn batches_cover_every_device_once_and_hold_the_limit() {
-        let all = serials(2500);
-        for (limit, sizes) in [
-            (1000, vec![1000, 1000, 500]),
-            (9999, vec![1000, 1000, 500]),
-            (2000, vec![1000, 1000, 500]),
-            (0, vec![1; 2500]),
-        ] {
-            let batches: Vec<_> = AssignProfile::batches("P", &all, limit).collect();
-            let lengths: Vec<_> = batches.iter().map(|batch| batch.devices.len()).collect();
-            assert_eq!(lengths, sizes, "{limit}");
-            let together: Vec<_> = batches
-                .into_iter()
-                .flat_map(|batch| batch.devices)
-                .collect();
-            assert_eq!(together, all);
-        }
-        assert_eq!(AssignProfile::batches("P", &[], 10).count(), 0);
     }
 
     #[test]
@@ -175,15 +145,22 @@ mod tests {
     }
 
     #[test]
-    fn none_and_too_many_devices_are_refused_before_sending() {
+    fn a_device_named_twice_is_sent_once_and_has_its_result_twice() {
+        let mut request = AssignProfile::new("P", serials(2));
+        request.devices.extend(serials(1));
         let base: BaseUrl = "https://a.example".parse().unwrap();
-        for count in [0, 1001] {
-            assert!(
-                AssignProfile::new("P", serials(count))
-                    .to_http(&base)
-                    .is_err()
-            );
-        }
+        assert_eq!(
+            request.to_http(&base).unwrap().body(),
+            r#"{"profile_uuid":"P","devices":["S00000","S00001"]}"#
+        );
+        let body = r#"{"devices":{"S00000":"SUCCESS","S00001":"FAILED"}}"#;
+        let assigned = request.from_http(Response::new(Bytes::from(body))).unwrap();
+        let done: Vec<_> = assigned
+            .devices
+            .iter()
+            .map(DeviceResult::is_success)
+            .collect();
+        assert_eq!(done, [true, false, true]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{MEBIBYTE, decode, request, take_profile_uuid};
 use crate::{
     Error,
     error::RawBody,
-    model::{DeviceResult, Profile, assignment},
+    model::{DeviceResult, Profile, outcome},
 };
 
 /// Makes a new profile. Each call gives another identifier, so it is never replayed blindly.
@@ -76,7 +76,7 @@ impl ApiRequest for DefineProfile {
         };
         Ok(DefinedProfile {
             profile_uuid,
-            devices: assignment::results(&sent, answer.remove("devices").as_ref()),
+            devices: outcome::results(&sent, answer.remove("devices").as_ref()),
             extra: answer,
         })
     }

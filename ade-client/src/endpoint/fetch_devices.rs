@@ -5,9 +5,8 @@
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use mdm_transport::{ApiRequest, BaseUrl, BuildError, Replay, RequestMeta};
-use serde::Serialize;
 
-use super::{MEBIBYTE, decode, request};
+use super::{MEBIBYTE, PageBody, decode, request};
 use crate::{
     Error,
     model::{Cursor, DevicePage},
@@ -50,10 +49,7 @@ impl ApiRequest for FetchDevices {
     const META: RequestMeta = RequestMeta::new("server-devices", Replay::Safe, 16 * MEBIBYTE);
 
     fn to_http(&self, base: &BaseUrl) -> Result<Request<Bytes>, BuildError> {
-        let body = Body {
-            cursor: self.cursor.as_ref().map(Cursor::checked).transpose()?,
-            limit: self.limit,
-        };
+        let body = PageBody::new(self.cursor.as_ref(), Cursor::MAX_CHARS, self.limit)?;
         request(
             Method::POST,
             base.endpoint("/server/devices", &[])?,
@@ -64,14 +60,6 @@ impl ApiRequest for FetchDevices {
     fn from_http(&self, response: Response<Bytes>) -> Result<DevicePage, Error> {
         decode(Self::META.name, response)
     }
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cursor: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<u32>,
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use mdm_transport::{ApiRequest, BaseUrl, BuildError, Replay, RequestMeta};
-use serde::Serialize;
 
-use super::{MEBIBYTE, decode, request};
+use super::{MEBIBYTE, PageBody, decode, request};
 use crate::{
     Error,
     model::{Cursor, DevicePage},
@@ -42,10 +41,7 @@ impl ApiRequest for SyncDevices {
     const META: RequestMeta = RequestMeta::new("devices-sync", Replay::Safe, 16 * MEBIBYTE);
 
     fn to_http(&self, base: &BaseUrl) -> Result<Request<Bytes>, BuildError> {
-        let body = Body {
-            cursor: self.cursor.checked()?,
-            limit: self.limit,
-        };
+        let body = PageBody::new(Some(&self.cursor), Cursor::MAX_CHARS, self.limit)?;
         request(
             Method::POST,
             base.endpoint("/devices/sync", &[])?,
@@ -56,11 +52,4 @@ impl ApiRequest for SyncDevices {
     fn from_http(&self, response: Response<Bytes>) -> Result<DevicePage, Error> {
         decode(Self::META.name, response)
     }
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    cursor: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    limit: Option<u32>,
 }

@@ -94,6 +94,10 @@ open_enum! {
         TvOs = "tvOS",
         /// visionOS.
         VisionOs = "visionOS",
+        /// watchOS; among beta programmes only.
+        WatchOs = "watchOS",
+        /// The HomePod's; among beta programmes only.
+        HomePodOs = "homePodOS",
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{fmt, marker::PhantomData};
 
-use mdm_core::SerialNumber;
+use mdm_core::{Secret, SerialNumber};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{
@@ -129,12 +129,13 @@ impl<T: Field> Serialize for Put<'_, T> {
 #[derive(Deserialize)]
 pub(super) struct Key<'a>(#[serde(borrow)] pub(super) std::borrow::Cow<'a, str>);
 
-/// Declares a struct whose keys are all optional and which keeps what it does not understand.
+/// Declares a struct whose keys are all optional and which keeps what it does not understand. A key
+/// is named as its field, or as the text behind it.
 macro_rules! loose {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $( $(#[$field_meta:meta])* $field:ident: $type:ty ),+ $(,)?
+            $( $(#[$field_meta:meta])* $field:ident $(= $key:literal)?: $type:ty ),+ $(,)?
         }
     ) => {
         $(#[$meta])*
@@ -175,7 +176,7 @@ macro_rules! loose {
                         let mut out = <$name>::default();
                         while let Some(Key(key)) = map.next_key()? {
                             let kept = match key.as_ref() {
-                                $( stringify!($field) => {
+                                $( $crate::model::loose::key!($field $($key)?) => {
                                     map.next_value::<Read<_>>()?.into_field(&mut out.$field)
                                 } )+
                                 _ => Some(map.next_value()?),
@@ -198,11 +199,12 @@ macro_rules! loose {
 
                 let mut map = serializer.serialize_map(None)?;
                 $( if let Some(value) = &self.$field {
-                    map.serialize_entry(stringify!($field), &$crate::model::loose::Put(value))?;
+                    let key = $crate::model::loose::key!($field $($key)?);
+                    map.serialize_entry(key, &$crate::model::loose::Put(value))?;
                 } )+
                 for (key, value) in &self.extra {
                     let taken = match key.as_str() {
-                        $( stringify!($field) => self.$field.is_some(), )+
+                        $( $crate::model::loose::key!($field $($key)?) => self.$field.is_some(), )+
                         _ => false,
                     };
                     if !taken {
@@ -229,6 +231,15 @@ macro_rules! loose {
     };
 }
 
+macro_rules! key {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident $key:literal) => {
+        $key
+    };
+}
+
 /// Lets an open enum be a field; an empty text says nothing.
 macro_rules! text_field {
     ($name:ty) => {
@@ -244,7 +255,7 @@ macro_rules! text_field {
     };
 }
 
-pub(super) use {loose, text_field};
+pub(super) use {key, loose, text_field};
 
 impl Field for String {
     fn from_text(text: &str) -> Option<Self> {
@@ -283,6 +294,16 @@ impl Field for SerialNumber {
 
     fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Field for Secret<String> {
+    fn from_text(text: &str) -> Option<Self> {
+        String::from_text(text).map(Self::new)
+    }
+
+    fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
     }
 }
 

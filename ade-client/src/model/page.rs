@@ -42,6 +42,9 @@ impl Cursor {
     /// The longest cursor that Apple takes, in characters.
     pub const MAX_CHARS: usize = 1000;
 
+    /// The longest cursor that the roster takes, in characters.
+    pub const MAX_ROSTER_CHARS: usize = 512;
+
     /// Takes a cursor as it was stored.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into().into())
@@ -52,12 +55,12 @@ impl Cursor {
         &self.0
     }
 
-    pub(crate) fn checked(&self) -> Result<&str, BuildError> {
-        if self.0.is_empty() || self.0.chars().count() > Self::MAX_CHARS {
-            return Err(BuildError::invalid(
-                "cursor",
-                "must hold 1 to 1000 characters",
-            ));
+    pub(crate) fn checked(&self, longest: usize) -> Result<&str, BuildError> {
+        if self.0.is_empty() {
+            return Err(BuildError::invalid("cursor", "must not be empty"));
+        }
+        if self.0.chars().count() > longest {
+            return Err(BuildError::invalid("cursor", "has too many characters"));
         }
         Ok(&self.0)
     }

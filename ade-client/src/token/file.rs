@@ -10,7 +10,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use mdm_pki::{
-    PrivateKey,
+    Decrypter, PrivateKey,
     cms::{DecryptPolicy, EnvelopedData, Limits},
 };
 use zeroize::Zeroizing;
@@ -69,14 +69,33 @@ fn is_base64(line: &str) -> bool {
 /// Decrypts for the lone recipient, whoever it says it is for: Apple's own sample has a negative
 /// serial number. Triple DES is read, as older tokens are encrypted with it.
 pub(super) fn decrypt(envelope: &[u8], key: &PrivateKey) -> Result<Zeroizing<Vec<u8>>, TokenError> {
-    let damaged = |error: mdm_pki::Error| TokenError::Damaged(error.to_string());
-    let parsed = EnvelopedData::parse(envelope, &Limits::default()).map_err(damaged)?;
-    parsed
+    parse(envelope)?
         .decrypt(key, &DecryptPolicy::default())
-        .map_err(|error| match error {
-            mdm_pki::Error::Decrypt | mdm_pki::Error::NoRecipient => TokenError::WrongKey,
-            other => damaged(other),
-        })
+        .map_err(refusal)
+}
+
+/// As [`decrypt`], with a key that lives elsewhere.
+pub(super) async fn decrypt_with(
+    envelope: &[u8],
+    key: &dyn Decrypter,
+) -> Result<Zeroizing<Vec<u8>>, TokenError> {
+    parse(envelope)?
+        .decrypt_with(key, &DecryptPolicy::default())
+        .await
+        .map_err(refusal)
+}
+
+fn parse(envelope: &[u8]) -> Result<EnvelopedData, TokenError> {
+    EnvelopedData::parse(envelope, &Limits::default())
+        .map_err(|error| TokenError::Damaged(error.to_string()))
+}
+
+fn refusal(error: mdm_pki::Error) -> TokenError {
+    match error {
+        mdm_pki::Error::Decrypt | mdm_pki::Error::NoRecipient => TokenError::WrongKey,
+        mdm_pki::Error::Key(error) => TokenError::Key(error.to_string()),
+        other => TokenError::Damaged(other.to_string()),
+    }
 }
 
 /// Finds the JSON between header and markers, either of which may be missing, and joins its lines:

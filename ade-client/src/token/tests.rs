@@ -245,6 +245,42 @@ fn a_file_for_another_key_is_told_from_one_that_is_no_token() {
 }
 
 #[test]
+fn a_token_is_opened_by_the_pair_that_waits_for_it() {
+    let (old, staged, abandoned) = (pair(), pair(), pair());
+    let pairs = [&abandoned, &old, &staged];
+    let file = envelope(&message(), &staged);
+    let (opened_by, token) = TokenKeyPair::open_with_any(pairs, &file).unwrap();
+    assert_eq!(opened_by.certificate(), staged.certificate());
+    assert_eq!(token.consumer_key, "CK_1");
+    assert_eq!(
+        TokenKeyPair::open_with_any([&old, &abandoned], &file).err(),
+        Some(TokenError::WrongKey)
+    );
+    assert_eq!(
+        TokenKeyPair::open_with_any(pairs, &envelope("{}", &old)).err(),
+        Some(TokenError::Json)
+    );
+    assert_eq!(
+        TokenKeyPair::open_with_any([], &file).err(),
+        Some(TokenError::WrongKey)
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_lives_elsewhere_opens_the_same_file() {
+    let (ours, theirs) = (pair(), pair());
+    let file = envelope(&message(), &ours);
+    let token = ServerToken::open_with(&file, ours.private_key())
+        .await
+        .unwrap();
+    assert_eq!(token, ours.open(&file).unwrap());
+    assert_eq!(
+        ServerToken::open_with(&file, theirs.private_key()).await,
+        Err(TokenError::WrongKey)
+    );
+}
+
+#[test]
 fn a_message_without_all_four_credentials_is_no_token() {
     let pair = pair();
     for message in [

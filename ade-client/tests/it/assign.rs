@@ -2,7 +2,7 @@ use std::{collections::HashSet, time::Duration};
 
 use ade_client::{
     endpoint::{AssignMethod, DefineProfile, FetchDevices, SyncDevices},
-    model::{AssignStatus, DerCertificate, Outcome, Profile, ProfileStatus, SkipKey},
+    model::{ResponseStatus, DerCertificate, Outcome, Profile, ProfileStatus, SkipKey},
 };
 use mdm_fake_apple::ade::Fault;
 
@@ -105,10 +105,10 @@ async fn each_device_has_a_verdict_of_its_own() {
     assert_eq!(
         verdicts,
         [
-            AssignStatus::Success,
-            AssignStatus::Failed,
-            AssignStatus::Throttled,
-            AssignStatus::NotAccessible,
+            ResponseStatus::Success,
+            ResponseStatus::Failed,
+            ResponseStatus::Throttled,
+            ResponseStatus::NotAccessible,
         ]
     );
 }
