@@ -165,7 +165,7 @@ impl<'a> RawPayload<'a> {
 
     fn is<T: Payload>(&self) -> Result<(), Error> {
         match self.payload_type() {
-            Some(found) if found == T::PAYLOAD_TYPE => Ok(()),
+            Some(found) if T::SCHEMA.is_called(found) => Ok(()),
             found => Err(Error::OtherType {
                 wanted: T::PAYLOAD_TYPE,
                 found: found.unwrap_or_default().to_owned(),

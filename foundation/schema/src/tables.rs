@@ -27,7 +27,7 @@ pub fn find(kind: Kind, id: &str) -> Option<&'static Schema> {
 /// The schema of a document that calls itself `name`; a name that several share is decided by which
 /// of them knows the document's keys best.
 pub fn choose(kind: Kind, name: &str, keys: &Dictionary) -> Option<&'static Schema> {
-    let named = |schema: &&&'static Schema| schema.name == name;
+    let named = |schema: &&&'static Schema| schema.is_called(name);
     let mut candidates = schemas(kind).iter().filter(named).peekable();
     if candidates.peek().is_none() {
         return find(kind, name);
@@ -37,6 +37,15 @@ pub fn choose(kind: Kind, name: &str, keys: &Dictionary) -> Option<&'static Sche
         .rev()
         .max_by_key(|schema| known(schema, keys))
         .copied()
+}
+
+impl Schema {
+    /// Whether a document of this schema may call itself so. Apple names the file of a payload after
+    /// its type; where the two differ, as in `com.apple.preferences.users`, profiles have either.
+    pub fn is_called(&self, name: &str) -> bool {
+        let is_file = || self.file.rsplit('/').next() == Some(name);
+        self.name == name || self.kind == Kind::Payload && is_file()
+    }
 }
 
 /// How well the schema knows the document's keys. That a text is one of those allowed tells more than

@@ -309,3 +309,16 @@ fn a_vpn_of_apps_has_the_keys_of_any_vpn_and_those_of_its_vendor() {
     let config = edited.get("VendorConfig").and_then(Value::as_dictionary);
     assert!(config.unwrap().keys().eq(["Realm", "Other"]));
 }
+
+#[cfg(feature = "system")]
+#[test]
+fn a_payload_whose_file_has_another_name_goes_by_either() {
+    use mdm_profiles::payload::UserPreferences;
+
+    for name in ["com.apple.preference.users", "com.apple.preferences.users"] {
+        let profile = profile(&[payload(name, 1, "")]);
+        let payload = profile.payload(name).unwrap();
+        assert!(payload.decode::<UserPreferences>().is_ok());
+        assert!(matches!(payload.any().0, AnyPayload::UserPreferences(_)));
+    }
+}

@@ -62,7 +62,10 @@ fn in_any_case(one: &str, other: &str) -> bool {
 }
 
 fn documents(name: &str, same: Same) -> Vec<Subject> {
-    let named = |schema: &&'static Schema| names(schema).any(|own| same(own, name));
+    // A title is prose, and nobody types its capitals.
+    let named = |schema: &&'static Schema| {
+        names(schema).any(|own| same(own, name)) || in_any_case(schema.title, name)
+    };
     let found: Vec<_> = mdm_schema::all().filter(named).collect();
     // An answer without keys of its own tells nothing that the question does not.
     let tells = |schema: &&&'static Schema| {
@@ -83,7 +86,8 @@ fn names(schema: &'static Schema) -> impl Iterator<Item = &'static str> {
         let prefixes = PREFIXES.iter();
         prefixes.filter_map(move |prefix| name.strip_prefix(prefix))
     };
-    let own = [schema.id, schema.name];
+    let file = schema.file.rsplit('/').next().unwrap_or_default();
+    let own = [schema.id, schema.name, file];
     let short = own.into_iter().flat_map(short);
     own.into_iter()
         .chain(short)

@@ -107,6 +107,10 @@ fn a_document_is_explained_by_any_of_its_names() {
         ("wifi.managed", "com.apple.wifi.managed (payload)"),
         ("com.apple.MCX(WiFi)", "com.apple.MCX(WiFi) (payload)"),
         (
+            "com.apple.preferences.users",
+            "com.apple.preference.users (payload)",
+        ),
+        (
             "passcode.settings",
             "com.apple.configuration.passcode.settings (configuration)",
         ),
@@ -182,6 +186,9 @@ fn a_name_that_means_several_things_lists_them() {
     let both = told(&["explain", "DeviceInformation"]);
     assert!(both.contains("DeviceInformation (command)"));
     assert!(both.contains("DeviceInformation (response)"));
+    let scep = told(&["explain", "scep"]);
+    assert!(scep.contains("com.apple.security.scep (payload)"), "{scep}");
+    assert!(scep.contains("com.apple.credential.scep (credential)"));
     let many = told(&["explain", "Identifier"]);
     assert!(many.lines().count() <= 42, "{many}");
 }
