@@ -8,6 +8,7 @@ mod account;
 mod advice;
 mod assign;
 mod beta_tokens;
+mod bypass_code;
 mod console;
 mod devices;
 mod disown;
@@ -56,6 +57,9 @@ enum Command {
     Disown(disown::Disown),
     /// List the beta programmes that devices can be enrolled in.
     BetaTokens(beta_tokens::BetaTokens),
+    /// Make and read bypass codes of Activation Lock.
+    #[command(subcommand)]
+    BypassCode(bypass_code::Command),
 }
 
 impl Ade {
@@ -71,6 +75,7 @@ impl Ade {
             Command::Profile(profile) => online::block_on(profile.run(&mut console)),
             Command::Disown(disown) => online::block_on(disown.run(&mut console)),
             Command::BetaTokens(tokens) => online::block_on(tokens.run(&mut console)),
+            Command::BypassCode(code) => code.run(&mut console),
         };
         let done = done.and(console.finish());
         match done {

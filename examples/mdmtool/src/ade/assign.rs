@@ -1,6 +1,5 @@
 //! `assign`: gives devices a profile.
 
-use ade_client::endpoint::AssignProfile;
 use clap::Args;
 use serde_json::Map;
 
@@ -23,8 +22,7 @@ impl Assign {
         let client = self.online.client()?;
         let profile = self.profile.as_str();
         let verdicts = Verdicts::collect("assigned", &serials, console, async |batch| {
-            let assigned = client.send(&AssignProfile::new(profile, batch)).await?;
-            Ok((assigned.devices, assigned.retry_after_seconds))
+            client.assign(profile, batch).await
         })
         .await;
         let mut document = Map::new();

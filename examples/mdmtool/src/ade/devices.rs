@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use ade_client::{
     Client,
-    endpoint::{FetchDevices, GetDeviceDetails, MAX_ITEMS},
+    endpoint::{FetchDevices, MAX_ITEMS},
     model::{Cursor, Device, DeviceDetail, DevicePage},
 };
 use clap::Args;
@@ -163,10 +163,14 @@ struct Detail {
 }
 
 async fn details(client: &Client, serials: &[SerialNumber], console: &mut Console) -> Done {
-    let bar = console.progress("devices");
+    let bar = console.work("devices", serials.len());
     let mut found: Vec<DeviceDetail> = Vec::with_capacity(serials.len());
-    for batch in GetDeviceDetails::batches(serials, MAX_ITEMS) {
-        found.extend(client.send(&batch).await?.devices);
+    for batch in serials.chunks(MAX_ITEMS as usize) {
+        let report = client.details(batch).await;
+        if let Some(error) = report.error {
+            return Err(error.into());
+        }
+        found.extend(report.devices);
         bar.set_position(found.len() as u64);
     }
     let told: Vec<Detail> = found.into_iter().map(Detail::from).collect();

@@ -1,6 +1,5 @@
 //! `disown`: gives devices up, for good.
 
-use ade_client::endpoint::DisownDevices;
 use clap::Args;
 use serde_json::Map;
 
@@ -35,8 +34,7 @@ impl Disown {
         }
         let client = self.online.client()?;
         let verdicts = Verdicts::collect("disowned", &serials, console, async |batch| {
-            let disowned = client.send(&DisownDevices::new(batch)).await?;
-            Ok((disowned.devices, None))
+            client.disown(batch).await
         })
         .await;
         verdicts.tell(Map::new(), console)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use ade_client::{
-    endpoint::{DefineProfile, FetchProfile, RemoveProfile},
+    endpoint::{DefineProfile, FetchProfile},
     model::Profile,
 };
 use clap::{Args, Subcommand};
@@ -115,12 +115,11 @@ impl Remove {
     async fn run(self, console: &mut Console) -> Done {
         let serials = self.serials.read()?;
         let client = self.online.client()?;
-        let verdicts =
-            Verdicts::collect("freed of their profile", &serials, console, async |batch| {
-                let removed = client.send(&RemoveProfile::new(batch)).await?;
-                Ok((removed.devices, None))
-            })
-            .await;
+        let done = "freed of their profile";
+        let verdicts = Verdicts::collect(done, &serials, console, async |batch| {
+            client.remove_profile(batch).await
+        })
+        .await;
         verdicts.tell(Map::new(), console)
     }
 }

@@ -1,7 +1,7 @@
 //! What became of each device, told alike by all commands that change devices.
 
 use ade_client::{
-    Error,
+    BatchReport,
     endpoint::MAX_ITEMS,
     model::{DeviceResult, Outcome, ResponseStatus},
 };
@@ -13,14 +13,9 @@ use super::{Done, console::Console, failure::Failure, text};
 
 /// What a command did to devices.
 pub(super) struct Verdicts {
-    /// What was to become of the devices, as in "2 of 3 devices were not *assigned*".
+    /// What was to become of the devices, as in "2 of 3 devices not *assigned*".
     done: &'static str,
-    /// One for each device, in the order given.
-    devices: Vec<DeviceResult>,
-    /// How long Apple asks to leave throttled devices alone.
-    retry_after_seconds: Option<u64>,
-    /// Why the last request failed.
-    error: Option<Error>,
+    report: BatchReport,
 }
 
 #[derive(Serialize)]
@@ -29,79 +24,63 @@ struct Told<'a> {
     outcome: String,
 }
 
-/// What one request answered.
-pub(super) type Answer = Result<(Vec<DeviceResult>, Option<u64>), Error>;
-
 impl Verdicts {
-    /// Sends the devices in as many requests as they need. The first that fails is the last one sent;
-    /// each device has its verdict all the same.
+    /// Sends the devices in as many requests as they need, and shows how far it is. The first that fails
+    /// is the last one sent; each device has its verdict all the same.
     pub(super) async fn collect(
         done: &'static str,
         devices: &[SerialNumber],
         console: &mut Console,
-        send: impl AsyncFn(Vec<SerialNumber>) -> Answer,
+        send: impl AsyncFn(&[SerialNumber]) -> BatchReport,
     ) -> Self {
         let bar = console.work("devices", devices.len());
-        let mut all = Self {
-            done,
-            devices: Vec::with_capacity(devices.len()),
-            retry_after_seconds: None,
-            error: None,
-        };
+        let mut report = BatchReport::default();
         for batch in devices.chunks(MAX_ITEMS as usize) {
-            let lost = match all.error {
-                Some(_) => Outcome::NotSent,
-                None => match send(batch.to_vec()).await {
-                    Ok((devices, wait)) => {
-                        all.devices.extend(devices);
-                        all.retry_after_seconds = all.retry_after_seconds.max(wait);
-                        bar.set_position(all.devices.len() as u64);
-                        continue;
-                    }
-                    Err(error) => {
-                        all.error = Some(error.clone());
-                        Outcome::RequestFailed(error)
-                    }
-                },
-            };
-            let lost = batch
-                .iter()
-                .map(|s| DeviceResult::new(s.clone(), lost.clone()));
-            all.devices.extend(lost);
+            if report.error.is_some() {
+                let rest = batch.iter().cloned();
+                let unsent = rest.map(|serial| DeviceResult::new(serial, Outcome::NotSent));
+                report.devices.extend(unsent);
+                continue;
+            }
+            let part = send(batch).await;
+            report.devices.extend(part.devices);
+            report.retry_after_seconds = report.retry_after_seconds.max(part.retry_after_seconds);
+            report.error = part.error;
+            bar.set_position(report.devices.len() as u64);
         }
-        all
+        Self { done, report }
     }
 
     /// Tells them, after whatever else the document says, and fails if one of the devices did.
     pub(super) fn tell(self, mut document: Map<String, Value>, console: &mut Console) -> Done {
-        let told: Vec<Told<'_>> = self.devices.iter().map(Told::of).collect();
+        let told: Vec<Told<'_>> = self.report.devices.iter().map(Told::of).collect();
         let all = told.len();
-        let missed = self
+        let succeeded = self
+            .report
             .devices
             .iter()
-            .filter(|device| !device.is_success())
-            .count();
+            .filter(|device| device.is_success());
+        let missed = all - succeeded.count();
         document.insert("devices".to_owned(), json!(told));
         document.insert("succeeded".to_owned(), (all - missed).into());
         document.insert("failed".to_owned(), missed.into());
-        if let Some(seconds) = self.retry_after_seconds {
+        if let Some(seconds) = self.report.retry_after_seconds {
             document.insert("retry_after_seconds".to_owned(), seconds.into());
         }
         console.answer(&Value::Object(document), || {
             let lines: Vec<String> = told.iter().map(Told::line).collect();
             lines.join("\n")
         })?;
-        if let Some(error) = self.error {
+        if let Some(error) = self.report.error {
             return Err(error.into());
         }
-        let next = self.advice();
-        failed(missed, all, self.done, next)
+        failed(missed, all, self.done, self.advice())
     }
 
     /// What to do about the gravest of the verdicts.
     fn advice(&self) -> &'static str {
         let any = |status: &ResponseStatus| {
-            let outcomes = self.devices.iter().map(|device| &device.outcome);
+            let outcomes = self.report.devices.iter().map(|device| &device.outcome);
             outcomes
                 .clone()
                 .any(|outcome| matches!(outcome, Outcome::Answered(verdict) if verdict == status))
