@@ -12,7 +12,9 @@ use chrono::{DateTime, Utc};
 use mdm_core::SerialNumber;
 pub use mdm_core::{StoreError, StoreErrorKind};
 
-use crate::record::{AccountId, AccountRecord, DeviceRecord, DeviceState, ProfileRecord};
+use crate::record::{
+    AccountId, AccountRecord, DeviceRecord, DeviceState, GiveUpStep, ProfileRecord,
+};
 
 mod memory;
 
@@ -28,7 +30,8 @@ pub trait AdeStore: fmt::Debug + Send + Sync {
     /// durable when this returns.
     ///
     /// The store may have the step decide more than once (as after a conflict between
-    /// transactions); the last decision counts.
+    /// transactions); the last decision counts. A step that panics writes nothing; the store goes on,
+    /// whether it passes the panic on or answers an error.
     ///
     /// # Errors
     /// [`StoreError`] if the store failed: then nothing is written.
@@ -54,7 +57,7 @@ pub trait AdeStore: fmt::Debug + Send + Sync {
         serial_number: &SerialNumber,
     ) -> Result<Option<DeviceRecord>, StoreError>;
 
-    /// The accounts that have a record of this device.
+    /// The accounts that have a record of this device, in the order of their names.
     async fn accounts_of(&self, serial_number: &SerialNumber)
     -> Result<Vec<AccountId>, StoreError>;
 
@@ -109,6 +112,27 @@ pub enum DeviceFilter {
     Replacing,
     /// Those that are being given up and not done.
     GivingUp,
+}
+
+impl DeviceFilter {
+    /// Whether this is one of the devices: what a store's queries have to agree with. Times are
+    /// compared to the microsecond at least.
+    pub fn takes(&self, device: &DeviceRecord) -> bool {
+        match self {
+            Self::All => true,
+            Self::Present => device.is_present(),
+            Self::Unseen { sweep } => device.is_present() && device.sweep < *sweep,
+            Self::Due(now) => device.due.is_some_and(|due| due <= *now),
+            Self::Wanting(uuid) => device.wanted_profile.as_ref() == Some(uuid),
+            Self::State(state) => device.is_present() && device.state == *state,
+            Self::ReleasedBefore(time) => device.released().is_some_and(|at| at < *time),
+            Self::Replacing => device.is_replacing(),
+            Self::GivingUp => device
+                .give_up
+                .as_ref()
+                .is_some_and(|give_up| give_up.next != GiveUpStep::Done),
+        }
+    }
 }
 
 /// One atomic change: what it reads, and what it decides on that.
@@ -208,7 +232,8 @@ impl Counts {
     }
 }
 
-/// What a step writes. Records replace those of the same name.
+/// What a step writes. Records replace those of the same name; what is forgotten is so after all
+/// is written. Forgetting what is not there is no error.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Changes {

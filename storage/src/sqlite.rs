@@ -9,20 +9,26 @@ use std::{num::NonZeroUsize, path::Path, time::Duration};
 
 use mdm_core::StoreError;
 
-mod commands;
+#[cfg(feature = "ade")]
+mod ade;
 mod connection;
+#[cfg_attr(not(any(feature = "ade", feature = "service")), expect(dead_code))]
 mod engine;
-mod enrollments;
 mod error;
 mod migrations;
-mod outbox;
-#[cfg(test)]
+#[cfg(all(test, any(feature = "ade", feature = "service")))]
 mod plans;
-mod rows;
+#[cfg(feature = "service")]
+mod service;
+#[cfg(any(feature = "ade", feature = "service"))]
+mod values;
 
 pub use migrations::SCHEMA_VERSION;
 
-/// The stores of `mdm-service` in one SQLite file.
+/// The stores of `mdm-service` and of `ade-client` in one SQLite file.
+///
+/// Tokens, keys and whatever else is secret lie in it as they are; the file is its owner's alone,
+/// and no statement is ever logged with its values.
 ///
 /// Clones share the file, the threads and the limits. Once the last one is dropped the threads
 /// finish what is queued and end; [`close`](Self::close) waits for that.

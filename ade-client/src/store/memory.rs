@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,7 +11,7 @@ use chrono::{DateTime, Utc};
 use mdm_core::SerialNumber;
 
 use super::{AdeStore, Changes, Counts, DeviceFilter, Loaded, Reads, Step, StoreError};
-use crate::record::{AccountId, AccountRecord, DeviceRecord, GiveUpStep, ProfileRecord};
+use crate::record::{AccountId, AccountRecord, DeviceRecord, ProfileRecord};
 
 /// Keeps everything in memory; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +74,7 @@ impl Entry {
     }
 
     fn count(&self, filter: &DeviceFilter) -> u64 {
-        self.devices.values().filter(|d| takes(filter, d)).count() as u64
+        self.devices.values().filter(|d| filter.takes(d)).count() as u64
     }
 
     fn apply(&mut self, changes: Changes) {
@@ -95,21 +96,12 @@ impl Entry {
     }
 }
 
-fn takes(filter: &DeviceFilter, device: &DeviceRecord) -> bool {
-    match filter {
-        DeviceFilter::All => true,
-        DeviceFilter::Present => device.is_present(),
-        DeviceFilter::Unseen { sweep } => device.is_present() && device.sweep < *sweep,
-        DeviceFilter::Due(now) => device.due.is_some_and(|due| due <= *now),
-        DeviceFilter::Wanting(uuid) => device.wanted_profile.as_ref() == Some(uuid),
-        DeviceFilter::State(state) => device.is_present() && device.state == *state,
-        DeviceFilter::ReleasedBefore(time) => device.released().is_some_and(|at| at < *time),
-        DeviceFilter::Replacing => device.is_replacing(),
-        DeviceFilter::GivingUp => device
-            .give_up
-            .as_ref()
-            .is_some_and(|give_up| give_up.next != GiveUpStep::Done),
-    }
+/// What comes after `after`, or all.
+fn from<Q: ?Sized>(after: Option<&Q>) -> (Bound<&Q>, Bound<&Q>) {
+    (
+        after.map_or(Bound::Unbounded, Bound::Excluded),
+        Bound::Unbounded,
+    )
 }
 
 #[async_trait]
@@ -141,8 +133,7 @@ impl AdeStore for MemoryAdeStore {
     ) -> Result<Vec<AccountRecord>, StoreError> {
         Ok(self
             .lock()
-            .iter()
-            .filter(|(id, _)| after.is_none_or(|after| *id > after))
+            .range(from(after))
             .filter_map(|(_, entry)| entry.account.clone())
             .take(limit)
             .collect())
@@ -178,9 +169,9 @@ impl AdeStore for MemoryAdeStore {
         Ok(self.of(account, |entry| {
             entry
                 .devices
-                .values()
-                .filter(|device| after.is_none_or(|after| device.serial_number > *after))
-                .filter(|device| takes(filter, device))
+                .range(from(after))
+                .map(|(_, device)| device)
+                .filter(|device| filter.takes(device))
                 .take(limit)
                 .cloned()
                 .collect()
@@ -206,10 +197,9 @@ impl AdeStore for MemoryAdeStore {
         Ok(self.of(account, |entry| {
             entry
                 .profiles
-                .values()
-                .filter(|profile| after.is_none_or(|after| profile.uuid.as_str() > after))
+                .range::<str, _>(from(after))
+                .map(|(_, profile)| profile.clone())
                 .take(limit)
-                .cloned()
                 .collect()
         }))
     }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Statements that a connection keeps prepared: all of them, with room to spare.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// A file and how to open it.
 #[derive(Debug, Clone)]

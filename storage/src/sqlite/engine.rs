@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread,
@@ -155,7 +156,15 @@ where
 {
     fn run(self: Box<Self>, connection: &Connection) -> Box<dyn Answer> {
         let Self { step, reply } = *self;
-        let result = step(connection).map_err(store_error);
+        // A step that panics fails alone: the thread goes on. Nothing but the connection is shared,
+        // and what was written is rolled back.
+        let result = match catch_unwind(AssertUnwindSafe(|| step(connection))) {
+            Ok(result) => result.map_err(store_error),
+            Err(_) => Err(StoreError::with_source(
+                StoreErrorKind::Other,
+                "the step panicked",
+            )),
+        };
         Box::new(Done { result, reply })
     }
 
@@ -418,6 +427,19 @@ mod tests {
         // Inside, the first and the last step; outside, nothing yet.
         assert_eq!(last.unwrap(), (2, 0));
         assert_eq!(engine.read(count).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_panics_leaves_no_trace_and_the_next_one_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine(&folder, Options::default()).await;
+        let panicked = engine.write(|connection| -> rusqlite::Result<()> {
+            insert(connection)?;
+            panic!("on purpose")
+        });
+        assert_eq!(panicked.await.unwrap_err().kind(), StoreErrorKind::Other);
+        engine.write(insert).await.unwrap();
+        assert_eq!(engine.read(count).await.unwrap(), 1);
     }
 
     /// What SQLite does by itself on a full disk: the transaction is gone, and nobody is told

@@ -12,7 +12,11 @@ pub const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 /// Marks a file as ours in its header (`PRAGMA application_id`).
 pub(super) const APPLICATION_ID: i32 = 0x4d44_4d53;
 
-const STEPS: &[&str] = &[include_str!("migrations/0001_service.sql")];
+/// All of them whatever the features: one schema for every build.
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_service.sql"),
+    include_str!("migrations/0002_ade.sql"),
+];
 
 /// Brings the file to [`SCHEMA_VERSION`], all steps in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

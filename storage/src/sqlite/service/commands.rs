@@ -13,9 +13,10 @@ use mdm_service::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    SqliteStore, outbox,
+    outbox,
     rows::{self, DISABLED},
 };
+use crate::sqlite::{SqliteStore, values};
 
 /// The sender's key and the certificate that its device must show.
 pub(super) const SENDER: &str = "SELECT s.key, d.certificate
@@ -114,12 +115,13 @@ impl CommandStore for SqliteStore {
         let id = id.clone();
         self.engine
             .read(move |connection| {
-                let after = rows::number(after.number());
+                let after = values::number(after.number());
                 connection
                     .prepare_cached(COMMANDS)?
-                    .query_map(params![id.to_string(), after, rows::limit(limit)], |row| {
-                        record(row, &id)
-                    })?
+                    .query_map(
+                        params![id.to_string(), after, values::limit(limit)],
+                        |row| record(row, &id),
+                    )?
                     .collect()
             })
             .await
@@ -135,7 +137,7 @@ impl CommandStore for SqliteStore {
                 let finished: Vec<i64> = connection
                     .prepare_cached(FINISHED)?
                     .query_map(
-                        params![before.timestamp_micros(), rows::limit(limit)],
+                        params![before.timestamp_micros(), values::limit(limit)],
                         |row| row.get(0),
                     )?
                     .collect::<Result<_, _>>()?;

@@ -11,9 +11,10 @@ use mdm_service::{
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::{
-    SqliteStore, outbox,
+    outbox,
     rows::{self, DISABLED, ENROLLED, enrollment_columns},
 };
+use crate::sqlite::{SqliteStore, values};
 
 pub(super) const FIND: &str = concat!(
     "SELECT ",
@@ -216,7 +217,7 @@ fn commit(
     }
     connection
         .prepare_cached(SET_VERSION)?
-        .execute(params![key, rows::number(version.next().number())])?;
+        .execute(params![key, values::number(version.next().number())])?;
     step.events
         .iter()
         .try_for_each(|event| outbox::write(connection, event))?;
@@ -243,7 +244,7 @@ fn save(connection: &Connection, state: &Enrollment, device: i64) -> rusqlite::R
         ":topic": push.map(|push| push.topic.as_str()),
         ":push_token": push.map(|push| push.token.expose()),
         ":push_magic": push.map(|push| push.magic.expose()),
-        ":tally": rows::number(state.token_update_tally),
+        ":tally": values::number(state.token_update_tally),
         ":awaiting_configuration": state.awaiting_configuration,
         ":serial_number": state.serial_number.as_ref().map(SerialNumber::as_str),
         ":user_short_name": state.user_short_name,

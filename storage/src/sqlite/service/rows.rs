@@ -1,7 +1,5 @@
 //! Values as columns and back.
 
-use std::error::Error;
-
 use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, Topic};
 use mdm_service::{
@@ -9,6 +7,8 @@ use mdm_service::{
     enrollment::decide::Version, queue::Sequence,
 };
 use rusqlite::{Row, types::Type};
+
+use crate::sqlite::values::unreadable;
 
 /// The columns of an enrolment, in the order that [`enrollment`] reads them.
 macro_rules! enrollment_columns {
@@ -112,11 +112,6 @@ pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
-/// A number as SQLite keeps it; beyond its range the largest that it can keep.
-pub(super) fn number(unsigned: u64) -> i64 {
-    i64::try_from(unsigned).unwrap_or(i64::MAX)
-}
-
 pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let micros: i64 = row.get(column)?;
     DateTime::from_timestamp_micros(micros)
@@ -128,18 +123,4 @@ fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTi
         rusqlite::types::ValueRef::Null => Ok(None),
         _ => time(row, column).map(Some),
     }
-}
-
-/// A column that does not hold what this program writes there.
-pub(super) fn unreadable(
-    column: usize,
-    kind: Type,
-    error: impl Error + Send + Sync + 'static,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
-}
-
-/// A limit as SQLite takes it.
-pub(super) fn limit(rows: usize) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
 }

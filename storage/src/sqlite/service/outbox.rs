@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use mdm_service::{Event, StoreError, queue::Sequence, store::Outbox};
 use rusqlite::{Connection, params, types::Type};
 
-use super::{SqliteStore, rows};
+use super::rows;
+use crate::sqlite::{SqliteStore, values};
 
 pub(super) const AFTER: &str =
     "SELECT seq, enrollment, at, event FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2";
@@ -25,10 +26,10 @@ impl Outbox for SqliteStore {
                 connection
                     .prepare_cached(AFTER)?
                     .query_map(
-                        params![rows::number(after.number()), rows::limit(limit)],
+                        params![values::number(after.number()), values::limit(limit)],
                         |row| {
                             let kind = serde_json::from_str(row.get_ref(3)?.as_str()?)
-                                .map_err(|error| rows::unreadable(3, Type::Text, error))?;
+                                .map_err(|error| values::unreadable(3, Type::Text, error))?;
                             let event = Event::new(rows::id(row, 1)?, rows::time(row, 2)?, kind);
                             Ok((rows::sequence(row, 0)?, event))
                         },
@@ -43,7 +44,7 @@ impl Outbox for SqliteStore {
             .write(move |connection| {
                 connection
                     .prepare_cached(ACKNOWLEDGE)?
-                    .execute([rows::number(through.number())])?;
+                    .execute([values::number(through.number())])?;
                 Ok(())
             })
             .await
