@@ -2,7 +2,7 @@ use std::{collections::HashSet, time::Duration};
 
 use ade_client::{
     endpoint::{AssignMethod, DefineProfile, FetchDevices, SyncDevices},
-    model::{ResponseStatus, DerCertificate, Outcome, Profile, ProfileStatus, SkipKey},
+    model::{DerCertificate, Outcome, Profile, ProfileStatus, ResponseStatus, SkipKey},
 };
 use mdm_fake_apple::ade::Fault;
 

@@ -1,10 +1,14 @@
 //! Single exchanges against answers written down word for word.
 
+mod devices;
+mod profile;
+mod roster;
+
 use ade_client::endpoint::{AssignProfile, FetchDevices, GetAccount};
 use mdm_core::Clock;
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
-    matchers::{body_json, header, header_exists, method, path},
+    matchers::{body_json, header, header_exists, method, path, query_param},
 };
 
 use super::*;
@@ -32,6 +36,14 @@ async fn scene() -> (MockServer, Client) {
         .build()
         .unwrap();
     (server, client)
+}
+
+fn answer(body: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_string(body)
+}
+
+fn refusal(status: u16, body: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_string(body)
 }
 
 fn in_session(verb: &str, at: &str) -> wiremock::MockBuilder {

@@ -5,6 +5,7 @@
 mod assign;
 mod devices;
 mod exchanges;
+mod odd;
 mod openssl;
 mod session;
 mod token;

@@ -5,6 +5,9 @@
 
 use std::process::Command;
 
+use ade_client::MaidToken;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::*;
 
 const MESSAGE: &str = "-----BEGIN MESSAGE-----\n{\"consumer_key\":\"CK_1\",\"consumer_secret\":\"CS_1\",\"access_token\":\"AT_1\",\"access_secret\":\"AS_1\"}\n-----END MESSAGE-----\n";
@@ -60,6 +63,29 @@ fn a_token_that_openssl_encrypts_opens_here() {
             assert_eq!(token.consumer_key, "CK_1");
         }
     }
+}
+
+#[test]
+fn a_maid_token_is_verified_by_openssl_with_the_uploaded_certificate() {
+    if missing() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pair = TokenKeyPair::generate("mdm.example.com", Utc::now()).unwrap();
+    let token = MaidToken::new("677CAB70FE18E2D0B2F1A3C4D5E6F708", Utc::now()).unwrap();
+    let jwt = token.sign(pair.private_key()).unwrap();
+    let (signed, signature) = jwt.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    std::fs::write(folder.path().join("cert.pem"), pair.certificate_pem()).unwrap();
+    std::fs::write(folder.path().join("signed"), signed).unwrap();
+    std::fs::write(folder.path().join("signature"), signature).unwrap();
+    let key = openssl(folder.path(), "x509 -in cert.pem -noout -pubkey");
+    std::fs::write(folder.path().join("key.pem"), key).unwrap();
+    let verdict = openssl(
+        folder.path(),
+        "dgst -sha256 -verify key.pem -signature signature signed",
+    );
+    assert_eq!(verdict, b"Verified OK\n");
 }
 
 #[tokio::test]
