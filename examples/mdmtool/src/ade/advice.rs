@@ -237,6 +237,7 @@ fn for_code(code: &ErrorCode) -> &'static str {
         ErrorCode::SupportPhoneRequired | ErrorCode::SupportPhoneInvalid => {
             "give support_phone_number 1 to 50 bytes"
         }
+        ErrorCode::MalformedRequestBody => "check that each value is of the type that Apple takes",
         ErrorCode::NotFound | ErrorCode::DeviceNotFound => "check the serial numbers",
         ErrorCode::InvalidCursor | ErrorCode::ExpiredCursor => "start again",
         _ => "",

@@ -60,10 +60,10 @@ impl Define {
         profile.extra.remove("profile_uuid");
         let odd: Vec<String> = profile.extra.keys().cloned().collect();
         let client = self.online.client()?;
-        let defined = client.send(&DefineProfile::new(profile)).await?;
         for key in &odd {
             console.note(&remark(key));
         }
+        let defined = client.send(&DefineProfile::new(profile)).await?;
         let devices: Vec<Value> = defined.devices.iter().map(super::verdicts::told).collect();
         let document = json!({
             "profile_uuid": defined.profile_uuid,

@@ -1,4 +1,10 @@
-//! Key pairs and server tokens.
+//! The `ade` commands: key pairs and server tokens here, the rest against a fake Apple.
+
+mod changing;
+mod codes;
+mod reading;
+mod trouble;
+mod world;
 
 use std::fs;
 
@@ -7,15 +13,34 @@ use serde_json::Value;
 
 use crate::{
     fixtures::{TOKEN, identity, token_file},
-    refusal, run,
+    run,
 };
+
+/// The line on standard error about something that cannot be used.
+fn refusal(arguments: &[&str], input: &[u8]) -> String {
+    let output = run(arguments, input);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stdout.is_empty());
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    assert!(line.starts_with("mdmtool: ") && line.len() > 15, "{line}");
+    line
+}
 
 #[test]
 fn a_key_pair_opens_the_token_that_was_made_for_it() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().to_str().unwrap();
     let made = run(
-        &["ade", "keygen", "--out", out, "--name", "mdm.example.com"],
+        &[
+            "ade",
+            "keygen",
+            "--out",
+            out,
+            "--name",
+            "mdm.example.com",
+            "--json",
+        ],
         b"",
     );
     assert!(
@@ -37,10 +62,24 @@ fn a_key_pair_opens_the_token_that_was_made_for_it() {
 
     let file = folder.path().join("named as you like.txt");
     fs::write(&file, token_file(&certificate)).unwrap();
-    let output = run(&["ade", "token", file.to_str().unwrap(), "--key", key], b"");
+    let arguments = ["ade", "token", file.to_str().unwrap(), "--key", key];
+    let output = run(&[&arguments[..], &["--redact=false"]].concat(), b"");
     let token: Value = serde_json::from_slice(&output.stdout).unwrap();
     let expected: Value = serde_json::from_str(TOKEN).unwrap();
     assert_eq!(token, expected);
+
+    for redacted in [&[][..], &["--redact"], &["--redact=true"], &["--json"]] {
+        let output = run(&[&arguments[..], redacted].concat(), b"");
+        let token: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(token["consumer_key"], expected["consumer_key"]);
+        assert_eq!(
+            token["access_token_expiry"],
+            expected["access_token_expiry"]
+        );
+        for secret in ["consumer_secret", "access_token", "access_secret"] {
+            assert_eq!(token[secret], "[redacted]");
+        }
+    }
     let output = run(
         &["ade", "token", "-", "--key", key],
         &token_file(&certificate),
@@ -61,7 +100,10 @@ fn a_key_is_never_written_over_another_and_is_its_owners_alone() {
         "--cert",
         cert.to_str().unwrap(),
     ];
-    assert!(run(&arguments, b"").status.success());
+    let made = run(&arguments, b"");
+    assert!(made.status.success());
+    let shown = String::from_utf8(made.stdout).unwrap();
+    assert!(shown.contains("Upload the certificate") && !shown.contains("PRIVATE KEY"));
     let before = fs::read(&key).unwrap();
     let line = refusal(&arguments, b"");
     assert!(line.contains("cannot write"), "{line}");
@@ -92,8 +134,10 @@ fn a_token_for_another_key_or_none_at_all_is_refused() {
         &token_file(&certificate),
     );
     assert!(line.contains("key"), "{line}");
-    for file in [&b""[..], b"hello", TOKEN.as_bytes()] {
+    for file in [&b""[..], b"hello", b"{}", br#"{"consumer_key":"CK_1"}"#] {
         refusal(&["ade", "token", "-", "--key", key], file);
     }
+    let line = refusal(&["ade", "token", "-"], &token_file(&certificate));
+    assert!(line.contains("--key"), "{line}");
     refusal(&["ade", "token", "-", "--key", "/nowhere/key.pem"], b"");
 }
