@@ -42,6 +42,7 @@
 //! # }
 //! ```
 
+mod assign;
 pub mod bypass_code;
 pub mod client;
 #[cfg(feature = "contract")]
@@ -51,6 +52,7 @@ pub mod error;
 pub mod model;
 pub mod oauth;
 pub mod policy;
+pub mod progress;
 pub mod record;
 pub mod service;
 pub mod session;
@@ -62,6 +64,7 @@ pub use bypass_code::{BypassCode, EscrowKey};
 pub use client::{BatchReport, Client, ClientBuilder};
 pub use error::{ApiError, Error, ErrorCode};
 pub use policy::Policy;
+pub use progress::{Observer, Progress};
 pub use service::{AdeService, Refusal};
 pub use session::{Exchange, Next, Session, UserAgent};
 pub use store::{AdeStore, MemoryAdeStore, StoreError};

@@ -32,6 +32,8 @@ pub struct Policy {
     /// How long to wait after Apple was busy, not reached, or gave the same cursor again, unless it
     /// says itself. Default 15 minutes.
     pub wait_after_error: Duration,
+    /// The longest wait that Apple may ask for. Default 7 days.
+    pub longest_wait: Duration,
     /// Devices in one page, held between 1 and what the account allows. Default 1000.
     pub page_size: u32,
     /// Devices in one request that names them, held between 1 and what the account allows.
@@ -48,6 +50,9 @@ pub struct Policy {
     pub take_over_replaced: bool,
     /// How long a node keeps an account to itself without a sign of life. Default 2 minutes.
     pub lease: Duration,
+    /// How often is looked for work that nobody could foresee, as what other nodes and callers have
+    /// put into the store. Nothing is sent for it. Default 1 minute.
+    pub look_every: Duration,
     /// How many accounts are worked on at once. Default 4.
     pub parallel_accounts: usize,
     /// Warns when a token's end is as many days away. Default 30, 7 and 1.
@@ -68,6 +73,7 @@ impl Default for Policy {
             resume_after: Duration::ZERO,
             recover_every: 12 * HOUR,
             wait_after_error: 15 * MINUTE,
+            longest_wait: 7 * DAY,
             page_size: MAX_ITEMS,
             batch_size: MAX_ITEMS,
             cool_down: DAY,
@@ -75,6 +81,7 @@ impl Default for Policy {
             retire_after: 30 * DAY,
             take_over_replaced: true,
             lease: 2 * MINUTE,
+            look_every: MINUTE,
             parallel_accounts: 4,
             warn_days: vec![30, 7, 1],
             warn_devices: 200_000,

@@ -16,5 +16,6 @@ pub use account::{
 pub use device::{
     Attempt, AttemptOutcome, DeviceRecord, DeviceState, Presence, Replacement, StateTimes,
 };
-pub use give_up::{GiveUp, GiveUpStep, Release};
+pub(crate) use device::{Merged, Telling};
+pub use give_up::{GiveUp, GiveUpStep, Release, ReleaseAttempt};
 pub use profile::ProfileRecord;

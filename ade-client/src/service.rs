@@ -1,13 +1,22 @@
 //! Many accounts with their devices, kept in step with Apple.
 
+mod assigner;
 mod export;
+mod give_up;
 mod hand_over;
+mod lease;
 mod link;
 mod profiles;
 mod refusal;
+mod replacement;
+mod report;
+mod round;
 mod step;
+mod trouble;
+mod unassign;
 mod wants;
 mod warnings;
+mod worker;
 
 use std::{
     collections::BTreeMap,
@@ -19,14 +28,17 @@ use mdm_core::Clock;
 use mdm_transport::{HttpTransport, RetryPolicy};
 
 pub use export::ExportFormat;
+pub use give_up::{ActionError, GiveUpActions, NotReleased};
 pub use hand_over::HandOver;
 pub use link::Installing;
 pub use refusal::Refusal;
+pub use report::{AssignCounts, SyncReport, TickReport, WorkReport};
 pub use warnings::Warning;
 
 use crate::{
     Client, Error, Policy, ServerToken,
     client::APPLE,
+    progress::Observer,
     record::{AccountId, AccountRecord},
     store::{AdeStore, Changes, Loaded, Reads},
 };
@@ -46,6 +58,8 @@ struct Inner {
     retry: RetryPolicy,
     policy: Policy,
     node: String,
+    observer: Option<Arc<dyn Observer>>,
+    working: lease::Working,
     /// One client, and with it one session, for each account's token.
     clients: Mutex<Clients>,
 }
@@ -70,6 +84,7 @@ impl AdeService {
             retry: RetryPolicy::default(),
             policy: Policy::default(),
             node: "node".to_owned(),
+            observer: None,
         }
     }
 
@@ -169,6 +184,7 @@ pub struct AdeServiceBuilder {
     retry: RetryPolicy,
     policy: Policy,
     node: String,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 impl AdeServiceBuilder {
@@ -197,6 +213,12 @@ impl AdeServiceBuilder {
         self
     }
 
+    /// Who is told how far syncs are.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
     /// The service; nothing is read or sent yet.
     pub fn build(self) -> AdeService {
         AdeService {
@@ -209,6 +231,8 @@ impl AdeServiceBuilder {
                 retry: self.retry,
                 policy: self.policy,
                 node: self.node,
+                observer: self.observer,
+                working: lease::Working::default(),
                 clients: Mutex::new(BTreeMap::new()),
             }),
         }

@@ -64,6 +64,8 @@ pub enum Event {
     Committed,
     /// Every device that the full fetch did not name was asked about.
     Verified,
+    /// The round's time was over before every one of them was.
+    OutOfTime,
 }
 
 /// What the state machine has to know of a page.
@@ -165,6 +167,9 @@ pub struct Round {
     ends: DateTime<Utc>,
     /// The cursors that requests of this round were sent with.
     used: HashSet<Cursor>,
+    /// A round sends one request at least, so that it always gets on.
+    asked: bool,
+    resume_after: Duration,
     recover_every: Duration,
     wait_after_error: Duration,
 }
@@ -185,11 +190,12 @@ impl Round {
             then: Then::GoOn,
             ends: later(now, policy.round_limit),
             used: HashSet::new(),
+            asked: false,
+            resume_after: policy.resume_after,
             recover_every: policy.recover_every,
             wait_after_error: policy.wait_after_error,
         };
-        let is_new = state.sweep == 0;
-        if is_new || (kind == RoundKind::Full && state.stage == Stage::Sync) {
+        if state.full_began.is_none() || (kind == RoundKind::Full && state.stage == Stage::Sync) {
             round.fetch_anew(now);
         } else {
             round.go_on(now);
@@ -212,7 +218,7 @@ impl Round {
             ) => self.failed(failure, now),
             (Effect::Commit(_), Event::Committed) => match self.then {
                 Then::GoOn => self.go_on(now),
-                Then::Verify if now >= self.ends => self.end(RoundEnd::Paused),
+                Then::Verify if self.is_over(now) => self.pause(now),
                 Then::Verify => {
                     self.effect = Effect::Verify {
                         sweep: self.state.sweep,
@@ -224,11 +230,22 @@ impl Round {
                 self.state.unseen = false;
                 self.commit(Then::End(RoundEnd::Complete));
             }
+            (Effect::Verify { .. }, Event::OutOfTime) => self.pause(now),
             _ => {}
         }
     }
 
-    /// Whether the round's time is over: a verification under way stops between two requests.
+    /// How the round ends once the commit under way is done; none where it goes on.
+    pub fn ending(&self) -> Option<RoundEnd> {
+        match (&self.effect, self.then) {
+            (Effect::Commit(_), Then::End(end)) => Some(end),
+            (Effect::End(end), _) => Some(*end),
+            _ => None,
+        }
+    }
+
+    /// Whether the round's time is over: a verification under way stops between two requests, and
+    /// tells [`Event::OutOfTime`].
     pub fn is_over(&self, now: DateTime<Utc>) -> bool {
         now >= self.ends
     }
@@ -250,7 +267,7 @@ impl Round {
             if moved {
                 return self.commit(Then::GoOn);
             }
-            self.wait(None, now);
+            self.state.round_not_before = Some(later(now, self.wait_after_error));
             return self.commit(Then::End(RoundEnd::RepeatedCursor));
         }
         self.exhausted(now);
@@ -266,6 +283,7 @@ impl Round {
         }
         self.state.current = Some(now);
         self.state.not_before = None;
+        self.state.round_not_before = None;
         self.commit(match self.state.unseen {
             true => Then::Verify,
             false => Then::End(RoundEnd::Complete),
@@ -295,7 +313,7 @@ impl Round {
             .map(|last| later(last, self.recover_every));
         match next {
             Some(next) if next > now => {
-                self.state.not_before = Some(next);
+                self.state.round_not_before = Some(next);
                 self.commit(Then::End(RoundEnd::RecoverLater));
             }
             _ => {
@@ -317,9 +335,10 @@ impl Round {
     }
 
     fn go_on(&mut self, now: DateTime<Utc>) {
-        if now >= self.ends {
-            return self.end(RoundEnd::Paused);
+        if self.asked && self.is_over(now) {
+            return self.pause(now);
         }
+        self.asked = true;
         self.used.extend(self.state.cursor.clone());
         self.effect = match (self.state.stage, &self.state.cursor) {
             (Stage::Fetch, cursor) => Effect::Fetch(cursor.clone()),
@@ -332,6 +351,15 @@ impl Round {
     fn commit(&mut self, then: Then) {
         self.then = then;
         self.effect = Effect::Commit(self.state.clone());
+    }
+
+    /// Everything is committed already, so that only a wait is worth another commit.
+    fn pause(&mut self, now: DateTime<Utc>) {
+        if self.resume_after.is_zero() {
+            return self.end(RoundEnd::Paused);
+        }
+        self.state.round_not_before = Some(later(now, self.resume_after));
+        self.commit(Then::End(RoundEnd::Paused));
     }
 
     fn end(&mut self, end: RoundEnd) {
@@ -353,8 +381,8 @@ pub fn next_round(
     let after = |time: Option<DateTime<Utc>>, wait| time.map_or(now, |time| later(time, wait));
     let full = after(state.full_began, policy.full_every);
     let (kind, due) = match state.stage {
-        Stage::Fetch if state.sweep == 0 => (RoundKind::Full, now),
-        Stage::Fetch => (RoundKind::Delta, later(now, policy.resume_after)),
+        Stage::Fetch if state.full_began.is_none() => (RoundKind::Full, now),
+        Stage::Fetch => (RoundKind::Delta, now),
         Stage::Sync if full <= now => (RoundKind::Full, full),
         Stage::Sync if state.unseen => (RoundKind::Delta, now),
         Stage::Sync => match after(state.current, policy.delta_every) {
@@ -362,7 +390,16 @@ pub fn next_round(
             _ => (RoundKind::Full, full),
         },
     };
-    (kind, state.not_before.map_or(due, |time| due.max(time)))
+    let earliest = state.not_before.max(state.round_not_before);
+    (kind, earliest.map_or(due, |time| due.max(time)))
+}
+
+/// `time` minus `wait`, at least the beginning of the calendar.
+pub(crate) fn earlier(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(wait)
+        .ok()
+        .and_then(|wait| time.checked_sub_signed(wait))
+        .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// `time` plus `wait`, at most the end of the calendar.

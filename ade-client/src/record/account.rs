@@ -1,6 +1,6 @@
 //! An account: one server in Apple's portal, with its token and where its sync stands.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use chrono::{DateTime, Utc};
 use mdm_core::{Secret, open_enum};
@@ -77,6 +77,9 @@ pub struct AccountRecord {
     pub known: Option<KnownAccount>,
     /// The profile that new serial numbers get.
     pub default_profile: Option<String>,
+    /// Profiles that were replaced by others and may still be wanted by devices.
+    #[serde(default)]
+    pub replaced_profiles: BTreeSet<String>,
     /// Where the sync stands.
     pub sync: SyncState,
     /// The node that works on the account.
@@ -96,6 +99,7 @@ impl AccountRecord {
             staged: None,
             known: None,
             default_profile: None,
+            replaced_profiles: BTreeSet::new(),
             sync: SyncState::default(),
             lease: None,
             trouble: None,
@@ -200,8 +204,10 @@ pub struct SyncState {
     pub requested: Option<DateTime<Utc>>,
     /// When a full fetch last began because Apple did not know the cursor any more.
     pub recovered: Option<DateTime<Utc>>,
-    /// Nothing is asked of Apple before.
+    /// Nothing is asked of Apple before: it was busy, not reached, or does not accept the token.
     pub not_before: Option<DateTime<Utc>>,
+    /// No round goes on before; devices are given their profiles all the same.
+    pub round_not_before: Option<DateTime<Utc>>,
 }
 
 /// What a sync does next.

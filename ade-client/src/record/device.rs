@@ -1,13 +1,17 @@
 //! A device: what Apple told about it last, and what is wanted of it.
 
+mod merge;
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use mdm_core::{SerialNumber, open_enum};
 use serde::{Deserialize, Serialize};
 
-use super::GiveUp;
-use crate::model::{AssignStatus, Device};
+pub(crate) use merge::{Merged, Telling};
+
+use super::{GiveUp, ReleaseAttempt};
+use crate::model::{Device, Outcome, ResponseStatus};
 
 /// All that is remembered of a device in one account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,8 @@ pub struct DeviceRecord {
     pub handed_over: Option<DateTime<Utc>>,
     /// How far giving it up is.
     pub give_up: Option<GiveUp>,
+    /// The last request to take its profile, or the device itself, away.
+    pub release: Option<ReleaseAttempt>,
 }
 
 impl DeviceRecord {
@@ -68,6 +74,7 @@ impl DeviceRecord {
             replacement: None,
             handed_over: None,
             give_up: None,
+            release: None,
         }
     }
 
@@ -93,13 +100,15 @@ impl DeviceRecord {
     }
 
     /// Sets [`due`](Self::due) to what follows from the rest, after anything was changed. A time that
-    /// stands already stays: a device that Apple throttled is left alone whatever else is wanted.
+    /// stands already stays, and a device is left alone as long as the last attempt says, whatever
+    /// else is wanted.
     pub fn settle(&mut self, now: DateTime<Utc>) {
         let waits = self.is_present()
             && self.give_up.is_none()
             && !self.is_replacing()
             && self.lacks().is_some();
-        self.due = waits.then(|| self.due.unwrap_or(now));
+        let earliest = self.attempt.as_ref().and_then(|attempt| attempt.until);
+        self.due = waits.then(|| self.due.max(earliest).unwrap_or(now));
     }
 
     /// Whether it replaces a device that was not looked up yet.
@@ -151,6 +160,19 @@ pub struct StateTimes {
     pub removed: Option<DateTime<Utc>>,
 }
 
+impl StateTimes {
+    /// The time of this state; none for one without a name.
+    pub(crate) fn of(&mut self, state: &DeviceState) -> Option<&mut Option<DateTime<Utc>>> {
+        match state {
+            DeviceState::Empty => Some(&mut self.empty),
+            DeviceState::Assigned => Some(&mut self.assigned),
+            DeviceState::Pushed => Some(&mut self.pushed),
+            DeviceState::Removed => Some(&mut self.removed),
+            DeviceState::__Unknown(_) => None,
+        }
+    }
+}
+
 /// An attempt to give a device a profile. Written before the request is sent, and again when its
 /// outcome is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -164,6 +186,8 @@ pub struct Attempt {
     pub outcome: AttemptOutcome,
     /// How many attempts at this profile failed one after another.
     pub failures: u32,
+    /// The device is left alone until then.
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl Attempt {
@@ -174,6 +198,7 @@ impl Attempt {
             at,
             outcome: AttemptOutcome::Sent,
             failures: 0,
+            until: None,
         }
     }
 }
@@ -186,13 +211,31 @@ pub enum AttemptOutcome {
     /// On its way, or its answer was lost.
     Sent,
     /// Apple's verdict.
-    Answered(AssignStatus),
+    Answered(ResponseStatus),
     /// Apple answered the request and left the device out.
     NotMentioned,
     /// The request failed, it was perhaps processed; why, in words.
     Failed(String),
     /// Not sent, because a request before failed.
     NotSent,
+}
+
+impl AttemptOutcome {
+    /// Whether Apple says that it is done.
+    pub fn is_success(&self) -> bool {
+        *self == Self::Answered(ResponseStatus::Success)
+    }
+}
+
+impl From<Outcome> for AttemptOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Answered(status) => Self::Answered(status),
+            Outcome::NotMentioned => Self::NotMentioned,
+            Outcome::RequestFailed(error) => Self::Failed(error.to_string()),
+            Outcome::NotSent => Self::NotSent,
+        }
+    }
 }
 
 /// A device that replaces another one.
@@ -204,6 +247,8 @@ pub enum Replacement {
     Pending {
         /// When to ask.
         due: DateTime<Utc>,
+        /// How often asking has failed.
+        failures: u32,
     },
     /// It replaces this device and has taken over its profile and tags, as far as they were known.
     TakenOver {

@@ -64,8 +64,10 @@ impl AdeService {
             changes.profiles.push(former);
             if record.default_profile.as_ref() == Some(&old) {
                 record.default_profile = Some(defined.uuid.clone());
-                changes.account = Some(record);
             }
+            // The worker goes through the devices.
+            record.replaced_profiles.insert(old.clone());
+            changes.account = Some(record);
             Ok((changes, defined.clone()))
         })
         .await

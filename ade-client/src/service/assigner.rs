@@ -1,0 +1,144 @@
+//! Gives devices the profiles that they lack: driven by what is due, whatever made it so.
+
+use mdm_core::SerialNumber;
+
+use super::{
+    trouble::{self, retry_after},
+    worker::Pass,
+};
+use crate::{
+    Error,
+    assign::{Batch, Batches, Verdicts, attempt, is_about_account},
+    endpoint::AssignProfile,
+    model::ResponseStatus,
+    record::{AttemptOutcome, KnownAccount, TroubleKind},
+    store::{Changes, DeviceFilter, Reads},
+    sync::later,
+};
+
+/// How many due devices are read at once.
+const PAGE: usize = 1000;
+
+impl Pass<'_> {
+    /// Sends what is due now, until the time is over or Apple does not let it.
+    pub(super) async fn assign(&mut self, known: Option<&KnownAccount>) -> Result<(), Error> {
+        let filter = DeviceFilter::Due(self.now());
+        let mut batches = Batches::new(self.batch_size(known, "/profile/devices"));
+        let mut after: Option<SerialNumber> = None;
+        loop {
+            let due = self
+                .service
+                .store()
+                .devices(&self.held.account, &filter, after.as_ref(), PAGE)
+                .await?;
+            let Some(last) = due.last() else {
+                break;
+            };
+            after = Some(last.serial_number.clone());
+            for device in &due {
+                let Some(profile) = device.lacks() else {
+                    continue;
+                };
+                if let Some(batch) = batches.push(profile, device.serial_number.clone())
+                    && !self.send(batch).await?
+                {
+                    return Ok(());
+                }
+            }
+        }
+        while let Some(batch) = batches.largest() {
+            if !self.send(batch).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one request, and tells whether to go on.
+    async fn send(&mut self, batch: Batch) -> Result<bool, Error> {
+        if self.report.assigned.requests > 0 && self.is_over() {
+            return Ok(false);
+        }
+        let sent = self.now();
+        let devices = self.begin(&batch, sent).await?;
+        if devices.is_empty() {
+            return Ok(true);
+        }
+        let mut request = AssignProfile::new(batch.profile_uuid, devices);
+        request.method = self.policy().assign_method;
+        self.report.assigned.requests += 1;
+        match self.client.send(&request).await {
+            Ok(answer) => {
+                let verdicts = Verdicts::answered(&request, sent, answer);
+                self.finish(verdicts, None).await?;
+                Ok(true)
+            }
+            Err(error) => {
+                tracing::debug!(account = %self.held.account, %error, "assigning failed");
+                let asked = retry_after(&error, self.policy(), self.now());
+                let verdicts = Verdicts::failed(&request, sent, &error, asked);
+                self.error.get_or_insert_with(|| error.clone());
+                self.finish(verdicts, Some(error.clone())).await?;
+                Ok(!is_about_account(&error))
+            }
+        }
+    }
+
+    /// Writes the attempts, and gives the devices that are still due.
+    async fn begin(
+        &self,
+        batch: &Batch,
+        sent: chrono::DateTime<chrono::Utc>,
+    ) -> Result<Vec<SerialNumber>, Error> {
+        let reads = Reads::devices(batch.devices.clone());
+        let profile = batch.profile_uuid.clone();
+        let policy = self.policy().clone();
+        self.service
+            .held_step(&self.held, reads, move |_, loaded| {
+                let mut due: Vec<_> = loaded.devices.into_values().collect();
+                due.retain_mut(|device| attempt(device, &profile, sent, &policy));
+                let serials = due.iter().map(|device| device.serial_number.clone());
+                let serials = serials.collect();
+                Ok((Changes::devices(due), serials))
+            })
+            .await
+    }
+
+    /// Writes what became of the attempts; a lease lost meanwhile does not make that untrue.
+    async fn finish(&mut self, verdicts: Verdicts, error: Option<Error>) -> Result<(), Error> {
+        for outcome in verdicts.devices.values() {
+            let counts = &mut self.report.assigned;
+            *match outcome {
+                AttemptOutcome::Answered(ResponseStatus::Success) => &mut counts.assigned,
+                AttemptOutcome::Answered(ResponseStatus::Throttled) => &mut counts.throttled,
+                AttemptOutcome::Failed(_) | AttemptOutcome::NotSent => &mut counts.failed,
+                _ => &mut counts.refused,
+            } += 1;
+        }
+        let reads = Reads::devices(verdicts.devices.keys().cloned().collect());
+        let (policy, now) = (self.policy().clone(), self.now());
+        self.service
+            .last_step(&self.held, reads, move |record, loaded| {
+                let mut devices: Vec<_> = loaded.devices.into_values().collect();
+                devices.retain_mut(|device| verdicts.apply(device, now, &policy));
+                match &error {
+                    None => trouble::clear(record, |kind| {
+                        !matches!(
+                            kind,
+                            TroubleKind::ProfileNotFound | TroubleKind::RepeatedCursor
+                        )
+                    }),
+                    Some(error) => {
+                        trouble::meet(record, error, now);
+                        if is_about_account(error) {
+                            let wait = retry_after(error, &policy, now);
+                            let wait = wait.unwrap_or(policy.wait_after_error);
+                            record.sync.not_before = Some(later(now, wait));
+                        }
+                    }
+                }
+                Changes::devices(devices)
+            })
+            .await
+    }
+}

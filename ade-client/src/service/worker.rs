@@ -1,0 +1,342 @@
+//! The worker: what is due for one account, for all of them, and again and again.
+
+use std::{future::Future, pin::pin, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, future, stream};
+use mdm_core::SerialNumber;
+
+use super::{AdeService, Refusal, TickReport, WorkReport, lease::Held};
+use crate::{
+    Client, Error, Policy,
+    progress::Progress,
+    record::{AccountId, AccountRecord, GiveUpStep},
+    store::{Changes, DeviceFilter, Reads},
+    sync::{RoundKind, earlier, later, next_round},
+};
+
+/// How many records are read at once where nothing is sent.
+const PAGE: usize = 500;
+
+/// However much there is to do, the loop breathes.
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Work on one account under its lease.
+pub(super) struct Pass<'a> {
+    pub(super) service: &'a AdeService,
+    pub(super) held: Held,
+    pub(super) client: Client,
+    pub(super) began: DateTime<Utc>,
+    pub(super) report: WorkReport,
+    pub(super) error: Option<Error>,
+}
+
+impl AdeService {
+    /// Syncs on somebody's request, then gives devices their profiles. A [`RoundKind::Full`] within
+    /// [`Policy::full_every`] of the last one is a delta.
+    ///
+    /// What Apple answers is in the report, also when it is an error.
+    ///
+    /// # Errors
+    /// [`Refusal::TooSoon`] within [`Policy::manual_every`] of the last request, or while Apple is
+    /// left alone; [`Refusal::UnderWay`] while a worker, here or on another node, has the account;
+    /// [`Refusal::NoToken`], [`Refusal::NoAccount`]; [`Refusal::LeaseLost`] if another node has taken
+    /// over; [`Error::Store`].
+    pub async fn sync(&self, account: &AccountId, kind: RoundKind) -> Result<WorkReport, Error> {
+        let manual_every = self.inner.policy.manual_every;
+        let (held, record) = self
+            .acquire(account, move |record, now| {
+                if record.credentials.is_none() {
+                    return Err(Refusal::NoToken);
+                }
+                let requested = record.sync.requested.map(|last| later(last, manual_every));
+                if let Some(until) = requested.max(record.sync.not_before)
+                    && until > now
+                {
+                    return Err(Refusal::TooSoon { until });
+                }
+                record.sync.requested = Some(now);
+                Ok(())
+            })
+            .await?;
+        let full = record
+            .sync
+            .full_began
+            .map(|began| later(began, self.inner.policy.full_every));
+        let kind = match full {
+            Some(full) if full > self.inner.clock.now() => RoundKind::Delta,
+            _ => kind,
+        };
+        self.pass(held, record, Some(kind), WorkReport::default())
+            .await
+    }
+
+    /// Does what is due for one account: a round of the sync, questions about replacements, profiles
+    /// for devices that lack theirs, and forgetting devices that were released long ago. Where
+    /// nothing is due, nothing is sent.
+    ///
+    /// One pass takes [`Policy::round_limit`] at most, and then the request under way; what is left
+    /// is due at once.
+    ///
+    /// # Errors
+    /// As [`AdeService::sync`], but for [`Refusal::TooSoon`] and [`Refusal::NoToken`].
+    pub async fn work(&self, account: &AccountId) -> Result<WorkReport, Error> {
+        let mut report = WorkReport::default();
+        let record = self.account(account).await?;
+        report.moved = self.move_to_replacements(&record).await?;
+        report.retired = self.retire(account).await?;
+        if !self.is_due(&record).await? {
+            report.next = self.next(&record).await?;
+            return Ok(report);
+        }
+        let (held, record) = self.acquire(account, |_, _| Ok(())).await?;
+        let now = self.inner.clock.now();
+        let (kind, due) = next_round(&record.sync, &self.inner.policy, now);
+        self.pass(held, record, (due <= now).then_some(kind), report)
+            .await
+    }
+
+    /// Does what is due for every account, some at once; one that fails does not stop the others.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the accounts cannot be listed.
+    pub async fn tick(&self) -> Result<TickReport, Error> {
+        let mut accounts: Vec<AccountId> = Vec::new();
+        loop {
+            let page = self.store().accounts(accounts.last(), PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            accounts.extend(page.into_iter().map(|record| record.id));
+        }
+        let results = stream::iter(accounts)
+            .map(|account| async move {
+                let result = self.work(&account).await;
+                (account, result)
+            })
+            .buffer_unordered(self.inner.policy.parallel_accounts.max(1))
+            .collect::<Vec<_>>()
+            .await;
+        let look = later(self.inner.clock.now(), self.inner.policy.look_every);
+        let next = results.iter().filter_map(|(account, result)| match result {
+            Ok(report) => report.next,
+            Err(Error::Refused(Refusal::UnderWay { until, .. })) => Some(*until),
+            Err(error) => {
+                tracing::warn!(%account, %error, "work on an account failed");
+                Some(look)
+            }
+        });
+        Ok(TickReport {
+            next: next.min(),
+            accounts: results,
+        })
+    }
+
+    /// Works on all accounts until `shutdown` is ready: ticks, sleeps until something is due, at most
+    /// [`Policy::look_every`], and so on. What is under way at the end is broken off; the next start
+    /// goes on with it.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        let work = async {
+            loop {
+                let next = match self.tick().await {
+                    Ok(report) => report.next,
+                    Err(error) => {
+                        tracing::error!(%error, "the accounts could not be listed");
+                        None
+                    }
+                };
+                let look_every = self.inner.policy.look_every;
+                let wait = next.map_or(look_every, |next| {
+                    (next - self.inner.clock.now()).to_std().unwrap_or_default()
+                });
+                let wait = wait.min(look_every).max(SHORTEST_SLEEP);
+                self.inner.clock.sleep(wait).await;
+            }
+        };
+        future::select(pin!(work), pin!(shutdown)).await;
+    }
+
+    /// Works under the lease, and lets it go whatever comes of it.
+    async fn pass(
+        &self,
+        held: Held,
+        record: AccountRecord,
+        kind: Option<RoundKind>,
+        report: WorkReport,
+    ) -> Result<WorkReport, Error> {
+        let Some(credentials) = record.credentials.clone() else {
+            self.release(held).await?;
+            return Ok(report);
+        };
+        let mut pass = Pass {
+            service: self,
+            client: self.client_for(&record.id, credentials.token)?,
+            held,
+            began: self.inner.clock.now(),
+            report,
+            error: None,
+        };
+        let done = pass.work(record, kind).await;
+        let Pass {
+            held,
+            mut report,
+            error,
+            ..
+        } = pass;
+        let account = held.account.clone();
+        let released = self.release(held).await;
+        done.and(released)?;
+        report.error = error;
+        report.next = self.next(&self.account(&account).await?).await?;
+        Ok(report)
+    }
+
+    async fn is_due(&self, record: &AccountRecord) -> Result<bool, Error> {
+        let now = self.inner.clock.now();
+        Ok(self.next(record).await?.is_some_and(|next| next <= now))
+    }
+
+    /// When there is something to ask of Apple next.
+    async fn next(&self, record: &AccountRecord) -> Result<Option<DateTime<Utc>>, Error> {
+        if record.credentials.is_none() {
+            return Ok(None);
+        }
+        let now = self.inner.clock.now();
+        let (_, round) = next_round(&record.sync, &self.inner.policy, now);
+        let assign = self.store().next_due(&record.id).await?;
+        let replacement = self.replacement_due(&record.id).await?;
+        let next = [Some(round), assign, replacement]
+            .into_iter()
+            .flatten()
+            .min();
+        Ok(next.max(record.sync.not_before))
+    }
+
+    /// Forgets devices that were released long ago.
+    async fn retire(&self, account: &AccountId) -> Result<u64, Error> {
+        let now = self.inner.clock.now();
+        let before = earlier(now, self.inner.policy.retire_after);
+        let filter = DeviceFilter::ReleasedBefore(before);
+        let mut after: Option<SerialNumber> = None;
+        let mut retired = 0;
+        loop {
+            let page = self
+                .store()
+                .devices(account, &filter, after.as_ref(), PAGE)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(retired);
+            };
+            after = Some(last.serial_number.clone());
+            let serials = page.into_iter().map(|device| device.serial_number);
+            let reads = Reads::devices(serials.collect());
+            retired += self
+                .step(account, reads, move |_, loaded| {
+                    let gone = loaded.devices.into_values().filter(|device| {
+                        let is_leaving = device
+                            .give_up
+                            .as_ref()
+                            .is_some_and(|give_up| give_up.next != GiveUpStep::Done);
+                        device.released().is_some_and(|at| at < before) && !is_leaving
+                    });
+                    let gone: Vec<_> = gone.map(|device| device.serial_number).collect();
+                    let count = gone.len() as u64;
+                    let changes = Changes::default().with(|changes| changes.forget_devices = gone);
+                    Ok((changes, count))
+                })
+                .await?;
+        }
+    }
+
+    /// Lets devices that want a profile which was replaced want its replacement.
+    async fn move_to_replacements(&self, record: &AccountRecord) -> Result<u64, Error> {
+        let mut moved = 0;
+        for old in &record.replaced_profiles {
+            moved += self.move_to_replacement(&record.id, old).await?;
+        }
+        Ok(moved)
+    }
+
+    async fn move_to_replacement(&self, account: &AccountId, old: &str) -> Result<u64, Error> {
+        let filter = DeviceFilter::Wanting(old.to_owned());
+        let now = self.inner.clock.now();
+        let mut moved = 0;
+        let mut after: Option<SerialNumber> = None;
+        loop {
+            let page = self
+                .store()
+                .devices(account, &filter, after.as_ref(), PAGE)
+                .await?;
+            let is_last = page.is_empty();
+            after = page.last().map(|device| device.serial_number.clone());
+            let serials = page.into_iter().map(|device| device.serial_number);
+            let reads = Reads::devices(serials.collect()).with(|reads| {
+                reads.profiles.push(old.to_owned());
+                reads.wanting = is_last.then(|| old.to_owned());
+            });
+            let old = old.to_owned();
+            moved += self
+                .step(account, reads, move |mut record, loaded| {
+                    let profile = loaded.profiles.get(&old);
+                    let Some(new) = profile.and_then(|profile| profile.replaced_by.clone()) else {
+                        record.replaced_profiles.remove(&old);
+                        return Ok((Changes::account(record), 0));
+                    };
+                    let mut devices: Vec<_> = loaded.devices.into_values().collect();
+                    devices.retain(|device| device.wanted_profile.as_ref() == Some(&old));
+                    for device in &mut devices {
+                        device.wanted_profile = Some(new.clone());
+                        device.settle(now);
+                    }
+                    let count = devices.len() as u64;
+                    let mut changes = Changes::devices(devices);
+                    if is_last && loaded.counts.wanting == 0 {
+                        record.replaced_profiles.remove(&old);
+                        changes.account = Some(record);
+                    }
+                    Ok((changes, count))
+                })
+                .await?;
+            if is_last {
+                return Ok(moved);
+            }
+        }
+    }
+
+    pub(super) fn observe(&self, account: &AccountId, progress: &Progress) {
+        if let Some(observer) = &self.inner.observer {
+            observer.progress(account, progress);
+        }
+    }
+}
+
+impl Pass<'_> {
+    async fn work(&mut self, record: AccountRecord, kind: Option<RoundKind>) -> Result<(), Error> {
+        if let Some(kind) = kind
+            && !self.round(record, kind).await?
+        {
+            return Ok(());
+        }
+        let record = self.service.account(&self.held.account).await?;
+        if record.sync.not_before.is_some_and(|time| time > self.now()) {
+            return Ok(());
+        }
+        if self.replacements().await? {
+            self.assign(record.known.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.service.inner.clock.now()
+    }
+
+    pub(super) fn policy(&self) -> &Policy {
+        &self.service.inner.policy
+    }
+
+    /// Whether the time of this pass is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.now() >= later(self.began, self.policy().round_limit)
+    }
+}
