@@ -29,6 +29,8 @@ struct Page {
     positions: Vec<u64>,
     next: Place,
     more: bool,
+    /// A fault has had its way with it.
+    spoiled: bool,
 }
 
 impl Page {
@@ -40,6 +42,7 @@ impl Page {
             positions: Vec::with_capacity(limit),
             next,
             more: false,
+            spoiled: false,
         }
     }
 
@@ -61,6 +64,26 @@ impl Page {
     }
 }
 
+/// Walks the devices as a client would, to have all pages at hand.
+pub(super) fn prerender(state: &mut State, limit: usize, version: u32) {
+    if !state.config.prerendered {
+        return;
+    }
+    forget_old_pages(state);
+    let now = state.now();
+    let version = version.min(10);
+    let limit = limit.clamp(1, state.config.page_maximum.max(1));
+    let mut place = Place::Fetching {
+        from: 0,
+        until: state.devices.end(),
+        since: state.devices.log_end(),
+    };
+    let body = Map::new();
+    while let Some((_, next)) = fetch_page(state, &body, place, (limit, version), now) {
+        place = next;
+    }
+}
+
 pub(super) fn fetch(
     state: &mut State,
     body: &Map<String, Value>,
@@ -77,12 +100,26 @@ pub(super) fn fetch(
         Some(place @ Place::Fetching { .. }) => place,
         Some(_) => return Err((400, "EXHAUSTED_CURSOR")),
     };
-    let Place::Fetching { from, until, since } = start else {
-        return Err((400, "EXHAUSTED_CURSOR"));
-    };
     if let Some(page) = prerendered(state, &start, limit, version, now) {
         return Ok(page);
     }
+    match fetch_page(state, body, start, (limit, version), now) {
+        Some((page, _)) => Ok(page),
+        None => Err((400, "EXHAUSTED_CURSOR")),
+    }
+}
+
+/// The page that starts there, and where the next one does; `None` behind the last.
+fn fetch_page(
+    state: &mut State,
+    body: &Map<String, Value>,
+    start: Place,
+    (limit, version): (usize, u32),
+    now: DateTime<Utc>,
+) -> Option<(Reply, Place)> {
+    let Place::Fetching { from, until, since } = start else {
+        return None;
+    };
     let mut page = Page::new(limit, start.clone());
     let mut next = from;
     for (at, device) in state.devices.range(from, until) {
@@ -115,9 +152,12 @@ pub(super) fn fetch(
     };
     if let Some(from) = step_back(state, &page, now) {
         page.more = true;
+        page.spoiled = true;
         page.next = Place::Fetching { from, until, since };
     }
-    Ok(finish(state, page, (start, limit, version), body, now))
+    let next = page.next.clone();
+    let page = finish(state, page, (start, limit, version), body, now);
+    Some((page, next))
 }
 
 pub(super) fn sync(
@@ -168,6 +208,7 @@ pub(super) fn sync(
     add_stale(state, &mut page, start, version, now);
     if let Some(since) = step_back(state, &page, now) {
         page.more = true;
+        page.spoiled = true;
         page.next = Place::Syncing { since, start };
     }
     Ok(finish(state, page, (place, limit, version), body, now))
@@ -222,6 +263,7 @@ fn add_stale(state: &mut State, page: &mut Page, start: u64, version: u32, now: 
     let Some((_, Fault::StaleRecords { records })) = state.faults.take(now, fits) else {
         return;
     };
+    page.spoiled = true;
     for at in stale.iter().rev().take(records.max(1)) {
         if let Some((_, entry)) = state.devices.log_from(*at).next() {
             page.separate();
@@ -250,8 +292,9 @@ fn finish(
         return Reply::Bytes(page.close(asked, now));
     }
     let cursor = state.cursors.make(page.next.clone(), now);
+    let keeps = state.config.prerendered && !page.spoiled && state.cooling.is_empty();
     let body = page.close(&cursor, now);
-    if state.config.prerendered {
+    if keeps {
         state.pages.insert(key, (body.clone(), now));
     }
     Reply::Bytes(body)
@@ -268,10 +311,7 @@ fn prerendered(
     if !state.config.prerendered {
         return None;
     }
-    if state.pages_revision != state.devices.revision() {
-        state.pages_revision = state.devices.revision();
-        state.pages.clear();
-    }
+    forget_old_pages(state);
     let waits = state.faults.waits(|fault| {
         matches!(
             fault,
@@ -287,6 +327,13 @@ fn prerendered(
     let (body, made) = state.pages.get(&(start.clone(), limit, version))?;
     let age = (now - made).to_std().unwrap_or_default();
     (age < state.config.cursor_lifetime / 2).then(|| Reply::Bytes(body.clone()))
+}
+
+fn forget_old_pages(state: &mut State) {
+    if state.pages_revision != state.devices.revision() {
+        state.pages_revision = state.devices.revision();
+        state.pages.clear();
+    }
 }
 
 fn limit(state: &State, body: &Map<String, Value>) -> Result<usize, Refused> {

@@ -12,7 +12,7 @@ use mdm_pki::{Certificate, Identity};
 use serde_json::Value;
 
 use super::{
-    Config, Error, Exchange, Fault, Fired, Roster, Traffic, Trigger, routes, server_token,
+    Config, Error, Exchange, Fault, Fired, Roster, Traffic, Trigger, pages, routes, server_token,
     state::State,
 };
 
@@ -218,6 +218,12 @@ impl AdeService {
         let mut state = self.state();
         let now = state.now();
         state.rosters.remove(roster, source_system_identifier, now)
+    }
+
+    /// Builds all pages of `/server/devices` of this size for this protocol version, if
+    /// [`Config::prerendered`] is on. Counts no request.
+    pub fn prerender(&self, limit: usize, protocol_version: u32) {
+        pages::prerender(&mut self.state(), limit, protocol_version);
     }
 
     /// Drops the log of changes: cursors into it are `EXPIRED_CURSOR` from now on. What is older

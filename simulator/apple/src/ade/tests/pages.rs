@@ -84,3 +84,132 @@ fn a_device_without_a_serial_number_is_no_device() {
     }
     assert_eq!(service.apple.device_count(), 0);
 }
+
+#[test]
+fn a_page_has_the_size_that_was_asked_for_within_bounds() {
+    let mut service = Service::with(|config| config.page_maximum = 150);
+    service.apple.add_devices(200, 1);
+    for (body, count) in [
+        (json!({}), 100),
+        (json!({"limit": null}), 100),
+        (json!({"limit": 0}), 100),
+        (json!({"limit": 3}), 3),
+        (json!({"limit": 9999}), 150),
+    ] {
+        let page = service.ok("POST", "/server/devices", &body);
+        assert_eq!(serials(&page).len(), count, "{body}");
+    }
+}
+
+#[test]
+fn a_change_shows_after_its_lag() {
+    let mut service = Service::with(|config| config.sync_lag = Duration::from_secs(60));
+    let start = service.caught_up();
+    service.add(&["A"]);
+    service.clock.advance(Duration::from_secs(59));
+    let page = service.sync(&start, 10);
+    assert_eq!(
+        (serials(&page).len(), &page["more_to_follow"]),
+        (0, &json!(false))
+    );
+    service.clock.advance(Duration::from_secs(1));
+    assert_eq!(serials(&service.sync(&cursor(&page), 10)), ["A"]);
+}
+
+#[test]
+fn a_log_that_was_dropped_ends_the_cursors_into_it() {
+    let mut service = Service::new();
+    let start = service.caught_up();
+    service.add(&["A"]);
+    let end = service.caught_up();
+    service.apple.compact_log();
+    let body = json!({"cursor": start});
+    service.refused("POST", "/devices/sync", &body, 400, "EXPIRED_CURSOR");
+    service.add(&["B"]);
+    assert_eq!(serials(&service.sync(&end, 10)), ["B"]);
+    // What no living cursor can ask for goes by itself.
+    service.clock.advance(Duration::from_secs(8 * 86_400));
+    service.enter();
+    let end = service.caught_up();
+    service.add(&["C"]);
+    assert_eq!(serials(&service.sync(&end, 10)), ["C"]);
+}
+
+#[test]
+fn prerendered_pages_are_the_same_until_something_changes() {
+    let mut service = Service::with(|config| config.prerendered = true);
+    service.apple.add_devices(25, 1);
+    let walk = |service: &mut Service| {
+        let mut pages = Vec::new();
+        let mut at = String::new();
+        while pages.len() < 10 {
+            let page = service.fetch(&at, 10);
+            at = cursor(&page);
+            let more = page["more_to_follow"] == true;
+            pages.push(page);
+            if !more {
+                break;
+            }
+        }
+        pages
+    };
+    let first = walk(&mut service);
+    assert_eq!(
+        first.iter().map(|page| serials(page).len()).sum::<usize>(),
+        25
+    );
+    service.clock.advance(Duration::from_secs(60));
+    assert_eq!(walk(&mut service), first);
+    let end = cursor(first.last().unwrap());
+    assert_eq!(service.sync(&end, 10), service.sync(&end, 10));
+    service.apple.add_devices(1, 1);
+    assert_ne!(walk(&mut service), first);
+    service.apple.prerender(10, 10);
+    let built = walk(&mut service);
+    service.clock.advance(Duration::from_secs(60));
+    assert_eq!(walk(&mut service), built);
+    service.apple.fault(Fault::DuplicatePage);
+    assert_eq!(walk(&mut service).len(), 4);
+    assert_eq!(walk(&mut service).len(), 3);
+}
+
+#[test]
+fn two_hundred_thousand_devices_are_walked_and_each_is_there_once() {
+    let mut service = Service::with(|config| config.kept_exchanges = 10);
+    let made = service.apple.add_devices(100_000, 1);
+    service.apple.add_devices(100_000, 2);
+    for serial in &made[..1000] {
+        service.apple.remove_device(serial);
+    }
+    assert_eq!(service.apple.device_count(), 199_000);
+    let mut seen = std::collections::HashSet::new();
+    let mut at = String::new();
+    loop {
+        let body = json!({"cursor": at, "limit": 1000});
+        let (status, page) = service.call("POST", "/server/devices", &body);
+        assert_eq!(status, 200);
+        // Read by hand: a page of this size takes long to parse without optimization.
+        for part in page.split("\"serial_number\":\"").skip(1) {
+            assert!(seen.insert(part[..12].to_owned()));
+        }
+        let part = page.split("\"cursor\":\"").nth(1).unwrap();
+        at = part.split('"').next().unwrap().to_owned();
+        if page.ends_with("false}") {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 199_000);
+    assert_eq!(service.apple.exchanges().len(), 10);
+    assert_eq!(service.apple.count("/server/devices"), 199);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_service() {
+    let (mut one, mut two) = (Service::new(), Service::new());
+    for service in [&mut one, &mut two] {
+        service.apple.add_devices(20, 5);
+    }
+    assert_eq!(one.token, two.token);
+    assert_eq!(one.fetch("", 100), two.fetch("", 100));
+    assert_eq!(one.define(&[]), two.define(&[]));
+}
