@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::{FutureExt, future::{join, join_all}};
 
 use super::{Make, fixture::*};
 use crate::{
@@ -172,7 +172,7 @@ pub async fn a_reader_never_sees_half_of_a_step<S: AdeStore>(make: impl Make<S>)
             .unwrap();
         assert_eq!(page[0].sweep, page[1].sweep);
     });
-    futures_util::join!(join_all(steps), join_all(reads));
+    join(join_all(steps), join_all(reads)).await;
 }
 
 /// Whatever the store makes of the panic.
