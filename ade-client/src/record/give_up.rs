@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::AttemptOutcome;
+
 /// How far the giving up of a device is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -53,4 +55,28 @@ pub enum GiveUpStep {
     Wipe,
     /// All is done.
     Done,
+}
+
+/// A request to take a device's profile, or the device itself, away. Written before it is sent, and
+/// again when its outcome is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReleaseAttempt {
+    /// What was asked for.
+    pub release: Release,
+    /// When it was sent.
+    pub at: DateTime<Utc>,
+    /// What became of it.
+    pub outcome: AttemptOutcome,
+}
+
+impl ReleaseAttempt {
+    /// A request about to be sent.
+    pub fn new(release: Release, at: DateTime<Utc>) -> Self {
+        Self {
+            release,
+            at,
+            outcome: AttemptOutcome::Sent,
+        }
+    }
 }

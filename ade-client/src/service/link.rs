@@ -15,6 +15,7 @@ use crate::{
     model::Account,
     record::{AccountId, AccountRecord, Credentials, KnownAccount, Lease, StagedKey, SyncState},
     store::{Changes, Reads},
+    token::Renewal,
 };
 
 /// Which tokens may take the place of the one in use.
@@ -306,7 +307,7 @@ fn key_in_use(credentials: &Credentials) -> Option<StagedKey> {
     ))
 }
 
-/// Only of two tokens of one server does the age say anything: the last one downloaded counts.
+/// Refuses a token that has ended. Of two tokens of one server the one that was made last counts.
 fn check_age(
     record: &AccountRecord,
     token: &ServerToken,
@@ -315,22 +316,9 @@ fn check_age(
     if token.is_expired(now) {
         return Err(Refusal::ExpiredToken);
     }
-    let used = record.credentials.as_ref().map(|used| &used.token);
-    let used = used.filter(|used| used.consumer_key == token.consumer_key);
-    match used.is_some_and(|used| is_older(token, used)) {
-        true => Err(Refusal::OlderToken),
-        false => Ok(()),
-    }
-}
-
-/// Told by the milliseconds that end the access token, when it was downloaded, else by its end.
-fn is_older(token: &ServerToken, than: &ServerToken) -> bool {
-    let downloaded = |token: &ServerToken| -> Option<u64> {
-        token.access_token.expose().rsplit_once('O')?.1.parse().ok()
-    };
-    match (downloaded(token), downloaded(than)) {
-        (Some(one), Some(other)) => one < other,
-        _ => token.access_token_expiry < than.access_token_expiry,
+    match &record.credentials {
+        Some(used) if token.replaces(&used.token) == Renewal::Older => Err(Refusal::OlderToken),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use mdm_fake_apple::ade::Fault;
 
 use super::*;
 
-fn profile() -> Profile {
+pub(crate) fn profile() -> Profile {
     Profile::new("Staff", "https://mdm.example.com/enrol").with(|profile| {
         profile.is_supervised = Some(true);
         profile.is_mdm_removable = Some(false);

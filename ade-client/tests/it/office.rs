@@ -1,0 +1,292 @@
+//! An account over the fake service without a socket and a store in memory, and a program that can
+//! stop at any point.
+
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use ade_client::{
+    AdeService, AdeStore, MemoryAdeStore, Policy, StoreError,
+    record::{AccountId, AccountRecord, DeviceRecord, ProfileRecord},
+    service::Installing,
+    store::{Changes, DeviceFilter, Loaded, Reads, Step},
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{Request, Response};
+use mdm_core::{Clock, ManualClock, SerialNumber};
+use mdm_fake_apple::ade::{AdeService as Apple, Answer, Config};
+use mdm_transport::{HttpTransport, RetryPolicy, TransportError, TransportErrorKind};
+use serde_json::json;
+
+use super::{USER_AGENT, serials};
+
+pub(crate) struct Office {
+    pub(crate) apple: Apple,
+    pub(crate) store: MemoryAdeStore,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) id: AccountId,
+}
+
+impl Office {
+    /// An account without a token.
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let office = Self {
+            store: MemoryAdeStore::new(),
+            ..Self::elsewhere(change)
+        };
+        office.service().add_account(&office.id).await.unwrap();
+        office
+    }
+
+    /// Another server at Apple, and no account.
+    pub(crate) fn elsewhere(change: impl FnOnce(&mut Config)) -> Self {
+        let clock = Arc::new(ManualClock::new("2026-03-01T08:00:00Z".parse().unwrap()));
+        let config = Config::default().with(|config| {
+            config.clock = clock.clone();
+            change(config);
+        });
+        Self {
+            apple: Apple::new(config).unwrap(),
+            store: MemoryAdeStore::new(),
+            clock,
+            id: AccountId::new("acme").unwrap(),
+        }
+    }
+
+    /// An account with a token and so many devices, which are known and want nothing.
+    pub(crate) async fn linked(devices: usize) -> Self {
+        Self::linked_with(devices, |_| {}).await
+    }
+
+    pub(crate) async fn linked_with(devices: usize, change: impl FnOnce(&mut Config)) -> Self {
+        let office = Self::with(change).await;
+        office.link().await;
+        office.add_devices(devices).await;
+        office
+    }
+
+    pub(crate) async fn link(&self) -> AccountRecord {
+        let service = self.service();
+        let file = self.download(&service.stage_key(&self.id, "mdm").await.unwrap());
+        let installing = Installing::SameServer;
+        service
+            .install_token(&self.id, &file, installing)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn add_devices(&self, count: usize) {
+        for serial in serials(count) {
+            self.apple
+                .add_device(json!({"serial_number": serial.as_str(), "model": "iPad"}));
+        }
+        let device = |serial| {
+            let mut device = DeviceRecord::new(serial, self.clock.now());
+            device.device.model = Some("iPad".into());
+            device
+        };
+        let devices = serials(count).into_iter().map(device).collect();
+        self.put(Changes::devices(devices)).await;
+    }
+
+    /// The token file that the portal gives for this certificate.
+    pub(crate) fn download(&self, certificate: &str) -> Vec<u8> {
+        self.apple.new_server_token(certificate.as_bytes()).unwrap()
+    }
+
+    /// The service as after a start of the program.
+    pub(crate) fn service(&self) -> AdeService {
+        self.service_at(Points::never())
+    }
+
+    /// One that stops at a point.
+    pub(crate) fn service_at(&self, points: Points) -> AdeService {
+        self.service_of(points, Policy::default())
+    }
+
+    pub(crate) fn service_of(&self, points: Points, policy: Policy) -> AdeService {
+        let store = Stopping {
+            inner: self.store.clone(),
+            points: points.clone(),
+        };
+        let line = Line {
+            apple: self.apple.clone(),
+            points,
+        };
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        AdeService::builder(store, line, clock, USER_AGENT)
+            .base_url("https://apple.example")
+            .policy(policy)
+            .retry(RetryPolicy::never())
+            .build()
+    }
+
+    pub(crate) async fn put(&self, changes: Changes) {
+        self.store
+            .commit(&self.id, Arc::new(Put(changes)))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn account(&self) -> AccountRecord {
+        self.store.account(&self.id).await.unwrap().unwrap()
+    }
+
+    /// Changes the account's record behind the service's back.
+    pub(crate) async fn edit(&self, change: impl FnOnce(&mut AccountRecord)) {
+        let mut record = self.account().await;
+        change(&mut record);
+        self.put(Changes::account(record)).await;
+    }
+
+    pub(crate) async fn device(&self, serial: &SerialNumber) -> DeviceRecord {
+        let device = self.store.device(&self.id, serial).await.unwrap();
+        device.unwrap()
+    }
+
+    /// Changes a device's record behind the service's back.
+    pub(crate) async fn edit_device(
+        &self,
+        serial: &SerialNumber,
+        change: impl FnOnce(&mut DeviceRecord),
+    ) {
+        let mut record = self.device(serial).await;
+        change(&mut record);
+        self.put(Changes::devices(vec![record])).await;
+    }
+}
+
+/// Writes what it is told.
+#[derive(Debug)]
+struct Put(Changes);
+
+impl Step for Put {
+    fn reads(&self) -> Reads {
+        Reads::account()
+    }
+
+    fn decide(&self, _: Loaded) -> Option<Changes> {
+        Some(self.0.clone())
+    }
+}
+
+/// Where the program stops: before or after an exchange, a step of the store, or what else passes.
+#[derive(Debug, Clone)]
+pub(crate) struct Points(Arc<AtomicUsize>);
+
+impl Points {
+    pub(crate) fn never() -> Self {
+        Self::after(usize::MAX)
+    }
+
+    /// Stops at the next point once so many were passed.
+    pub(crate) fn after(count: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(count)))
+    }
+
+    /// Never comes back from the point where the program stops.
+    pub(crate) async fn pass(&self) {
+        let left = self.0.load(Ordering::SeqCst);
+        match left.checked_sub(1) {
+            Some(left) => self.0.store(left, Ordering::SeqCst),
+            None => pending().await,
+        }
+    }
+}
+
+/// The line to Apple.
+#[derive(Debug)]
+struct Line {
+    apple: Apple,
+    points: Points,
+}
+
+#[async_trait]
+impl HttpTransport for Line {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        self.points.pass().await;
+        let answer = self.apple.answer(&request);
+        self.points.pass().await;
+        match answer {
+            Answer::Answered(response) => Ok(response),
+            Answer::HungUp { .. } => Err(TransportErrorKind::Interrupted.into()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Stopping {
+    inner: MemoryAdeStore,
+    points: Points,
+}
+
+#[async_trait]
+impl AdeStore for Stopping {
+    async fn commit(&self, account: &AccountId, step: Arc<dyn Step>) -> Result<(), StoreError> {
+        self.points.pass().await;
+        let result = self.inner.commit(account, step).await;
+        self.points.pass().await;
+        result
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<Option<AccountRecord>, StoreError> {
+        self.inner.account(account).await
+    }
+
+    async fn accounts(
+        &self,
+        after: Option<&AccountId>,
+        limit: usize,
+    ) -> Result<Vec<AccountRecord>, StoreError> {
+        self.inner.accounts(after, limit).await
+    }
+
+    async fn device(
+        &self,
+        account: &AccountId,
+        serial: &SerialNumber,
+    ) -> Result<Option<DeviceRecord>, StoreError> {
+        self.inner.device(account, serial).await
+    }
+
+    async fn accounts_of(&self, serial: &SerialNumber) -> Result<Vec<AccountId>, StoreError> {
+        self.inner.accounts_of(serial).await
+    }
+
+    async fn devices(
+        &self,
+        account: &AccountId,
+        filter: &DeviceFilter,
+        after: Option<&SerialNumber>,
+        limit: usize,
+    ) -> Result<Vec<DeviceRecord>, StoreError> {
+        self.inner.devices(account, filter, after, limit).await
+    }
+
+    async fn count(&self, account: &AccountId, filter: &DeviceFilter) -> Result<u64, StoreError> {
+        self.inner.count(account, filter).await
+    }
+
+    async fn next_due(&self, account: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.inner.next_due(account).await
+    }
+
+    async fn profiles(
+        &self,
+        account: &AccountId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ProfileRecord>, StoreError> {
+        self.inner.profiles(account, after, limit).await
+    }
+}
