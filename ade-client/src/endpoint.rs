@@ -1,7 +1,29 @@
 //! The endpoints, one file each: a request that can be written and an answer that can be read.
 //!
-//! A request written here has method, path and body; the session, the name of the software and the
-//! protocol version are put in by [`Session::authorize`](crate::Session::authorize).
+//! | Apple's endpoint | The request |
+//! |---|---|
+//! | `GET /account` | [`GetAccount`] |
+//! | `POST /server/devices` | [`FetchDevices`] |
+//! | `POST /devices/sync` | [`SyncDevices`] |
+//! | `POST /devices` | [`GetDeviceDetails`] |
+//! | `POST /devices/disown` | [`DisownDevices`] |
+//! | `POST /device/activationlock` | [`ActivationLock`] |
+//! | `GET /device/replacementDetails` | [`GetReplacementDetails`] |
+//! | `POST /profile` | [`DefineProfile`] |
+//! | `GET /profile` | [`FetchProfile`] |
+//! | `POST` or `PUT /profile/devices` | [`AssignProfile`] |
+//! | `DELETE /profile/devices` | [`RemoveProfile`] |
+//! | `POST /account-driven-enrollment/profile` | [`AssignAccountDrivenEnrollmentProfile`] |
+//! | `GET /account-driven-enrollment/profile` | [`FetchAccountDrivenEnrollmentProfile`] |
+//! | `DELETE /account-driven-enrollment/profile` | [`RemoveAccountDrivenEnrollmentProfile`] |
+//! | `GET /os-beta-enrollment/tokens` | [`GetBetaEnrollmentTokens`] |
+//! | `POST /roster/class`, `.../course`, `.../person`, `.../location` | [`FetchRoster`] |
+//! | the same with `/sync` | [`SyncRoster`] |
+//! | `POST /deviceservicesworkers/escrowKeyUnlock`, elsewhere | [`EscrowKeyUnlock`] |
+//!
+//! `GET /session` is [`Session::open`](crate::Session::open). A request written here has method, path
+//! and body; the session, the name of the software and the protocol version are put in by
+//! [`Session::authorize`](crate::Session::authorize).
 
 mod account;
 mod account_driven_enrollment;
@@ -25,7 +47,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri, header::CONTENT_TYPE};
-use mdm_core::SerialNumber;
 use mdm_transport::BuildError;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -37,6 +58,7 @@ pub use account_driven_enrollment::{
 };
 pub use activation_lock::{ActivationLock, ActivationLocked};
 pub use assign_profile::{AssignMethod, AssignProfile, Assigned};
+pub use batch::DeviceResults;
 pub use beta_tokens::GetBetaEnrollmentTokens;
 pub use define_profile::{DefineProfile, DefinedProfile};
 pub use device_details::{DeviceDetails, GetDeviceDetails};
@@ -50,27 +72,12 @@ pub use replacement_details::GetReplacementDetails;
 pub use sync_devices::SyncDevices;
 pub use sync_roster::SyncRoster;
 
-use crate::{
-    ApiError, Error,
-    error::RawBody,
-    model::{Cursor, DeviceResult, outcome},
-    session::JSON,
-};
+use crate::{ApiError, Error, error::RawBody, model::Cursor, session::JSON};
 
 /// The most items that Apple takes or gives at once where its account says nothing else.
 pub const MAX_ITEMS: u32 = 1000;
 
 const MEBIBYTE: usize = 1024 * 1024;
-
-/// What became of the devices of a request that answers with nothing else.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct DeviceResults {
-    /// One result for each device that was sent, in the same order.
-    pub devices: Vec<DeviceResult>,
-    /// Keys without a name here.
-    pub extra: Map<String, Value>,
-}
 
 /// The body of the requests that ask for a page.
 #[derive(Serialize)]
@@ -137,18 +144,6 @@ fn successful(endpoint: &'static str, response: Response<Bytes>) -> Result<Bytes
         true => Ok(response.into_body()),
         false => Err(ApiError::new(endpoint, response).into()),
     }
-}
-
-fn device_results(
-    endpoint: &'static str,
-    sent: &[SerialNumber],
-    response: Response<Bytes>,
-) -> Result<DeviceResults, Error> {
-    let mut answer: Map<String, Value> = decode(endpoint, response)?;
-    Ok(DeviceResults {
-        devices: outcome::results(sent, answer.remove("devices").as_ref()),
-        extra: answer,
-    })
 }
 
 /// Takes a key out of an answer where its value fits; one that does not stays there.

@@ -436,6 +436,55 @@ mod tests {
     }
 
     #[test]
+    fn every_code_that_was_documented_or_seen_has_a_name() {
+        for code in [
+            "ACCESS_DENIED",
+            "APPLE_SEED_FOR_IT_TURNED_OFF",
+            "CONFIG_NAME_INVALID",
+            "CONFIG_NAME_REQUIRED",
+            "CONFIG_URL_INVALID",
+            "CONFIG_URL_REQUIRED",
+            "CURSOR_REQUIRED",
+            "DEPARTMENT_INVALID",
+            "DEPARTMENT_REQUIRED",
+            "DEVICE_ID_REQUIRED",
+            "DEVICE_NOT_FOUND",
+            "EXHAUSTED_CURSOR",
+            "EXPIRED_CURSOR",
+            "FLAGS_INVALID",
+            "FORBIDDEN",
+            "INVALID_CURSOR",
+            "LOCALE_INVALID",
+            "MAGIC_INVALID",
+            "MALFORMED_REQUEST_BODY",
+            "MDM_SERVICE_DISCOVERY_URL_NOT_VALID",
+            "MDM_SERVICE_DISCOVERY_URL_REQUIRED",
+            "NOT_FOUND",
+            "ORG_NOT_SUPPORTED",
+            "PROFILE_NOT_FOUND",
+            "PROFILE_UUID_REQUIRED",
+            "SUPPORT_EMAIL_INVALID",
+            "SUPPORT_PHONE_INVALID",
+            "SUPPORT_PHONE_REQUIRED",
+            "T_C_NOT_SIGNED",
+            "USER_AGENT_INVALID",
+            "USER_AGENT_MISSING",
+            "invalid_method",
+            "oauth_problem_adviceBad Request",
+            "oauth_problem_adviceUnauthorized",
+            "signature_invalid",
+            "token_expired",
+            "token_expiredForbidden",
+            "token_rejected",
+            "too_many_requests",
+        ] {
+            let error = api("profile", 400, code);
+            assert!(error.code().unwrap().is_known(), "{code}");
+            assert_eq!(error.code().unwrap().as_str(), code);
+        }
+    }
+
+    #[test]
     fn what_became_of_the_token_is_told_apart() {
         for (status, body, expired, revoked, superseded) in [
             (403, "token_expiredForbidden", true, false, false),

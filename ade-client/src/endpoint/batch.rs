@@ -1,12 +1,43 @@
-//! Lists of devices in a request: how many, and each once.
+//! Lists of devices in a request: how many, each once, and what became of each.
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
+use http::Response;
 use mdm_core::SerialNumber;
 use mdm_transport::BuildError;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use super::MAX_ITEMS;
+use super::{MAX_ITEMS, decode};
+use crate::{
+    Error,
+    model::{DeviceResult, outcome},
+};
+
+/// What became of the devices of a request that answers with nothing else.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeviceResults {
+    /// One result for each device that was sent, in the same order.
+    pub devices: Vec<DeviceResult>,
+    /// Keys without a name here.
+    pub extra: Map<String, Value>,
+}
+
+impl DeviceResults {
+    pub(super) fn read(
+        endpoint: &'static str,
+        sent: &[SerialNumber],
+        response: Response<Bytes>,
+    ) -> Result<Self, Error> {
+        let mut answer: Map<String, Value> = decode(endpoint, response)?;
+        Ok(Self {
+            devices: outcome::results(sent, answer.remove("devices").as_ref()),
+            extra: answer,
+        })
+    }
+}
 
 /// The body of the requests that name nothing but devices.
 #[derive(Serialize)]

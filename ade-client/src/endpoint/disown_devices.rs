@@ -10,7 +10,7 @@ use mdm_transport::{ApiRequest, BaseUrl, BuildError, Replay, RequestMeta};
 use super::{
     DeviceResults, MEBIBYTE,
     batch::{self, Devices},
-    device_results, request,
+    request,
 };
 use crate::Error;
 
@@ -52,6 +52,6 @@ impl ApiRequest for DisownDevices {
     }
 
     fn from_http(&self, response: Response<Bytes>) -> Result<DeviceResults, Error> {
-        device_results(Self::META.name, &self.devices, response)
+        DeviceResults::read(Self::META.name, &self.devices, response)
     }
 }
