@@ -17,12 +17,12 @@ use rusqlite::Connection;
 use crate::{fixture::*, scratch};
 
 /// Names the file to the victim: a test that finds it set is one.
-const FILE: &str = "MDM_STORAGE_VICTIM_FILE";
+pub(crate) const FILE: &str = "MDM_STORAGE_VICTIM_FILE";
 
 /// What a victim says when something was answered to it.
 const SAYS: &str = "answered ";
 
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     // One write a line, so that a kill never leaves half of one.
     io::stdout()
         .write_all(format!("{SAYS}{what}\n").as_bytes())
@@ -30,10 +30,10 @@ fn say(what: &str) {
 }
 
 /// Kills its process when dropped, also when a test fails.
-struct Victim(Child);
+pub(crate) struct Victim(Child);
 
 impl Victim {
-    fn start(test: &str, path: &Path) -> (Self, impl Iterator<Item = String>) {
+    pub(crate) fn start(test: &str, path: &Path) -> (Self, impl Iterator<Item = String>) {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(FILE, path)
@@ -48,7 +48,7 @@ impl Victim {
         (Self(child), said)
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -99,7 +99,8 @@ async fn stay_in_a_transaction(path: OsString) {
     }
 }
 
-async fn whole(path: &Path) -> SqliteStore {
+/// Opens a file that was left behind and looks at all of it.
+pub(crate) async fn whole(path: &Path) -> SqliteStore {
     let store = SqliteStore::open(path).await.unwrap();
     let connection = Connection::open(path).unwrap();
     let check: String = connection

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod ade_contract;
+mod ade;
 mod concurrency;
 mod contract;
 mod faults;
