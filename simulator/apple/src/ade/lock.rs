@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::Request;
+use mdm_pki::DigestAlgorithm;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -79,18 +80,36 @@ pub(super) fn unlock(state: &mut State, request: &Request<Bytes>) -> Answered {
     let described = find(&query, "productType").is_some()
         && find(&form, "orgName").is_some()
         && find(&form, "guid").is_some();
-    let Some((serial, key)) = wanted.filter(|_| described) else {
+    let Some((serial, code)) = wanted.filter(|_| described) else {
         return Err((400, "MALFORMED_REQUEST_BODY"));
     };
     state.named = vec![serial.clone()];
     match state.locks.get(&serial) {
-        None => Err((404, "DEVICE_NOT_FOUND")),
-        Some(Some(known)) if known.eq_ignore_ascii_case(&key) => {
+        Some(Some(known)) if hash(&code).as_ref() == Some(known) => {
             state.locks.remove(&serial);
             Ok(Reply::Empty)
         }
-        Some(_) => Err((400, "INVALID_ESCROW_KEY")),
+        // Nobody is told which of the two was wrong.
+        _ => Err((404, "NOT_FOUND")),
     }
+}
+
+/// What a device was locked with, from its bypass code: what `escrowKey` is when it is opened.
+fn hash(code: &str) -> Option<String> {
+    const SYMBOLS: &str = "0123456789ACDEFGHJKLMNPQRTUVWXYZ";
+    let symbols: Option<Vec<usize>> = code
+        .chars()
+        .filter(|symbol| *symbol != '-')
+        .map(|symbol| SYMBOLS.find(symbol))
+        .collect();
+    let (last, first) = symbols.as_deref()?.split_last()?;
+    if first.len() != 25 || *last > 7 {
+        return None;
+    }
+    let bits = first.iter().fold(0, |bits, five| bits << 5 | *five as u128);
+    let bytes = (bits << 3 | *last as u128).to_be_bytes();
+    let key = mdm_pki::pbkdf2::<32>(DigestAlgorithm::Sha256, &bytes, &[0; 4], 50_000).ok()?;
+    Some(hex::encode(*key))
 }
 
 fn is_escrow_key(key: &str) -> bool {

@@ -82,14 +82,17 @@ fn a_device_is_disowned_if_the_portal_lets_and_does_not_come_back() {
 }
 
 #[test]
-fn a_device_is_locked_once_and_opened_with_its_key() {
+fn a_device_is_locked_once_with_a_hash_and_opened_with_its_code() {
     let mut service = Service::new();
     service.add(&["A", "B"]);
     service
         .apple
         .add_device(json!({"serial_number": "TV", "device_family": "AppleTV"}));
     let path = "/device/activationlock";
-    let key = "0123456789abcdef".repeat(4);
+    let (code, key) = (
+        "3UM43-PUYVY-QYD1-UVCC-HEHJ-FKA4",
+        "6ab40d5eabe7218ec04182f461005600c7e3426bddd82cdb405bde9a1e0014b5",
+    );
     for (body, code) in [
         (json!({}), "DEVICE_ID_REQUIRED"),
         (json!({"device": ""}), "DEVICE_ID_REQUIRED"),
@@ -131,10 +134,13 @@ fn a_device_is_locked_once_and_opened_with_its_key() {
             .body(Bytes::from(form.to_owned()))
             .unwrap()
     };
-    let form = format!("orgName=Us+All&guid=1&escrowKey={key}");
+    let form = format!("orgName=Us+All&guid=1&escrowKey={code}");
     let malformed = (400, "MALFORMED_REQUEST_BODY".to_owned());
     assert_eq!(service.send(unlock("A", "orgName=Us")), malformed);
-    assert_eq!(service.send(unlock("A", &form.replace('f', "0"))).0, 400);
+    for wrong in ["00000-00000-0000-0000-0000-0000", "?", key] {
+        let form = form.replace(code, wrong);
+        assert_eq!(service.send(unlock("A", &form)).0, 404, "{wrong}");
+    }
     assert_eq!(service.send(unlock("B", &form)).0, 404);
     assert!(service.apple.is_locked("A"));
     assert_eq!(service.send(unlock("A", &form)), (200, String::new()));
