@@ -30,10 +30,10 @@ mod state;
 mod tests;
 mod traffic;
 
-use std::{fmt, ops::Deref};
+use std::{fmt, ops::Deref, time::Duration};
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response};
 use mdm_pki::Certificate;
 
@@ -180,6 +180,14 @@ impl fmt::Debug for FakeAde {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeAde").field("url", &self.url()).finish()
     }
+}
+
+/// The time so much later; the end of the calendar at most.
+fn later(time: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(by)
+        .ok()
+        .and_then(|by| time.checked_add_signed(by))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// As Apple writes times.

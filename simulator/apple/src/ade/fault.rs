@@ -91,7 +91,8 @@ pub enum Fault {
         records: usize,
     },
     /// A page of `/devices/sync` ends with records that were given before and are out of date
-    /// since.
+    /// since: their op_date tells, unless
+    /// [`Shapes::equal_op_dates`](super::Shapes::equal_op_dates) is on.
     StaleRecords {
         /// How many records at most.
         records: usize,

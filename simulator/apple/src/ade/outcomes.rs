@@ -1,12 +1,12 @@
 //! What is answered device by device: assign, remove, disown, details.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Fault, Outcome, profile,
+    Fault, Outcome, later, profile,
     render::Object,
     routes::{Answered, Refused, Reply},
     state::State,
@@ -16,7 +16,7 @@ use super::{
 const MAX_DEVICES: usize = 1000;
 
 /// How long a device cools down that was assigned too often.
-const DAY: TimeDelta = TimeDelta::days(1);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Which devices of a request are struck by [`Fault::NextDevices`].
 pub(super) struct Strike(Option<(usize, Outcome)>);
@@ -146,8 +146,7 @@ fn assign_each(
             Some(Outcome::Failed) => "FAILED",
             Some(Outcome::NotAccessible) => "NOT_ACCESSIBLE",
             Some(Outcome::Throttled(time)) => {
-                let until = now + TimeDelta::from_std(time).unwrap_or(DAY);
-                state.cooling.start(&serial, until);
+                state.cooling.start(&serial, later(now, time));
                 "THROTTLED"
             }
             None => assign_one(state, &serial, uuid, now),
@@ -186,15 +185,15 @@ fn assign_one(
     if let Some((source, throttled, time)) = &mut lasting.throttled
         && throttled.remove(serial)
     {
-        let (source, time) = (*source, TimeDelta::from_std(*time).unwrap_or(DAY));
-        state.cooling.start(serial, now + time);
+        let (source, time) = (*source, *time);
+        state.cooling.start(serial, later(now, time));
         state.faults.note(source, now);
         return "THROTTLED";
     }
     if let Some(limit) = state.config.assignments_a_day
         && state.cooling.is_too_often(serial, limit, now)
     {
-        state.cooling.start(serial, now + DAY);
+        state.cooling.start(serial, later(now, DAY));
         return "THROTTLED";
     }
     let moment = state.moment();

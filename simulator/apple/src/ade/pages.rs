@@ -1,12 +1,13 @@
 //! `/server/devices` and `/devices/sync`: pages, and what can go wrong with them.
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{
     Fault,
     cursor::Place,
+    later,
     render::Object,
     routes::{Answered, Refused, Reply, limit_of},
     state::{State, changes_cursors},
@@ -182,9 +183,8 @@ pub(super) fn sync(
     }
     let mut page = Page::new(limit, place.clone());
     let mut next = since;
-    let lag = TimeDelta::from_std(state.config.sync_lag).unwrap_or_default();
     for (at, entry) in state.devices.log_from(since) {
-        if entry.recorded + lag > now {
+        if later(entry.recorded, state.config.sync_lag) > now {
             break;
         }
         if page.positions.len() == limit {

@@ -1,12 +1,12 @@
 //! From a request to its answer: the gates that all pass, then the endpoints.
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Answer, Exchange, Fault, PlainHttp, SessionLoss, account, lock,
+    Answer, Exchange, Fault, PlainHttp, SessionLoss, account, later, lock,
     oauth::{self, Refusal},
     outcomes, pages, profile,
     roster::{self, Roster},
@@ -163,12 +163,12 @@ fn scripted(state: &mut State, now: DateTime<Utc>) -> Option<Response<Bytes>> {
             as_date,
             ..
         } => {
-            let wait = TimeDelta::seconds(wait.as_secs().try_into().unwrap_or(i64::MAX / 1000));
-            let until = now.checked_add_signed(wait).unwrap_or(now);
+            // An HTTP-date has whole seconds.
+            let until = later(now, wait).trunc_subsecs(0);
             state.busy_until = Some(until);
             let retry_after = match as_date {
                 true => until.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-                false => wait.num_seconds().to_string(),
+                false => wait.as_secs().to_string(),
             };
             (status, "TOO_MANY_REQUESTS".to_owned(), Some(retry_after))
         }

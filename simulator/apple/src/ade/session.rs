@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{SessionLoss, ids::Ids, state::State};
+use super::{SessionLoss, ids::Ids, later, state::State};
 
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
@@ -29,9 +29,8 @@ impl Sessions {
             ids.hex(8),
             ids.hex(16)
         );
-        let lifetime = TimeDelta::from_std(lifetime).unwrap_or(TimeDelta::days(1));
         let session = Session {
-            ends: now + lifetime,
+            ends: later(now, lifetime),
             requests: 0,
         };
         self.open.insert(token.clone(), session);

@@ -181,7 +181,8 @@ impl State {
         for serial in self.cooling.end(now) {
             self.devices.touch(&serial, moment);
         }
-        let lifetime = TimeDelta::from_std(self.config.cursor_lifetime).ok();
+        // Twice, since a cursor that was given late may point far back.
+        let lifetime = TimeDelta::from_std(self.config.cursor_lifetime.saturating_mul(2)).ok();
         if let Some(oldest) = lifetime.and_then(|lifetime| now.checked_sub_signed(lifetime)) {
             self.devices.compact_before(oldest);
         }

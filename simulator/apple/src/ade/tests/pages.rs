@@ -128,7 +128,7 @@ fn a_log_that_was_dropped_ends_the_cursors_into_it() {
     service.add(&["B"]);
     assert_eq!(serials(&service.sync(&end, 10)), ["B"]);
     // What no living cursor can ask for goes by itself.
-    service.clock.advance(Duration::from_secs(8 * 86_400));
+    service.clock.advance(Duration::from_secs(15 * 86_400));
     service.enter();
     let end = service.caught_up();
     service.add(&["C"]);
