@@ -1,10 +1,15 @@
-//! The stores of `mdm-service` in a database.
+//! The stores of `mdm-service` and of `ade-client` in a database.
 //!
 //! | Module | What lives there |
 //! |---|---|
 //! | [`sqlite`] | [`SqliteStore`]: one file, nothing to install or to run (feature `sqlite`, default) |
 //!
-//! ```
+//! [`SqliteStore`] is `mdm_service::Store` with the feature `service` and `ade_client::AdeStore` with
+//! `ade`; both are on by default.
+//!
+#![cfg_attr(all(feature = "ade", feature = "service"), doc = "```")]
+#![cfg_attr(not(all(feature = "ade", feature = "service")), doc = "```ignore")]
+//! use ade_client::{AdeStore, record::AccountId};
 //! use mdm_service::{EnrollmentId, store::EnrollmentStore};
 //! use mdm_storage::{SqliteStore, sqlite::Options};
 //!
@@ -16,9 +21,11 @@
 //! let options = Options::default().with(|options| options.max_bytes = Some(10_000_000_000));
 //! let store = SqliteStore::open_with(&path, options).await?;
 //!
-//! // Goes into `mdm_service::Service::builder(store.clone(), ..)`; here it is asked directly.
+//! // Goes into `mdm_service::Service::builder(store.clone(), ..)` and into
+//! // `ade_client::AdeService::builder(store.clone(), ..)`; here it is asked directly.
 //! let id = EnrollmentId::device("00008101-001938611EE9001E")?;
 //! assert!(store.enrollment(&id).await?.is_none());
+//! assert!(store.account(&AccountId::new("acme")?).await?.is_none());
 //!
 //! store.close().await;
 //! # Ok(())
