@@ -30,9 +30,7 @@ pub use account::{Account, UrlLimit, UrlMetadata};
 pub use beta_tokens::{BetaEnrollmentToken, BetaEnrollmentTokens};
 pub use device::{Device, DeviceFamily, OpType, OperatingSystem, ProfileStatus};
 pub use generated::{SkipKey, skip_key};
-pub use outcome::{
-    DeviceDetail, DeviceResult, Outcome, ResponseStatus, ResponseStatus as AssignStatus,
-};
+pub use outcome::{DeviceDetail, DeviceResult, Outcome, ResponseStatus};
 pub use page::{Cursor, DevicePage};
 pub use profile::{DerCertificate, Profile};
 pub use replacement::ReplacementDetails;

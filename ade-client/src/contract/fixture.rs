@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     AdeStore, ServerToken,
-    model::{AssignStatus, Cursor},
+    model::{Cursor, ResponseStatus},
     record::{
         AccountId, AccountRecord, Attempt, AttemptOutcome, Credentials, DeviceRecord, DeviceState,
         GiveUp, KnownAccount, Lease, Presence, ProfileRecord, Release, Replacement, Stage,
@@ -261,7 +261,7 @@ pub(super) fn other_device(text: &str) -> DeviceRecord {
     let mut record = full_device(text);
     record.presence = Presence::Released { at: at(-9) };
     record.attempt.as_mut().unwrap().outcome =
-        AttemptOutcome::Answered(AssignStatus::from("BRAND_NEW"));
+        AttemptOutcome::Answered(ResponseStatus::from("BRAND_NEW"));
     record.replacement = Some(Replacement::Pending { due: at(0) });
     record.due = None;
     record
