@@ -257,6 +257,7 @@ async fn a_token_of_json_keeps_the_key_pair_of_its_server() {
 #[tokio::test]
 async fn a_cleared_token_leaves_everything_for_the_next_one() {
     let office = Office::linked(2).await;
+    office.link().await;
     synced(&office).await;
     let service = office.service();
     let before = office.account().await;

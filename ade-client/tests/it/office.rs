@@ -12,7 +12,7 @@ use std::{
 use ade_client::{
     AdeService, AdeStore, MemoryAdeStore, Policy, StoreError,
     record::{AccountId, AccountRecord, DeviceRecord, ProfileRecord},
-    service::Installing,
+    service::Installing::SameServer,
     store::{Changes, DeviceFilter, Loaded, Reads, Step},
 };
 use async_trait::async_trait;
@@ -70,17 +70,21 @@ impl Office {
 
     pub(crate) async fn linked_with(devices: usize, change: impl FnOnce(&mut Config)) -> Self {
         let office = Self::with(change).await;
-        office.link().await;
+        // Without a key pair, which takes its time to make.
+        let json = office.apple.new_server_token_json().to_string();
+        let service = office.service();
+        let installed = service.install_token_json(&office.id, json.as_bytes(), SameServer);
+        installed.await.unwrap();
         office.add_devices(devices).await;
         office
     }
 
+    /// Renews the token, with a key pair.
     pub(crate) async fn link(&self) -> AccountRecord {
         let service = self.service();
         let file = self.download(&service.stage_key(&self.id, "mdm").await.unwrap());
-        let installing = Installing::SameServer;
         service
-            .install_token(&self.id, &file, installing)
+            .install_token(&self.id, &file, SameServer)
             .await
             .unwrap()
     }
@@ -115,6 +119,10 @@ impl Office {
     }
 
     pub(crate) fn service_of(&self, points: Points, policy: Policy) -> AdeService {
+        self.builder(points, policy).build()
+    }
+
+    pub(crate) fn builder(&self, points: Points, policy: Policy) -> AdeServiceBuilder {
         let store = Stopping {
             inner: self.store.clone(),
             points: points.clone(),
@@ -128,7 +136,6 @@ impl Office {
             .base_url("https://apple.example")
             .policy(policy)
             .retry(RetryPolicy::never())
-            .build()
     }
 
     pub(crate) async fn put(&self, changes: Changes) {
