@@ -192,8 +192,9 @@ impl AdeService {
     }
 
     async fn is_due(&self, record: &AccountRecord) -> Result<bool, Error> {
-        let now = self.inner.clock.now();
-        Ok(self.next(record).await?.is_some_and(|next| next <= now))
+        let next = self.next(record).await?;
+        // Looked at behind it: what is due at once is due when it was asked.
+        Ok(next.is_some_and(|next| next <= self.inner.clock.now()))
     }
 
     /// When there is something to ask of Apple next.
