@@ -16,6 +16,7 @@ mod failure;
 mod online;
 mod profile;
 mod serials;
+mod sync;
 mod text;
 mod token;
 mod verdicts;
@@ -48,6 +49,8 @@ enum Command {
     Account(account::Show),
     /// List all devices of the server, or tell all about some.
     Devices(devices::Devices),
+    /// Keep a store in step with Apple, and tell what changed.
+    Sync(Box<sync::Sync>),
     /// Give devices a profile.
     Assign(assign::Assign),
     /// Define profiles, look at them, take them away from devices.
@@ -71,6 +74,7 @@ impl Ade {
             Command::Token(token) => token.run(&mut console),
             Command::Account(show) => online::block_on(show.run(&mut console)),
             Command::Devices(devices) => online::block_on(devices.run(&mut console)),
+            Command::Sync(sync) => online::block_on(sync.run(&mut console)),
             Command::Assign(assign) => online::block_on(assign.run(&mut console)),
             Command::Profile(profile) => online::block_on(profile.run(&mut console)),
             Command::Disown(disown) => online::block_on(disown.run(&mut console)),

@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Devices,
     /// Asked for too early, or while another program is at it.
     NotNow,
+    /// Somebody wanted the program to end.
+    Interrupted,
     /// The store says no.
     Store,
     /// Nothing of the above.
@@ -58,6 +60,7 @@ impl Kind {
             Self::Unreadable => "unreadable",
             Self::Devices => "devices",
             Self::NotNow => "not_now",
+            Self::Interrupted => "interrupted",
             Self::Store => "store",
             Self::Other => "other",
         }
@@ -76,6 +79,7 @@ pub(super) fn kind(failure: &Failure) -> Kind {
         Failure::File(_) | Failure::Input { .. } | Failure::Transport(_) => Kind::Input,
         Failure::Devices { .. } => Kind::Devices,
         Failure::Answers(_) => Kind::Unreadable,
+        Failure::Interrupted => Kind::Interrupted,
         Failure::Output(_) | Failure::Runtime(_) => Kind::Other,
         Failure::Ade(error) => of_service(error),
     }
@@ -90,6 +94,7 @@ fn of_service(error: &Error) -> Kind {
         Error::Refused(Refusal::TooSoon { .. } | Refusal::UnderWay { .. } | Refusal::LeaseLost) => {
             Kind::NotNow
         }
+        Error::Refused(Refusal::ExpiredToken) => Kind::TokenExpired,
         Error::Refused(_) => Kind::Input,
         Error::Api(_) => of_apple(error),
         _ => Kind::Other,
@@ -120,6 +125,7 @@ pub(super) fn next(failure: &Failure, kind: Kind) -> String {
     match failure {
         Failure::Input { next, .. } | Failure::Devices { next, .. } => (*next).to_owned(),
         Failure::Answers(_) => "try again later".to_owned(),
+        Failure::Interrupted => "what is stored stays; the next sync goes on from there".to_owned(),
         Failure::Ade(error) => for_service(error, kind),
         _ => String::new(),
     }
@@ -186,6 +192,9 @@ fn for_particular(error: &Error) -> &'static str {
         },
         Error::Build(_) => "check the command line",
         Error::Refused(refusal) => for_refusal(refusal),
+        Error::Store(_) => {
+            "check that --store names a file that may be written, and that is not another program's"
+        }
         Error::Api(api) => api.code.as_ref().map_or("", for_code),
         _ => "",
     }
@@ -205,12 +214,16 @@ fn for_refusal(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::NoToken => "give one by --token",
         Refusal::OtherServer => {
-            "the store belongs to another server: take another --store file or another --account"
+            "the store belongs to another server: take another --store or another --account, or --force \
+             to let this server take its place"
+        }
+        Refusal::OtherConsumerKey => {
+            "if another administrator downloaded it, that is as it should be: take it with --force"
         }
         Refusal::OlderToken => "give by --token the file that was downloaded last",
-        Refusal::ExpiredToken => "download a new one in Apple's portal, and use that",
         Refusal::TooSoon { .. } => "wait until then, or change --manual-every",
         Refusal::UnderWay { .. } => "wait until it is done",
+        Refusal::LeaseLost => "another program works with this store: let one of them be",
         _ => "",
     }
 }

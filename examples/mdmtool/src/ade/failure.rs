@@ -31,6 +31,9 @@ pub(super) enum Failure {
     /// Apple's answers lead nowhere.
     #[error("{0}")]
     Answers(&'static str),
+    /// Somebody wanted the program to end.
+    #[error("interrupted")]
+    Interrupted,
     /// Nothing can be written or waited for.
     #[error("the answer cannot be written")]
     Output(#[source] io::Error),

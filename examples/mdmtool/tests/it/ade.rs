@@ -3,6 +3,7 @@
 mod changing;
 mod codes;
 mod reading;
+mod sync;
 mod trouble;
 mod world;
 

@@ -85,12 +85,18 @@ impl World {
         self.command(arguments).spawn().unwrap()
     }
 
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.without_token(arguments);
+        command.args(["--token", "token.p7m", "--key", "key.pem"]);
+        command
+    }
+
+    /// `mdmtool ade` with URL and root certificate alone.
+    pub(crate) fn without_token(&self, arguments: &[&str]) -> Command {
         let mut command = program(self.folder.path());
         command
             .arg("ade")
             .args(arguments)
-            .args(["--token", "token.p7m", "--key", "key.pem"])
             .args(["--url", &self.url, "--ca", "ca.pem"]);
         command
     }
