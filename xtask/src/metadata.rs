@@ -79,7 +79,7 @@ impl Metadata {
             .members()
             .iter()
             .flat_map(|member| {
-                let features = member.full().into_iter();
+                let features = member.single_features().into_iter();
                 features.map(|feature| format!("{}/{feature}", member.name))
             })
             .collect();
@@ -91,15 +91,7 @@ impl Metadata {
 }
 
 impl Package {
-    /// `full` where the package declares it, else every feature but `default` and `vendored`.
-    pub(crate) fn full(&self) -> Vec<&str> {
-        if self.features.contains_key("full") {
-            return vec!["full"];
-        }
-        self.single_features()
-    }
-
-    /// Every feature that is checked on its own.
+    /// Every feature that is checked on its own: all but those that only name others, and `vendored`.
     pub(crate) fn single_features(&self) -> Vec<&str> {
         self.features
             .keys()
@@ -144,8 +136,8 @@ mod tests {
     #[test]
     fn full_is_every_feature_of_the_workspace_but_vendored() {
         let metadata: Metadata = serde_json::from_str(SAMPLE).unwrap();
-        assert_eq!(metadata.full(false), "a/full,b/x,b/y");
-        assert_eq!(metadata.full(true), "a/full,b/x,b/y,mdm-pki/vendored");
+        assert_eq!(metadata.full(false), "a/x,b/x,b/y");
+        assert_eq!(metadata.full(true), "a/x,b/x,b/y,mdm-pki/vendored");
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl House {
                 lints: forbids && has(&manifest, "lints", "workspace = true"),
                 names: names(member),
                 features: member.features.clone(),
-                build: tree(&metadata, member, &member.full())?,
+                build: tree(&metadata, member, &member.single_features())?,
                 bare_build: tree(&metadata, member, &[])?,
             });
         }
