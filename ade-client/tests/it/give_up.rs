@@ -164,6 +164,28 @@ async fn it_goes_on_wherever_the_program_stopped_even_twice() {
 }
 
 #[tokio::test]
+async fn it_goes_on_wherever_the_store_failed() {
+    for release in [Release::Unassign, Release::Disown] {
+        for steps in 0..=5 {
+            let (office, serial, _) = office().await;
+            let vendor = Vendor::new();
+            let service = office.service_at(Points::full_after(steps));
+            let failed = service.give_up(&office.id, &serial, release, &vendor).await;
+            match failed {
+                Err(Error::Store(_)) if steps < 5 => {}
+                Ok(_) if steps == 5 => {}
+                other => panic!("{steps} {other:?}"),
+            }
+            let service = office.service();
+            let done = service.give_up(&office.id, &serial, release, &vendor).await;
+            assert_eq!(done.unwrap().next, GiveUpStep::Done);
+            assert!(is_released(&office, &serial, release), "{steps}");
+            assert!(vendor.done().is_sorted(), "{steps} {:?}", vendor.done());
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_action_that_fails_is_done_when_giving_up_goes_on() {
     let (office, serial, _) = office().await;
     let (vendor, service) = (Vendor::new(), office.service());

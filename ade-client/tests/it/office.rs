@@ -9,11 +9,12 @@ use std::{
     },
 };
 
+use ade_client::service::AdeServiceBuilder;
 use ade_client::{
     AdeService, AdeStore, MemoryAdeStore, Policy, StoreError,
     record::{AccountId, AccountRecord, DeviceRecord, ProfileRecord},
     service::Installing::SameServer,
-    store::{Changes, DeviceFilter, Loaded, Reads, Step},
+    store::{Changes, DeviceFilter, Loaded, Reads, Step, StoreErrorKind},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -189,7 +190,11 @@ impl Step for Put {
 
 /// Where the program stops: before or after an exchange, a step of the store, or what else passes.
 #[derive(Debug, Clone)]
-pub(crate) struct Points(Arc<AtomicUsize>);
+pub(crate) struct Points {
+    left: Arc<AtomicUsize>,
+    /// Steps of the store fail there, and nothing stops.
+    fails: bool,
+}
 
 impl Points {
     pub(crate) fn never() -> Self {
@@ -198,16 +203,36 @@ impl Points {
 
     /// Stops at the next point once so many were passed.
     pub(crate) fn after(count: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(count)))
+        Self {
+            left: Arc::new(AtomicUsize::new(count)),
+            fails: false,
+        }
+    }
+
+    /// The store takes so many steps, and no more.
+    pub(crate) fn full_after(count: usize) -> Self {
+        Self {
+            fails: true,
+            ..Self::after(count)
+        }
     }
 
     /// Never comes back from the point where the program stops.
     pub(crate) async fn pass(&self) {
-        let left = self.0.load(Ordering::SeqCst);
-        match left.checked_sub(1) {
-            Some(left) => self.0.store(left, Ordering::SeqCst),
-            None => pending().await,
+        if !self.fails && !self.count() {
+            pending().await
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.fails && !self.count()
+    }
+
+    /// Whether there was one left.
+    fn count(&self) -> bool {
+        let left = self.left.load(Ordering::SeqCst).checked_sub(1);
+        self.left.store(left.unwrap_or(0), Ordering::SeqCst);
+        left.is_some()
     }
 }
 
@@ -240,6 +265,9 @@ struct Stopping {
 #[async_trait]
 impl AdeStore for Stopping {
     async fn commit(&self, account: &AccountId, step: Arc<dyn Step>) -> Result<(), StoreError> {
+        if self.points.is_full() {
+            return Err(StoreError::new(StoreErrorKind::Full));
+        }
         self.points.pass().await;
         let result = self.inner.commit(account, step).await;
         self.points.pass().await;
