@@ -208,6 +208,16 @@ async fn a_token_for_another_server_is_refused_unless_forced() {
     assert_eq!(record.sync.full_began, None);
     assert_eq!(record.trouble, None);
     assert!(office.device(&serials(1)[0]).await.is_present());
+
+    // Of the two devices the other server has one.
+    other
+        .apple
+        .add_device(serde_json::json!({"serial_number": "C02TEST00001"}));
+    let report = service.work(&office.id).await.unwrap();
+    assert!(report.error.is_none(), "{report:?}");
+    assert!(!office.device(&serials(2)[0]).await.is_present());
+    assert!(office.device(&serials(2)[1]).await.is_present());
+    assert_eq!(office.account().await.sync.sweep, 5);
 }
 
 #[tokio::test]

@@ -224,6 +224,38 @@ async fn devices_want_a_profile_all_of_a_step_or_none() {
 }
 
 #[tokio::test]
+async fn devices_get_the_profile_that_they_want_and_then_its_replacement() {
+    let office = Office::linked(3).await;
+    let (service, id) = (office.service(), &office.id);
+    let devices = serials(3);
+    let old = service.define_profile(id, profile(), None).await.unwrap();
+    service
+        .want_profile(id, &devices[..2], Some(&old.uuid))
+        .await
+        .unwrap();
+    service
+        .begin_give_up(id, &devices[1], Release::Unassign)
+        .await
+        .unwrap();
+    let has = |serial: &SerialNumber| {
+        let device = office.apple.device(serial.as_str()).unwrap();
+        device["profile_uuid"].as_str().map(str::to_owned)
+    };
+    service.work(id).await.unwrap();
+    assert_eq!(has(&devices[0]), Some(old.uuid.clone()));
+    assert_eq!(has(&devices[1]), None);
+
+    let new = service
+        .replace_profile(id, &old.uuid, profile(), None)
+        .await
+        .unwrap();
+    service.work(id).await.unwrap();
+    assert_eq!(has(&devices[0]), Some(new.uuid.clone()));
+    assert_eq!((has(&devices[1]), has(&devices[2])), (None, None));
+    service.remove_profile(id, &old.uuid).await.unwrap();
+}
+
+#[tokio::test]
 async fn tags_and_user_are_set_on_devices_that_are_known() {
     let office = Office::linked(1).await;
     let (service, id) = (office.service(), &office.id);
