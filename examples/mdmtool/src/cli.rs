@@ -16,7 +16,7 @@ use mdmtool::{
 
 use crate::ade::Ade;
 
-/// Tells what an Apple-MDM document is and says.
+/// Tells what an Apple-MDM document is and says, and works with device assignment.
 #[derive(Debug, Parser)]
 #[command(name = "mdmtool", version, about)]
 pub(crate) struct Cli {

@@ -44,9 +44,13 @@ impl Show {
             text
         })?;
         if let Some(days) = days.filter(|days| *days <= SOON) {
+            let when = match days {
+                ..0 => "has ended".to_owned(),
+                _ => format!("ends in {days} days"),
+            };
             console.note(&format!(
-                "the token ends in {days} days: download a new one in Apple's portal, and put it in \
-                 this one's place at once, since that ends this one"
+                "the token {when}: download a new one in Apple's portal, and put it in this one's \
+                 place at once, since that ends this one"
             ));
         }
         Ok(())
@@ -62,7 +66,11 @@ fn limits(account: &Account) -> impl Iterator<Item = (String, u32)> {
 }
 
 fn days_left(token: &ServerToken, now: DateTime<Utc>) -> Option<i64> {
-    Some((token.access_token_expiry? - now).num_days())
+    Some(
+        (token.access_token_expiry? - now)
+            .num_seconds()
+            .div_euclid(86_400),
+    )
 }
 
 fn written(time: DateTime<Utc>) -> Value {

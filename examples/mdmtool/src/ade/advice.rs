@@ -131,6 +131,8 @@ pub(super) fn next(failure: &Failure, kind: Kind) -> String {
     }
 }
 
+const NOT_APPLE: &str = "check --url: what answers there is perhaps not Apple's service";
+
 fn for_service(error: &Error, kind: Kind) -> String {
     let fixed = match kind {
         Kind::TokenExpired => {
@@ -161,7 +163,7 @@ fn for_service(error: &Error, kind: Kind) -> String {
             "define the profile first with `mdmtool ade profile define`; `mdmtool ade devices` shows \
              those in use"
         }
-        Kind::Unreadable => "check --url: what answers there is perhaps not Apple's service",
+        Kind::Unreadable => NOT_APPLE,
         Kind::Busy => return busy(error),
         _ => return for_particular(error).to_owned(),
     };
@@ -185,9 +187,7 @@ fn for_particular(error: &Error) -> &'static str {
             TransportErrorKind::Connect => {
                 "check the network, the proxy and --url; a server with an authority of its own needs --ca"
             }
-            TransportErrorKind::TooLarge | TransportErrorKind::Decode => {
-                "check --url: what answers there is perhaps not Apple's service"
-            }
+            TransportErrorKind::TooLarge | TransportErrorKind::Decode => NOT_APPLE,
             _ => "try again; what was asked for may have happened all the same",
         },
         Error::Build(_) => "check the command line",
@@ -195,7 +195,7 @@ fn for_particular(error: &Error) -> &'static str {
         Error::Store(_) => {
             "check that --store names a file that may be written, and that is not another program's"
         }
-        Error::Api(api) => api.code.as_ref().map_or("", for_code),
+        Error::Api(api) => api.code.as_ref().map_or(NOT_APPLE, for_code),
         _ => "",
     }
 }
@@ -221,7 +221,10 @@ fn for_refusal(refusal: &Refusal) -> &'static str {
             "if another administrator downloaded it, that is as it should be: take it with --force"
         }
         Refusal::OlderToken => "give by --token the file that was downloaded last",
-        Refusal::TooSoon { .. } => "wait until then, or change --manual-every",
+        Refusal::TooSoon { .. } => {
+            "wait until then: a sync that is asked for comes --manual-every after the one before, and \
+             after trouble Apple is left alone for a while; a new token ends that"
+        }
         Refusal::UnderWay { .. } => "wait until it is done",
         Refusal::LeaseLost => "another program works with this store: let one of them be",
         _ => "",

@@ -206,6 +206,12 @@ impl Work<'_> {
         }
         told.add(&done);
         told.warnings = service.warnings(&account).await?;
+        if full && told.kind() == Some(RoundKind::Delta) {
+            self.console.note(
+                "the last full fetch is too recent, so only what changed was asked for; --full-every \
+                 says how long it counts",
+            );
+        }
         Ok(Ended::Done(told))
     }
 

@@ -65,6 +65,11 @@ impl Report {
         self.error.clone_from(&done.error);
     }
 
+    /// What the round was for, if there was one.
+    pub(super) fn kind(&self) -> Option<RoundKind> {
+        self.kind
+    }
+
     /// Tells it, and fails where the sync did.
     pub(super) fn tell(self, console: &mut Console) -> Done {
         if console.is_json() {

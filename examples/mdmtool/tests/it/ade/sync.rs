@@ -3,12 +3,15 @@
 use std::{
     io::{BufRead, BufReader},
     process::Child,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use ade_client::{AdeStore, record::AccountId, store::DeviceFilter};
+use ade_client::{AdeService, AdeStore, model::Profile, record::AccountId, store::DeviceFilter};
+use mdm_core::{SerialNumber, SystemClock};
 use mdm_fake_apple::ade::{Config, Fault, Trigger};
 use mdm_storage::SqliteStore;
+use mdm_transport_reqwest::ReqwestTransport;
 use serde_json::{Value, json};
 
 use super::world::{Told, World};
@@ -169,6 +172,58 @@ fn who_asks_too_often_is_told_when_to_come_again() {
         .ade(&[&often[..], &["--json"]].concat())
         .error(1, "not_now");
     assert_eq!(world.apple.traffic().total.requests, requests);
+}
+
+#[test]
+fn devices_in_the_store_get_the_profile_that_they_want() {
+    let world = World::new();
+    let serials = world.apple.add_devices(3, 1);
+    sync(&world, &[]).succeeded();
+    let uuid = world.wait(async {
+        let store = SqliteStore::open(world.path("ade.db")).await.unwrap();
+        let root = world.apple.root_certificate().to_pem();
+        let transport = ReqwestTransport::builder()
+            .no_proxy()
+            .root(root.as_bytes())
+            .build();
+        let service = AdeService::builder(
+            store.clone(),
+            transport.unwrap(),
+            Arc::new(SystemClock),
+            "test/1",
+        )
+        .base_url(&world.apple.url())
+        .build();
+        let account = AccountId::new("default").unwrap();
+        let profile = Profile::new("Office", "https://mdm.example.com/enrol");
+        let defined = service
+            .define_profile(&account, profile, None)
+            .await
+            .unwrap();
+        let serials: Vec<SerialNumber> = serials.iter().map(|s| s.parse().unwrap()).collect();
+        let uuid = defined.uuid.as_str();
+        service
+            .want_profile(&account, &serials, Some(uuid))
+            .await
+            .unwrap();
+        store.close().await;
+        defined.uuid
+    });
+    world
+        .apple
+        .fault(Fault::FailAssign([serials[1].to_string()].into()));
+    let told = sync_json(&world, &[]);
+    assert_eq!(list(&told, "assigned").len(), 2);
+    assert_eq!(told["assigned"][0]["profile_uuid"], uuid.as_str());
+    assert_eq!(
+        told["not_assigned"],
+        json!([{"serial_number": &*serials[1], "outcome": "FAILED"}])
+    );
+    let device = world.apple.device(&serials[0]).unwrap();
+    assert_eq!(device["profile_uuid"], uuid.as_str());
+    let told = sync_json(&world, &[]);
+    assert_eq!(told["assigned"], json!([]));
+    assert_eq!(told["not_assigned"], json!([]), "it cools down");
 }
 
 #[test]
