@@ -262,7 +262,7 @@ pub(super) fn other_device(text: &str) -> DeviceRecord {
     record.presence = Presence::Released { at: at(-9) };
     record.attempt.as_mut().unwrap().outcome =
         AttemptOutcome::Answered(ResponseStatus::from("BRAND_NEW"));
-    record.replacement = Some(Replacement::Pending { due: at(0) });
+    record.replacement = Some(Replacement::Pending { due: at(0), failures: 0 });
     record.due = None;
     record
 }

@@ -2,7 +2,10 @@
 
 use std::panic::AssertUnwindSafe;
 
-use futures_util::{FutureExt, future::{join, join_all}};
+use futures_util::{
+    FutureExt,
+    future::{join, join_all},
+};
 
 use super::{Make, fixture::*};
 use crate::{
