@@ -101,8 +101,10 @@ fn of_service(error: &Error) -> Kind {
     }
 }
 
+type Question = fn(&Error) -> bool;
+
 fn of_apple(error: &Error) -> Kind {
-    let questions: [(fn(&Error) -> bool, Kind); 8] = [
+    let questions: [(Question, Kind); 8] = [
         (Error::is_token_expired, Kind::TokenExpired),
         (Error::is_token_revoked, Kind::TokenRevoked),
         (Error::is_token_superseded, Kind::TokenSuperseded),

@@ -1,7 +1,7 @@
 //! Where answers go: text or one JSON document on standard output, progress on standard error.
 
 use std::{
-    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    io::{self, IsTerminal, Stdout, Write},
     time::Duration,
 };
 
@@ -10,10 +10,14 @@ use serde::Serialize;
 
 use super::{Done, failure::Failure};
 
+/// How much is held back before it is written: the bar gives way for each write.
+const BUFFER: usize = 16 * 1024;
+
 /// Standard output and the progress bar above which it is written.
 pub(super) struct Console {
     json: bool,
-    out: BufWriter<Stdout>,
+    out: Stdout,
+    buffer: String,
     /// Whoever read has seen enough; what follows is not written.
     closed: bool,
     bar: ProgressBar,
@@ -23,7 +27,8 @@ impl Console {
     pub(super) fn new(json: bool) -> Self {
         Self {
             json,
-            out: BufWriter::new(io::stdout()),
+            out: io::stdout(),
+            buffer: String::new(),
             closed: false,
             bar: ProgressBar::hidden(),
         }
@@ -41,12 +46,17 @@ impl Console {
 
     /// A line of text, or several, with the line's end.
     pub(super) fn line(&mut self, text: &str) -> Done {
-        self.write(|out| writeln!(out, "{text}"))
+        self.raw(text)?;
+        self.raw("\n")
     }
 
     /// Text as it stands.
     pub(super) fn raw(&mut self, text: &str) -> Done {
-        self.write(|out| out.write_all(text.as_bytes()))
+        self.buffer.push_str(text);
+        match self.buffer.len() {
+            ..BUFFER => Ok(()),
+            _ => self.flush(),
+        }
     }
 
     /// The answer as JSON.
@@ -104,20 +114,18 @@ impl Console {
     /// Writes out what is left.
     pub(super) fn finish(&mut self) -> Done {
         self.bar.finish_and_clear();
-        self.write(Write::flush)
+        self.flush()
     }
 
     /// Writes out what is there, for those who follow.
     pub(super) fn flush(&mut self) -> Done {
-        self.write(Write::flush)
-    }
-
-    fn write(&mut self, write: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) -> Done {
-        if self.closed {
+        let text = std::mem::take(&mut self.buffer);
+        if self.closed || text.is_empty() {
             return Ok(());
         }
         let out = &mut self.out;
-        match self.bar.suspend(|| write(out)) {
+        let mut write = || out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        match self.bar.suspend(&mut write) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed = true;
                 Ok(())

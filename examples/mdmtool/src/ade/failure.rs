@@ -95,8 +95,10 @@ pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
         return u8::try_from(error.exit_code()).unwrap_or(2).into();
     }
     let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let (message, _) = text.split_once("\n\n").unwrap_or((text.as_str(), ""));
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let message = words.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
     let mut keys = Map::new();
     keys.insert("kind".to_owned(), Kind::Usage.as_str().into());
     keys.insert("message".to_owned(), message.into());

@@ -273,7 +273,10 @@ impl Work<'_> {
         let ended = loop {
             tokio::select! {
                 biased;
-                Some(change) = self.changes.recv() => told.change(change, self.console)?,
+                Some(change) = self.changes.recv() => {
+                    told.change(change, self.console)?;
+                    self.tell_waiting(told)?;
+                }
                 done = &mut work => break Ended::Done(done?),
                 () = &mut *interrupted => break Ended::Interrupted,
             }
@@ -285,11 +288,17 @@ impl Work<'_> {
                 _ = &mut work => {}
             }
         }
+        self.tell_waiting(told)?;
+        self.bar.finish_and_clear();
+        Ok(ended)
+    }
+
+    /// Tells what the steps so far have changed: once it is written, it is told no other time.
+    fn tell_waiting(&mut self, told: &mut Report) -> Done {
         while let Ok(change) = self.changes.try_recv() {
             told.change(change, self.console)?;
         }
-        self.bar.finish_and_clear();
-        Ok(ended)
+        self.console.flush()
     }
 }
 

@@ -231,6 +231,11 @@ fn a_command_line_that_cannot_be_used_is_json_too_where_json_is_asked_for() {
         let error = run(arguments).error(2, "usage");
         assert!(!error["message"].as_str().unwrap().is_empty());
     }
+    let error = run(&["ade", "account", "--json"]).error(2, "usage");
+    assert!(
+        error["message"].as_str().unwrap().contains("--token"),
+        "{error}"
+    );
     let told = run(&["ade", "assign"]);
     assert_eq!(told.code, Some(2));
     assert!(serde_json::from_str::<Value>(&told.stderr).is_err());
