@@ -39,11 +39,12 @@ pub(super) const DEVICE: &str = concat!(
     account_key!()
 );
 
-pub(super) const ACCOUNTS_OF: &str = "SELECT a.id
-     FROM ade_device d JOIN ade_account a ON a.key = d.account WHERE d.serial_number = ?1";
+/// Asks each account; a further index would cost every new device more than this costs an enrolment.
+pub(super) const ACCOUNTS_OF: &str = "SELECT a.id FROM ade_account a CROSS JOIN ade_device d
+     WHERE d.account = a.key AND d.serial_number = ?1 ORDER BY a.id";
 
 pub(super) const NEXT_DUE: &str = concat!(
-    "SELECT min(due) FROM ade_device INDEXED BY ade_device_next
+    "SELECT min(due) FROM ade_device INDEXED BY ade_device_by_due
      WHERE due IS NOT NULL AND account = ",
     account_key!()
 );
@@ -117,12 +118,10 @@ impl AdeStore for SqliteStore {
         let serial_number = serial_number.clone();
         self.engine
             .read(move |connection| {
-                let mut accounts = connection
+                connection
                     .prepare_cached(ACCOUNTS_OF)?
                     .query_map([serial_number.as_str()], document::account_id)?
-                    .collect::<Result<Vec<_>, _>>()?;
-                accounts.sort();
-                Ok(accounts)
+                    .collect()
             })
             .await
     }

@@ -18,6 +18,14 @@ use super::{
 /// Statements that a connection keeps prepared: all of them, with room to spare.
 const STATEMENTS: usize = 128;
 
+/// What the writer keeps of the file in memory, as SQLite counts it (negative for KiB): room for all
+/// pages that a thousand scattered devices touch, so that none is written twice in a transaction.
+const WRITER_CACHE: i64 = -16 * 1024;
+
+/// Pages in the log after which it is worked into the file. More than SQLite's 1000, since a page
+/// that is written often in between is then worked in once.
+const CHECKPOINT_PAGES: i64 = 8000;
+
 /// A file and how to open it.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
@@ -39,6 +47,11 @@ impl Target {
         connection
             .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
             .and_then(|()| connection.pragma_update(None, "synchronous", "full"))
+            .and_then(|()| connection.pragma_update(None, "cache_size", WRITER_CACHE))
+            .and_then(|()| {
+                let pages = CHECKPOINT_PAGES;
+                connection.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))
+            })
             .map_err(store_error)?;
         if let Some(bytes) = self.options.max_bytes {
             let page: i64 = connection

@@ -33,7 +33,7 @@ pub(super) const SET_ACCOUNT: &str = "UPDATE ade_account SET document = ?2 WHERE
 const SET_DEVICE: &str = "INSERT INTO ade_device (account, serial_number, released, sweep, state,
          wanted_profile, due, replacing, giving_up, document)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-     ON CONFLICT (serial_number, account) DO UPDATE SET
+     ON CONFLICT (account, serial_number) DO UPDATE SET
          released = excluded.released, sweep = excluded.sweep, state = excluded.state,
          wanted_profile = excluded.wanted_profile, due = excluded.due,
          replacing = excluded.replacing, giving_up = excluded.giving_up,

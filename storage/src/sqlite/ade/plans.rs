@@ -1,6 +1,9 @@
 //! The queries of devices, accounts and profiles.
 
-use super::{ACCOUNT, ACCOUNTS, ACCOUNTS_OF, DEVICE, NEXT_DUE, PROFILES, commit, filter::QUERIES};
+use super::{
+    ACCOUNT, ACCOUNTS, ACCOUNTS_OF, DEVICE, NEXT_DUE, PROFILES, commit,
+    filter::{COUNTS, SORTED, WALKED},
+};
 use crate::sqlite::plans::{assert_none_walks_or_sorts, empty, plan};
 
 #[test]
@@ -9,7 +12,6 @@ fn no_query_walks_a_table_or_sorts() {
         ACCOUNT,
         ACCOUNTS,
         DEVICE,
-        ACCOUNTS_OF,
         NEXT_DUE,
         PROFILES,
         commit::PROFILE,
@@ -22,24 +24,43 @@ fn no_query_walks_a_table_or_sorts() {
         commit::FORGET_PROFILES,
         commit::FORGET_ACCOUNT,
     ]);
-    for (page, count) in QUERIES {
-        assert_none_walks_or_sorts(&[page, count]);
+    assert_none_walks_or_sorts(&WALKED);
+    assert_none_walks_or_sorts(&COUNTS);
+}
+
+#[test]
+fn a_page_of_all_begins_where_the_last_one_ended_and_a_count_reads_no_row() {
+    let connection = empty();
+    for sql in WALKED {
+        let plan = plan(&connection, sql);
+        let begins = |step: &String| step.contains("account=? AND serial_number>?");
+        assert!(plan.iter().any(begins), "{plan:#?}");
+    }
+    for sql in COUNTS {
+        let plan = plan(&connection, sql);
+        let covers = |step: &String| step.contains("SEARCH ade_device USING COVERING INDEX");
+        assert!(plan.iter().any(covers), "{plan:#?}");
     }
 }
 
 #[test]
-fn a_page_begins_where_the_last_one_ended_and_a_count_reads_no_document() {
+fn a_page_that_is_sorted_is_found_by_its_filter_and_sorted_without_a_row() {
     let connection = empty();
-    for (page, count) in QUERIES {
-        let page = plan(&connection, page);
+    for sql in SORTED {
+        let plan = plan(&connection, sql);
+        let finds =
+            |step: &String| step.starts_with("SEARCH ade_device USING COVERING INDEX ade_device_");
+        assert!(plan.iter().any(finds), "{plan:#?}");
         assert!(
-            page.iter().any(|step| step.contains("serial_number>?")),
-            "{page:#?}"
-        );
-        let count = plan(&connection, count);
-        assert!(
-            count.iter().any(|step| step.contains("COVERING INDEX")),
-            "{count:#?}"
+            !plan.iter().any(|step| step.starts_with("SCAN")),
+            "{plan:#?}"
         );
     }
+}
+
+#[test]
+fn the_accounts_of_a_device_are_asked_by_its_serial_number() {
+    let plan = plan(&empty(), ACCOUNTS_OF);
+    let asks = |step: &String| step.contains("COVERING INDEX") && step.contains("serial_number=?");
+    assert!(plan.iter().any(asks), "{plan:#?}");
 }

@@ -9,8 +9,8 @@ CREATE TABLE ade_account (
     document TEXT
 ) STRICT;
 
--- Rows in the order of arrival, which is Apple's order and that of later writes.
 CREATE TABLE ade_device (
+    -- In the order of arrival, which is that of Apple's pages.
     key INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
     serial_number TEXT NOT NULL,
@@ -23,28 +23,32 @@ CREATE TABLE ade_device (
     replacing INTEGER NOT NULL,
     giving_up INTEGER NOT NULL,
     document TEXT NOT NULL,
-    UNIQUE (serial_number, account)
+    UNIQUE (account, serial_number)
 ) STRICT;
 
--- Each is in the order in which pages are given, so that no page is sorted.
-CREATE INDEX ade_device_listed ON ade_device (account, serial_number, released, sweep);
-
-CREATE INDEX ade_device_state ON ade_device (account, state, serial_number)
+-- Serial numbers come in no order: an index by them scatters each page of devices over the whole
+-- file, so there is one. The others are in the order of arrival, and what is found is sorted. They
+-- hold the column of their condition too, for SQLite looks at it again.
+CREATE INDEX ade_device_by_sweep ON ade_device (account, sweep, key, serial_number, released)
     WHERE released IS NULL;
 
-CREATE INDEX ade_device_wanting ON ade_device (account, wanted_profile, serial_number)
+CREATE INDEX ade_device_by_state ON ade_device (account, state, key, serial_number, released)
+    WHERE released IS NULL;
+
+CREATE INDEX ade_device_by_profile ON ade_device (account, wanted_profile, key, serial_number)
     WHERE wanted_profile IS NOT NULL;
 
-CREATE INDEX ade_device_due ON ade_device (account, serial_number, due) WHERE due IS NOT NULL;
+CREATE INDEX ade_device_by_due ON ade_device (account, due, key, serial_number)
+    WHERE due IS NOT NULL;
 
-CREATE INDEX ade_device_next ON ade_device (account, due) WHERE due IS NOT NULL;
-
-CREATE INDEX ade_device_released ON ade_device (account, serial_number, released)
+CREATE INDEX ade_device_by_release ON ade_device (account, released, key, serial_number)
     WHERE released IS NOT NULL;
 
-CREATE INDEX ade_device_replacing ON ade_device (account, serial_number) WHERE replacing = 1;
+CREATE INDEX ade_device_replacing ON ade_device (account, key, serial_number, replacing)
+    WHERE replacing = 1;
 
-CREATE INDEX ade_device_giving_up ON ade_device (account, serial_number) WHERE giving_up = 1;
+CREATE INDEX ade_device_giving_up ON ade_device (account, key, serial_number, giving_up)
+    WHERE giving_up = 1;
 
 CREATE TABLE ade_profile (
     account INTEGER NOT NULL,
