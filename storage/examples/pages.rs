@@ -3,7 +3,7 @@
 //! `cargo run --release -p mdm-storage --example pages [devices]`; prints the time of a page in
 //! its smallest, usual and largest, by the size of the store.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use std::{
     env,
@@ -28,8 +28,8 @@ const DEVICE: &str = r#"{"serial_number":"C02XXXXXXXXX","model":"iPhone 15 Pro",
     "asset_tag":"","device_family":"iPhone","os":"iOS","profile_status":"empty",
     "device_assigned_by":"admin@example.com","device_assigned_date":"2026-01-02T03:04:05Z",
     "imei":["35 123456 123456 1","35 123456 123456 2"],"meid":["35123456123456"],
-    "eid":"89049032007008882600012345678901","wifi_mac_address":["AA:BB:CC:DD:EE:FF"],
-    "bluetooth_mac_address":["AA:BB:CC:DD:EE:FE"],"is_replacement_device":false}"#;
+    "eid":"89049032007008882600012345678901","wifi_mac_address":"AA:BB:CC:DD:EE:FF",
+    "bluetooth_mac_address":"AA:BB:CC:DD:EE:FE","is_replacement_device":false}"#;
 
 #[derive(Debug)]
 struct TakePage {

@@ -16,7 +16,8 @@ mod connection;
 mod engine;
 mod error;
 mod migrations;
-#[cfg(all(test, any(feature = "ade", feature = "service")))]
+#[cfg(test)]
+#[cfg(any(feature = "ade", feature = "service"))]
 mod plans;
 #[cfg(feature = "service")]
 mod service;

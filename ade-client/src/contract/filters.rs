@@ -218,7 +218,10 @@ pub async fn devices_that_replace_another_are_found_until_it_is_known_which<S: A
 ) {
     let replaces =
         |text, replacement| device_with(text, |device| device.replacement = Some(replacement));
-    let pending = || Replacement::Pending { due: at(99), failures: 0 };
+    let pending = || Replacement::Pending {
+        due: at(99),
+        failures: 0,
+    };
     let taken_over = Replacement::TakenOver {
         original: serial("A"),
     };
@@ -320,7 +323,10 @@ fn shape(device: &mut DeviceRecord, bits: u32) {
         false => DeviceState::Empty,
     };
     device.replacement = bit(10).then(|| match bit(11) {
-        true => Replacement::Pending { due: at(0), failures: 0 },
+        true => Replacement::Pending {
+            due: at(0),
+            failures: 0,
+        },
         false => Replacement::None,
     });
     device.give_up = bit(12).then(|| {

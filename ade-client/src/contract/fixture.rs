@@ -11,8 +11,8 @@ use crate::{
     model::{Cursor, ResponseStatus},
     record::{
         AccountId, AccountRecord, Attempt, AttemptOutcome, Credentials, DeviceRecord, DeviceState,
-        GiveUp, KnownAccount, Lease, Presence, ProfileRecord, Release, Replacement, Stage,
-        StagedKey, SyncState, Trouble, TroubleKind,
+        GiveUp, KnownAccount, Lease, Presence, ProfileRecord, Release, ReleaseAttempt, Replacement,
+        Stage, StagedKey, SyncState, Trouble, TroubleKind,
     },
     store::{Changes, DeviceFilter, Loaded, Reads, Step, StoreError},
 };
@@ -181,6 +181,7 @@ pub(super) fn full_account(id: AccountId) -> AccountRecord {
     let known = serde_json::from_value(known).unwrap();
     record.known = Some(KnownAccount::new(known, at(3)));
     record.default_profile = Some("0123456789ABCDEF0123456789ABCDEF".to_owned());
+    record.replaced_profiles = ["P2", "P1"].map(str::to_owned).into();
     record.sync = full_sync();
     record.lease = Some(Lease::new(
         "node-\u{1f34f}",
@@ -197,19 +198,20 @@ pub(super) fn full_account(id: AccountId) -> AccountRecord {
 }
 
 fn full_sync() -> SyncState {
-    let mut sync = SyncState::default();
-    sync.stage = Stage::Sync;
-    sync.cursor = Some(Cursor::new(MUCH.to_string().repeat(Cursor::MAX_CHARS)));
-    sync.sweep = 1 << 40;
-    sync.taken = u64::MAX;
-    sync.unseen = true;
-    sync.full_began = Some(at(-1));
-    sync.full_ended = Some(DateTime::UNIX_EPOCH);
-    sync.current = Some(DateTime::<Utc>::MIN_UTC);
-    sync.requested = Some(at(253_402_300_800));
-    sync.recovered = Some(at(6));
-    sync.not_before = Some(DateTime::<Utc>::MAX_UTC);
-    sync
+    SyncState {
+        stage: Stage::Sync,
+        cursor: Some(Cursor::new(MUCH.to_string().repeat(Cursor::MAX_CHARS))),
+        sweep: 1 << 40,
+        taken: u64::MAX,
+        unseen: true,
+        full_began: Some(at(-1)),
+        full_ended: Some(DateTime::UNIX_EPOCH),
+        current: Some(DateTime::<Utc>::MIN_UTC),
+        requested: Some(at(253_402_300_800)),
+        recovered: Some(at(6)),
+        round_not_before: Some(at(7)),
+        not_before: Some(DateTime::<Utc>::MAX_UTC),
+    }
 }
 
 /// A device of which everything is known.
@@ -242,6 +244,7 @@ pub(super) fn full_device(text: &str) -> DeviceRecord {
     let mut attempt = Attempt::new("P", at(6));
     attempt.outcome = AttemptOutcome::Failed("HTTP 500: <html>".to_owned());
     attempt.failures = u32::MAX;
+    attempt.until = Some(at(10));
     record.attempt = Some(attempt);
     record.due = Some(DateTime::<Utc>::MAX_UTC);
     record.tags = ["", "b", "a", "\u{1f34f}"].map(str::to_owned).into();
@@ -253,6 +256,7 @@ pub(super) fn full_device(text: &str) -> DeviceRecord {
     let mut give_up = GiveUp::new(Release::Disown, at(8));
     give_up.next = crate::record::GiveUpStep::Wipe;
     record.give_up = Some(give_up);
+    record.release = Some(ReleaseAttempt::new(Release::Unassign, at(11)));
     record
 }
 
@@ -262,7 +266,10 @@ pub(super) fn other_device(text: &str) -> DeviceRecord {
     record.presence = Presence::Released { at: at(-9) };
     record.attempt.as_mut().unwrap().outcome =
         AttemptOutcome::Answered(ResponseStatus::from("BRAND_NEW"));
-    record.replacement = Some(Replacement::Pending { due: at(0), failures: 0 });
+    record.replacement = Some(Replacement::Pending {
+        due: at(0),
+        failures: 0,
+    });
     record.due = None;
     record
 }
@@ -298,9 +305,12 @@ mod tests {
         let device = serde_json::to_value(full_device("A")).unwrap();
         let times = device["times"].clone();
         let profile = serde_json::to_value(full_profile("P")).unwrap();
-        for record in [account, sync, device, times, profile] {
+        let attempt = device["attempt"].clone();
+        for record in [account, sync, device, times, attempt, profile] {
             let fields = record.as_object().unwrap();
-            let missing = fields.iter().find(|(_, value)| **value == Value::Null);
+            let lacks =
+                |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+            let missing = fields.iter().find(|(_, value)| lacks(value));
             assert_eq!(missing, None);
         }
     }

@@ -1,5 +1,7 @@
 //! The contract of what is kept.
 
+use std::slice::from_ref;
+
 use super::{Make, fixture::*};
 use crate::{
     AdeStore,
@@ -23,12 +25,12 @@ pub async fn records_come_back_as_they_were_written<S: AdeStore>(make: impl Make
 
     let record = full_account(id.clone());
     assert_eq!(store.account(&id).await.unwrap().as_ref(), Some(&record));
-    assert_eq!(store.accounts(None, 9).await.unwrap(), [record.clone()]);
+    assert_eq!(store.accounts(None, 9).await.unwrap(), from_ref(&record));
     for device in [&device, &other] {
         let found = store.device(&id, &device.serial_number).await.unwrap();
         assert_eq!(found.as_ref(), Some(device));
         let accounts = store.accounts_of(&device.serial_number).await.unwrap();
-        assert_eq!(accounts, [id.clone()]);
+        assert_eq!(accounts, from_ref(&id));
     }
     let listed = store
         .devices(&id, &DeviceFilter::All, None, 9)
@@ -36,7 +38,7 @@ pub async fn records_come_back_as_they_were_written<S: AdeStore>(make: impl Make
         .unwrap();
     assert_eq!(listed, [other.clone(), device.clone()]);
     let profiles = store.profiles(&id, None, 9).await.unwrap();
-    assert_eq!(profiles, [profile.clone()]);
+    assert_eq!(profiles, from_ref(&profile));
     assert_eq!(store.next_due(&id).await.unwrap(), device.due);
 
     let serials = vec![device.serial_number.clone(), other.serial_number.clone()];

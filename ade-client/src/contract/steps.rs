@@ -1,6 +1,6 @@
 //! The contract of [`AdeStore::commit`](crate::AdeStore::commit).
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, slice::from_ref};
 
 use futures_util::{
     FutureExt,
@@ -220,7 +220,7 @@ pub async fn what_is_forgotten_is_gone_and_nothing_else<S: AdeStore>(make: impl 
     assert!(store.account(&acme()).await.unwrap().is_some());
     assert_eq!(
         store.accounts_of(&serial("B")).await.unwrap(),
-        [other.clone()]
+        from_ref(&other)
     );
     assert_eq!(
         store.profiles(&other, None, 9).await.unwrap(),
@@ -253,7 +253,7 @@ pub async fn a_forgotten_account_takes_along_what_hangs_on_it<S: AdeStore>(make:
     }
     assert_eq!(
         store.accounts_of(&serial("A")).await.unwrap(),
-        [other.clone()]
+        from_ref(&other)
     );
     assert_eq!(
         store.accounts(None, 9).await.unwrap(),
