@@ -1,5 +1,7 @@
 //! Apple Automated Device Enrollment (ADE, formerly DEP): token, session, devices, profiles.
 //!
+//! Two floors. The lower one is Apple's interface, and knows no store:
+//!
 //! | Module | What lives there |
 //! |---|---|
 //! | [`token`] | [`TokenKeyPair`]: key and certificate for upload; [`ServerToken`], read from any form of Apple's file |
@@ -10,6 +12,18 @@
 //! | [`bypass_code`] | [`BypassCode`]: unlocks a device that was locked by [`ActivationLock`](endpoint::ActivationLock) |
 //! | [`client`] | [`Client`]: session and endpoints over any [`HttpTransport`](mdm_transport::HttpTransport) |
 //! | [`error`] | [`Error`], [`ErrorCode`]: what went wrong, as something to ask questions of |
+//!
+//! The upper one keeps many accounts in step with Apple:
+//!
+//! | Module | What lives there |
+//! |---|---|
+//! | [`service`] | [`AdeService`]: links accounts, syncs, gives devices the profiles that are wanted, hands over, gives up, exports, warns |
+//! | [`sync`](mod@sync) | [`Round`](sync::Round): the sync of one account as a state machine, without I/O |
+//! | [`policy`] | [`Policy`]: how often Apple is asked |
+//! | [`progress`] | [`Observer`], [`Progress`]: how far a sync is |
+//! | [`record`] | what is remembered of an account, a device, a profile |
+//! | [`store`] | [`AdeStore`]: keeps records, changes them in atomic steps; [`MemoryAdeStore`]. `mdm-storage` has one on SQLite |
+//! | `contract` | what every store must do, as tests (feature `contract`) |
 //!
 //! The endpoints, the session and the token know no I/O; a vendor may send them over a client of
 //! their own. [`Client`] adds the loop: it opens a session when there is none, keeps the token that
