@@ -1,7 +1,9 @@
 //! What Apple's answers hold, read so that one odd value loses nothing.
 //!
 //! Every key is optional. A key without a name here, and a known key whose value has another type
-//! than documented or is an empty text, stays in `extra` and is written back.
+//! than documented or is an empty text, stays in `extra` and is written back. Where it is plain what
+//! such a value means (`"true"`, one item without its list, a list with an odd item), the field says
+//! so too; the value is written back as it came until the field is changed.
 //!
 //! ```
 //! use ade_client::model::{Profile, SkipKey};
@@ -15,6 +17,7 @@
 
 pub mod account;
 pub mod beta_tokens;
+mod bounds;
 pub mod device;
 mod generated;
 mod loose;

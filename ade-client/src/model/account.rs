@@ -97,12 +97,14 @@ mod tests {
             r#"{"server_name":"mdm","urls":[
                 {"uri":"/profile/devices","http_method":["POST","PUT"]},
                 {"uri":"/server/devices","http_method":["POST"],"limit":{"default":100,"maximum":1000}},
-                {"uri":"/devices/sync","limit":{"maximum":"lots"}}]}"#,
+                {"uri":"/devices/sync","limit":{"maximum":"lots"}},
+                {"uri":"/devices","limit":{"maximum":"500"}},null]}"#,
         )
         .unwrap();
         assert_eq!(account.maximum("/server/devices"), Some(1000));
         assert_eq!(account.maximum("/profile/devices"), None);
         assert_eq!(account.maximum("/devices/sync"), None);
+        assert_eq!(account.maximum("/devices"), Some(500));
         assert_eq!(Account::default().maximum("/x"), None);
     }
 }

@@ -44,6 +44,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_odd_item_costs_no_token() {
+        let json = r#"{"betaEnrollmentTokens":[{"token":"t1","title":"iOS 27","os":"iOS"},"odd",
+            {"title":"no token"}]}"#;
+        let tokens: BetaEnrollmentTokens = serde_json::from_str(json).unwrap();
+        assert_eq!(tokens.tokens().len(), 2);
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_value(&tokens).unwrap(), value);
+    }
+
+    #[test]
     fn tokens_are_found_under_both_names_and_not_shown() {
         for json in [
             r#"{"betaEnrollmentTokens":[{"token":"t1","title":"iOS 27","os":"homePodOS"}]}"#,

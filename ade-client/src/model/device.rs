@@ -51,11 +51,11 @@ loose! {
         /// The identifier of the eSIM.
         eid: String,
         /// The Bluetooth address.
-        bluetooth_mac_address: Vec<String>,
+        bluetooth_mac_address: String,
         /// The Wi-Fi address.
-        wifi_mac_address: Vec<String>,
-        /// The Ethernet addresses.
-        ethernet_mac_address: Vec<String>,
+        wifi_mac_address: String,
+        /// The Ethernet address.
+        ethernet_mac_address: String,
         /// Whether the device replaces another.
         is_replacement_device: bool,
         /// Whether the device left because another replaces it; on deleted records only.
@@ -134,7 +134,7 @@ text_field!(OpType);
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -145,9 +145,11 @@ mod tests {
             "profile_status": "",
             "profile_push_time": "",
             "op_type": "merged",
-            "imei": ["35 123456 123456 1"],
-            "wifi_mac_address": "AA:BB",
+            "imei": ["35 123456 123456 1", null],
+            "meid": "35123456123456",
+            "wifi_mac_address": ["AA:BB"],
             "is_replacement_device": "no",
+            "released_by_replacement": "true",
             "shiny": {"very": true},
         });
         let device: Device = serde_json::from_value(value.clone()).unwrap();
@@ -155,17 +157,32 @@ mod tests {
         assert_eq!(device.profile_push_time, None);
         assert_eq!(device.op_type.as_ref().unwrap().as_str(), "merged");
         assert_eq!(device.is_replacement_device, None);
-        assert_eq!(
-            device.wifi_mac_address.as_deref(),
-            Some(&["AA:BB".to_owned()][..])
-        );
+        assert_eq!(device.wifi_mac_address, None);
         assert_eq!(device.extra["shiny"], json!({"very": true}));
-        let mut written = serde_json::to_value(&device).unwrap();
-        // The one liberty taken: a lone item has become the list that it stands for.
-        assert_eq!(written["wifi_mac_address"].take(), json!(["AA:BB"]));
-        let mut expected = value;
-        expected["wifi_mac_address"] = Value::Null;
-        assert_eq!(written, expected);
+        assert_eq!(serde_json::to_value(&device).unwrap(), value);
+    }
+
+    #[test]
+    fn what_is_meant_by_another_form_is_read_and_written_back_as_it_came_until_it_is_changed() {
+        let value = json!({
+            "imei": ["35 123456 123456 1", null, 7, "35 123456 123456 2"],
+            "meid": "35123456123456",
+            "released_by_replacement": "true",
+        });
+        let device: Device = serde_json::from_value(value.clone()).unwrap();
+        let imei = device.imei.as_deref().unwrap();
+        assert_eq!(imei, ["35 123456 123456 1", "35 123456 123456 2"]);
+        assert_eq!(device.meid.as_deref().unwrap(), ["35123456123456"]);
+        assert_eq!(device.released_by_replacement, Some(true));
+        assert_eq!(serde_json::to_value(&device).unwrap(), value);
+        let changed = device.with(|device| {
+            device.meid = Some(vec!["A0".to_owned(), "A1".to_owned()]);
+            device.released_by_replacement = Some(false);
+        });
+        let written = serde_json::to_value(&changed).unwrap();
+        assert_eq!(written["imei"], value["imei"]);
+        assert_eq!(written["meid"], json!(["A0", "A1"]));
+        assert_eq!(written["released_by_replacement"], false);
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub(super) trait Field: Sized {
         None
     }
 
+    /// What a text of another form than documented stands for all the same.
+    fn meant_by(_: &str) -> Option<Self> {
+        None
+    }
+
     fn from_seq<'de, A: SeqAccess<'de>>(items: A) -> Result<Read<Self>, A::Error> {
         Value::deserialize(SeqAccessDeserializer::new(items)).map(Read::Odd)
     }
@@ -43,20 +48,31 @@ pub(super) trait Field: Sized {
 /// What was read where a field may stand.
 pub(super) enum Read<T> {
     Fits(T),
+    /// What is meant by a value of another form, and that value, which is written back as it came.
+    Meant(T, Value),
     Nothing,
     Odd(Value),
 }
 
 impl<T> Read<T> {
-    /// Fills the field with what fits, and gives back what does not.
+    /// Fills the field with what fits or is meant, and gives back what has to be kept beside it.
     pub(super) fn into_field(self, field: &mut Option<T>) -> Option<Value> {
         match self {
             Self::Fits(value) => *field = Some(value),
+            Self::Meant(value, kept) => {
+                *field = Some(value);
+                return Some(kept);
+            }
             Self::Nothing => {}
             Self::Odd(value) => return Some(value),
         }
         None
     }
+}
+
+/// Whether this is still what was meant by the value that was kept.
+pub(super) fn is_meant<T: Field + PartialEq>(value: &T, kept: &Value) -> bool {
+    matches!(Read::<T>::deserialize(kept), Ok(Read::Meant(meant, _)) if meant == *value)
 }
 
 impl<'de, T: Field> Deserialize<'de> for Read<T> {
@@ -84,7 +100,13 @@ impl<'de, T: Field> Visitor<'de> for ReadVisitor<T> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Read<T>, E> {
-        Ok(Self::fits_or(T::from_text(text), || text.into()))
+        Ok(match T::from_text(text) {
+            Some(fitting) => Read::Fits(fitting),
+            None => match T::meant_by(text) {
+                Some(meant) => Read::Meant(meant, text.into()),
+                None => Read::Odd(text.into()),
+            },
+        })
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Read<T>, E> {
@@ -143,7 +165,8 @@ macro_rules! loose {
         #[non_exhaustive]
         pub struct $name {
             $( $(#[$field_meta])* pub $field: Option<$type>, )+
-            /// Keys without a name here, and values of another type than documented.
+            /// Keys without a name here, and values of another type than documented, also of
+            /// those that are understood all the same.
             pub extra: serde_json::Map<String, serde_json::Value>,
         }
 
@@ -197,10 +220,15 @@ macro_rules! loose {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;
 
+                use $crate::model::loose::{Put, is_meant, key};
+
                 let mut map = serializer.serialize_map(None)?;
                 $( if let Some(value) = &self.$field {
-                    let key = $crate::model::loose::key!($field $($key)?);
-                    map.serialize_entry(key, &$crate::model::loose::Put(value))?;
+                    let key = key!($field $($key)?);
+                    match self.extra.get(key) {
+                        Some(kept) if is_meant(value, kept) => map.serialize_entry(key, kept)?,
+                        _ => map.serialize_entry(key, &Put(value))?,
+                    }
                 } )+
                 for (key, value) in &self.extra {
                     let taken = match key.as_str() {
@@ -272,6 +300,11 @@ impl Field for bool {
         Some(value)
     }
 
+    /// Apple's first documentation has `"more_to_follow": "false"`.
+    fn meant_by(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+
     fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bool(*self)
     }
@@ -280,6 +313,10 @@ impl Field for bool {
 impl Field for u32 {
     fn from_number(number: u64) -> Option<Self> {
         Self::try_from(number).ok()
+    }
+
+    fn meant_by(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 
     fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -307,46 +344,60 @@ impl Field for Secret<String> {
     }
 }
 
-/// A list, or the one item that should have been a list of one (seen for MAC addresses).
+/// A list. One item without a list is meant as a list of one, and of a list with odd items those
+/// that fit.
 impl<T: Field> Field for Vec<T> {
-    fn from_text(text: &str) -> Option<Self> {
-        T::from_text(text).map(|item| vec![item])
+    fn meant_by(text: &str) -> Option<Self> {
+        let item = T::from_text(text).or_else(|| T::meant_by(text))?;
+        Some(vec![item])
     }
 
     fn from_map<'de, A: MapAccess<'de>>(entries: A) -> Result<Read<Self>, A::Error> {
         Ok(match T::from_map(entries)? {
-            Read::Fits(item) => Read::Fits(vec![item]),
+            Read::Fits(item) => {
+                let kept = written(&item);
+                Read::Meant(vec![item], kept)
+            }
+            Read::Meant(item, kept) => Read::Meant(vec![item], kept),
             Read::Nothing => Read::Nothing,
             Read::Odd(value) => Read::Odd(value),
         })
     }
 
     fn from_seq<'de, A: SeqAccess<'de>>(mut items: A) -> Result<Read<Self>, A::Error> {
-        let mut out = Vec::new();
+        let mut fitting = Vec::new();
+        // The list as it came, from the first item on that does not fit.
+        let mut whole: Option<Vec<Value>> = None;
         while let Some(item) = items.next_element()? {
-            let odd = match item {
-                Read::Fits(item) => {
-                    out.push(item);
-                    continue;
-                }
-                Read::Nothing => Value::Null,
-                Read::Odd(value) => value,
+            let (item, kept) = match item {
+                Read::Fits(item) => (Some(item), None),
+                Read::Meant(item, kept) => (Some(item), Some(kept)),
+                Read::Nothing => (None, Some(Value::Null)),
+                Read::Odd(value) => (None, Some(value)),
             };
-            // One odd item: the list is kept as it came.
-            let value = |item| serde_json::to_value(Put(item)).unwrap_or_default();
-            let mut list: Vec<Value> = out.iter().map(value).collect();
-            list.push(odd);
-            while let Some(item) = items.next_element()? {
-                list.push(item);
+            if kept.is_some() && whole.is_none() {
+                whole = Some(fitting.iter().map(written).collect());
             }
-            return Ok(Read::Odd(list.into()));
+            if let Some(whole) = &mut whole {
+                whole.extend(kept.or_else(|| item.as_ref().map(written)));
+            }
+            fitting.extend(item);
         }
-        Ok(Read::Fits(out))
+        Ok(match whole {
+            None => Read::Fits(fitting),
+            Some(whole) if fitting.is_empty() => Read::Odd(whole.into()),
+            Some(whole) => Read::Meant(fitting, whole.into()),
+        })
     }
 
     fn put<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter().map(Put))
     }
+}
+
+/// An item as it came, which fitted.
+fn written<T: Field>(item: &T) -> Value {
+    serde_json::to_value(Put(item)).unwrap_or_default()
 }
 
 impl Field for Map<String, Value> {

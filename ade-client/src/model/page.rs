@@ -200,7 +200,7 @@ impl<'de, T: Field> Visitor<'de> for ItemsVisitor<T> {
         let mut items = Items::default();
         while let Some(item) = list.next_element()? {
             match item {
-                Read::Fits(item) => items.fitting.push(item),
+                Read::Fits(item) | Read::Meant(item, _) => items.fitting.push(item),
                 Read::Nothing => items.odd.push(Value::Null),
                 Read::Odd(value) => items.odd.push(value),
             }
@@ -212,6 +212,17 @@ impl<'de, T: Field> Visitor<'de> for ItemsVisitor<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// So in the samples of Apple's first documentation.
+    #[test]
+    fn a_page_that_says_in_text_that_more_follows_is_not_the_last() {
+        for (written, more_to_follow) in [("true", true), ("false", false), ("no", false)] {
+            let json = format!(r#"{{"devices":[],"cursor":"c","more_to_follow":"{written}"}}"#);
+            let page: DevicePage = serde_json::from_str(&json).unwrap();
+            assert_eq!(page.more_to_follow, more_to_follow);
+            assert_eq!(page.extra["more_to_follow"], written);
+        }
+    }
 
     #[test]
     fn one_bad_item_does_not_lose_the_page() {
