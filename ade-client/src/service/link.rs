@@ -151,7 +151,7 @@ impl AdeService {
         let asked = self.inner.clock.now();
         check_age(&self.account(account).await?, &token, asked)?;
         let client = self.new_client(token.clone())?;
-        let known = KnownAccount::new(client.send(&GetAccount::new()).await?, asked);
+        let known = KnownAccount::new(client.send(&GetAccount::new()).await?.bounded(), asked);
 
         let now = self.inner.clock.now();
         let offer = Offer {
