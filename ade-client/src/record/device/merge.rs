@@ -11,7 +11,7 @@ use mdm_core::SerialNumber;
 use super::{AttemptOutcome, DeviceRecord, DeviceState, Presence, Replacement};
 use crate::{
     model::{Device, OpType, ResponseStatus, Time},
-    record::GiveUpStep,
+    record::{GiveUp, GiveUpStep},
 };
 
 /// The circumstances under which Apple tells something.
@@ -50,6 +50,7 @@ impl Telling {
         serial_number: &SerialNumber,
         told: Device,
     ) -> (DeviceRecord, Merged) {
+        let told = told.bounded();
         let date = instant(told.op_date.as_ref());
         let is_deleted = told.op_type == Some(OpType::Deleted);
         let is_known = known.is_some();
@@ -98,10 +99,8 @@ impl Telling {
     }
 
     fn find(&self, record: &mut DeviceRecord, told: Device, date: Option<DateTime<Utc>>) {
-        let is_new = record.sweep == 0;
-        if !record.is_present() {
-            come_back(record);
-        }
+        let was_given_up = !record.is_present() && come_back(record);
+        let is_new = record.sweep == 0 || was_given_up;
         record.presence = Presence::Present;
         record.sweep = self.sweep;
         if is_new && record.wanted_profile.is_none() {
@@ -153,18 +152,16 @@ impl Telling {
 }
 
 /// A device that comes back is as new: it may be tried again where it was not accessible, and giving
-/// it up is over where that was done.
-fn come_back(record: &mut DeviceRecord) {
+/// it up is over where that was done, which is told.
+fn come_back(record: &mut DeviceRecord) -> bool {
     let not_accessible = AttemptOutcome::Answered(ResponseStatus::NotAccessible);
     if let Some(attempt) = &mut record.attempt
         && attempt.outcome == not_accessible
     {
         attempt.until = None;
     }
-    record.give_up = record
-        .give_up
-        .take()
-        .filter(|give_up| give_up.next != GiveUpStep::Done);
+    let is_done = |give_up: &mut GiveUp| give_up.next == GiveUpStep::Done;
+    record.give_up.take_if(is_done).is_some()
 }
 
 /// Whether something is known that is newer than what happened at `date`.
