@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use mdm_core::SerialNumber;
+use mdm_transport::{TransportError, TransportErrorKind};
 
 use crate::{
     Error, ErrorCode, Policy,
@@ -16,8 +17,8 @@ use crate::{
     sync::later,
 };
 
-/// The shortest time that a throttled device is left alone, even if Apple asks for less.
-const SHORTEST_WAIT: Duration = Duration::from_secs(60);
+/// The shortest time that Apple or a device is left alone, even if Apple asks for less.
+pub(crate) const SHORTEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Devices that are to get one profile in one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +194,12 @@ impl Verdicts {
             .wait(outcome, attempt.failures, policy)
             .map(|wait| later(now, wait.min(policy.longest_wait)));
         attempt.outcome = outcome.clone();
-        if *outcome == AttemptOutcome::Answered(ResponseStatus::Success) {
+        // A profile that was taken away meanwhile is perhaps not there any more.
+        let is_overtaken = record
+            .release
+            .as_ref()
+            .is_some_and(|release| release.at >= self.sent);
+        if *outcome == AttemptOutcome::Answered(ResponseStatus::Success) && !is_overtaken {
             self.assigned(record, now);
         }
         record.due = None;
@@ -265,3 +271,21 @@ pub(crate) fn is_about_account(error: &Error) -> bool {
         _ => true,
     }
 }
+
+/// Whether other requests fail as well, not only this one or its endpoint.
+pub(crate) fn is_about_all(error: &Error) -> bool {
+    let is_answer = |error: &TransportError| {
+        matches!(
+            error.kind(),
+            TransportErrorKind::TooLarge | TransportErrorKind::Decode
+        )
+    };
+    match error {
+        Error::Build(_) => false,
+        Error::Transport(error) => !is_answer(error),
+        _ => is_about_account(error) && !error.is_access_denied(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,15 @@ use crate::{
     record::{Stage, SyncState},
 };
 
+/// How far the clocks of nodes may be apart.
+const SKEW: Duration = Duration::from_secs(60 * 60);
+
+/// How long Apple knows a cursor.
+const CURSOR_LIFE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// After so many pages without a device Apple is left alone for a while.
+const MOST_EMPTY_PAGES: u32 = 50;
+
 /// What a round is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -98,7 +107,12 @@ pub enum Failure {
     Exhausted,
     /// `EXPIRED_CURSOR`, `INVALID_CURSOR` or `CURSOR_REQUIRED`: only a full fetch helps.
     CursorLost,
-    /// Anything else, perhaps with the time that Apple asked to wait.
+    /// The request alone fails: rounds wait, perhaps as long as Apple asked, and other requests do not.
+    Alone {
+        /// How long Apple asked to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Anything else, perhaps with the time that Apple asked to wait: every request waits.
     Other {
         /// How long Apple asked to wait.
         retry_after: Option<Duration>,
@@ -113,7 +127,8 @@ pub enum RoundEnd {
     Complete,
     /// The round's time was over; the next one goes on where it stopped.
     Paused,
-    /// Apple gave a cursor again and said that more follows. Nothing is reset; the next round tries it again.
+    /// Apple gave a cursor again, or many without a device, and said that more follows. Nothing is
+    /// reset; the next round goes on from there.
     RepeatedCursor,
     /// Apple does not know the cursor, and a full fetch was forced shortly before.
     RecoverLater,
@@ -167,6 +182,8 @@ pub struct Round {
     ends: DateTime<Utc>,
     /// The cursors that requests of this round were sent with.
     used: HashSet<Cursor>,
+    /// How many pages in a row held no device, though more was to follow.
+    empty: u32,
     /// A round sends one request at least, so that it always gets on.
     asked: bool,
     resume_after: Duration,
@@ -190,12 +207,17 @@ impl Round {
             then: Then::GoOn,
             ends: later(now, policy.round_limit),
             used: HashSet::new(),
+            empty: 0,
             asked: false,
             resume_after: policy.resume_after,
             recover_every: policy.recover_every,
             wait_after_error: policy.wait_after_error,
         };
-        if state.full_began.is_none() || (kind == RoundKind::Full && state.stage == Stage::Sync) {
+        let is_anew = match state.stage {
+            Stage::Sync => kind == RoundKind::Full,
+            Stage::Fetch => is_stuck(state, policy, now),
+        };
+        if state.full_began.is_none() || is_anew {
             round.fetch_anew(now);
         } else {
             round.go_on(now);
@@ -263,8 +285,12 @@ impl Round {
         if is_fetch {
             self.state.taken = self.state.taken.saturating_add(page.devices);
         }
+        self.empty = match page.devices {
+            0 => self.empty + 1,
+            _ => 0,
+        };
         if page.more_to_follow {
-            if moved {
+            if moved && self.empty < MOST_EMPTY_PAGES {
                 return self.commit(Then::GoOn);
             }
             self.state.round_not_before = Some(later(now, self.wait_after_error));
@@ -293,24 +319,29 @@ impl Round {
     fn failed(&mut self, failure: Failure, now: DateTime<Utc>) {
         let has_cursor = !matches!(self.effect, Effect::Fetch(None) | Effect::Verify { .. });
         match failure {
-            Failure::Exhausted if has_cursor => self.exhausted(now),
+            Failure::Exhausted if has_cursor => match self.state.stage {
+                Stage::Fetch => self.exhausted(now),
+                // Nothing would ever come after this cursor, whatever changes.
+                Stage::Sync => self.recover(now),
+            },
             Failure::CursorLost if has_cursor => self.recover(now),
             Failure::Other { retry_after } => self.stop(retry_after, now),
+            Failure::Alone { retry_after } => {
+                self.state.round_not_before = Some(self.again(retry_after, now));
+                self.commit(Then::End(RoundEnd::Failed));
+            }
             Failure::Exhausted | Failure::CursorLost => self.stop(None, now),
         }
     }
 
     fn stop(&mut self, retry_after: Option<Duration>, now: DateTime<Utc>) {
-        self.wait(retry_after, now);
+        self.state.not_before = Some(self.again(retry_after, now));
         self.commit(Then::End(RoundEnd::Failed));
     }
 
     /// Fetches everything anew, but not again and again.
     fn recover(&mut self, now: DateTime<Utc>) {
-        let next = self
-            .state
-            .recovered
-            .map(|last| later(last, self.recover_every));
+        let next = past(self.state.recovered, now).map(|last| later(last, self.recover_every));
         match next {
             Some(next) if next > now => {
                 self.state.round_not_before = Some(next);
@@ -366,9 +397,8 @@ impl Round {
         self.effect = Effect::End(end);
     }
 
-    fn wait(&mut self, retry_after: Option<Duration>, now: DateTime<Utc>) {
-        let wait = retry_after.unwrap_or(self.wait_after_error);
-        self.state.not_before = Some(later(now, wait));
+    fn again(&self, retry_after: Option<Duration>, now: DateTime<Utc>) -> DateTime<Utc> {
+        later(now, retry_after.unwrap_or(self.wait_after_error))
     }
 }
 
@@ -378,7 +408,7 @@ pub fn next_round(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> (RoundKind, DateTime<Utc>) {
-    let after = |time: Option<DateTime<Utc>>, wait| time.map_or(now, |time| later(time, wait));
+    let after = |time, wait| past(time, now).map_or(now, |time| later(time, wait));
     let full = after(state.full_began, policy.full_every);
     let (kind, due) = match state.stage {
         Stage::Fetch if state.full_began.is_none() => (RoundKind::Full, now),
@@ -390,8 +420,43 @@ pub fn next_round(
             _ => (RoundKind::Full, full),
         },
     };
-    let earliest = state.not_before.max(state.round_not_before);
+    let longest = policy.recover_every.max(policy.resume_after);
+    let round_not_before = wait(state.round_not_before, longest, policy, now);
+    let earliest = left_alone(state, policy, now).max(round_not_before);
     (kind, earliest.map_or(due, |time| due.max(time)))
+}
+
+/// Until when nothing is asked of Apple.
+pub(crate) fn left_alone(
+    state: &SyncState,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    wait(state.not_before, Duration::ZERO, policy, now)
+}
+
+/// A time that is waited for, unless it is later than any wait: then a clock was wrong that wrote it.
+fn wait(
+    until: Option<DateTime<Utc>>,
+    longest: Duration,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let longest = longest
+        .max(policy.longest_wait)
+        .max(policy.wait_after_error);
+    until.filter(|until| *until <= later(now, longest.saturating_add(SKEW)))
+}
+
+/// A time at which something was done, unless it is yet to come: then a clock was wrong that wrote it.
+pub(crate) fn past(time: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    time.filter(|time| *time <= later(now, SKEW))
+}
+
+/// Whether a fetch is older than its cursor can be: what it stopped at does not pass.
+fn is_stuck(state: &SyncState, policy: &Policy, now: DateTime<Utc>) -> bool {
+    let longest = policy.full_every.max(CURSOR_LIFE);
+    past(state.full_began, now).is_none_or(|began| later(began, longest) <= now)
 }
 
 /// `time` minus `wait`, at least the beginning of the calendar.
@@ -409,3 +474,6 @@ pub(crate) fn later(time: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
         .and_then(|wait| time.checked_add_signed(wait))
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,10 @@ impl Pass<'_> {
                     None => trouble::clear(record, |kind| {
                         !matches!(
                             kind,
-                            TroubleKind::ProfileNotFound | TroubleKind::RepeatedCursor
+                            TroubleKind::ProfileNotFound
+                                | TroubleKind::RepeatedCursor
+                                | TroubleKind::AccessDenied
+                                | TroubleKind::Unexpected
                         )
                     }),
                     Some(error) => {

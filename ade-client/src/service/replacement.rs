@@ -6,7 +6,7 @@ use mdm_core::SerialNumber;
 use super::{AdeService, worker::Pass};
 use crate::{
     Error,
-    assign::is_about_account,
+    assign::is_about_all,
     endpoint::GetReplacementDetails,
     record::{AccountId, DeviceRecord, Replacement},
     store::{Changes, DeviceFilter, Reads},
@@ -56,7 +56,7 @@ impl Pass<'_> {
             Ok(details) => (details.original_device_serial_number, None),
             Err(error) => (None, Some(error)),
         };
-        let stops = error.as_ref().is_some_and(is_about_account);
+        let stops = error.as_ref().is_some_and(is_about_all);
         if let Some(error) = error.as_ref().filter(|_| stops) {
             self.error.get_or_insert_with(|| error.clone());
             self.service.met(&self.held, error).await?;

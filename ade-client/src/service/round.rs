@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Error, ErrorCode,
+    assign::is_about_all,
     endpoint::{FetchDevices, GetAccount, GetDeviceDetails, MAX_ITEMS, SyncDevices},
     model::{Cursor, DeviceDetail, DevicePage, Outcome, ResponseStatus},
     progress::Meter,
@@ -96,7 +97,8 @@ impl Pass<'_> {
             };
             round.handle(event, self.now());
         }
-        let may_go_on = report.end != RoundEnd::Failed;
+        let may_go_on =
+            report.end != RoundEnd::Failed || !self.error.as_ref().is_some_and(is_about_all);
         self.report.sync = Some(report);
         Ok(may_go_on)
     }
@@ -109,9 +111,17 @@ impl Pass<'_> {
         taken: &mut Taken,
     ) -> Result<DevicePage, Error> {
         if cursor.is_none() {
-            let account = self.client.send(&GetAccount::new()).await?;
-            *known = Some(KnownAccount::new(account, self.now()));
-            taken.known.clone_from(known);
+            match self.client.send(&GetAccount::new()).await {
+                Ok(account) => {
+                    *known = Some(KnownAccount::new(account.bounded(), self.now()));
+                    taken.known.clone_from(known);
+                }
+                Err(error) if is_about_all(&error) => return Err(error),
+                // What was known of the limits does until then.
+                Err(error) => {
+                    tracing::warn!(account = %self.held.account, %error, "the account is not told");
+                }
+            }
         }
         let mut request = FetchDevices::first();
         request.cursor = cursor;
@@ -137,9 +147,15 @@ impl Pass<'_> {
             Some(
                 ErrorCode::ExpiredCursor | ErrorCode::InvalidCursor | ErrorCode::CursorRequired,
             ) => Failure::CursorLost,
-            _ => Failure::Other {
-                retry_after: retry_after(&error, self.policy(), self.now()),
-            },
+            _ => {
+                let retry_after = retry_after(&error, self.policy(), self.now());
+                match &error {
+                    // The cursor: nothing else can be wrong with these requests.
+                    Error::Build(_) => Failure::CursorLost,
+                    error if is_about_all(error) => Failure::Other { retry_after },
+                    _ => Failure::Alone { retry_after },
+                }
+            }
         };
         taken.failed = Some(error);
         Event::Failed(failure)
@@ -252,7 +268,7 @@ impl Pass<'_> {
                             counts.add(merged);
                             changed.push(device);
                         }
-                        (Outcome::Answered(ResponseStatus::NotAccessible), _) => {
+                        (Outcome::Answered(status), _) if is_elsewhere(status) => {
                             telling.miss(&mut device);
                             counts.left += 1;
                             changed.push(device);
@@ -288,6 +304,11 @@ impl Pass<'_> {
     fn elapsed(&self) -> Duration {
         (self.now() - self.began).to_std().unwrap_or_default()
     }
+}
+
+/// Whether the device is not the account's. Apple's simulator has another word for it.
+fn is_elsewhere(status: &ResponseStatus) -> bool {
+    *status == ResponseStatus::NotAccessible || status.as_str().eq_ignore_ascii_case("not_found")
 }
 
 /// Between 1 and what Apple states, which is never taken for more than it documents.

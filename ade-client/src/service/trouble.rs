@@ -7,10 +7,14 @@ use chrono::{DateTime, Utc};
 use super::{AdeService, lease::Held};
 use crate::{
     Error, ErrorCode, Policy,
+    assign::SHORTEST_WAIT,
     record::{AccountRecord, Trouble, TroubleKind},
     store::{Changes, Reads},
     sync::later,
 };
+
+/// The most characters that are kept of an error.
+const MOST_WORDS: usize = 500;
 
 impl AdeService {
     /// Records an error that concerns the whole account: its trouble, and that Apple is left alone
@@ -29,10 +33,10 @@ impl AdeService {
     }
 }
 
-/// How long Apple asked to wait, held to [`Policy::longest_wait`].
+/// How long Apple asked to wait: a minute at least, [`Policy::longest_wait`] at most.
 pub(super) fn retry_after(error: &Error, policy: &Policy, now: DateTime<Utc>) -> Option<Duration> {
     let asked = error.api()?.retry_after(now)?;
-    Some(asked.min(policy.longest_wait))
+    Some(asked.max(SHORTEST_WAIT).min(policy.longest_wait))
 }
 
 /// Notes the trouble that an error stands for, if it stands for one.
@@ -86,14 +90,23 @@ fn kind(error: &Error, token_has_expired: bool) -> Option<TroubleKind> {
     Some(kind)
 }
 
-/// The error and what caused it, in one line.
+/// The error and what caused it, in one line. Of an answer that cannot be read only the place is
+/// told: `serde_json` repeats values, however long.
 fn in_words(error: &Error) -> String {
     let mut words = error.to_string();
+    if let Error::Decode { source, .. } = error {
+        let (line, column) = (source.line(), source.column());
+        words.push_str(&format!(" at line {line}, column {column}"));
+        return words;
+    }
     let mut cause = error.source();
     while let Some(source) = cause {
         words.push_str(": ");
         words.push_str(&source.to_string());
         cause = source.source();
+    }
+    if let Some((end, _)) = words.char_indices().nth(MOST_WORDS) {
+        words.truncate(end);
     }
     words
 }

@@ -1,9 +1,13 @@
 //! The worker: what is due for one account, for all of them, and again and again.
 
-use std::{future::Future, pin::pin, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::pin, time::Duration};
 
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, future, stream};
+use futures_util::{
+    StreamExt,
+    future::{self, Either},
+    stream,
+};
 use mdm_core::SerialNumber;
 
 use super::{AdeService, Refusal, TickReport, WorkReport, lease::Held};
@@ -12,7 +16,7 @@ use crate::{
     progress::Progress,
     record::{AccountId, AccountRecord, GiveUpStep},
     store::{Changes, DeviceFilter, Reads},
-    sync::{RoundKind, earlier, later, next_round},
+    sync::{RoundKind, earlier, later, left_alone, next_round, past},
 };
 
 /// How many records are read at once where nothing is sent.
@@ -43,14 +47,15 @@ impl AdeService {
     /// [`Refusal::NoToken`], [`Refusal::NoAccount`]; [`Refusal::LeaseLost`] if another node has taken
     /// over; [`Error::Store`].
     pub async fn sync(&self, account: &AccountId, kind: RoundKind) -> Result<WorkReport, Error> {
-        let manual_every = self.inner.policy.manual_every;
+        let policy = self.inner.policy.clone();
         let (held, record) = self
             .acquire(account, move |record, now| {
                 if record.credentials.is_none() {
                     return Err(Refusal::NoToken);
                 }
-                let requested = record.sync.requested.map(|last| later(last, manual_every));
-                if let Some(until) = requested.max(record.sync.not_before)
+                let requested = past(record.sync.requested, now);
+                let requested = requested.map(|last| later(last, policy.manual_every));
+                if let Some(until) = requested.max(left_alone(&record.sync, &policy, now))
                     && until > now
                 {
                     return Err(Refusal::TooSoon { until });
@@ -59,12 +64,11 @@ impl AdeService {
                 Ok(())
             })
             .await?;
-        let full = record
-            .sync
-            .full_began
+        let now = self.inner.clock.now();
+        let full = past(record.sync.full_began, now)
             .map(|began| later(began, self.inner.policy.full_every));
         let kind = match full {
-            Some(full) if full > self.inner.clock.now() => RoundKind::Delta,
+            Some(full) if full > now => RoundKind::Delta,
             _ => kind,
         };
         self.pass(held, record, Some(kind), WorkReport::default())
@@ -136,24 +140,30 @@ impl AdeService {
     /// [`Policy::look_every`], and so on. What is under way at the end is broken off; the next start
     /// goes on with it.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
-        let work = async {
-            loop {
-                let next = match self.tick().await {
-                    Ok(report) => report.next,
-                    Err(error) => {
-                        tracing::error!(%error, "the accounts could not be listed");
-                        None
-                    }
-                };
-                let look_every = self.inner.policy.look_every;
-                let wait = next.map_or(look_every, |next| {
-                    (next - self.inner.clock.now()).to_std().unwrap_or_default()
-                });
-                let wait = wait.min(look_every).max(SHORTEST_SLEEP);
-                self.inner.clock.sleep(wait).await;
+        let mut shutdown = pin!(shutdown);
+        loop {
+            // The shutdown is looked at first, so that it is seen also by a clock that never waits.
+            let once = pin!(self.tick_and_sleep());
+            if let Either::Left(_) = future::select(shutdown.as_mut(), once).await {
+                return;
+            }
+        }
+    }
+
+    async fn tick_and_sleep(&self) {
+        let next = match self.tick().await {
+            Ok(report) => report.next,
+            Err(error) => {
+                tracing::error!(%error, "the accounts could not be listed");
+                None
             }
         };
-        future::select(pin!(work), pin!(shutdown)).await;
+        let look_every = self.inner.policy.look_every;
+        let wait = next.map_or(look_every, |next| {
+            (next - self.inner.clock.now()).to_std().unwrap_or_default()
+        });
+        let wait = wait.min(look_every).max(SHORTEST_SLEEP);
+        self.inner.clock.sleep(wait).await;
     }
 
     /// Works under the lease, and lets it go whatever comes of it.
@@ -210,7 +220,7 @@ impl AdeService {
             .into_iter()
             .flatten()
             .min();
-        Ok(next.max(record.sync.not_before))
+        Ok(next.max(left_alone(&record.sync, &self.inner.policy, now)))
     }
 
     /// Forgets devices that were released long ago.
@@ -259,6 +269,7 @@ impl AdeService {
     }
 
     async fn move_to_replacement(&self, account: &AccountId, old: &str) -> Result<u64, Error> {
+        let last = self.last_replacement(account, old).await?;
         let filter = DeviceFilter::Wanting(old.to_owned());
         let now = self.inner.clock.now();
         let mut moved = 0;
@@ -275,11 +286,11 @@ impl AdeService {
                 reads.profiles.push(old.to_owned());
                 reads.wanting = is_last.then(|| old.to_owned());
             });
-            let old = old.to_owned();
+            let (old, last) = (old.to_owned(), last.clone());
             moved += self
                 .step(account, reads, move |mut record, loaded| {
-                    let profile = loaded.profiles.get(&old);
-                    let Some(new) = profile.and_then(|profile| profile.replaced_by.clone()) else {
+                    let is_known = loaded.profiles.contains_key(&old);
+                    let Some(new) = last.as_ref().filter(|_| is_known) else {
                         record.replaced_profiles.remove(&old);
                         return Ok((Changes::account(record), 0));
                     };
@@ -304,6 +315,25 @@ impl AdeService {
         }
     }
 
+    /// The profile that stands at the end where one replaced another. What is replaced after this was
+    /// read is gone through next time.
+    async fn last_replacement(
+        &self,
+        account: &AccountId,
+        old: &str,
+    ) -> Result<Option<String>, Error> {
+        let mut last: Option<String> = None;
+        let mut seen = BTreeSet::from([old.to_owned()]);
+        loop {
+            let profile = self.profile(account, last.as_deref().unwrap_or(old)).await;
+            match profile.map(|profile| profile.replaced_by) {
+                Ok(Some(by)) if seen.insert(by.clone()) => last = Some(by),
+                Ok(_) | Err(Error::Refused(Refusal::NoProfile(_))) => return Ok(last),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     pub(super) fn observe(&self, account: &AccountId, progress: &Progress) {
         if let Some(observer) = &self.inner.observer {
             observer.progress(account, progress);
@@ -319,7 +349,8 @@ impl Pass<'_> {
             return Ok(());
         }
         let record = self.service.account(&self.held.account).await?;
-        if record.sync.not_before.is_some_and(|time| time > self.now()) {
+        let left_alone = left_alone(&record.sync, self.policy(), self.now());
+        if left_alone.is_some_and(|time| time > self.now()) {
             return Ok(());
         }
         if self.replacements().await? {
