@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod ade;
+mod ade_faults;
 mod concurrency;
 mod contract;
 mod faults;
