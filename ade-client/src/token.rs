@@ -183,8 +183,9 @@ impl ServerToken {
     /// Opens a token file with the private key that its certificate was uploaded for.
     ///
     /// Taken are: the S/MIME file as downloaded, with any line ends, however its header is folded
-    /// or cut off, and as part of a longer mail; bare base64; PEM; the CMS itself in BER or DER.
-    /// Text is ASCII or UTF-8, and its base64 in lines of 40 characters or more.
+    /// or cut off, and as part of a longer mail; bare base64; PEM; the CMS itself in BER or DER; any
+    /// of these in base64 once more. Text is ASCII or UTF-8, and its base64 in lines of 40 characters
+    /// or more.
     ///
     /// # Errors
     /// [`TokenError`], which tells a file that is no token from one for another key.

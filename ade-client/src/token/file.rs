@@ -44,10 +44,15 @@ pub(super) fn envelope(file: &[u8]) -> Result<Cow<'_, [u8]>, TokenError> {
     if base64.is_empty() {
         return Err(TokenError::NotAToken("it holds no base64"));
     }
-    match LENIENT.decode(base64) {
-        Ok(bytes) => Ok(Cow::Owned(bytes)),
-        Err(_) => Err(TokenError::NotAToken("its base64 cannot be read")),
-    }
+    let Ok(bytes) = LENIENT.decode(base64) else {
+        return Err(TokenError::NotAToken("its base64 cannot be read"));
+    };
+    // Interfaces that take the token in JSON have the whole file in base64. Each time it is shorter.
+    let inner = match bytes.first() {
+        Some(0x30) => None,
+        _ => envelope(&bytes).ok().map(Cow::into_owned),
+    };
+    Ok(Cow::Owned(inner.unwrap_or(bytes)))
 }
 
 /// The lines of base64, between header lines or PEM's first and whatever a mail puts behind. The

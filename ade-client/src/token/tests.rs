@@ -139,6 +139,10 @@ fn the_file_is_read_however_it_arrives() {
         ("bare base64 in lines", wrapped(&base64, "\n")),
         ("bare base64 in one line", base64.clone()),
         (
+            "the whole file in base64",
+            STANDARD.encode(format!("{header}\r\n{}", wrapped(&base64, "\r\n"))),
+        ),
+        (
             "base64 without padding",
             base64.trim_end_matches('=').to_owned(),
         ),
