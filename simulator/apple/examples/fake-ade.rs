@@ -41,6 +41,9 @@ struct Arguments {
     /// The protocol version that a client will speak.
     #[arg(long, default_value_t = 10)]
     protocol_version: u32,
+    /// Let the server disown devices, as the portal's flag does.
+    #[arg(long)]
+    disown: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -56,6 +59,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         config.seed = Some(arguments.seed);
         config.prerendered = arguments.prerendered;
         config.kept_exchanges = 0;
+        config.disown_allowed = arguments.disown;
         // A measurement may take longer than a session.
         config.session_lifetime = config.cursor_lifetime;
     }))?;
