@@ -166,6 +166,18 @@ impl Verdicts {
         }
     }
 
+    /// Not sent, for Apple has just said of another request that it does not know the profile.
+    pub(crate) fn unknown(request: &AssignProfile, sent: DateTime<Utc>) -> Self {
+        let not_sent = |serial: &SerialNumber| (serial.clone(), AttemptOutcome::NotSent);
+        Self {
+            profile_uuid: request.profile_uuid.clone(),
+            sent,
+            asked: None,
+            profile_unknown: true,
+            devices: request.devices.iter().map(not_sent).collect(),
+        }
+    }
+
     /// Writes what became of the attempt, unless another was made since; then nothing changes.
     pub(crate) fn apply(
         &self,
@@ -216,7 +228,9 @@ impl Verdicts {
                 Some(asked.unwrap_or(policy.cool_down))
             }
             AttemptOutcome::Answered(_) | AttemptOutcome::NotMentioned => Some(policy.cool_down),
-            AttemptOutcome::Failed(_) if self.profile_unknown => Some(policy.cool_down),
+            AttemptOutcome::Failed(_) | AttemptOutcome::NotSent if self.profile_unknown => {
+                Some(policy.cool_down)
+            }
             AttemptOutcome::Failed(_) => {
                 Some(self.asked.unwrap_or_else(|| growing(failures, policy)))
             }

@@ -1,5 +1,7 @@
 //! Gives devices the profiles that they lack: driven by what is due, whatever made it so.
 
+use std::collections::BTreeMap;
+
 use mdm_core::SerialNumber;
 
 use super::{
@@ -24,6 +26,7 @@ impl Pass<'_> {
     pub(super) async fn assign(&mut self, known: Option<&KnownAccount>) -> Result<(), Error> {
         let filter = DeviceFilter::Due(self.now());
         let mut batches = Batches::new(self.batch_size(known, "/profile/devices"));
+        let mut unknown: BTreeMap<String, Error> = BTreeMap::new();
         let mut after: Option<SerialNumber> = None;
         loop {
             let due = self
@@ -40,22 +43,27 @@ impl Pass<'_> {
                     continue;
                 };
                 if let Some(batch) = batches.push(profile, device.serial_number.clone())
-                    && !self.send(batch).await?
+                    && !self.send(batch, &mut unknown).await?
                 {
                     return Ok(());
                 }
             }
         }
         while let Some(batch) = batches.largest() {
-            if !self.send(batch).await? {
+            if !self.send(batch, &mut unknown).await? {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Sends one request, and tells whether to go on.
-    async fn send(&mut self, batch: Batch) -> Result<bool, Error> {
+    /// Sends one request, and tells whether to go on. Profiles that Apple does not know are asked for
+    /// once.
+    async fn send(
+        &mut self,
+        batch: Batch,
+        unknown: &mut BTreeMap<String, Error>,
+    ) -> Result<bool, Error> {
         if self.report.assigned.requests > 0 && self.is_over() {
             return Ok(false);
         }
@@ -66,6 +74,11 @@ impl Pass<'_> {
         }
         let mut request = AssignProfile::new(batch.profile_uuid, devices);
         request.method = self.policy().assign_method;
+        if let Some(error) = unknown.get(&request.profile_uuid) {
+            let verdicts = Verdicts::unknown(&request, sent);
+            self.finish(verdicts, Some(error.clone())).await?;
+            return Ok(true);
+        }
         self.report.assigned.requests += 1;
         match self.client.send(&request).await {
             Ok(answer) => {
@@ -79,7 +92,11 @@ impl Pass<'_> {
                 let verdicts = Verdicts::failed(&request, sent, &error, asked);
                 self.error.get_or_insert_with(|| error.clone());
                 self.finish(verdicts, Some(error.clone())).await?;
-                Ok(!is_about_account(&error))
+                let goes_on = !is_about_account(&error);
+                if error.is_profile_not_found() {
+                    unknown.insert(request.profile_uuid, error);
+                }
+                Ok(goes_on)
             }
         }
     }

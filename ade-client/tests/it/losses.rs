@@ -424,3 +424,18 @@ async fn what_is_said_of_a_trouble_is_short_and_repeats_no_answer() {
     assert!(!detail.contains("hunter2"), "{detail}");
     assert!(detail.contains("line 1"), "{detail}");
 }
+
+#[tokio::test]
+async fn a_profile_that_apple_does_not_know_is_asked_for_once_a_day() {
+    let case = Case::new(2_500).await;
+    case.edit(|account| account.default_profile = Some("0".repeat(32)))
+        .await;
+    let service = case.service();
+    for _ in 0..3 {
+        case.work(&service).await;
+        assert_eq!(case.apple.count("/profile/devices"), 1);
+    }
+    let due = case.store.next_due(&case.id).await.unwrap();
+    assert_eq!(due, Some(case.clock.now() + TimeDelta::hours(24)));
+    assert_eq!(case.trouble().await, Some(TroubleKind::ProfileNotFound));
+}
