@@ -178,10 +178,12 @@ impl Verdicts {
         }
     }
 
-    /// Writes what became of the attempt, unless another was made since; then nothing changes.
+    /// Writes what became of the attempt, unless another was made since; then nothing changes. It is
+    /// late where somebody else may have been told of the device since.
     pub(crate) fn apply(
         &self,
         record: &mut DeviceRecord,
+        is_late: bool,
         now: DateTime<Utc>,
         policy: &Policy,
     ) -> bool {
@@ -206,11 +208,13 @@ impl Verdicts {
             .wait(outcome, attempt.failures, policy)
             .map(|wait| later(now, wait.min(policy.longest_wait)));
         attempt.outcome = outcome.clone();
-        // A profile that was taken away meanwhile is perhaps not there any more.
+        // What was told later counts: a profile that was taken away meanwhile is perhaps not there any
+        // more, and giving it once more does no harm.
         let is_overtaken = record
             .release
             .as_ref()
-            .is_some_and(|release| release.at >= self.sent);
+            .is_some_and(|release| release.at >= self.sent)
+            || is_late;
         if *outcome == AttemptOutcome::Answered(ResponseStatus::Success) && !is_overtaken {
             self.assigned(record, now);
         }

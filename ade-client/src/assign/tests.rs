@@ -24,7 +24,7 @@ fn a_profile_that_is_taken_away_while_it_is_given_is_not_taken_for_there() {
         let answer = http::Response::new(bytes::Bytes::from(answer));
         let answer = mdm_transport::ApiRequest::from_http(&request, answer).unwrap();
         let verdicts = Verdicts::answered(&request, now, answer);
-        assert!(verdicts.apply(&mut record, now + second * 2, &policy));
+        assert!(verdicts.apply(&mut record, false, now + second * 2, &policy));
         assert!(record.attempt.as_ref().unwrap().outcome.is_success());
         assert_eq!(record.lacks().is_none(), has, "{released:?}");
         assert_eq!(record.due.is_none(), has, "{released:?}");

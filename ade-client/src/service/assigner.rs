@@ -135,9 +135,9 @@ impl Pass<'_> {
         let reads = Reads::devices(verdicts.devices.keys().cloned().collect());
         let (policy, now) = (self.policy().clone(), self.now());
         self.service
-            .last_step(&self.held, reads, move |record, loaded| {
+            .last_step(&self.held, reads, move |record, loaded, is_lost| {
                 let mut devices: Vec<_> = loaded.devices.into_values().collect();
-                devices.retain_mut(|device| verdicts.apply(device, now, &policy));
+                devices.retain_mut(|device| verdicts.apply(device, is_lost, now, &policy));
                 match &error {
                     None => trouble::clear(record, |kind| {
                         !matches!(

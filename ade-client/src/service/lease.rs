@@ -107,7 +107,7 @@ impl AdeService {
     }
 
     /// As [`AdeService::held_step`], for what is true whoever holds the account: it is written even if
-    /// the lease was lost, but for the account.
+    /// the lease was lost, which `decide` is told, but for the account.
     pub(super) async fn last_step<F>(
         &self,
         held: &Held,
@@ -115,14 +115,14 @@ impl AdeService {
         decide: F,
     ) -> Result<(), Error>
     where
-        F: Fn(&mut AccountRecord, Loaded) -> Changes + Send + Sync + 'static,
+        F: Fn(&mut AccountRecord, Loaded, bool) -> Changes + Send + Sync + 'static,
     {
         let until = later(self.inner.clock.now(), self.inner.policy.lease);
         let number = held.number;
         let renewed = self
             .step(&held.account, reads, move |mut record, loaded| {
                 let renewed = renew(&mut record, number, until);
-                let mut changes = decide(&mut record, loaded);
+                let mut changes = decide(&mut record, loaded, renewed.is_err());
                 changes.account = renewed.is_ok().then_some(record);
                 Ok((changes, renewed))
             })

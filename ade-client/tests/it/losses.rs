@@ -11,7 +11,7 @@ use std::{
 };
 
 use ade_client::{
-    AdeService, AdeStore, Policy,
+    AdeService, AdeStore, Error, Policy, Refusal,
     model::Profile,
     record::{AccountRecord, GiveUp, GiveUpStep, Presence, Release, Replacement, TroubleKind},
     service::WorkReport,
@@ -21,6 +21,7 @@ use ade_client::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use mdm_core::{Clock, SerialNumber};
 use mdm_fake_apple::ade::{AdeService as Apple, Answer, Fault};
@@ -423,6 +424,28 @@ async fn what_is_said_of_a_trouble_is_short_and_repeats_no_answer() {
     assert!(detail.len() <= 512, "{}", detail.len());
     assert!(!detail.contains("hunter2"), "{detail}");
     assert!(detail.contains("line 1"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_success_that_comes_after_the_lease_was_lost_is_recorded_and_the_device_asked_for_again()
+{
+    // Whoever has the account now may have been told later things of the device already.
+    let case = Arc::new(Case::new(2).await);
+    let taken = Arc::clone(&case);
+    let service = case.odd(move |path| {
+        if path == "/profile/devices" {
+            let take = |account: &mut AccountRecord| account.lease.as_mut().unwrap().number += 1;
+            taken.edit(take).now_or_never().unwrap();
+        }
+        None
+    });
+    let error = service.work(&case.id).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(Refusal::LeaseLost)));
+    let device = case.device(&case.serial()).await;
+    assert!(device.attempt.as_ref().unwrap().outcome.is_success());
+    assert_eq!(device.due, Some(case.clock.now()));
+    let report = case.work(&case.service()).await;
+    assert_eq!(report.assigned.assigned, 2);
 }
 
 #[tokio::test]
