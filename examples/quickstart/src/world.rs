@@ -108,9 +108,9 @@ impl World {
             // The token was made for a certificate whose key is lost.
             Step::Token => self.keys = TokenKeyPair::generate("another", now)?,
             // Who downloaded the token has left the organization.
-            Step::Session => self.apple.fault(Fault::RevokeToken),
+            Step::Session => drop(self.apple.fault(Fault::RevokeToken)),
             // New terms wait for a signature in the portal.
-            Step::Sync => self.apple.fault(Fault::TermsNotSigned),
+            Step::Sync => drop(self.apple.fault(Fault::TermsNotSigned)),
             // The device was released meanwhile.
             Step::Assign => drop(self.apple.remove_device(SERIAL)),
             // No factory of Apple's made this device.
