@@ -49,6 +49,7 @@ mod tests {
             {"title":"no token"}]}"#;
         let tokens: BetaEnrollmentTokens = serde_json::from_str(json).unwrap();
         assert_eq!(tokens.tokens().len(), 2);
+        assert!(!format!("{tokens:?}").contains("t1"));
         let value: serde_json::Value = serde_json::from_str(json).unwrap();
         assert_eq!(serde_json::to_value(&tokens).unwrap(), value);
     }

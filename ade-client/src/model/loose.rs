@@ -161,7 +161,7 @@ macro_rules! loose {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Default, PartialEq)]
+        #[derive(Clone, Default, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
             $( $(#[$field_meta])* pub $field: Option<$type>, )+
@@ -176,6 +176,20 @@ macro_rules! loose {
             pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
                 change(&mut self);
                 self
+            }
+        }
+
+        /// What is set, and of what is kept beside it the keys: nobody knows which of it is secret.
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut out = f.debug_struct(stringify!($name));
+                $( if let Some(value) = &self.$field {
+                    out.field(stringify!($field), value);
+                } )+
+                if !self.extra.is_empty() {
+                    out.field("extra", &self.extra.keys().collect::<Vec<_>>());
+                }
+                out.finish()
             }
         }
 
