@@ -208,7 +208,7 @@ fn for_token(error: &TokenError) -> &'static str {
             "give by --key the key whose certificate was uploaded before this token was downloaded"
         }
         TokenError::Key(_) => "give by --key a private key, PEM or DER, without a password",
-        _ => "give by --token the file as it was downloaded from Apple's portal",
+        _ => "give the token file as it was downloaded from Apple's portal",
     }
 }
 
