@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) use merge::{Merged, Telling};
 
 use super::{GiveUp, ReleaseAttempt};
-use crate::model::{Device, Outcome, ResponseStatus};
+use crate::{
+    model::{Device, Outcome, ResponseStatus},
+    sync::past,
+};
 
 /// All that is remembered of a device in one account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,8 +110,12 @@ impl DeviceRecord {
             && self.give_up.is_none()
             && !self.is_replacing()
             && self.lacks().is_some();
-        let earliest = self.attempt.as_ref().and_then(|attempt| attempt.until);
-        self.due = waits.then(|| self.due.max(earliest).unwrap_or(now));
+        let earliest = match &self.attempt {
+            // A clock was wrong that wrote it.
+            Some(attempt) if past(Some(attempt.at), now).is_none() => None,
+            attempt => self.due.max(attempt.as_ref().and_then(|a| a.until)),
+        };
+        self.due = waits.then(|| earliest.unwrap_or(now));
     }
 
     /// Whether it replaces a device that was not looked up yet.

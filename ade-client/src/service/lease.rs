@@ -53,6 +53,8 @@ impl AdeService {
     {
         let now = self.inner.clock.now();
         let until = later(now, self.inner.policy.lease);
+        // A lease that is longer was taken by a wrong clock.
+        let longest = later(until, self.inner.policy.longest_wait);
         let node = self.inner.node.clone();
         if !self.inner.working.lock().insert(account.clone()) {
             return Err(Refusal::UnderWay { node, until }.into());
@@ -67,6 +69,7 @@ impl AdeService {
                 if let Some(lease) = &record.lease
                     && lease.node != node
                     && lease.until > now
+                    && lease.until <= longest
                 {
                     return Err(Refusal::UnderWay {
                         node: lease.node.clone(),

@@ -60,6 +60,9 @@ impl AdeService {
             let mut former = known(&loaded, &old)?.clone();
             usable(&former)?;
             let mut changes = remember(&defined);
+            if defined.uuid == old {
+                return Ok((changes, defined.clone()));
+            }
             former.replaced_by = Some(defined.uuid.clone());
             changes.profiles.push(former);
             if record.default_profile.as_ref() == Some(&old) {

@@ -13,7 +13,10 @@ use std::{
 use ade_client::{
     AdeService, AdeStore, Error, Policy, Refusal,
     model::Profile,
-    record::{AccountRecord, GiveUp, GiveUpStep, Presence, Release, Replacement, TroubleKind},
+    record::{
+        AccountRecord, Attempt, GiveUp, GiveUpStep, Lease, Presence, Release, Replacement,
+        TroubleKind,
+    },
     service::WorkReport,
     store::DeviceFilter,
     sync::RoundEnd,
@@ -307,6 +310,43 @@ async fn times_that_a_wrong_clock_wrote_keep_no_account_from_syncing() {
     let service = case.service();
     let report = service.sync(&case.id, ade_client::sync::RoundKind::Full);
     assert!(report.await.unwrap().sync.unwrap().is_complete());
+}
+
+#[tokio::test]
+async fn what_a_node_with_a_wrong_clock_left_behind_ends() {
+    let case = Case::synced(2).await;
+    let service = case.service();
+    let other = define(&case, &service).await;
+    let wrong = case.clock.now() + TimeDelta::days(3650);
+    // It died with the account and an attempt at a device.
+    case.edit(|account| account.lease = Some(Lease::new("other", 7, wrong)))
+        .await;
+    let serial = case.serial();
+    case.edit_device(&serial, |device| {
+        let mut attempt = Attempt::new(other.clone(), wrong);
+        attempt.until = Some(wrong + TimeDelta::minutes(15));
+        device.due = attempt.until;
+        device.attempt = Some(attempt);
+        device.wanted_profile = Some(other.clone());
+    })
+    .await;
+    case.clock.advance(HOUR * 24 * 7);
+    let report = case.work(&service).await;
+    assert_eq!(report.assigned.assigned, 1);
+}
+
+#[tokio::test]
+async fn a_profile_that_apple_gives_the_same_name_again_replaces_nothing() {
+    let case = Case::synced(2).await;
+    let same = case.profile.clone();
+    let body = json!({"profile_uuid": same, "devices": {}}).to_string();
+    let service = case.odd(move |path| (path == "/profile").then(|| answer(200, body.clone())));
+    let profile = Profile::new("Office", "https://mdm.example.com/enroll");
+    let new = service.replace_profile(&case.id, &case.profile, profile, None);
+    assert_eq!(new.await.unwrap().uuid, case.profile);
+    let stored = service.profile(&case.id, &case.profile).await.unwrap();
+    assert_eq!(stored.replaced_by, None);
+    assert!(case.account().await.replaced_profiles.is_empty());
 }
 
 #[tokio::test]
