@@ -54,7 +54,30 @@ impl Pass<'_> {
                 return Ok(());
             }
         }
-        Ok(())
+        match unknown.is_empty() {
+            true => self.profiles_are_known().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Whatever was due is done, and Apple knew its profile. A device that wants one which Apple did not
+    /// know is due again by then, so nobody wants one any more.
+    async fn profiles_are_known(&self) -> Result<(), Error> {
+        let is_over = |kind: &TroubleKind| *kind == TroubleKind::ProfileNotFound;
+        let account = self.service.account(&self.held.account).await?;
+        let due = account
+            .trouble
+            .filter(|trouble| is_over(&trouble.kind))
+            .map(|trouble| later(trouble.last, self.policy().cool_down));
+        if due.is_none_or(|due| due > self.now()) {
+            return Ok(());
+        }
+        self.service
+            .held_step(&self.held, Reads::account(), move |record, _| {
+                trouble::clear(record, is_over);
+                Ok((Changes::default(), ()))
+            })
+            .await
     }
 
     /// Sends one request, and tells whether to go on. Profiles that Apple does not know are asked for

@@ -501,4 +501,23 @@ async fn a_profile_that_apple_does_not_know_is_asked_for_once_a_day() {
     let due = case.store.next_due(&case.id).await.unwrap();
     assert_eq!(due, Some(case.clock.now() + TimeDelta::hours(24)));
     assert_eq!(case.trouble().await, Some(TroubleKind::ProfileNotFound));
+    let devices = case
+        .store
+        .devices(&case.id, &DeviceFilter::All, None, 9_999)
+        .await
+        .unwrap();
+    let serials: Vec<_> = devices
+        .into_iter()
+        .map(|device| device.serial_number)
+        .collect();
+    service
+        .want_profile(&case.id, &serials, Some(&case.profile))
+        .await
+        .unwrap();
+    case.clock.advance(HOUR * 23);
+    case.work(&service).await;
+    assert_eq!(case.trouble().await, Some(TroubleKind::ProfileNotFound));
+    case.clock.advance(HOUR);
+    assert_eq!(case.work(&service).await.assigned.assigned, 2_500);
+    assert_eq!(case.trouble().await, None);
 }
