@@ -52,7 +52,7 @@ impl Telling {
     ) -> (DeviceRecord, Merged) {
         let told = told.bounded();
         let date = instant(told.op_date.as_ref());
-        let is_deleted = told.op_type == Some(OpType::Deleted);
+        let is_deleted = told.op_type.as_ref().is_some_and(is_deletion);
         let is_known = known.is_some();
         let mut record =
             known.unwrap_or_else(|| DeviceRecord::new(serial_number.clone(), self.now));
@@ -176,6 +176,41 @@ fn is_stale(record: &DeviceRecord, date: DateTime<Utc>, is_deleted: bool) -> boo
     is_older(record.op_date) || came_later()
 }
 
+/// In whatever case, as a released device must not be assigned.
+fn is_deletion(op_type: &OpType) -> bool {
+    op_type
+        .as_str()
+        .eq_ignore_ascii_case(OpType::Deleted.as_str())
+}
+
 fn instant(time: Option<&Time>) -> Option<DateTime<Utc>> {
     time.and_then(Time::instant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deletion_is_one_in_whatever_case() {
+        let telling = Telling {
+            now: DateTime::UNIX_EPOCH,
+            sweep: 1,
+            default_profile: None,
+            take_over: false,
+        };
+        let serial: SerialNumber = "C02A".parse().unwrap();
+        for (op_type, expected) in [
+            ("deleted", Merged::Left),
+            ("Deleted", Merged::Left),
+            ("DELETED", Merged::Left),
+            ("modified", Merged::Stays),
+        ] {
+            let (known, came) = telling.merge(None, &serial, Device::default());
+            assert_eq!(came, Merged::Came);
+            let told = Device::default().with(|told| told.op_type = Some(op_type.into()));
+            let (_, merged) = telling.merge(Some(known), &serial, told);
+            assert_eq!(merged, expected, "{op_type}");
+        }
+    }
 }
