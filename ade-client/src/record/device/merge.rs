@@ -173,7 +173,12 @@ fn is_stale(record: &DeviceRecord, date: DateTime<Utc>, is_deleted: bool) -> boo
             && record.is_present()
             && is_older(instant(record.device.device_assigned_date.as_ref()))
     };
-    is_older(record.op_date) || came_later()
+    // It was found to have left since, by asking or by giving it up, and this was told before.
+    let left_later = || {
+        let was_told = |told: &OpType| record.op_date == Some(date) && !is_deletion(told);
+        !is_deleted && !record.is_present() && record.device.op_type.as_ref().is_some_and(was_told)
+    };
+    is_older(record.op_date) || came_later() || left_later()
 }
 
 /// In whatever case, as a released device must not be assigned.
@@ -212,5 +217,37 @@ mod tests {
             let (_, merged) = telling.merge(Some(known), &serial, told);
             assert_eq!(merged, expected, "{op_type}");
         }
+    }
+
+    #[test]
+    fn what_was_told_before_a_device_was_found_to_have_left_does_not_bring_it_back() {
+        let time = |second: u32| -> DateTime<Utc> {
+            format!("2026-03-01T08:00:{second:02}Z").parse().unwrap()
+        };
+        let telling = Telling {
+            now: time(30),
+            sweep: 1,
+            default_profile: None,
+            take_over: false,
+        };
+        let serial: SerialNumber = "C02A".parse().unwrap();
+        let told = |op_type, second| {
+            Device::default().with(|told| {
+                told.serial_number = Some(serial.clone());
+                told.op_type = Some(op_type);
+                told.op_date = Some(time(second).into());
+            })
+        };
+        let (mut record, _) = telling.merge(None, &serial, told(OpType::Added, 5));
+        telling.miss(&mut record);
+        let again = telling.merge(Some(record.clone()), &serial, told(OpType::Added, 5));
+        assert_eq!(again, (record.clone(), Merged::Stale));
+        // Apple may have been late to tell of this, but it is news.
+        let (_, merged) = telling.merge(Some(record), &serial, told(OpType::Modified, 6));
+        assert_eq!(merged, Merged::Came);
+        // Gone and back within a second.
+        let (record, _) = telling.merge(None, &serial, told(OpType::Deleted, 5));
+        let (_, merged) = telling.merge(Some(record), &serial, told(OpType::Added, 5));
+        assert_eq!(merged, Merged::Came);
     }
 }
