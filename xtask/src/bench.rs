@@ -1,4 +1,5 @@
-//! `cargo xtask bench NAME`: builds and runs one comparison, `benches/peers/src/bin/NAME.rs`.
+//! `cargo xtask bench NAME`: builds and runs one comparison, `benches/peers/src/bin/NAME.rs` or the
+//! folder of that name; where `benches/peers/go/NAME` is, its peer is that Go program.
 
 use std::fs;
 use std::process::Command;
@@ -9,14 +10,45 @@ use crate::run::{self, Outcome};
 /// Where the peers that are crates are built: an ignored folder, used by `peers` as well.
 const TARGET: &str = ".peers/cargo";
 
+/// Where the peers written in Go are.
+const GO: &str = "benches/peers/go";
+
 /// Runs the comparison; exit 1 where outputs differ or a bar is missed.
 pub(crate) fn bench(name: &str, arguments: &[&str]) -> Outcome {
     if !names().iter().any(|known| known == name) {
         return Err(format!("no comparison `{name}`; there are: {}", offered()).into());
     }
     let vendored = openssl::vendored(false)?;
+    if run::root().join(GO).join(name).exists() {
+        go(name)?;
+    }
     let mut command = cargo("run", vendored);
     run::succeed(command.args(["--bin", name, "--"]).args(arguments))
+}
+
+/// Builds a peer written in Go, pinned by its `go.sum`, to `.peers/go/NAME`.
+pub(crate) fn go(name: &str) -> Outcome {
+    let root = run::root();
+    let mut command = Command::new("go");
+    command
+        .args(["build", "-mod=readonly", "-trimpath", "-o"])
+        .arg(root.join(".peers/go").join(name))
+        .arg(".")
+        .current_dir(root.join(GO).join(name))
+        .env("CGO_ENABLED", "0");
+    run::succeed(&mut command)
+}
+
+/// The peers written in Go.
+pub(crate) fn go_peers() -> Vec<String> {
+    let Ok(folder) = fs::read_dir(run::root().join(GO)) else {
+        return Vec::new();
+    };
+    let mut names: Vec<String> = folder
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
 }
 
 /// Cargo on the peers' own package and lock file.
@@ -46,7 +78,10 @@ pub(crate) fn names() -> Vec<String> {
     };
     let mut names: Vec<String> = folder
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .filter(|path| {
+            path.join("main.rs").exists()
+                || path.extension().is_some_and(|extension| extension == "rs")
+        })
         .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .collect();
     names.sort();

@@ -8,6 +8,7 @@ mod bench;
 mod ci;
 mod conformance;
 mod cost;
+mod deep;
 mod demo;
 mod metadata;
 mod openssl;
@@ -29,6 +30,7 @@ usage: cargo xtask COMMAND
   ci                           everything that has to hold before a change lands
   rules                        the dependency rules alone
   bench NAME                   one comparison with its peers
+  deep ade [--run NUMBER]      the sync under faults at full length, in release; or one of its runs
   cost                         what the generated types cost to compile
   peers                        builds and lists the peers of tests and comparisons
   conformance [--from PATH]    the tables against PATH/schema, the tool against PATH/vectors (../shared)
@@ -62,6 +64,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["rules"] => rules::rules(),
         ["bench", name, rest @ ..] => bench::bench(name, rest),
         ["bench"] => Err(format!("which comparison? {}", bench::offered()).into()),
+        ["deep", rest @ ..] => deep::deep(rest),
         ["cost"] => cost::cost(),
         ["peers"] => peers::peers(),
         ["schema", rest @ ..] => schema::schema(rest),

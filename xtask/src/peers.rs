@@ -68,6 +68,7 @@ pub(crate) fn peers() -> Outcome {
             .ok_or_else(|| format!("benches/peers/Cargo.toml does not name {name}"))?;
         println!("  {name}: {version} ({held_against})");
     }
+    go()?;
     println!("programs");
     let mut missing = Vec::new();
     for program in PROGRAMS {
@@ -84,6 +85,26 @@ pub(crate) fn peers() -> Outcome {
         return Ok(());
     }
     Err(format!("missing: install the Debian packages {}", missing.join(" ")).into())
+}
+
+/// Builds the peers written in Go; where there is no Go, only says so.
+fn go() -> Outcome {
+    let asked = Command::new("go").arg("version").output();
+    let version = asked.ok().filter(|output| output.status.success());
+    let Some(version) = version else {
+        println!(
+            "Go is missing: the comparisons with {} cannot run",
+            bench::go_peers().join(", ")
+        );
+        return Ok(());
+    };
+    let version = String::from_utf8_lossy(&version.stdout);
+    println!("Go programs (built in .peers, pinned by benches/peers/go/*/go.sum)");
+    for name in bench::go_peers() {
+        bench::go(&name)?;
+        println!("  {name}: {}", version.trim());
+    }
+    Ok(())
 }
 
 /// What `benches/peers` depends on directly, one `NAME vVERSION` a line.
