@@ -62,10 +62,11 @@ impl ReqwestTransport {
             .await
             .map_err(error::classify)?;
         let announced = response.content_length().unwrap_or(0);
-        if usize::try_from(announced).is_ok_and(|announced| announced > limits.body) {
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        if announced > limits.body {
             return Err(TransportErrorKind::TooLarge.into());
         }
-        let mut body = BoundedBody::new(limits.body);
+        let mut body = BoundedBody::new(limits.body).expecting(announced);
         while let Some(chunk) = response.chunk().await.map_err(error::classify)? {
             body.push(&chunk)?;
         }

@@ -52,6 +52,14 @@ impl BoundedBody {
         }
     }
 
+    /// Makes room for as many bytes as the peer announced, up to 1 MiB and the bound.
+    #[must_use]
+    pub fn expecting(mut self, announced: usize) -> Self {
+        let most = self.limit.min(1024 * 1024);
+        self.bytes.reserve(announced.min(most));
+        self
+    }
+
     /// Takes the next chunk.
     ///
     /// # Errors
@@ -83,6 +91,14 @@ mod tests {
         let error = body.push(b"f").unwrap_err();
         assert_eq!(error.kind(), TransportErrorKind::TooLarge);
         assert_eq!(body.finish(), "abcde");
+    }
+
+    #[test]
+    fn what_is_announced_is_a_hint_and_no_more() {
+        let mut body = BoundedBody::new(5).expecting(usize::MAX);
+        body.push(b"abc").unwrap();
+        assert!(body.push(b"def").is_err());
+        assert_eq!(body.finish(), "abc");
     }
 
     #[test]
