@@ -103,7 +103,9 @@ fn outcomes(facts: &Facts<'_>, records: &BTreeMap<String, DeviceRecord>, sent: &
     let named = sent.iter().flat_map(|sent| &sent.devices);
     let named = named.chain(assignments.flat_map(|exchange| &exchange.serials));
     for serial in named.collect::<BTreeSet<_>>() {
-        let attempt = records.get(serial).and_then(|record| record.attempt.as_ref());
+        let attempt = records
+            .get(serial)
+            .and_then(|record| record.attempt.as_ref());
         let attempt = attempt.unwrap_or_else(|| panic!("{serial} was sent and has no attempt"));
         let is_open = attempt.outcome == AttemptOutcome::Sent;
         assert!(!is_open || facts.stops > 0, "{serial}: {attempt:?}");
@@ -114,7 +116,10 @@ fn polite(facts: &Facts<'_>, sent: &[Sent]) {
     let traffic = facts.world.apple.traffic();
     if facts.stops == 0 {
         assert_eq!(traffic.premature_requests, 0, "Retry-After was not kept");
-        assert_eq!(traffic.premature_assignments, 0, "devices were not left alone");
+        assert_eq!(
+            traffic.premature_assignments, 0,
+            "devices were not left alone"
+        );
     }
     begins(facts, sent);
     assignments(sent);
@@ -134,7 +139,10 @@ fn begins(facts: &Facts<'_>, sent: &[Sent]) {
     let weeks = (now - first).num_days() / 7 + 1;
     let begun = sent.iter().filter(|sent| sent.begins).count();
     let allowed = weeks as usize + lost as usize + facts.stops;
-    assert!(begun <= allowed, "{begun} full fetches began, {allowed} may");
+    assert!(
+        begun <= allowed,
+        "{begun} full fetches began, {allowed} may"
+    );
 }
 
 /// A device is not given the same profile twice within a quarter of an hour, whatever was lost.

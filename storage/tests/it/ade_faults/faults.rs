@@ -67,9 +67,9 @@ pub(super) fn fault(kind: usize, world: &World, chance: &mut Chance) -> Fault {
             wait: Duration::from_secs(1 + chance.below(7200) as u64),
             as_date: chance.is(2),
         },
-        "DropSessions" => Fault::DropSessions(
-            chance.one(&[SessionLoss::Unauthorized, SessionLoss::Forbidden]),
-        ),
+        "DropSessions" => {
+            Fault::DropSessions(chance.one(&[SessionLoss::Unauthorized, SessionLoss::Forbidden]))
+        }
         "DuplicatePage" => Fault::DuplicatePage,
         "EmptyBody" => Fault::EmptyBody,
         "ExhaustCursors" => Fault::ExhaustCursors,

@@ -11,7 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mdm_core::Clock;
 use mdm_fake_apple::ade::{Config, Trigger};
 
-use super::{check, drive, faults, victim, world::{Chance, World}};
+use super::{
+    check, drive, faults, victim,
+    world::{Chance, World},
+};
 
 /// What a run is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +92,8 @@ impl<'a> Run<'a> {
             _ => 0,
         };
         let mut chance = Chance::new(seed);
-        let in_file = plan.sort == Sort::Killed || (plan.sort != Sort::Calm && plan.number % 2 == 0);
+        let in_file =
+            plan.sort == Sort::Killed || (plan.sort != Sort::Calm && plan.number % 2 == 0);
         let world = World::new(seed, plan.devices, in_file, |config| {
             config.page_maximum = plan.page;
             config.kept_exchanges = 0;
@@ -235,10 +239,7 @@ impl<'a> Run<'a> {
     async fn wants(&mut self) {
         // Only the worker stops in this test.
         let quiet = self.quiet();
-        let wanted = self
-            .world
-            .want(&self.store, &quiet, &mut self.chance)
-            .await;
+        let wanted = self.world.want(&self.store, &quiet, &mut self.chance).await;
         self.seconds
             .extend(wanted.iter().map(|serial| serial.as_str().to_owned()));
     }

@@ -36,7 +36,9 @@ impl Stops {
     /// Stops at the `at`-th point from now on; zero for never.
     pub(super) fn set(&self, at: usize) {
         let passed = self.passed();
-        self.0.at.store(if at == 0 { 0 } else { passed + at }, Ordering::SeqCst);
+        self.0
+            .at
+            .store(if at == 0 { 0 } else { passed + at }, Ordering::SeqCst);
         self.0.stopped.store(false, Ordering::SeqCst);
     }
 

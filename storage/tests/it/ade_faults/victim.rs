@@ -83,7 +83,9 @@ impl Drop for Victim {
 /// Time passes for processes that are killed at these points, one after the other, and for a last
 /// one. Tells how many were killed before they were done.
 pub(super) async fn pass(world: &World, points: &[usize], end: DateTime<Utc>) -> usize {
-    let fake = FakeAde::serve(world.apple.clone(), Listen::default()).await.unwrap();
+    let fake = FakeAde::serve(world.apple.clone(), Listen::default())
+        .await
+        .unwrap();
     let root = fake.root_certificate().to_pem();
     let url = fake.url();
     let mut from = world.clock.now();

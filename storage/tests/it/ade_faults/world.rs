@@ -6,9 +6,7 @@ use std::{
 };
 
 use ade_client::{
-    AdeService, AdeStore, Error, MemoryAdeStore,
-    model::Profile,
-    record::AccountId,
+    AdeService, AdeStore, Error, MemoryAdeStore, model::Profile, record::AccountId,
     service::Installing,
 };
 use mdm_core::{ManualClock, SerialNumber};
