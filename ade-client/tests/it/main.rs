@@ -4,11 +4,21 @@
 
 mod assign;
 mod devices;
+mod endpoints;
 mod exchanges;
+mod export;
+mod give_up;
+mod hand_over;
+mod link;
+mod losses;
 mod odd;
+mod office;
 mod openssl;
+mod profiles;
 mod session;
 mod token;
+mod warnings;
+mod worker;
 
 use std::sync::Arc;
 
