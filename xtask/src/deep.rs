@@ -1,6 +1,5 @@
 //! `cargo xtask deep NAME`: a test at full length, in release, for which `test` runs a small one.
 
-use crate::metadata::Metadata;
 use crate::openssl;
 use crate::run::{self, Outcome};
 
@@ -19,12 +18,6 @@ pub(crate) fn deep(arguments: &[&str]) -> Outcome {
 /// The sync of device assignment under faults: over 1,000 runs with 20,000 devices each, or one of
 /// them.
 fn ade(number: Option<&str>) -> Outcome {
-    // Also says early where OpenSSL cannot be built against.
-    let features = Metadata::load(false)?.full(openssl::vendored(false)?);
-    let vendored: Vec<&str> = features
-        .split(',')
-        .filter(|feature| *feature == "mdm-storage/vendored")
-        .collect();
     let arguments = [
         "test",
         "--release",
@@ -34,8 +27,8 @@ fn ade(number: Option<&str>) -> Outcome {
         "it",
     ];
     let mut command = run::cargo(&arguments);
-    if let [vendored] = vendored.as_slice() {
-        command.args(["--features", vendored]);
+    if openssl::vendored(false)? {
+        command.args(["--features", "vendored"]);
     }
     command.args(["--", "--nocapture", "ade_faults"]);
     command.env("ADE_FAULTS", "full");

@@ -5,6 +5,7 @@
 //! fake service holds, every device has its profile, and nothing was asked too often. A run that
 //! fails tells its number; `ADE_FAULTS_RUN` repeats it alone, `ADE_FAULTS=full` is the whole test
 //! (`cargo xtask deep ade`).
+#![allow(clippy::print_stdout)] // A victim talks, and the whole test tells what it came to.
 
 mod check;
 mod drive;

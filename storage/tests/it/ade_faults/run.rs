@@ -69,7 +69,7 @@ pub(super) fn run(plan: &Plan) -> Outcome {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(Run::new(plan))
+    runtime.block_on(Run::whole(plan))
 }
 
 struct Run<'a> {
@@ -85,7 +85,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    async fn new(plan: &'a Plan) -> Outcome {
+    async fn whole(plan: &'a Plan) -> Outcome {
         // Runs in turn are the same but for what goes wrong.
         let seed = match plan.sort {
             Sort::Random | Sort::Killed => plan.number,
@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
         };
         let mut chance = Chance::new(seed);
         let in_file =
-            plan.sort == Sort::Killed || (plan.sort != Sort::Calm && plan.number % 2 == 0);
+            plan.sort == Sort::Killed || (plan.sort != Sort::Calm && plan.number.is_multiple_of(2));
         let world = World::new(seed, plan.devices, in_file, |config| {
             config.page_maximum = plan.page;
             config.kept_exchanges = 0;
@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
         self.administrator(true).await;
         let rest = self.world.clock.now();
         let days = match self.plan.sort {
-            Sort::Random if self.plan.number % 5 == 0 => 9,
+            Sort::Random if self.plan.number.is_multiple_of(5) => 9,
             _ => 3,
         };
         self.pass(rest + TimeDelta::days(days), false).await;
