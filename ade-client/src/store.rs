@@ -16,8 +16,10 @@ use crate::record::{
     AccountId, AccountRecord, DeviceRecord, DeviceState, GiveUpStep, ProfileRecord,
 };
 
+mod layer;
 mod memory;
 
+pub use layer::{CommitLayer, Layered};
 pub use memory::MemoryAdeStore;
 
 /// Accounts with their devices and profiles.

@@ -12,13 +12,12 @@ use std::{
 use ade_client::service::AdeServiceBuilder;
 use ade_client::{
     AdeService, AdeStore, MemoryAdeStore, Policy, StoreError,
-    record::{AccountId, AccountRecord, DeviceRecord, ProfileRecord},
+    record::{AccountId, AccountRecord, DeviceRecord},
     service::Installing::SameServer,
-    store::{Changes, DeviceFilter, Loaded, Reads, Step, StoreErrorKind},
+    store::{Changes, CommitLayer, Layered, Loaded, Reads, Step, StoreErrorKind},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use http::{Request, Response};
 use mdm_core::{Clock, ManualClock, SerialNumber};
 use mdm_fake_apple::ade::{AdeService as Apple, Answer, Config};
@@ -124,10 +123,7 @@ impl Office {
     }
 
     pub(crate) fn builder(&self, points: Points, policy: Policy) -> AdeServiceBuilder {
-        let store = Stopping {
-            inner: self.store.clone(),
-            points: points.clone(),
-        };
+        let store = Layered::new(self.store.clone(), points.clone());
         let line = Line {
             apple: self.apple.clone(),
             points,
@@ -256,72 +252,20 @@ impl HttpTransport for Line {
     }
 }
 
-#[derive(Debug)]
-struct Stopping {
-    inner: MemoryAdeStore,
-    points: Points,
-}
-
 #[async_trait]
-impl AdeStore for Stopping {
-    async fn commit(&self, account: &AccountId, step: Arc<dyn Step>) -> Result<(), StoreError> {
-        if self.points.is_full() {
+impl CommitLayer for Points {
+    async fn commit(
+        &self,
+        store: &dyn AdeStore,
+        account: &AccountId,
+        step: Arc<dyn Step>,
+    ) -> Result<(), StoreError> {
+        if self.is_full() {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        self.points.pass().await;
-        let result = self.inner.commit(account, step).await;
-        self.points.pass().await;
+        self.pass().await;
+        let result = store.commit(account, step).await;
+        self.pass().await;
         result
-    }
-
-    async fn account(&self, account: &AccountId) -> Result<Option<AccountRecord>, StoreError> {
-        self.inner.account(account).await
-    }
-
-    async fn accounts(
-        &self,
-        after: Option<&AccountId>,
-        limit: usize,
-    ) -> Result<Vec<AccountRecord>, StoreError> {
-        self.inner.accounts(after, limit).await
-    }
-
-    async fn device(
-        &self,
-        account: &AccountId,
-        serial: &SerialNumber,
-    ) -> Result<Option<DeviceRecord>, StoreError> {
-        self.inner.device(account, serial).await
-    }
-
-    async fn accounts_of(&self, serial: &SerialNumber) -> Result<Vec<AccountId>, StoreError> {
-        self.inner.accounts_of(serial).await
-    }
-
-    async fn devices(
-        &self,
-        account: &AccountId,
-        filter: &DeviceFilter,
-        after: Option<&SerialNumber>,
-        limit: usize,
-    ) -> Result<Vec<DeviceRecord>, StoreError> {
-        self.inner.devices(account, filter, after, limit).await
-    }
-
-    async fn count(&self, account: &AccountId, filter: &DeviceFilter) -> Result<u64, StoreError> {
-        self.inner.count(account, filter).await
-    }
-
-    async fn next_due(&self, account: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.inner.next_due(account).await
-    }
-
-    async fn profiles(
-        &self,
-        account: &AccountId,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<ProfileRecord>, StoreError> {
-        self.inner.profiles(account, after, limit).await
     }
 }

@@ -3,7 +3,7 @@
 mod changes;
 mod interval;
 mod report;
-mod watched;
+mod watch;
 
 use std::{future::Future, path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
@@ -12,6 +12,7 @@ use ade_client::{
     progress::Progress,
     record::AccountId,
     service::{Installing, WorkReport},
+    store::Layered,
     sync::{RoundEnd, RoundKind},
 };
 use chrono::Utc;
@@ -21,7 +22,7 @@ use mdm_core::{Clock, SystemClock};
 use mdm_storage::sqlite::SqliteStore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use self::{changes::Change, interval::Interval, report::Report, watched::Watched};
+use self::{changes::Change, interval::Interval, report::Report, watch::Watch};
 use super::{
     Done,
     console::Console,
@@ -74,7 +75,7 @@ pub(super) struct Sync {
 /// What one command works with.
 struct Work<'a> {
     service: AdeService,
-    store: Arc<Watched>,
+    store: Arc<Layered<SqliteStore, Watch>>,
     account: AccountId,
     changes: UnboundedReceiver<Change>,
     bar: ProgressBar,
@@ -99,7 +100,7 @@ impl Sync {
         let transport = self.server.transport()?;
         let sqlite = SqliteStore::open(&self.store).await.map_err(Error::Store)?;
         let (sender, changes) = unbounded_channel();
-        let store = Arc::new(Watched::new(sqlite.clone(), sender));
+        let store = Arc::new(Layered::new(sqlite.clone(), Watch::new(sender)));
         let bar = console.progress("devices");
         let seen = bar.clone();
         let service = AdeService::builder(
@@ -284,7 +285,7 @@ impl Work<'_> {
         if matches!(ended, Ended::Interrupted) {
             tokio::select! {
                 biased;
-                _ = self.store.idle() => {}
+                _ = self.store.layer().idle() => {}
                 _ = &mut work => {}
             }
         }

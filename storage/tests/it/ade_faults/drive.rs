@@ -2,18 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ade_client::{AdeService, Error, Policy};
+use ade_client::{AdeService, AdeStore, Error, Policy};
 use chrono::{DateTime, Utc};
 use mdm_core::{Clock, ManualClock};
 
-use super::{line::Line, stop::Stopping};
+use super::line::Line;
 
 const USER_AGENT: &str = "fault-test/1.0";
 
 /// Nobody else works on the store, so what is due next can be foreseen.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
-pub(super) fn service(store: Stopping, line: Line, url: &str) -> AdeService {
+pub(super) fn service(store: impl AdeStore + 'static, line: Line, url: &str) -> AdeService {
     let clock: Arc<dyn Clock> = line.clock.clone();
     AdeService::builder(store, line, clock, USER_AGENT)
         .base_url(url)

@@ -13,12 +13,10 @@ use std::{
 
 use ade_client::{
     AdeStore, StoreError,
-    record::{AccountId, AccountRecord, DeviceRecord, ProfileRecord},
-    store::{DeviceFilter, Step},
+    record::AccountId,
+    store::{CommitLayer, Step},
 };
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use mdm_core::SerialNumber;
 
 /// Counts the points that the program passes, and stops it at one.
 #[derive(Debug, Clone, Default)]
@@ -77,70 +75,17 @@ impl Stops {
     }
 }
 
-/// A store whose steps are points.
-#[derive(Debug, Clone)]
-pub(super) struct Stopping {
-    pub(super) inner: Arc<dyn AdeStore>,
-    pub(super) stops: Stops,
-}
-
 #[async_trait]
-impl AdeStore for Stopping {
-    async fn commit(&self, account: &AccountId, step: Arc<dyn Step>) -> Result<(), StoreError> {
-        self.stops.pass().await;
-        let result = self.inner.commit(account, step).await;
-        self.stops.pass().await;
+impl CommitLayer for Stops {
+    async fn commit(
+        &self,
+        store: &dyn AdeStore,
+        account: &AccountId,
+        step: Arc<dyn Step>,
+    ) -> Result<(), StoreError> {
+        self.pass().await;
+        let result = store.commit(account, step).await;
+        self.pass().await;
         result
-    }
-
-    async fn account(&self, account: &AccountId) -> Result<Option<AccountRecord>, StoreError> {
-        self.inner.account(account).await
-    }
-
-    async fn accounts(
-        &self,
-        after: Option<&AccountId>,
-        limit: usize,
-    ) -> Result<Vec<AccountRecord>, StoreError> {
-        self.inner.accounts(after, limit).await
-    }
-
-    async fn device(
-        &self,
-        account: &AccountId,
-        serial: &SerialNumber,
-    ) -> Result<Option<DeviceRecord>, StoreError> {
-        self.inner.device(account, serial).await
-    }
-
-    async fn accounts_of(&self, serial: &SerialNumber) -> Result<Vec<AccountId>, StoreError> {
-        self.inner.accounts_of(serial).await
-    }
-
-    async fn devices(
-        &self,
-        account: &AccountId,
-        filter: &DeviceFilter,
-        after: Option<&SerialNumber>,
-        limit: usize,
-    ) -> Result<Vec<DeviceRecord>, StoreError> {
-        self.inner.devices(account, filter, after, limit).await
-    }
-
-    async fn count(&self, account: &AccountId, filter: &DeviceFilter) -> Result<u64, StoreError> {
-        self.inner.count(account, filter).await
-    }
-
-    async fn next_due(&self, account: &AccountId) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.inner.next_due(account).await
-    }
-
-    async fn profiles(
-        &self,
-        account: &AccountId,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<ProfileRecord>, StoreError> {
-        self.inner.profiles(account, after, limit).await
     }
 }

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
 
+use ade_client::store::Layered;
 use chrono::{DateTime, Utc};
 use mdm_core::{Clock, ManualClock};
 use mdm_fake_apple::ade::{FakeAde, Listen};
@@ -16,7 +17,7 @@ use mdm_transport_reqwest::ReqwestTransport;
 use super::{
     drive,
     line::{Carrier, Line},
-    stop::{Stopping, Stops},
+    stop::Stops,
     world::World,
 };
 
@@ -47,10 +48,8 @@ pub(super) fn work() {
         let clock = Arc::new(ManualClock::new(time(FROM)));
         let stops = Stops::default();
         stops.tell();
-        let store = Stopping {
-            inner: Arc::new(SqliteStore::open(env::var_os(FILE).unwrap()).await.unwrap()),
-            stops: stops.clone(),
-        };
+        let store = SqliteStore::open(env::var_os(FILE).unwrap()).await.unwrap();
+        let store = Layered::new(store, stops.clone());
         let transport = ReqwestTransport::builder()
             .root(env::var(ROOT).unwrap().as_bytes())
             .only_roots(true)

@@ -7,7 +7,7 @@ use std::{
 
 use ade_client::{
     AdeService, AdeStore, Error, MemoryAdeStore, model::Profile, record::AccountId,
-    service::Installing,
+    service::Installing, store::Layered,
 };
 use mdm_core::{ManualClock, SerialNumber};
 use mdm_fake_apple::ade::{AdeService as Apple, Config};
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use super::{
     drive,
     line::{Carrier, Line, Sent},
-    stop::{Stopping, Stops},
+    stop::Stops,
 };
 
 /// The service's address where there is no socket.
@@ -220,10 +220,7 @@ impl World {
     }
 
     fn service_with(&self, store: &Arc<dyn AdeStore>, stops: &Stops) -> AdeService {
-        let store = Stopping {
-            inner: Arc::clone(store),
-            stops: stops.clone(),
-        };
+        let store = Layered::new(Arc::clone(store), stops.clone());
         let line = Line {
             carrier: Arc::new(Carrier::Here(self.apple.clone())),
             clock: Arc::clone(&self.clock),
