@@ -77,7 +77,12 @@ fn whatever_goes_wrong_the_store_ends_with_what_apple_has() {
             scope.spawn(|| {
                 while let Some(plan) = plans.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let result = catch_unwind(AssertUnwindSafe(|| run::run(plan)));
-                    tally.lock().unwrap().add(plan, result);
+                    let mut tally = tally.lock().unwrap();
+                    tally.add(plan, result);
+                    let done: usize = tally.runs.values().sum();
+                    if done.is_multiple_of(100) {
+                        println!("{done} of {} runs", plans.len());
+                    }
                 }
             });
         }
