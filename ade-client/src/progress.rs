@@ -124,3 +124,25 @@ impl fmt::Debug for dyn Observer {
         f.write_str("Observer")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_is_told_by_apples_usual_pace_and_then_by_the_one_measured() {
+        let mut meter = Meter::new(Some(9_000));
+        meter.fetch(3_000);
+        assert_eq!(meter.progress.remaining, Some(Duration::from_secs(120)));
+        let progress = meter.page(1_000, Duration::from_secs(10));
+        assert_eq!((progress.pages, progress.devices), (1, 4_000));
+        assert_eq!(progress.remaining, Some(Duration::from_secs(50)));
+        // More than expected.
+        let progress = meter.page(6_000, Duration::from_secs(20));
+        assert_eq!(progress.remaining, Some(Duration::ZERO));
+        meter.sync();
+        let progress = meter.page(5, Duration::from_secs(21));
+        assert_eq!((progress.pages, progress.devices), (3, 5));
+        assert_eq!((progress.expected, progress.remaining), (None, None));
+    }
+}
