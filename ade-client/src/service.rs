@@ -1,4 +1,63 @@
 //! Many accounts with their devices, kept in step with Apple.
+//!
+//! | To | ask |
+//! |---|---|
+//! | link an account, renew its token, end it | `add_account`, `stage_key`, `install_token`, `clear_token`, `remove_account` |
+//! | say what devices are to have | `define_profile`, `set_default_profile`, `want_profile`, `set_tags`, `set_user` |
+//! | have it done | `run`; or `tick`, `work` and `sync`, which `run` is made of |
+//! | take a device that enrols over | `hand_over` |
+//! | part with one | `unassign`, `give_up` |
+//! | tell a person | `warnings`, `export`, and an [`Observer`] |
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use ade_client::{
+//!     AdeService, MemoryAdeStore, model::Profile, record::AccountId, service::Installing,
+//! };
+//! use bytes::Bytes;
+//! use mdm_core::{ManualClock, SerialNumber};
+//! use mdm_transport::transport_fn;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Stands for Apple, so that this runs without it.
+//! let apple = transport_fn(|request: http::Request<Bytes>| async move {
+//!     let answer = match request.uri().path() {
+//!         "/session" => r#"{"auth_session_token":"s1"}"#,
+//!         "/account" => r#"{"server_name":"MDM","server_uuid":"5A1C"}"#,
+//!         "/profile" => r#"{"profile_uuid":"88FC"}"#,
+//!         "/profile/devices" => r#"{"profile_uuid":"88FC","devices":{"C02AAAAAAAAA":"SUCCESS"}}"#,
+//!         "/server/devices" => {
+//!             r#"{"devices":[{"serial_number":"C02AAAAAAAAA"}],"cursor":"c1","more_to_follow":false}"#
+//!         }
+//!         _ => r#"{"devices":[],"cursor":"c2","more_to_follow":false}"#,
+//!     };
+//!     Ok(http::Response::new(Bytes::from_static(answer.as_bytes())))
+//! });
+//! let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse()?));
+//! let service =
+//!     AdeService::builder(MemoryAdeStore::new(), apple, clock, "example-mdm/1.0").build();
+//!
+//! let account = AccountId::new("head-office")?;
+//! service.add_account(&account).await?;
+//! // What was in the token file; `install_token` opens the file itself, with the staged key.
+//! let token = br#"{"consumer_key":"CK_1","consumer_secret":"CS_1",
+//!                  "access_token":"AT_1","access_secret":"AS_1"}"#;
+//! service.install_token_json(&account, token, Installing::SameServer).await?;
+//!
+//! let profile = Profile::new("Staff", "https://mdm.example.com/enrol");
+//! let profile = service.define_profile(&account, profile, None).await?;
+//! service.set_default_profile(&account, Some(&profile.uuid)).await?;
+//!
+//! let report = service.work(&account).await?;
+//! assert_eq!(report.assigned.assigned, 1);
+//! let serial: SerialNumber = "C02AAAAAAAAA".parse()?;
+//! let device = service.store().device(&account, &serial).await?.ok_or("not stored")?;
+//! assert_eq!(device.lacks(), None);
+//! # Ok(())
+//! # }
+//! ```
 
 mod assigner;
 mod export;
