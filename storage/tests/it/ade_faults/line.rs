@@ -65,7 +65,8 @@ impl HttpTransport for Line {
         self.clock.advance(EXCHANGE);
         let answer = match &*self.carrier {
             Carrier::Here(apple) => {
-                self.weather.lock().unwrap().change(apple);
+                let now = self.clock.now();
+                self.weather.lock().unwrap().change(apple, now);
                 self.answer(apple, &request)
             }
             Carrier::Socket(transport) => transport.send(request).await,

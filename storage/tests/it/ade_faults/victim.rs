@@ -116,7 +116,7 @@ pub(super) async fn pass(world: &World, points: &[usize], end: DateTime<Utc>) ->
                 if passed >= point && !is_done {
                     return false;
                 }
-                weather.lock().unwrap().change(&apple);
+                weather.lock().unwrap().change(&apple, from);
             }
             assert!(is_done, "the process died by itself");
             true

@@ -9,6 +9,7 @@ use ade_client::{
     AdeService, AdeStore, Error, MemoryAdeStore, model::Profile, record::AccountId,
     service::Installing, store::Layered,
 };
+use chrono::{DateTime, Utc};
 use mdm_core::{ManualClock, SerialNumber};
 use mdm_fake_apple::ade::{AdeService as Apple, Config};
 use mdm_storage::SqliteStore;
@@ -62,6 +63,8 @@ pub(super) struct Weather {
     chance: Chance,
     /// Every serial number that ever was the account's.
     serials: Vec<Arc<str>>,
+    /// Those that Apple took a profile from, and when.
+    pub(super) taken: Vec<(String, DateTime<Utc>)>,
     pub(super) changes: usize,
     pub(super) at_once: usize,
 }
@@ -72,18 +75,23 @@ impl Weather {
         Self {
             chance: Chance::new(0),
             serials: Vec::new(),
+            taken: Vec::new(),
             changes: 0,
             at_once: 0,
         }
     }
 
-    pub(super) fn change(&mut self, apple: &Apple) {
+    pub(super) fn change(&mut self, apple: &Apple, now: DateTime<Utc>) {
         let changes = self.changes.min(self.at_once);
         self.changes -= changes;
         for _ in 0..changes {
             let of = self.serials.len();
             let serial = Arc::clone(&self.serials[self.chance.below(of)]);
-            match self.chance.below(6) {
+            let what = self.chance.below(6);
+            if matches!(what, 1..=3) {
+                self.taken.push((serial.to_string(), now));
+            }
+            match what {
                 0 => {
                     let seed = self.chance.next();
                     self.serials.extend(apple.add_devices(1, seed));
@@ -154,6 +162,7 @@ impl World {
         let weather = Weather {
             chance: Chance::new(seed ^ 0xdead),
             serials,
+            taken: Vec::new(),
             changes: 0,
             at_once: 1,
         };
