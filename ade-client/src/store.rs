@@ -96,7 +96,7 @@ pub enum DeviceFilter {
     All,
     /// Those that are the account's.
     Present,
-    /// Those that are the account's and were last named before this full fetch:
+    /// Those that are the account's and were last named before this full fetch, or are in doubt since:
     /// `sweep` smaller than this.
     Unseen {
         /// The number of the full fetch.

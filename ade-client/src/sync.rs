@@ -7,7 +7,8 @@
 //!
 //! A full fetch names every device and says nothing of those that left, and a device may be missing
 //! from it for a while. What it did not name is therefore asked about one by one
-//! ([`Effect::Verify`]), and only then taken for released.
+//! ([`Effect::Verify`]), and only then taken for released. So is a device of which a page contradicts
+//! what was told with the same date.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -71,7 +72,10 @@ pub enum Event {
     Failed(Failure),
     /// The state is stored.
     Committed,
-    /// Every device that the full fetch did not name was asked about.
+    /// The state is stored, with [`SyncState::unseen`]: the page leaves devices in doubt, whose `sweep`
+    /// was made smaller.
+    InDoubt,
+    /// Every device that the full fetch did not name, or that was in doubt, was asked about.
     Verified,
     /// The round's time was over before every one of them was.
     OutOfTime,
@@ -194,7 +198,8 @@ pub struct Round {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Then {
     GoOn,
-    Verify,
+    /// Ends, after asking about devices where there are any to ask about.
+    Complete,
     End(RoundEnd),
 }
 
@@ -238,19 +243,14 @@ impl Round {
                 Effect::Fetch(_) | Effect::Sync(_) | Effect::Verify { .. },
                 Event::Failed(failure),
             ) => self.failed(failure, now),
-            (Effect::Commit(_), Event::Committed) => match self.then {
-                Then::GoOn => self.go_on(now),
-                Then::Verify if self.is_over(now) => self.pause(now),
-                Then::Verify => {
-                    self.effect = Effect::Verify {
-                        sweep: self.state.sweep,
-                    };
-                }
-                Then::End(end) => self.end(end),
-            },
+            (Effect::Commit(_), Event::Committed) => self.committed(now),
+            (Effect::Commit(_), Event::InDoubt) => {
+                self.state.unseen = true;
+                self.committed(now);
+            }
             (Effect::Verify { .. }, Event::Verified) => {
                 self.state.unseen = false;
-                self.commit(Then::End(RoundEnd::Complete));
+                self.commit(Then::Complete);
             }
             (Effect::Verify { .. }, Event::OutOfTime) => self.pause(now),
             _ => {}
@@ -261,6 +261,7 @@ impl Round {
     pub fn ending(&self) -> Option<RoundEnd> {
         match (&self.effect, self.then) {
             (Effect::Commit(_), Then::End(end)) => Some(end),
+            (Effect::Commit(_), Then::Complete) if !self.state.unseen => Some(RoundEnd::Complete),
             (Effect::End(end), _) => Some(*end),
             _ => None,
         }
@@ -310,10 +311,7 @@ impl Round {
         self.state.current = Some(now);
         self.state.not_before = None;
         self.state.round_not_before = None;
-        self.commit(match self.state.unseen {
-            true => Then::Verify,
-            false => Then::End(RoundEnd::Complete),
-        });
+        self.commit(Then::Complete);
     }
 
     fn failed(&mut self, failure: Failure, now: DateTime<Utc>) {
@@ -354,11 +352,26 @@ impl Round {
         }
     }
 
+    fn committed(&mut self, now: DateTime<Utc>) {
+        match self.then {
+            Then::GoOn => self.go_on(now),
+            Then::Complete if !self.state.unseen => self.end(RoundEnd::Complete),
+            Then::Complete if self.is_over(now) => self.pause(now),
+            Then::Complete => {
+                self.effect = Effect::Verify {
+                    sweep: self.state.sweep,
+                };
+            }
+            Then::End(end) => self.end(end),
+        }
+    }
+
     fn fetch_anew(&mut self, now: DateTime<Utc>) {
         self.used.clear();
         self.state.stage = Stage::Fetch;
         self.state.cursor = None;
-        self.state.sweep += 1;
+        // Devices that were never found have 0, one less than the first is left for those in doubt.
+        self.state.sweep = self.state.sweep.max(1) + 1;
         self.state.taken = 0;
         self.state.unseen = false;
         self.state.full_began = Some(now);

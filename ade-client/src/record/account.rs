@@ -187,12 +187,13 @@ pub struct SyncState {
     pub stage: Stage,
     /// Where to go on. None before the first page of a full fetch.
     pub cursor: Option<Cursor>,
-    /// The number of the full fetch that runs or ran last; 0 before the first. A device that it named
-    /// carries this number.
+    /// The number of the full fetch that runs or ran last; 0 before the first, which is number 2. A
+    /// device that it named carries this number, one that is in doubt a smaller one.
     pub sweep: u64,
     /// How many device records the running full fetch has taken.
     pub taken: u64,
-    /// Whether devices that the last full fetch did not name are still to be asked about.
+    /// Whether devices that the last full fetch did not name, or that are in doubt, are still to be
+    /// asked about.
     pub unseen: bool,
     /// When the last full fetch began.
     pub full_began: Option<DateTime<Utc>>,

@@ -28,7 +28,9 @@ pub struct DeviceRecord {
     pub op_date: Option<DateTime<Utc>>,
     /// Whether the device is the account's.
     pub presence: Presence,
-    /// The number of the full fetch that named it last, see [`SyncState::sweep`](super::SyncState::sweep).
+    /// The number of the full fetch that named it last, see [`SyncState::sweep`](super::SyncState::sweep);
+    /// 0 where it was never found, and smaller than it was where Apple has told of one moment that it is
+    /// the account's and that it is not.
     pub sweep: u64,
     /// When it was first seen.
     pub first_seen: DateTime<Utc>,

@@ -49,7 +49,7 @@ pub struct SyncReport {
     pub stale: u64,
     /// Items that are no device, or have no serial number: logged, and nothing stored of them.
     pub unreadable: u64,
-    /// Devices that a full fetch did not name and that were asked about.
+    /// Devices that a full fetch did not name, or that were in doubt, and that were asked about.
     pub verified: u64,
     /// Those among them that Apple said nothing about; they stay as they are.
     pub unanswered: u64,

@@ -1,5 +1,5 @@
 //! One round of a sync, driven: requests are sent, pages are stored with their cursors, and devices
-//! that a full fetch did not name are asked about.
+//! that a full fetch did not name, or that are in doubt, are asked about.
 
 use std::{sync::Arc, time::Duration};
 
@@ -37,6 +37,7 @@ struct Counts {
     stale: u64,
     unreadable: u64,
     unanswered: u64,
+    in_doubt: u64,
 }
 
 impl Pass<'_> {
@@ -84,7 +85,10 @@ impl Pass<'_> {
                         let progress = meter.page(devices, self.elapsed());
                         self.service.observe(&self.held.account, progress);
                     }
-                    Event::Committed
+                    match counts.in_doubt {
+                        0 => Event::Committed,
+                        _ => Event::InDoubt,
+                    }
                 }
                 Effect::Verify { sweep } => {
                     self.verify(sweep, &round, &mut report, known.as_ref(), &mut taken)
@@ -194,8 +198,11 @@ impl Pass<'_> {
                     counts.add(merged);
                     devices.insert(serial.clone(), device);
                 }
+                let in_doubt = devices.values().filter(|device| telling.has_to_ask(device));
+                counts.in_doubt = in_doubt.count() as u64;
                 counts.unreadable += page.map_or(0, |page| page.unreadable.len() as u64);
                 record.sync = state.clone();
+                record.sync.unseen |= counts.in_doubt > 0;
                 if let Some(known) = &taken.known {
                     record.known = Some(known.clone());
                 }
@@ -210,7 +217,7 @@ impl Pass<'_> {
         Ok(counts)
     }
 
-    /// Asks about the devices that a full fetch did not name.
+    /// Asks about the devices that a full fetch did not name, or that are in doubt.
     async fn verify(
         &self,
         sweep: u64,

@@ -147,7 +147,7 @@ fn a_first_round_fetches_everything_then_what_changed_meanwhile() {
     );
     assert_eq!(told.end, RoundEnd::Complete);
     assert_eq!((told.requests, told.devices), (5, 32));
-    assert_eq!((told.state.sweep, told.state.taken), (1, 30));
+    assert_eq!((told.state.sweep, told.state.taken), (2, 30));
     assert_eq!(told.state.cursor, Some(Cursor::new("s2")));
     assert_eq!(told.state.current, Some(start()));
     assert!(!told.state.unseen);
@@ -283,7 +283,7 @@ fn a_round_stops_when_its_time_is_over_and_the_next_goes_on() {
     }
     // The verification of the fifth round ran out of time.
     assert_eq!((rounds, requests, state.taken), (6, 11, 90));
-    assert_eq!(state.sweep, 1);
+    assert_eq!(state.sweep, 2);
 }
 
 #[test]
@@ -307,6 +307,30 @@ fn a_verification_that_runs_out_of_time_is_taken_up_again() {
         next_round(&stored, &policy, start()),
         (RoundKind::Delta, start())
     );
+}
+
+#[test]
+fn a_page_that_leaves_devices_in_doubt_is_followed_by_a_verification() {
+    let policy = Policy::default();
+    let mut round = Round::begin(&synced("s0"), RoundKind::Delta, &policy, start());
+    round.handle(Event::Page(page(2, "s1", true)), start());
+    round.handle(Event::InDoubt, start());
+    round.handle(Event::Page(page(1, "s2", false)), start());
+    let Effect::Commit(stored) = round.effect() else {
+        panic!("{round:?}");
+    };
+    assert!(stored.unseen);
+    assert_eq!(round.ending(), None);
+    round.handle(Event::Committed, start());
+    assert_eq!(round.effect(), Effect::Verify { sweep: 1 });
+    round.handle(Event::Verified, start());
+    assert!(matches!(round.effect(), Effect::Commit(state) if !state.unseen));
+    assert_eq!(round.ending(), Some(RoundEnd::Complete));
+    // The last page too.
+    let mut round = Round::begin(&synced("s0"), RoundKind::Delta, &policy, start());
+    round.handle(Event::Page(page(2, "s1", false)), start());
+    round.handle(Event::InDoubt, start());
+    assert_eq!(round.effect(), Effect::Verify { sweep: 1 });
 }
 
 #[test]
@@ -352,6 +376,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             retry_after: wait.map(Duration::from_secs)
         })),
         4 => Just(Event::Committed),
+        1 => Just(Event::InDoubt),
         1 => Just(Event::Verified),
         1 => Just(Event::OutOfTime),
     ]
@@ -394,7 +419,7 @@ proptest! {
                     prop_assert!(is_kept, "{state:?}");
                 }
                 (_, Event::Page(_), _) if is_request => prop_assert!(false, "{after:?}"),
-                (Effect::Commit(_), Event::Committed, _) => {}
+                (Effect::Commit(_), Event::Committed | Event::InDoubt, _) => {}
                 (Effect::Commit(_), _, after) => prop_assert_eq!(&before, after),
                 _ => {}
             }

@@ -86,7 +86,10 @@ impl std::ops::Deref for Case {
 impl Case {
     /// An account with a default profile, whose devices nobody has synced.
     async fn new(devices: usize) -> Self {
-        let office = Office::linked(0).await;
+        Self::of(Office::linked(0).await, devices).await
+    }
+
+    async fn of(office: Office, devices: usize) -> Self {
         office.apple.add_devices(devices, 1);
         let service = office.service();
         let profile = define(&office, &service).await;
@@ -402,6 +405,32 @@ async fn a_device_that_was_given_up_and_comes_back_gets_the_default_profile() {
     assert_eq!(report.assigned.assigned, 1);
     let device = case.device(&serial).await;
     assert_eq!(device.device.profile_uuid.as_ref(), Some(&case.profile));
+}
+
+#[tokio::test]
+async fn a_device_of_which_one_moment_tells_two_things_is_asked_about() {
+    for returns in [false, true] {
+        let office = Office::linked_with(0, |config| config.shapes.equal_op_dates = true);
+        let case = Case::of(office.await, 2).await;
+        case.work(&case.service()).await;
+        case.clock.advance(HOUR * 12);
+        let serial = case.serial();
+        case.apple
+            .modify_device(serial.as_str(), json!({"color": "GOLD"}));
+        case.apple.remove_device(serial.as_str());
+        if returns {
+            case.apple.reassign_device(serial.as_str());
+        }
+        // The last but one is told once more behind the last one, with the same date.
+        case.apple.fault(Fault::StaleRecords { records: 1 });
+        let report = case.work(&case.service()).await;
+        let sync = report.sync.unwrap();
+        assert_eq!((sync.end, sync.verified), (RoundEnd::Complete, 1));
+        assert_eq!(report.assigned.assigned, u64::from(returns));
+        let device = case.device(&serial).await;
+        assert_eq!(device.is_present(), returns);
+        assert!(!case.account().await.sync.unseen);
+    }
 }
 
 #[tokio::test]

@@ -325,11 +325,11 @@ async fn a_request_of_somebody_is_answered_every_15_minutes_and_a_full_one_every
     assert_eq!(work.apple.traffic().total, sent);
     work.clock.advance(Duration::from_secs(15 * 60));
     sync(RoundKind::Delta).await.unwrap();
-    assert_eq!(work.account().await.sync.sweep, 1);
+    assert_eq!(work.account().await.sync.sweep, 2);
     work.clock.advance(HOUR * 24 * 7);
     let report = sync(RoundKind::Full).await.unwrap();
     assert_eq!(report.sync.unwrap().kind, RoundKind::Full);
-    assert_eq!(work.account().await.sync.sweep, 2);
+    assert_eq!(work.account().await.sync.sweep, 3);
 }
 
 #[tokio::test]

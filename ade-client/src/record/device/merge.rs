@@ -4,6 +4,10 @@
 //! when; it may tell the same again, late, and several things of one device at once. What Apple tells
 //! of a profile counts more than what is remembered: giving a profile once more does no harm, and a
 //! device that is wrongly thought to have it is lost.
+//!
+//! Of two things with the same date nobody can tell which is the later one. Where they contradict each
+//! other the device counts as one that the full fetch has not named, so that Apple is asked about it,
+//! and until then as the account's.
 
 use chrono::{DateTime, Utc};
 use mdm_core::SerialNumber;
@@ -59,12 +63,19 @@ impl Telling {
         if is_known && date.is_some_and(|date| is_stale(&record, date, is_deleted)) {
             return (record, Merged::Stale);
         }
+        let in_doubt = is_known
+            && date.is_some()
+            && record.op_date == date
+            && (self.has_to_ask(&record) || contradicts(&record, &told, is_deleted));
         record.op_date = record.op_date.max(date);
         let was_present = is_known && record.is_present();
-        if is_deleted {
-            self.delete(&mut record, told, date);
-        } else {
-            self.find(&mut record, told, date);
+        match is_deleted {
+            true if in_doubt => {}
+            true => self.delete(&mut record, told, date),
+            false => self.find(&mut record, told, date),
+        }
+        if in_doubt {
+            record.sweep = self.sweep.saturating_sub(1);
         }
         record.settle(self.now);
         let merged = match (was_present, record.is_present()) {
@@ -74,6 +85,11 @@ impl Telling {
             (false, false) => Merged::Absent,
         };
         (record, merged)
+    }
+
+    /// Whether Apple has to be asked about a device that was told of.
+    pub(crate) fn has_to_ask(&self, record: &DeviceRecord) -> bool {
+        record.is_present() && record.sweep < self.sweep
     }
 
     /// Apple does not know the device as the account's, though nothing said that it left.
@@ -128,10 +144,7 @@ impl Telling {
         is_new: bool,
         date: Option<DateTime<Utc>>,
     ) {
-        let state = match &told.profile_status {
-            Some(status) => DeviceState::from(status.as_str()),
-            None => DeviceState::Empty,
-        };
+        let state = state(told);
         let assigned = instant(told.profile_assign_time.as_ref());
         let since = match state {
             DeviceState::Assigned => assigned,
@@ -179,6 +192,23 @@ fn is_stale(record: &DeviceRecord, date: DateTime<Utc>, is_deleted: bool) -> boo
         !is_deleted && !record.is_present() && record.device.op_type.as_ref().is_some_and(was_told)
     };
     is_older(record.op_date) || came_later() || left_later()
+}
+
+/// Whether what is told of a device cannot have been true at the time of what is known of it.
+fn contradicts(record: &DeviceRecord, told: &Device, is_deleted: bool) -> bool {
+    match (record.is_present(), is_deleted) {
+        (true, false) => {
+            state(told) != record.state || told.profile_uuid != record.device.profile_uuid
+        }
+        (is_present, is_deleted) => is_present == is_deleted,
+    }
+}
+
+fn state(told: &Device) -> DeviceState {
+    match &told.profile_status {
+        Some(status) => DeviceState::from(status.as_str()),
+        None => DeviceState::Empty,
+    }
 }
 
 /// In whatever case, as a released device must not be assigned.

@@ -80,8 +80,6 @@ struct Run<'a> {
     service: AdeService,
     outcome: Outcome,
     seconds: BTreeSet<String>,
-    /// Apple gives several changes the same date.
-    equal_dates: bool,
     /// How late Apple tells of a change.
     lag: Duration,
     /// How many faults have happened when it was last looked.
@@ -98,14 +96,13 @@ impl<'a> Run<'a> {
         let mut chance = Chance::new(seed);
         let in_file =
             plan.sort == Sort::Killed || (plan.sort != Sort::Calm && plan.number.is_multiple_of(2));
-        let (mut equal_dates, mut lag) = (false, Duration::ZERO);
+        let mut lag = Duration::ZERO;
         let world = World::new(seed, plan.devices, in_file, |config| {
             config.page_maximum = plan.page;
             config.kept_exchanges = 0;
             match plan.sort {
                 Sort::Random => {
                     habits(config, &mut chance);
-                    equal_dates = config.shapes.equal_op_dates;
                     lag = config.sync_lag;
                 }
                 // Its clock is its own.
@@ -129,7 +126,6 @@ impl<'a> Run<'a> {
             service,
             outcome: Outcome::default(),
             seconds: BTreeSet::new(),
-            equal_dates,
             lag,
             looked: 0,
         };
@@ -174,10 +170,8 @@ impl<'a> Run<'a> {
         self.world.stops.set(0);
         self.administrator(true).await;
         let rest = self.world.clock.now();
-        // Of two records with the same date nobody can tell which is the later one: what comes of
-        // that, the weekly full fetch mends.
         let days = match self.plan.sort {
-            Sort::Random if self.equal_dates || self.plan.number.is_multiple_of(5) => 9,
+            Sort::Random if self.plan.number.is_multiple_of(5) => 9,
             _ => 3,
         };
         self.pass(rest + TimeDelta::days(days), false).await;

@@ -92,15 +92,6 @@ fn each_pitfall_ends_as_it_should() {
             (true, false),
         ),
         (
-            "of equal dates the later one counts",
-            vec![
-                op("modified", 2, has_default.clone()),
-                op("modified", 2, removed.clone()),
-            ],
-            vec![Came, Stays],
-            (true, true),
-        ),
-        (
             "fleet#37462, #23200, #29119: moved away and back",
             vec![
                 op("added", 1, none.clone()),
@@ -211,6 +202,56 @@ fn each_pitfall_ends_as_it_should() {
             assert_eq!(record.sweep, 4, "{name}");
         }
     }
+}
+
+#[test]
+fn what_contradicts_something_of_the_same_date_is_asked_about() {
+    let has = json!({"profile_status": "assigned", "profile_uuid": DEFAULT});
+    let removed = json!({"profile_status": "removed", "profile_uuid": DEFAULT});
+    let found = |more: &Value| op("modified", 2, more.clone());
+    let left = || op("deleted", 2, json!({}));
+    // What is told, whether the device is the account's then, and whether Apple is asked.
+    let table = [
+        (vec![found(&has), left()], (true, true)),
+        (vec![left(), found(&has)], (true, true)),
+        (vec![found(&has), left(), found(&has)], (true, true)),
+        (vec![found(&has), found(&removed)], (true, true)),
+        (vec![found(&removed), found(&has)], (true, true)),
+        // Nothing new.
+        (vec![found(&has), found(&has)], (true, false)),
+        (vec![left(), left()], (false, false)),
+        // What comes later settles it, and so does the answer.
+        (
+            vec![found(&has), left(), op("deleted", 3, json!({}))],
+            (false, false),
+        ),
+        (
+            vec![found(&has), left(), op("added", 3, json!({}))],
+            (true, false),
+        ),
+        (vec![found(&has), left(), now(has.clone())], (true, false)),
+    ];
+    for (told, expected) in table {
+        let (record, _) = tell(&told);
+        let asked = telling().has_to_ask(&record);
+        assert_eq!((record.is_present(), asked), expected, "{told:?}");
+    }
+}
+
+#[test]
+fn a_device_in_doubt_is_no_new_one() {
+    let telling = Telling {
+        sweep: 2,
+        ..telling()
+    };
+    let serial: SerialNumber = "C02A".parse().unwrap();
+    let told = |told: Value| serde_json::from_value(told).unwrap();
+    let (mut record, _) = telling.merge(None, &serial, told(op("added", 1, json!({}))));
+    record.wanted_profile = None;
+    let (record, _) = telling.merge(Some(record), &serial, told(op("deleted", 1, json!({}))));
+    assert!(telling.has_to_ask(&record));
+    let (record, merged) = telling.merge(Some(record), &serial, told(now(json!({}))));
+    assert_eq!((record.wanted_profile, merged), (None, Merged::Stays));
 }
 
 #[test]
