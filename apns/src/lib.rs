@@ -3,7 +3,7 @@
 //!
 //! | Module | What lives there |
 //! |---|---|
-//! | [`certificate`] | [`PushCertificate`]: the topic, taken from the certificate, and its validity |
+//! | [`certificate`] | [`PushCertificate`]: topic, validity, renewal; the requests that lead to one |
 //! | [`push`] | [`Push`]: token, magic, expiry, priority |
 //! | [`request`] | [`PushRequest`]: the push as an HTTP request, without I/O, for any client |
 //! | [`outcome`] | [`Outcome`]: what the answer means and what to do about it |

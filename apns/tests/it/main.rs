@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod admission;
+mod certificate_requests;
 mod certificates;
 mod delivery;
 mod goodbyes;
