@@ -3,17 +3,14 @@
 
 mod authority;
 mod check;
+mod config;
 mod connection;
 mod fault;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use mdm_pki::Certificate;
@@ -22,11 +19,15 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::{
     authority::PushAuthority,
+    config::Config,
     connection::Refusal,
     fault::Fault,
     state::{Received, Subscription},
 };
-use self::{connection::Listener, state::State};
+use self::{
+    connection::{Listener, Topics},
+    state::State,
+};
 
 /// A running push service on a free loopback port; dropping it closes its socket and connections.
 ///
@@ -58,49 +59,12 @@ pub struct FakeApns {
     task: JoinHandle<()>,
 }
 
-/// How a [`FakeApns`] behaves.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Config {
-    /// Whom a push certificate must come from.
-    pub push_roots: Vec<Certificate>,
-    /// The DNS names and addresses in the server's certificate, which stands under a root of its
-    /// own; `localhost`, `127.0.0.1` and `::1` unless set.
-    pub server_names: Vec<String>,
-    /// How many streams a connection may have open (SETTINGS_MAX_CONCURRENT_STREAMS); 1000, as
-    /// Apple's servers, unless set.
-    pub max_streams: u32,
-}
-
-impl Config {
-    /// Takes push certificates that end in one of these roots.
-    pub fn new(push_roots: Vec<Certificate>) -> Self {
-        Self {
-            push_roots,
-            server_names: ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into(),
-            max_streams: 1000,
-        }
-    }
-
-    /// Serves with a certificate for these DNS names and addresses.
-    pub fn server_names(mut self, names: &[&str]) -> Self {
-        self.server_names = names.iter().map(|name| (*name).to_owned()).collect();
-        self
-    }
-
-    /// Allows this many streams a connection.
-    pub fn max_streams(mut self, max_streams: u32) -> Self {
-        self.max_streams = max_streams;
-        self
-    }
-}
-
 /// The push service could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No loopback port could be bound.
-    #[error("no loopback port could be bound")]
+    /// The address could not be bound.
+    #[error("the address could not be bound")]
     Bind(#[from] std::io::Error),
     /// The server's own certificate could not be made.
     #[error("the server's certificate could not be made")]
@@ -111,27 +75,40 @@ pub enum StartError {
 }
 
 impl FakeApns {
-    /// Binds a free port on 127.0.0.1 and serves.
+    /// Binds [`Config::bind`] and serves.
     ///
     /// # Errors
     /// [`StartError`]: no port, no certificate, or no push root to trust.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let authority = PushAuthority::named("Fake Push Service Root")?;
+        let authority = match config.server_authority {
+            Some(authority) => authority,
+            None => PushAuthority::named("Fake Push Service Root")?,
+        };
         let identity = authority.server(&config.server_names)?;
+        let client_auth = if config.client_certificates {
+            ClientAuth::Required {
+                roots: config.push_roots,
+            }
+        } else {
+            ClientAuth::None
+        };
         let tls = ServerConfig::builder(identity)
             .alpn(&["h2"])
             .require_alpn(true)
-            .client_auth(ClientAuth::Required {
-                roots: config.push_roots,
-            })
+            .client_auth(client_auth)
             .build()?;
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let socket = TcpListener::bind(config.bind).await?;
         let address = socket.local_addr()?;
-        let state = Arc::new(State::default());
+        let state = Arc::new(State::new(config.kept_pushes, config.accept_any_token));
         let listener = Listener {
             tls,
             state: Arc::clone(&state),
             max_streams: config.max_streams,
+            topics: match (config.client_certificates, config.topic) {
+                (true, _) => Topics::Own,
+                (false, Some(topic)) => Topics::One(topic.into()),
+                (false, None) => Topics::Any,
+            },
         };
         Ok(Self {
             address,
@@ -187,12 +164,17 @@ impl FakeApns {
         self.state.add_fault(fault);
     }
 
-    /// Every push taken so far, in order.
+    /// The pushes taken so far, in order: the last [`Config::kept_pushes`] of them.
     pub fn pushes(&self) -> Vec<Received> {
         self.state.received()
     }
 
-    /// Every connection or push refused so far, in order.
+    /// How many pushes were taken so far.
+    pub fn accepted(&self) -> u64 {
+        self.state.accepted()
+    }
+
+    /// The connections and pushes refused so far, in order: the last [`Config::kept_pushes`] of them.
     pub fn refusals(&self) -> Vec<Refusal> {
         self.state.refusals()
     }

@@ -7,8 +7,10 @@ use mdm_pki::{
     Certificate, CertificateBuilder, Error, GeneralName, Identity, KeySpec, KeyUsage, Name,
     PrivateKey, oid,
 };
+use zeroize::Zeroizing;
 
 /// Issues push certificates, as Apple's portal does.
+#[derive(Clone)]
 pub struct PushAuthority {
     root: Certificate,
     key: PrivateKey,
@@ -21,6 +23,27 @@ impl PushAuthority {
     /// [`Error::Crypto`] when OpenSSL fails.
     pub fn new() -> Result<Self, Error> {
         Self::named("Fake Application Integration Authority")
+    }
+
+    /// An authority of the caller's own: its certificate and key in PEM.
+    ///
+    /// # Errors
+    /// [`Error::KeyMismatch`] when the key is not the certificate's; [`Error::Malformed`] for text
+    /// that is no certificate or key.
+    pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, Error> {
+        let identity = Identity::from_pem(certificate, key, None)?;
+        Ok(Self {
+            root: identity.certificate,
+            key: identity.key,
+        })
+    }
+
+    /// The key in PEM (PKCS #8), to make the authority again from [`from_pem`](Self::from_pem).
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when OpenSSL fails.
+    pub fn key_pem(&self) -> Result<Zeroizing<String>, Error> {
+        self.key.to_pkcs8_pem()
     }
 
     /// The root that a [`FakeApns`](super::FakeApns) trusts.

@@ -28,7 +28,7 @@ pub(super) struct Passed {
     pub(super) apns_id: Option<String>,
 }
 
-/// Checks one push. `own_topic` is the user ID of the client's certificate.
+/// Checks one push. `own_topic` is the user ID of the client's certificate; without one, any topic is right.
 pub(super) fn check(
     head: &Parts,
     body: &[u8],
@@ -68,7 +68,9 @@ pub(super) fn check(
     let topic = match header(head, "apns-topic")? {
         None => return reject(400, "MissingTopic"),
         Some(topic) if !topic.starts_with("com.apple.mgmt") => return reject(400, "BadTopic"),
-        Some(topic) if Some(topic) != own_topic => return reject(400, "TopicDisallowed"),
+        Some(topic) if own_topic.is_some_and(|own| own != topic) => {
+            return reject(400, "TopicDisallowed");
+        }
         Some(topic) => topic.to_owned(),
     };
     if body.len() > MAX_PAYLOAD_BYTES {

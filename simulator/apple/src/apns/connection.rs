@@ -51,6 +51,17 @@ pub(super) struct Listener {
     pub(super) tls: ServerConfig,
     pub(super) state: Arc<State>,
     pub(super) max_streams: u32,
+    pub(super) topics: Topics,
+}
+
+/// Which topics a client may push to.
+#[derive(Debug, Clone)]
+pub(super) enum Topics {
+    /// The one in its certificate.
+    Own,
+    /// This one.
+    One(Arc<str>),
+    Any,
 }
 
 impl Listener {
@@ -85,9 +96,14 @@ impl Listener {
     }
 
     async fn pushes(&self, stream: TlsStream<&mut TcpStream>) {
-        let topic = stream
-            .peer_certificate()
-            .and_then(|certificate| certificate.user_id());
+        let topics = match &self.topics {
+            Topics::Own => {
+                let certificate = stream.peer_certificate();
+                let topic = certificate.and_then(|certificate| certificate.user_id());
+                Topics::One(topic.unwrap_or_default().into())
+            }
+            other => other.clone(),
+        };
         let http = h2::server::Builder::new()
             .max_concurrent_streams(self.max_streams)
             .max_header_list_size(MAX_HEADER_LIST)
@@ -97,7 +113,7 @@ impl Listener {
         };
         let pushes = Pushes {
             state: Arc::clone(&self.state),
-            topic: topic.map(Arc::from),
+            topics,
             connection: self.state.next_connection(),
         };
         pushes.serve(http).await;
@@ -117,7 +133,7 @@ async fn hang_up(mut tcp: TcpStream) {
 #[derive(Clone)]
 struct Pushes {
     state: Arc<State>,
-    topic: Option<Arc<str>>,
+    topics: Topics,
     connection: u64,
 }
 
@@ -157,7 +173,10 @@ impl Pushes {
         let Some(body) = read(body).await else {
             return;
         };
-        let own_topic = self.topic.as_deref();
+        let own_topic = match &self.topics {
+            Topics::One(topic) => Some(&**topic),
+            Topics::Own | Topics::Any => None,
+        };
         let state = &self.state;
         let checked = check::check(&head, &body, own_topic, |token| state.status(token));
         let rejection = match checked {

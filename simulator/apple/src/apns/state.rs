@@ -33,9 +33,10 @@ pub struct Received {
     pub at: DateTime<Utc>,
 }
 
-#[derive(Default)]
 pub(super) struct State {
     inner: Mutex<Inner>,
+    kept_pushes: usize,
+    accept_any_token: bool,
     /// Ticks with every push that is taken.
     pushed: watch::Sender<()>,
 }
@@ -43,8 +44,9 @@ pub(super) struct State {
 #[derive(Default)]
 struct Inner {
     tokens: HashMap<Vec<u8>, Token>,
-    received: Vec<Received>,
-    refusals: Vec<Refusal>,
+    accepted: u64,
+    received: VecDeque<Received>,
+    refusals: VecDeque<Refusal>,
     faults: VecDeque<Fault>,
     connections: u64,
 }
@@ -52,10 +54,34 @@ struct Inner {
 #[derive(Default)]
 struct Token {
     status: TokenStatus,
-    /// The magic of every push taken.
-    magics: Vec<String>,
-    /// How many of them `next_push` has returned.
+    /// The magic of each of its pushes that is kept.
+    magics: VecDeque<String>,
+    /// How many pushes before those were forgotten.
+    forgotten: usize,
+    /// How many pushes `next_push` has returned or passed over.
     returned: usize,
+}
+
+impl Token {
+    /// The first push that is kept, from this one on: its number and magic.
+    fn from(&self, next: usize) -> Option<(usize, String)> {
+        let number = next.max(self.forgotten);
+        let magic = self.magics.get(number - self.forgotten)?;
+        Some((number, magic.clone()))
+    }
+}
+
+impl Inner {
+    /// Drops the oldest push to this token.
+    fn forget(&mut self, token: &[u8]) {
+        if let Some(known) = self.tokens.get_mut(token) {
+            known.magics.pop_front();
+            known.forgotten += 1;
+            if known.magics.is_empty() && matches!(known.status, TokenStatus::Unknown) {
+                self.tokens.remove(token);
+            }
+        }
+    }
 }
 
 /// What the service knows of a token.
@@ -72,6 +98,15 @@ pub(super) enum TokenStatus {
 }
 
 impl State {
+    pub(super) fn new(kept_pushes: usize, accept_any_token: bool) -> Self {
+        Self {
+            inner: Mutex::default(),
+            kept_pushes,
+            accept_any_token,
+            pushed: watch::Sender::default(),
+        }
+    }
+
     pub(super) fn accept(&self, token: &[u8], topic: Option<String>) {
         self.token(token, |known| {
             known.status = TokenStatus::Accepted { topic }
@@ -84,10 +119,11 @@ impl State {
 
     pub(super) fn status(&self, token: &[u8]) -> TokenStatus {
         let inner = self.lock();
-        inner
-            .tokens
-            .get(token)
-            .map_or(TokenStatus::Unknown, |known| known.status.clone())
+        let known = inner.tokens.get(token).map(|known| known.status.clone());
+        match known.unwrap_or_default() {
+            TokenStatus::Unknown if self.accept_any_token => TokenStatus::Accepted { topic: None },
+            known => known,
+        }
     }
 
     pub(super) fn add_fault(&self, fault: Fault) {
@@ -105,28 +141,48 @@ impl State {
     }
 
     pub(super) fn record(&self, push: Received) {
-        self.token(&push.token, |known| known.magics.push(push.magic.clone()));
-        self.lock().received.push(push);
+        let mut inner = self.lock();
+        inner.accepted += 1;
+        if self.kept_pushes == 0 {
+            return;
+        }
+        if inner.received.len() >= self.kept_pushes
+            && let Some(oldest) = inner.received.pop_front()
+        {
+            inner.forget(&oldest.token);
+        }
+        let known = inner.tokens.entry(push.token.clone()).or_default();
+        known.magics.push_back(push.magic.clone());
+        inner.received.push_back(push);
+        drop(inner);
         self.pushed.send_replace(());
     }
 
     pub(super) fn refuse(&self, refusal: Refusal) {
-        self.lock().refusals.push(refusal);
+        let mut inner = self.lock();
+        if inner.refusals.len() >= self.kept_pushes {
+            inner.refusals.pop_front();
+        }
+        inner.refusals.push_back(refusal);
+    }
+
+    pub(super) fn accepted(&self) -> u64 {
+        self.lock().accepted
     }
 
     pub(super) fn received(&self) -> Vec<Received> {
-        self.lock().received.clone()
+        self.lock().received.iter().cloned().collect()
     }
 
     pub(super) fn refusals(&self) -> Vec<Refusal> {
-        self.lock().refusals.clone()
+        self.lock().refusals.iter().cloned().collect()
     }
 
     pub(super) async fn next_push(&self, token: &[u8]) -> String {
         self.wait(|| {
             self.token(token, |known| {
-                let magic = known.magics.get(known.returned).cloned()?;
-                known.returned += 1;
+                let (number, magic) = known.from(known.returned)?;
+                known.returned = number + 1;
                 Some(magic)
             })
         })
@@ -164,7 +220,7 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(state: Arc<State>, token: &[u8]) -> Self {
-        let next = state.token(token, |known| known.magics.len());
+        let next = state.token(token, |known| known.forgotten + known.magics.len());
         Self {
             state,
             token: token.to_vec(),
@@ -175,10 +231,10 @@ impl Subscription {
     /// Waits for the next push and returns its magic.
     pub async fn recv(&mut self) -> String {
         let (state, next) = (&self.state, self.next);
-        let magic = state
-            .wait(|| state.token(&self.token, |known| known.magics.get(next).cloned()))
+        let (number, magic) = state
+            .wait(|| state.token(&self.token, |known| known.from(next)))
             .await;
-        self.next += 1;
+        self.next = number + 1;
         magic
     }
 }
