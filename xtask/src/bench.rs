@@ -1,9 +1,11 @@
 //! `cargo xtask bench NAME`: builds and runs one comparison, `benches/peers/src/bin/NAME.rs` or the
-//! folder of that name; where `benches/peers/go/NAME` is, its peer is that Go program.
+//! folder of that name; where `benches/peers/go/NAME` is, its peer is that Go program. `apns` has
+//! the `a2` crate for a peer as well.
 
 use std::fs;
 use std::process::Command;
 
+use crate::a2;
 use crate::openssl;
 use crate::run::{self, Outcome};
 
@@ -21,6 +23,9 @@ pub(crate) fn bench(name: &str, arguments: &[&str]) -> Outcome {
     let vendored = openssl::vendored(false)?;
     if run::root().join(GO).join(name).exists() {
         go(name)?;
+    }
+    if name == "apns" {
+        a2::build()?;
     }
     let mut command = cargo("run", vendored);
     run::succeed(command.args(["--bin", name, "--"]).args(arguments))

@@ -4,6 +4,7 @@
 //! machine and can say what is missing there.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A program: this is how it talks.
 
+mod a2;
 mod bench;
 mod ci;
 mod conformance;

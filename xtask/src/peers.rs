@@ -5,6 +5,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::a2;
 use crate::bench;
 use crate::openssl;
 use crate::run::{self, Outcome};
@@ -54,6 +55,12 @@ const PROGRAMS: &[Program] = &[
         package: "dbus-daemon",
         held_against: "the bus that certmonger is reached by",
     },
+    Program {
+        name: "h2load",
+        version: &["--version"],
+        package: "nghttp2-client",
+        held_against: "pushes per second over one connection",
+    },
 ];
 
 /// Builds the peers that are crates, asks the programs for their versions, and fails where one is
@@ -68,6 +75,11 @@ pub(crate) fn peers() -> Outcome {
             .ok_or_else(|| format!("benches/peers/Cargo.toml does not name {name}"))?;
         println!("  {name}: {version} ({held_against})");
     }
+    a2::build()?;
+    println!(
+        "  a2: {} (pushes, built apart, host and roots replaced)",
+        a2::VERSION
+    );
     go()?;
     println!("programs");
     let mut missing = Vec::new();
