@@ -127,13 +127,18 @@ pub enum InvalidBaseUrl {
 fn is_stable_path(path: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/%-._~!$&'()*+,;=:@".contains(&byte);
     let hex = |behind: &str| behind.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    let climbs = |path: &str| {
+        path.contains("/.") && path.split('/').any(|segment| matches!(segment, "." | ".."))
+    };
     path.bytes().all(known)
-        && path.split('%').skip(1).all(hex)
-        && path
-            .replace("%2e", ".")
-            .replace("%2E", ".")
-            .split('/')
-            .all(|segment| segment != "." && segment != "..")
+        && match path.contains('%') {
+            // Most paths, and those of pushes.
+            false => !climbs(path),
+            true => {
+                path.split('%').skip(1).all(hex)
+                    && !climbs(&path.replace("%2e", ".").replace("%2E", "."))
+            }
+        }
 }
 
 /// Encodes every byte outside of RFC 3986's unreserved set as `%XX`, as OAuth 1.0 (RFC 5849
