@@ -6,11 +6,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
+use http::StatusCode;
 use mdm_core::SerialNumber;
 use mdm_transport::{TransportError, TransportErrorKind};
 
 use crate::{
-    Error, ErrorCode, Policy,
+    ApiError, Error, ErrorCode, Policy,
     endpoint::{AssignProfile, Assigned},
     model::{Outcome, ProfileStatus, ResponseStatus},
     record::{Attempt, AttemptOutcome, DeviceRecord, DeviceState},
@@ -288,6 +289,12 @@ pub(crate) fn is_about_account(error: &Error) -> bool {
         Error::Decode { endpoint, .. } => *endpoint == "session",
         _ => true,
     }
+}
+
+/// Whether Apple refuses the request for what it says, which may be one device among many.
+pub(crate) fn is_about_devices(error: &Error) -> bool {
+    let is_refusal = |error: &ApiError| error.status == StatusCode::BAD_REQUEST;
+    error.api().is_some_and(is_refusal) && !is_about_account(error) && !error.is_profile_not_found()
 }
 
 /// Whether other requests fail as well, not only this one or its endpoint.

@@ -48,7 +48,8 @@ pub struct Policy {
     pub retire_after: Duration,
     /// Whether a replacement takes over the profile and the tags of its original. Default yes.
     pub take_over_replaced: bool,
-    /// How long a node keeps an account to itself without a sign of life. Default 2 minutes.
+    /// How long a node keeps an account to itself without a sign of life. Longer than one exchange with
+    /// Apple takes at most, which is a minute, or two workers meet. Default 2 minutes.
     pub lease: Duration,
     /// How often is looked for work that nobody could foresee, as what other nodes and callers have
     /// put into the store. Nothing is sent for it. Default 1 minute.

@@ -1,16 +1,58 @@
-//! How far a sync is, for somebody who watches it.
+//! What happens, for somebody who watches it, and how far a sync is.
 
 use std::{fmt, time::Duration};
 
-use crate::{record::AccountId, sync::RoundKind};
+use crate::{
+    Error,
+    record::AccountId,
+    service::{Warning, WorkReport},
+    sync::RoundKind,
+};
 
 /// Apple's pace where none was measured yet, as Microsoft Intune states it.
 const DEVICES_A_MINUTE: u64 = 3_000;
 
-/// Told while a sync runs. Called between two requests: what takes long belongs elsewhere.
+/// Told what happens, such as a log, a metric or an administrator's mailbox. Called between two
+/// requests: what takes long belongs elsewhere. A closure is one that is told of progress alone.
+///
+/// ```
+/// use ade_client::{
+///     Error, Observer, Progress,
+///     record::AccountId,
+///     service::{Warning, WorkReport},
+/// };
+///
+/// struct Log;
+///
+/// impl Observer for Log {
+///     fn progress(&self, account: &AccountId, progress: &Progress) {
+///         println!("{account}: {} devices", progress.devices);
+///     }
+///
+///     fn done(&self, account: &AccountId, work: &Result<WorkReport, Error>) {
+///         match work {
+///             Ok(report) => println!("{account}: {} assigned", report.assigned.assigned),
+///             Err(error) => println!("{account}: {error}"),
+///         }
+///     }
+///
+///     fn warning(&self, account: &AccountId, warning: &Warning) {
+///         println!("{account}: {warning}");
+///     }
+/// }
+/// ```
 pub trait Observer: Send + Sync {
     /// A page was stored.
     fn progress(&self, account: &AccountId, progress: &Progress);
+
+    /// [`AdeService::tick`](crate::AdeService::tick) or [`run`](crate::AdeService::run) has worked on
+    /// an account; an error is one of the store's, or a [refusal](crate::Refusal). Not told where
+    /// nothing was due, and while somebody else works on the account.
+    fn done(&self, _account: &AccountId, _work: &Result<WorkReport, Error>) {}
+
+    /// A warning holds that was not told before, as by
+    /// [`new_warnings`](crate::AdeService::new_warnings): with this it was. Each is logged as well.
+    fn warning(&self, _account: &AccountId, _warning: &Warning) {}
 }
 
 impl<F: Fn(&AccountId, &Progress) + Send + Sync> Observer for F {

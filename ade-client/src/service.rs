@@ -65,6 +65,7 @@ mod give_up;
 mod hand_over;
 mod lease;
 mod link;
+mod observe;
 mod profiles;
 mod refusal;
 mod replacement;
@@ -272,7 +273,8 @@ impl AdeServiceBuilder {
         self
     }
 
-    /// Who is told how far syncs are.
+    /// Who is told how far syncs are, and by [`AdeService::tick`] and [`AdeService::run`] what came of
+    /// the work and which warnings are new.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self

@@ -45,12 +45,13 @@ pub trait AdeStore: fmt::Debug + Send + Sync {
     /// [`StoreError`] if the store cannot answer; so also of the following.
     async fn account(&self, account: &AccountId) -> Result<Option<AccountRecord>, StoreError>;
 
-    /// The accounts after `after` in the order of their names, at most `limit`.
+    /// The names of the accounts after `after` in their order, at most `limit`. Names alone, so that
+    /// an account whose record cannot be read keeps no other from being worked on.
     async fn accounts(
         &self,
         after: Option<&AccountId>,
         limit: usize,
-    ) -> Result<Vec<AccountRecord>, StoreError>;
+    ) -> Result<Vec<AccountId>, StoreError>;
 
     /// One device.
     async fn device(
@@ -292,7 +293,7 @@ impl<S: AdeStore + ?Sized> AdeStore for Arc<S> {
         &self,
         after: Option<&AccountId>,
         limit: usize,
-    ) -> Result<Vec<AccountRecord>, StoreError> {
+    ) -> Result<Vec<AccountId>, StoreError> {
         (**self).accounts(after, limit).await
     }
 

@@ -87,7 +87,7 @@ pub async fn accounts_come_page_by_page_in_the_order_of_their_names<S: AdeStore>
         let after = after.map(account);
         let page = store.accounts(after.as_ref(), limit).await.unwrap();
         page.into_iter()
-            .map(|account| account.id.as_str().to_owned())
+            .map(|account| account.as_str().to_owned())
             .collect::<Vec<_>>()
     };
     assert_eq!(page(None, usize::MAX).await, names);

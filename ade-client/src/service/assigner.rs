@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use mdm_core::SerialNumber;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     Error,
-    assign::{Batch, Batches, Verdicts, attempt, is_about_account},
+    assign::{Batch, Batches, Verdicts, attempt, is_about_account, is_about_devices},
     endpoint::AssignProfile,
     model::ResponseStatus,
     record::{AttemptOutcome, KnownAccount, TroubleKind},
@@ -20,6 +21,10 @@ use crate::{
 
 /// How many due devices are read at once.
 const PAGE: usize = 1000;
+
+/// How often one batch is split that Apple refuses as a whole: enough to find two devices among a
+/// thousand.
+const MOST_SPLITS: u32 = 20;
 
 impl Pass<'_> {
     /// Sends what is due now, until the time is over or Apple does not let it.
@@ -80,7 +85,7 @@ impl Pass<'_> {
             .await
     }
 
-    /// Sends one request, and tells whether to go on. Profiles that Apple does not know are asked for
+    /// Sends one batch, and tells whether to go on. Profiles that Apple does not know are asked for
     /// once.
     async fn send(
         &mut self,
@@ -95,41 +100,70 @@ impl Pass<'_> {
         if devices.is_empty() {
             return Ok(true);
         }
-        let mut request = AssignProfile::new(batch.profile_uuid, devices);
+        let mut request = AssignProfile::new(batch.profile_uuid.as_str(), devices);
         request.method = self.policy().assign_method;
         if let Some(error) = unknown.get(&request.profile_uuid) {
             let verdicts = Verdicts::unknown(&request, sent);
             self.finish(verdicts, Some(error.clone())).await?;
             return Ok(true);
         }
-        self.report.assigned.requests += 1;
-        match self.client.send(&request).await {
-            Ok(answer) => {
-                let verdicts = Verdicts::answered(&request, sent, answer);
-                self.finish(verdicts, None).await?;
+        match self.send_parts(request, sent).await? {
+            Some(error) if error.is_profile_not_found() => {
+                unknown.insert(batch.profile_uuid, error);
                 Ok(true)
             }
-            Err(error) => {
-                tracing::debug!(account = %self.held.account, %error, "assigning failed");
-                let asked = retry_after(&error, self.policy(), self.now());
-                let verdicts = Verdicts::failed(&request, sent, &error, asked);
-                self.error.get_or_insert_with(|| error.clone());
-                self.finish(verdicts, Some(error.clone())).await?;
-                let goes_on = !is_about_account(&error);
-                if error.is_profile_not_found() {
-                    unknown.insert(request.profile_uuid, error);
-                }
-                Ok(goes_on)
-            }
+            failed => Ok(!failed.as_ref().is_some_and(is_about_account)),
         }
     }
 
+    /// Sends one request, and gives the last error. One that Apple refuses as a whole is sent in halves:
+    /// a device that it cannot stand keeps no other from its profile.
+    async fn send_parts(
+        &mut self,
+        request: AssignProfile,
+        sent: DateTime<Utc>,
+    ) -> Result<Option<Error>, Error> {
+        let mut parts = vec![request];
+        let mut splits = 0;
+        let mut failed: Option<Error> = None;
+        while let Some(request) = parts.pop() {
+            let answer = match &failed {
+                Some(error) if is_about_account(error) || self.is_over() => Err(error.clone()),
+                _ => {
+                    self.report.assigned.requests += 1;
+                    self.ask(&request).await
+                }
+            };
+            match answer {
+                Ok(answer) => {
+                    let verdicts = Verdicts::answered(&request, sent, answer);
+                    self.finish(verdicts, None).await?;
+                }
+                Err(error)
+                    if is_about_devices(&error)
+                        && request.devices.len() > 1
+                        && splits < MOST_SPLITS
+                        && !self.is_over() =>
+                {
+                    splits += 1;
+                    parts.extend(halves(request));
+                    failed = Some(error);
+                }
+                Err(error) => {
+                    tracing::debug!(account = %self.held.account, %error, "assigning failed");
+                    let asked = retry_after(&error, self.policy(), self.now());
+                    let verdicts = Verdicts::failed(&request, sent, &error, asked);
+                    self.error.get_or_insert_with(|| error.clone());
+                    self.finish(verdicts, Some(error.clone())).await?;
+                    failed = Some(error);
+                }
+            }
+        }
+        Ok(failed)
+    }
+
     /// Writes the attempts, and gives the devices that are still due.
-    async fn begin(
-        &self,
-        batch: &Batch,
-        sent: chrono::DateTime<chrono::Utc>,
-    ) -> Result<Vec<SerialNumber>, Error> {
+    async fn begin(&self, batch: &Batch, sent: DateTime<Utc>) -> Result<Vec<SerialNumber>, Error> {
         let reads = Reads::devices(batch.devices.clone());
         let profile = batch.profile_uuid.clone();
         let policy = self.policy().clone();
@@ -184,4 +218,11 @@ impl Pass<'_> {
             })
             .await
     }
+}
+
+/// The same request for one half of the devices each.
+fn halves(mut request: AssignProfile) -> [AssignProfile; 2] {
+    let mut other = request.clone();
+    other.devices = request.devices.split_off(request.devices.len() / 2);
+    [other, request]
 }

@@ -1,5 +1,6 @@
 //! One worker at a time on an account: within this process by a mark, among nodes by a lease that
-//! expires. Each step of a worker checks the lease and renews it.
+//! expires. Each step of a worker checks the lease and renews it, and a request that takes long renews it
+//! too.
 
 use std::{
     collections::BTreeSet,
@@ -107,6 +108,12 @@ impl AdeService {
             Ok((changes, told))
         })
         .await
+    }
+
+    /// Renews the lease, and nothing else.
+    pub(super) async fn keep(&self, held: &Held) -> Result<(), Error> {
+        self.held_step(held, Reads::account(), |_, _| Ok((Changes::default(), ())))
+            .await
     }
 
     /// As [`AdeService::held_step`], for what is true whoever holds the account: it is written even if

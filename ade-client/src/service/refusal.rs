@@ -72,6 +72,12 @@ pub enum Refusal {
     /// The device was released: it is not the account's any more.
     #[error("the device {0} is not the account's any more")]
     Released(SerialNumber),
+    /// The device's tags and user are too long.
+    #[error("tags and user take more than {most} bytes")]
+    TooLong {
+        /// The most bytes that they may take together.
+        most: usize,
+    },
     /// The account has no such profile.
     #[error("the account has no profile {0}")]
     NoProfile(String),

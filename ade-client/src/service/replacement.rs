@@ -52,7 +52,7 @@ impl Pass<'_> {
 
     async fn replacement(&mut self, serial: SerialNumber) -> Result<bool, Error> {
         let request = GetReplacementDetails::new(serial.clone());
-        let (original, error) = match self.client.send(&request).await {
+        let (original, error) = match self.ask(&request).await {
             Ok(details) => (details.original_device_serial_number, None),
             Err(error) => (None, Some(error)),
         };

@@ -29,6 +29,16 @@ pub struct WorkReport {
     pub next: Option<DateTime<Utc>>,
 }
 
+impl WorkReport {
+    /// Whether nothing was due.
+    pub fn is_idle(&self) -> bool {
+        self.sync.is_none()
+            && self.error.is_none()
+            && self.assigned == AssignCounts::default()
+            && self.replaced + self.moved + self.retired == 0
+    }
+}
+
 /// One round of a sync.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

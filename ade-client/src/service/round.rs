@@ -65,7 +65,7 @@ impl Pass<'_> {
                     meter.sync();
                     let mut request = SyncDevices::new(cursor);
                     request.limit = Some(self.limit(known.as_ref(), "/devices/sync"));
-                    let answer = self.client.send(&request).await;
+                    let answer = self.ask(&request).await;
                     self.page(answer, &mut taken)
                 }
                 Effect::Commit(state) => {
@@ -115,7 +115,7 @@ impl Pass<'_> {
         taken: &mut Taken,
     ) -> Result<DevicePage, Error> {
         if cursor.is_none() {
-            match self.client.send(&GetAccount::new()).await {
+            match self.ask(&GetAccount::new()).await {
                 Ok(account) => {
                     *known = Some(KnownAccount::new(account.bounded(), self.now()));
                     taken.known.clone_from(known);
@@ -130,7 +130,7 @@ impl Pass<'_> {
         let mut request = FetchDevices::first();
         request.cursor = cursor;
         request.limit = Some(self.limit(known.as_ref(), "/server/devices"));
-        self.client.send(&request).await
+        self.ask(&request).await
     }
 
     fn page(&self, answer: Result<DevicePage, Error>, taken: &mut Taken) -> Event {
@@ -244,7 +244,7 @@ impl Pass<'_> {
             after = Some(last.serial_number.clone());
             let serials = unseen.into_iter().map(|device| device.serial_number);
             let request = GetDeviceDetails::new(serials.collect());
-            let details = match self.client.send(&request).await {
+            let details = match self.ask(&request).await {
                 Ok(answer) => answer.devices,
                 Err(error) => return Ok(self.failed(error, taken)),
             };

@@ -19,6 +19,9 @@ use crate::{
 /// How many devices one step changes at most.
 pub(super) const CHUNK: usize = 1000;
 
+/// The most bytes of a device's tags and user together: they are written with every change of it.
+const MOST_WORDS: usize = 16 * 1024;
+
 impl AdeService {
     /// Sets the profile that devices are to have; none leaves them alone, with the profile that they
     /// have. A device that was given up and is still the account's is in use again with that.
@@ -67,7 +70,7 @@ impl AdeService {
     /// Sets the device's tags.
     ///
     /// # Errors
-    /// [`Refusal::NoDevice`].
+    /// [`Refusal::NoDevice`]; [`Refusal::TooLong`] if tags and user take more than 16 KiB together.
     pub async fn set_tags(
         &self,
         account: &AccountId,
@@ -76,7 +79,7 @@ impl AdeService {
     ) -> Result<(), Error> {
         self.change(account, device, move |device| {
             device.tags.clone_from(&tags);
-            Ok(())
+            bounded(device)
         })
         .await
     }
@@ -84,7 +87,7 @@ impl AdeService {
     /// Sets the user that the device is meant for.
     ///
     /// # Errors
-    /// [`Refusal::NoDevice`].
+    /// As [`AdeService::set_tags`].
     pub async fn set_user(
         &self,
         account: &AccountId,
@@ -94,7 +97,7 @@ impl AdeService {
         let user = user.map(str::to_owned);
         self.change(account, device, move |device| {
             device.user.clone_from(&user);
-            Ok(())
+            bounded(device)
         })
         .await
     }
@@ -144,6 +147,14 @@ impl AdeService {
             Ok((Changes::devices(changed.into_iter().collect()), told))
         })
         .await
+    }
+}
+
+fn bounded(device: &DeviceRecord) -> Result<(), Refusal> {
+    let words = device.tags.iter().chain(&device.user);
+    match words.map(String::len).sum::<usize>() > MOST_WORDS {
+        true => Err(Refusal::TooLong { most: MOST_WORDS }),
+        false => Ok(()),
     }
 }
 

@@ -118,7 +118,8 @@ impl AdeService {
     /// The warnings that hold now and were not told before; with this they were. One that no longer
     /// holds is told again when it does, and so are those about a token when it is replaced.
     ///
-    /// Two callers at once are told different ones.
+    /// Two callers at once are told different ones. Where there is an [`Observer`](crate::Observer),
+    /// [`AdeService::tick`] and [`AdeService::run`] tell it.
     ///
     /// # Errors
     /// [`Refusal::NoAccount`](super::Refusal::NoAccount).
@@ -141,6 +142,13 @@ impl AdeService {
 
 fn counts() -> Reads {
     Reads::account().with(|reads| reads.counts = true)
+}
+
+/// Whether a warning holds that was not told, as far as can be seen without counting.
+pub(super) fn is_new(record: &AccountRecord, policy: &Policy, now: DateTime<Utc>) -> bool {
+    holding(record, Counts::default(), policy, now)
+        .iter()
+        .any(|warning| !record.warned.contains(&warning.name()))
 }
 
 fn holding(

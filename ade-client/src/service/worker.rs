@@ -1,6 +1,6 @@
 //! The worker: what is due for one account, for all of them, and again and again.
 
-use std::{collections::BTreeSet, future::Future, pin::pin, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::pin, task::Poll, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures_util::{
@@ -9,11 +9,11 @@ use futures_util::{
     stream,
 };
 use mdm_core::SerialNumber;
+use mdm_transport::ApiRequest;
 
 use super::{AdeService, Refusal, TickReport, WorkReport, lease::Held};
 use crate::{
     Client, Error, Policy,
-    progress::Progress,
     record::{AccountId, AccountRecord, GiveUpStep},
     store::{Changes, DeviceFilter, Reads},
     sync::{RoundKind, earlier, later, left_alone, next_round, past},
@@ -100,7 +100,8 @@ impl AdeService {
             .await
     }
 
-    /// Does what is due for every account, some at once; one that fails does not stop the others.
+    /// Does what is due for every account, some at once; one that fails does not stop the others. Tells
+    /// the [`Observer`](crate::Observer) what came of it, and warnings that are new.
     ///
     /// # Errors
     /// [`Error::Store`] if the accounts cannot be listed.
@@ -111,11 +112,12 @@ impl AdeService {
             if page.is_empty() {
                 break;
             }
-            accounts.extend(page.into_iter().map(|record| record.id));
+            accounts.extend(page);
         }
         let results = stream::iter(accounts)
             .map(|account| async move {
                 let result = self.work(&account).await;
+                self.tell(&account, &result).await;
                 (account, result)
             })
             .buffer_unordered(self.inner.policy.parallel_accounts.max(1))
@@ -138,7 +140,7 @@ impl AdeService {
 
     /// Works on all accounts until `shutdown` is ready: ticks, sleeps until something is due, at most
     /// [`Policy::look_every`], and so on. What is under way at the end is broken off; the next start
-    /// goes on with it.
+    /// goes on with it. Whoever wants to know what happens is an [`Observer`](crate::Observer).
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         loop {
@@ -333,12 +335,6 @@ impl AdeService {
             }
         }
     }
-
-    pub(super) fn observe(&self, account: &AccountId, progress: &Progress) {
-        if let Some(observer) = &self.inner.observer {
-            observer.progress(account, progress);
-        }
-    }
 }
 
 impl Pass<'_> {
@@ -357,6 +353,34 @@ impl Pass<'_> {
             self.assign(record.known.as_ref()).await?;
         }
         Ok(())
+    }
+
+    /// Sends a request and keeps the account meanwhile: with all its attempts one can take longer than
+    /// the lease. Whenever it gets on, at the latest after an exchange, the lease is renewed if a part of
+    /// it is over. A lease that is lost is found by the step that follows: what was sent has an answer.
+    pub(super) async fn ask<R>(&self, request: &R) -> Result<R::Response, Error>
+    where
+        R: ApiRequest<Error = Error>,
+    {
+        let mut sent = pin!(self.client.send(request));
+        loop {
+            let part = (self.policy().lease / 4).max(SHORTEST_SLEEP);
+            let due = later(self.now(), part);
+            let done = future::poll_fn(|context| match sent.as_mut().poll(context) {
+                Poll::Pending if self.now() < due => Poll::Pending,
+                Poll::Pending => Poll::Ready(None),
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+            });
+            match done.await {
+                Some(result) => return result,
+                None => {
+                    let kept = self.service.keep(&self.held).await;
+                    if let Err(error) = kept {
+                        tracing::debug!(account = %self.held.account, %error, "the lease was not renewed");
+                    }
+                }
+            }
+        }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {

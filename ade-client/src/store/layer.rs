@@ -58,7 +58,7 @@ impl<S: AdeStore, L: CommitLayer> AdeStore for Layered<S, L> {
         &self,
         after: Option<&AccountId>,
         limit: usize,
-    ) -> Result<Vec<AccountRecord>, StoreError> {
+    ) -> Result<Vec<AccountId>, StoreError> {
         self.store.accounts(after, limit).await
     }
 

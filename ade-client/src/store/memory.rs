@@ -130,11 +130,12 @@ impl AdeStore for MemoryAdeStore {
         &self,
         after: Option<&AccountId>,
         limit: usize,
-    ) -> Result<Vec<AccountRecord>, StoreError> {
+    ) -> Result<Vec<AccountId>, StoreError> {
         Ok(self
             .lock()
             .range(from(after))
-            .filter_map(|(_, entry)| entry.account.clone())
+            .filter(|(_, entry)| entry.account.is_some())
+            .map(|(id, _)| id.clone())
             .take(limit)
             .collect())
     }

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use ade_client::record::{DeviceRecord, DeviceState, Presence};
-use ade_client::store::Changes;
+use ade_client::{Error, Refusal, store::Changes};
 use mdm_core::Clock;
 
 use super::{assign::profile, office::Office, serials};
@@ -32,6 +32,23 @@ async fn what_was_prepared_is_handed_over_and_once_more_when_asked_again() {
     office.clock.advance(Duration::from_secs(60));
     assert_eq!(service.hand_over(serial).await.unwrap(), Some(handed));
     assert_eq!(office.device(serial).await.handed_over, Some(first));
+}
+
+#[tokio::test]
+async fn tags_and_user_are_bounded_together() {
+    let office = Office::linked(1).await;
+    let (service, id) = (office.service(), &office.id);
+    let serial = &serials(1)[0];
+    let tags = BTreeSet::from(["x".repeat(16 * 1024 - 3)]);
+    service.set_tags(id, serial, tags.clone()).await.unwrap();
+    service.set_user(id, serial, Some("kim")).await.unwrap();
+    let error = service.set_user(id, serial, Some("kim2")).await;
+    assert!(matches!(
+        error,
+        Err(Error::Refused(Refusal::TooLong { most: 16_384 }))
+    ));
+    let device = office.device(serial).await;
+    assert_eq!((device.tags, device.user.as_deref()), (tags, Some("kim")));
 }
 
 #[tokio::test]

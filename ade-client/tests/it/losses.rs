@@ -14,8 +14,8 @@ use ade_client::{
     AdeService, AdeStore, Error, Policy, Refusal,
     model::Profile,
     record::{
-        AccountRecord, Attempt, GiveUp, GiveUpStep, Lease, Presence, Release, Replacement,
-        TroubleKind,
+        AccountRecord, Attempt, AttemptOutcome, GiveUp, GiveUpStep, Lease, Presence, Release,
+        Replacement, TroubleKind,
     },
     service::WorkReport,
     store::DeviceFilter,
@@ -28,7 +28,7 @@ use futures_util::FutureExt;
 use http::{Request, Response};
 use mdm_core::{Clock, SerialNumber};
 use mdm_fake_apple::ade::{AdeService as Apple, Answer, Fault};
-use mdm_transport::{HttpTransport, RetryPolicy, TransportError, TransportErrorKind};
+use mdm_transport::{HttpTransport, RetryPolicy, TransportError, TransportErrorKind, transport_fn};
 use serde_json::json;
 
 use super::{USER_AGENT, office::Office};
@@ -56,10 +56,14 @@ where
         if let Some(response) = (self.answer)(request.uri().path()) {
             return Ok(response);
         }
-        match self.apple.answer(&request) {
-            Answer::Answered(response) => Ok(response),
-            Answer::HungUp { .. } => Err(TransportErrorKind::Interrupted.into()),
-        }
+        carry(&self.apple, &request)
+    }
+}
+
+fn carry(apple: &Apple, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    match apple.answer(request) {
+        Answer::Answered(response) => Ok(response),
+        Answer::HungUp { .. } => Err(TransportErrorKind::Interrupted.into()),
     }
 }
 
@@ -116,12 +120,15 @@ impl Case {
         &self,
         answer: impl Fn(&str) -> Option<Response<Bytes>> + Send + Sync + 'static,
     ) -> AdeService {
-        let odd = Odd {
+        self.over(Odd {
             apple: self.apple.clone(),
             answer,
-        };
+        })
+    }
+
+    fn over(&self, line: impl HttpTransport + 'static) -> AdeService {
         let clock: Arc<dyn Clock> = self.clock.clone();
-        AdeService::builder(self.store.clone(), odd, clock, USER_AGENT)
+        AdeService::builder(self.store.clone(), line, clock, USER_AGENT)
             .base_url("https://apple.example")
             .retry(RetryPolicy::never())
             .build()
@@ -405,6 +412,70 @@ async fn a_device_that_was_given_up_and_comes_back_gets_the_default_profile() {
     assert_eq!(report.assigned.assigned, 1);
     let device = case.device(&serial).await;
     assert_eq!(device.device.profile_uuid.as_ref(), Some(&case.profile));
+}
+
+#[tokio::test]
+async fn a_device_that_apple_cannot_stand_keeps_no_other_from_its_profile() {
+    let case = Case::new(1_000).await;
+    let poison = case.serial();
+    let (apple, odd) = (case.apple.clone(), poison.clone());
+    let line = transport_fn(move |request: Request<Bytes>| {
+        let body = String::from_utf8_lossy(request.body());
+        let is_odd = request.uri().path() == "/profile/devices" && body.contains(odd.as_str());
+        std::future::ready(match is_odd {
+            true => Ok(answer(400, "MALFORMED_REQUEST_BODY")),
+            false => carry(&apple, &request),
+        })
+    });
+    let report = case.work(&case.over(line)).await;
+    assert_eq!((report.assigned.assigned, report.assigned.failed), (999, 1));
+    // The whole, and both halves of whatever holds it.
+    assert!(report.assigned.requests <= 21, "{report:?}");
+    assert!(report.error.is_some());
+    let device = case.device(&poison).await;
+    let attempt = device.attempt.unwrap();
+    assert!(matches!(attempt.outcome, AttemptOutcome::Failed(_)));
+    assert_eq!(attempt.failures, 1);
+
+    // Refused whatever it names: no hail of requests.
+    let case = Case::new(1_000).await;
+    let refuse = |path: &str| (path == "/profile/devices").then(|| answer(400, "ODD"));
+    let report = case.work(&case.odd(refuse)).await;
+    assert_eq!(report.assigned.failed, 1_000);
+    assert_eq!(report.assigned.requests, 41);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_longer_than_the_lease_keeps_it() {
+    let office = Office::linked_with(0, |config| config.session_lifetime = HOUR);
+    let case = Case::of(office.await, 1).await;
+    let (apple, clock, store, id) = (
+        case.apple.clone(),
+        case.clock.clone(),
+        case.store.clone(),
+        case.id.clone(),
+    );
+    let line = transport_fn(move |request: Request<Bytes>| {
+        let (apple, clock) = (apple.clone(), clock.clone());
+        let (store, id) = (store.clone(), id.clone());
+        async move {
+            // As many exchanges that come to nothing.
+            let exchanges = match request.uri().path() {
+                "/server/devices" | "/profile/devices" => 4,
+                _ => 0,
+            };
+            for _ in 0..exchanges {
+                clock.advance(Duration::from_secs(60));
+                tokio::task::yield_now().await;
+                let account = store.account(&id).await.unwrap().unwrap();
+                assert!(account.lease.unwrap().until > clock.now());
+            }
+            carry(&apple, &request)
+        }
+    });
+    let report = case.work(&case.over(line)).await;
+    assert_eq!(report.sync.unwrap().end, RoundEnd::Complete);
+    assert_eq!(report.assigned.assigned, 1);
 }
 
 #[tokio::test]

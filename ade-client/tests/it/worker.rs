@@ -6,13 +6,13 @@ use std::{
 };
 
 use ade_client::{
-    AdeService, AdeStore, Error, Policy, Progress, Refusal,
+    AdeService, AdeStore, Error, Observer, Policy, Progress, Refusal,
     model::{Profile, ResponseStatus},
     record::{
         AccountId, AttemptOutcome, DeviceRecord, DeviceState, Lease, Presence, Replacement,
         TroubleKind,
     },
-    service::WorkReport,
+    service::{Warning, WorkReport},
     store::DeviceFilter,
     sync::{RoundEnd, RoundKind},
 };
@@ -517,6 +517,82 @@ async fn a_round_out_of_time_goes_on_and_tells_how_far_it_is() {
     assert_eq!(devices, [1_000, 2_000, 3_000, 4_000, 0]);
     // Four pages, one of them asked for twice because its session had ended.
     assert_eq!(work.requests("/server/devices"), 5);
+}
+
+/// Writes down what it is told.
+#[derive(Clone, Default)]
+struct Diary(Arc<Mutex<Vec<String>>>);
+
+impl Diary {
+    fn write(&self, account: &AccountId, what: &str) {
+        self.0.lock().unwrap().push(format!("{account} {what}"));
+    }
+
+    fn read(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+impl Observer for Diary {
+    fn progress(&self, account: &AccountId, progress: &Progress) {
+        self.write(account, &format!("has {}", progress.devices));
+    }
+
+    fn done(&self, account: &AccountId, work: &Result<WorkReport, Error>) {
+        let what = match work {
+            Ok(report) => match &report.error {
+                Some(_) => "failed".to_owned(),
+                None => format!("assigned {}", report.assigned.assigned),
+            },
+            Err(error) => error.to_string(),
+        };
+        self.write(account, &what);
+    }
+
+    fn warning(&self, account: &AccountId, warning: &Warning) {
+        self.write(account, &warning.name());
+    }
+}
+
+#[tokio::test]
+async fn an_observer_is_told_what_was_done_and_each_warning_once() {
+    let work = Work::new(3).await;
+    let diary = Diary::default();
+    let builder = work.builder(Points::never(), Policy::default());
+    let service = builder.observer(diary.clone()).build();
+    let tick = async || {
+        service.tick().await.unwrap();
+        diary.read()
+    };
+    assert_eq!(
+        tick().await,
+        ["acme has 3", "acme has 0", "acme assigned 3"]
+    );
+    // Nothing is due.
+    assert_eq!(tick().await, [""; 0]);
+    work.edit(|account| {
+        let token = &mut account.credentials.as_mut().unwrap().token;
+        token.access_token_expiry = Some(work.clock.now() + TimeDelta::days(5));
+    })
+    .await;
+    assert_eq!(tick().await, ["acme token_expires_7"]);
+    assert_eq!(tick().await, [""; 0]);
+    let until = work.clock.now() + TimeDelta::hours(13);
+    work.edit(|account| account.lease = Some(Lease::new("other", 7, until)))
+        .await;
+    work.clock.advance(HOUR * 12);
+    assert_eq!(tick().await, [""; 0]);
+    work.edit(|account| account.lease = None).await;
+    work.apple.fault(Fault::TermsNotSigned);
+    let told = ["acme failed", "acme trouble_terms_not_signed"];
+    assert_eq!(tick().await, told);
+    work.clock.advance(HOUR);
+    assert_eq!(tick().await, told[..1]);
+    work.apple.clear_faults();
+    // What is asked for is answered to who asks.
+    work.clock.advance(HOUR);
+    service.sync(&work.id, RoundKind::Delta).await.unwrap();
+    assert_eq!(diary.read(), ["acme has 3"]);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ use account_key;
 
 pub(super) const ACCOUNT: &str = "SELECT document FROM ade_account WHERE id = ?1";
 
-pub(super) const ACCOUNTS: &str = "SELECT document FROM ade_account
+pub(super) const ACCOUNTS: &str = "SELECT id FROM ade_account
      WHERE id >= ifnull(?1, '') AND id IS NOT ?1 AND document IS NOT NULL
      ORDER BY id LIMIT ?2";
 
@@ -82,14 +82,14 @@ impl AdeStore for SqliteStore {
         &self,
         after: Option<&AccountId>,
         limit: usize,
-    ) -> Result<Vec<AccountRecord>, StoreError> {
+    ) -> Result<Vec<AccountId>, StoreError> {
         let after = after.cloned();
         self.engine
             .read(move |connection| {
                 let after = after.as_ref().map(AccountId::as_str);
                 connection
                     .prepare_cached(ACCOUNTS)?
-                    .query_map(params![after, values::limit(limit)], document::read)?
+                    .query_map(params![after, values::limit(limit)], document::account_id)?
                     .collect()
             })
             .await

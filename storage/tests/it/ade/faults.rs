@@ -2,11 +2,18 @@
 
 use std::{
     fs::{self, OpenOptions},
+    sync::Arc,
     time::Duration,
 };
 
-use ade_client::{AdeStore, record::AccountRecord, store::StoreErrorKind};
+use ade_client::{
+    AdeService, AdeStore,
+    record::{AccountId, AccountRecord},
+    store::StoreErrorKind,
+};
+use mdm_core::SystemClock;
 use mdm_storage::{SqliteStore, sqlite::Options};
+use mdm_transport::{TransportErrorKind, transport_fn};
 use rusqlite::Connection;
 
 use super::{acme, serial, stands, take_page};
@@ -119,4 +126,31 @@ async fn a_damaged_document_is_told_without_its_text() {
     let found = store.device(&acme(), &serial(0, 1)).await.unwrap();
     assert!(found.is_some());
     assert_ne!(whole, Some(AccountRecord::new(acme())));
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_read_keeps_no_other_from_being_worked_on() {
+    let path = scratch::path();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let line = transport_fn(async |_| Err(TransportErrorKind::Connect.into()));
+    let clock = Arc::new(SystemClock);
+    let service = AdeService::builder(store, line, clock, "test/1.0").build();
+    for name in ["acme", "bolt"] {
+        let account = AccountId::new(name).unwrap();
+        service.add_account(&account).await.unwrap();
+    }
+    Connection::open(&path)
+        .unwrap()
+        .execute(
+            "UPDATE ade_account SET document = '{' WHERE id = 'acme'",
+            [],
+        )
+        .unwrap();
+    let tick = service.tick().await.unwrap();
+    let results = tick.accounts.iter();
+    let mut failed: Vec<_> = results
+        .map(|(account, result)| (account.as_str(), result.is_err()))
+        .collect();
+    failed.sort();
+    assert_eq!(failed, [("acme", true), ("bolt", false)]);
 }
