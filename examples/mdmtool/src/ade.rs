@@ -5,19 +5,16 @@
 //! refused or failed it, be it for some devices alone; 2 the command line or a file cannot be used.
 
 mod account;
-mod advice;
+pub(crate) mod advice;
 mod assign;
 mod beta_tokens;
 mod bypass_code;
-mod console;
 mod devices;
 mod disown;
-mod failure;
 mod online;
 mod profile;
 mod serials;
 mod sync;
-mod text;
 mod token;
 mod verdicts;
 
@@ -25,9 +22,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use self::{console::Console, failure::Failure};
-
-pub(crate) use self::failure::usage;
+use self::console::Console;
+use crate::{
+    console,
+    failure::{self, Done},
+    runtime::block_on,
+    text,
+};
 
 /// The options of all of them, and which one.
 #[derive(Debug, Args)]
@@ -72,13 +73,13 @@ impl Ade {
         let done = match self.command {
             Command::Keygen(keygen) => keygen.run(&mut console),
             Command::Token(token) => token.run(&mut console),
-            Command::Account(show) => online::block_on(show.run(&mut console)),
-            Command::Devices(devices) => online::block_on(devices.run(&mut console)),
-            Command::Sync(sync) => online::block_on(sync.run(&mut console)),
-            Command::Assign(assign) => online::block_on(assign.run(&mut console)),
-            Command::Profile(profile) => online::block_on(profile.run(&mut console)),
-            Command::Disown(disown) => online::block_on(disown.run(&mut console)),
-            Command::BetaTokens(tokens) => online::block_on(tokens.run(&mut console)),
+            Command::Account(show) => block_on(show.run(&mut console)),
+            Command::Devices(devices) => block_on(devices.run(&mut console)),
+            Command::Sync(sync) => block_on(sync.run(&mut console)),
+            Command::Assign(assign) => block_on(assign.run(&mut console)),
+            Command::Profile(profile) => block_on(profile.run(&mut console)),
+            Command::Disown(disown) => block_on(disown.run(&mut console)),
+            Command::BetaTokens(tokens) => block_on(tokens.run(&mut console)),
             Command::BypassCode(code) => code.run(&mut console),
         };
         let done = done.and(console.finish());
@@ -88,6 +89,3 @@ impl Ade {
         }
     }
 }
-
-/// What a command gives: it has told its result already.
-type Done = Result<(), Failure>;

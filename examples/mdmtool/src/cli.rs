@@ -14,9 +14,9 @@ use mdmtool::{
     validate,
 };
 
-use crate::ade::Ade;
+use crate::{ade::Ade, push::Push};
 
-/// Tells what an Apple-MDM document is and says, and works with device assignment.
+/// Tells what an Apple-MDM document is and says, and works with device assignment and push.
 #[derive(Debug, Parser)]
 #[command(name = "mdmtool", version, about)]
 pub(crate) struct Cli {
@@ -40,6 +40,8 @@ enum Command {
     Explain(Explain),
     /// Work with Apple's device-assignment service: tokens, devices, profiles.
     Ade(Ade),
+    /// Work with Apple's push service: send a push, get, look after and renew the certificate.
+    Push(Box<Push>),
 }
 
 /// A file, and what is known about it beforehand.
@@ -124,6 +126,7 @@ impl Cli {
     pub(crate) fn run(self) -> ExitCode {
         let text = match self.command {
             Command::Ade(ade) => return ade.run(),
+            Command::Push(push) => return push.run(),
             Command::Validate(validate) => return tell(validate.run(), 2),
             Command::Decode(decode) => decode.run(),
             Command::Roundtrip(decode) => decode.roundtrip(),

@@ -1,8 +1,14 @@
 //! `mdmtool`: tells what an Apple-MDM document is and says, checks it, explains the vocabulary, and
-//! works with Apple's device-assignment service.
+//! works with Apple's device-assignment and push services.
 
 mod ade;
 mod cli;
+mod console;
+mod failure;
+mod kind;
+mod push;
+mod runtime;
+mod text;
 
 use std::{env, process::ExitCode};
 
@@ -13,11 +19,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli.run(),
         Err(error) => {
             let mut arguments = env::args_os().skip(1);
-            let is_ade = arguments.next().is_some_and(|first| first == "ade");
-            ade::usage(
-                &error,
-                is_ade && arguments.any(|argument| argument == "--json"),
-            )
+            let first = arguments.next().unwrap_or_default();
+            let wants_json = arguments.any(|argument| argument == "--json");
+            let command = ["ade", "push"].into_iter().find(|name| first == *name);
+            failure::usage(&error, command.filter(|_| wants_json))
         }
     }
 }

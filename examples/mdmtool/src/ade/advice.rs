@@ -6,86 +6,10 @@ use ade_client::{Error, ErrorCode, Refusal, TokenError};
 use chrono::Utc;
 use mdm_transport::TransportErrorKind;
 
-use super::failure::Failure;
+use crate::kind::Kind;
 
-/// The kinds of failure. Programs go by these words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The command line cannot be used.
-    Usage,
-    /// A file, or what it holds, cannot be used.
-    Input,
-    TokenExpired,
-    TokenRevoked,
-    TokenSuperseded,
-    /// Apple knows neither token nor signature.
-    Unauthorized,
-    TermsNotSigned,
-    AccessDenied,
-    ProfileNotFound,
-    Busy,
-    /// Apple refused it for another reason, which is the code.
-    Refused,
-    /// No answer came.
-    Unreachable,
-    /// The answer is not one of Apple's.
-    Unreadable,
-    /// Apple answered, and not for every device as hoped.
-    Devices,
-    /// Asked for too early, or while another program is at it.
-    NotNow,
-    /// Somebody wanted the program to end.
-    Interrupted,
-    /// The store says no.
-    Store,
-    /// Nothing of the above.
-    Other,
-}
-
-impl Kind {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::Input => "input",
-            Self::TokenExpired => "token_expired",
-            Self::TokenRevoked => "token_revoked",
-            Self::TokenSuperseded => "token_superseded",
-            Self::Unauthorized => "unauthorized",
-            Self::TermsNotSigned => "terms_not_signed",
-            Self::AccessDenied => "access_denied",
-            Self::ProfileNotFound => "profile_not_found",
-            Self::Busy => "busy",
-            Self::Refused => "refused",
-            Self::Unreachable => "unreachable",
-            Self::Unreadable => "unreadable",
-            Self::Devices => "devices",
-            Self::NotNow => "not_now",
-            Self::Interrupted => "interrupted",
-            Self::Store => "store",
-            Self::Other => "other",
-        }
-    }
-
-    pub(super) fn exit_code(self) -> u8 {
-        match self {
-            Self::Usage | Self::Input => 2,
-            _ => 1,
-        }
-    }
-}
-
-pub(super) fn kind(failure: &Failure) -> Kind {
-    match failure {
-        Failure::File(_) | Failure::Input { .. } | Failure::Transport(_) => Kind::Input,
-        Failure::Devices { .. } => Kind::Devices,
-        Failure::Answers(_) => Kind::Unreadable,
-        Failure::Interrupted => Kind::Interrupted,
-        Failure::Output(_) | Failure::Runtime(_) => Kind::Other,
-        Failure::Ade(error) => of_service(error),
-    }
-}
-
-fn of_service(error: &Error) -> Kind {
+/// What kind of failure it is.
+pub(crate) fn of_service(error: &Error) -> Kind {
     match error {
         Error::Token(_) | Error::Build(_) => Kind::Input,
         Error::Transport(_) | Error::NoSession => Kind::Unreachable,
@@ -122,20 +46,10 @@ fn is_access_denied(error: &Error) -> bool {
     error.code() == Some(&ErrorCode::AccessDenied)
 }
 
-/// What to do next; empty where nobody knows better than the reader.
-pub(super) fn next(failure: &Failure, kind: Kind) -> String {
-    match failure {
-        Failure::Input { next, .. } | Failure::Devices { next, .. } => (*next).to_owned(),
-        Failure::Answers(_) => "try again later".to_owned(),
-        Failure::Interrupted => "what is stored stays; the next sync goes on from there".to_owned(),
-        Failure::Ade(error) => for_service(error, kind),
-        _ => String::new(),
-    }
-}
-
 const NOT_APPLE: &str = "check --url: what answers there is perhaps not Apple's service";
 
-fn for_service(error: &Error, kind: Kind) -> String {
+/// What to do next; empty where nobody knows better than the reader.
+pub(crate) fn for_service(error: &Error, kind: Kind) -> String {
     let fixed = match kind {
         Kind::TokenExpired => {
             "the token's year is over: download a new one in Apple Business Manager or Apple School \

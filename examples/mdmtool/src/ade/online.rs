@@ -1,7 +1,6 @@
 //! The way to the service: whose token, which server, whom to trust.
 
 use std::{
-    future::Future,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +11,7 @@ use mdm_core::SystemClock;
 use mdm_transport_reqwest::ReqwestTransport;
 use mdmtool::input;
 
-use super::{Done, failure::Failure, token};
+use super::{failure::Failure, token};
 
 /// What Apple sees as the program's name.
 pub(super) const USER_AGENT: &str = concat!("mdmtool/", env!("CARGO_PKG_VERSION"));
@@ -74,13 +73,4 @@ impl Server {
 
 fn read_ca(file: &Path) -> Result<Vec<u8>, Failure> {
     Ok(input::read(file, MAX_CA_BYTES)?)
-}
-
-/// Runs a command that talks to the service.
-pub(super) fn block_on(work: impl Future<Output = Done>) -> Done {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?
-        .block_on(work)
 }

@@ -7,6 +7,7 @@ mod every_type;
 mod fixtures;
 mod hostile;
 mod kinds;
+mod push;
 mod reports;
 mod schema;
 mod sealed;

@@ -8,13 +8,13 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::{Done, failure::Failure};
+use crate::failure::{Done, Failure};
 
 /// How much is held back before it is written: the bar gives way for each write.
 const BUFFER: usize = 16 * 1024;
 
 /// Standard output and the progress bar above which it is written.
-pub(super) struct Console {
+pub(crate) struct Console {
     json: bool,
     out: Stdout,
     buffer: String,
@@ -24,7 +24,7 @@ pub(super) struct Console {
 }
 
 impl Console {
-    pub(super) fn new(json: bool) -> Self {
+    pub(crate) fn new(json: bool) -> Self {
         Self {
             json,
             out: io::stdout(),
@@ -35,23 +35,23 @@ impl Console {
     }
 
     /// Whether the answer is to be JSON.
-    pub(super) fn is_json(&self) -> bool {
+    pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
     /// Whether nobody reads any more.
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
 
     /// A line of text, or several, with the line's end.
-    pub(super) fn line(&mut self, text: &str) -> Done {
+    pub(crate) fn line(&mut self, text: &str) -> Done {
         self.raw(text)?;
         self.raw("\n")
     }
 
     /// Text as it stands.
-    pub(super) fn raw(&mut self, text: &str) -> Done {
+    pub(crate) fn raw(&mut self, text: &str) -> Done {
         self.buffer.push_str(text);
         match self.buffer.len() {
             ..BUFFER => Ok(()),
@@ -60,13 +60,13 @@ impl Console {
     }
 
     /// The answer as JSON.
-    pub(super) fn document(&mut self, value: &impl Serialize) -> Done {
+    pub(crate) fn document(&mut self, value: &impl Serialize) -> Done {
         let text = serde_json::to_string_pretty(value).map_err(mdmtool::Error::from)?;
         self.line(&text)
     }
 
     /// The answer in the form that was asked for.
-    pub(super) fn answer(&mut self, value: &impl Serialize, text: impl FnOnce() -> String) -> Done {
+    pub(crate) fn answer(&mut self, value: &impl Serialize, text: impl FnOnce() -> String) -> Done {
         if self.json {
             return self.document(value);
         }
@@ -75,7 +75,7 @@ impl Console {
     }
 
     /// A remark for a person; with `--json` it is for the document to tell.
-    pub(super) fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         if !self.json {
             self.bar.suspend(|| {
                 // Where standard error is gone as well, the exit code still tells.
@@ -85,12 +85,12 @@ impl Console {
     }
 
     /// Shows how much there is of something whose end is not known, where somebody sits before it.
-    pub(super) fn progress(&mut self, what: &'static str) -> ProgressBar {
+    pub(crate) fn progress(&mut self, what: &'static str) -> ProgressBar {
         self.bar(None, what, "{spinner} {human_pos} {msg}, {elapsed}")
     }
 
     /// Shows how far work on `all` of something is, where somebody sits before it.
-    pub(super) fn work(&mut self, what: &'static str, all: usize) -> ProgressBar {
+    pub(crate) fn work(&mut self, what: &'static str, all: usize) -> ProgressBar {
         let template = "{bar:30} {human_pos} of {human_len} {msg}, {elapsed}, {eta} left";
         self.bar(Some(all as u64), what, template)
     }
@@ -112,13 +112,13 @@ impl Console {
     }
 
     /// Writes out what is left.
-    pub(super) fn finish(&mut self) -> Done {
+    pub(crate) fn finish(&mut self) -> Done {
         self.bar.finish_and_clear();
         self.flush()
     }
 
     /// Writes out what is there, for those who follow.
-    pub(super) fn flush(&mut self) -> Done {
+    pub(crate) fn flush(&mut self) -> Done {
         let text = std::mem::take(&mut self.buffer);
         if self.closed || text.is_empty() {
             return Ok(());

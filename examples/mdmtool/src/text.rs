@@ -5,14 +5,14 @@ use std::fmt::Write;
 use serde_json::Value;
 
 /// What came from elsewhere, without control characters.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
 }
 
 /// An object's keys and values, one line each; what is missing or null is left out.
-pub(super) fn fields(value: &Value, leave_out: &[&str]) -> String {
+pub(crate) fn fields(value: &Value, leave_out: &[&str]) -> String {
     let shown: Vec<(&String, String)> = value
         .as_object()
         .into_iter()
@@ -46,7 +46,7 @@ fn line(value: &Value) -> String {
 }
 
 /// `1 device`, `2 devices`.
-pub(super) fn count(number: usize, one: &str) -> String {
+pub(crate) fn count(number: usize, one: &str) -> String {
     match number {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),
