@@ -11,10 +11,11 @@ use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
-use clap::Parser;
-use mdm_fake_apple::apns::{Config, FakeApns, PushAuthority};
+use clap::{Parser, ValueEnum};
+use mdm_fake_apple::apns::{Config, FakeApns, Goodbye, PushAuthority};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,9 +39,24 @@ struct Arguments {
     /// How many streams a connection may have open.
     #[arg(long, default_value_t = 1000)]
     max_streams: u32,
+    /// How many milliseconds every answer takes.
+    #[arg(long, default_value_t = 0)]
+    delay: u64,
+    /// Say goodbye at each push of this number, over all connections.
+    #[arg(long, value_name = "PUSHES")]
+    goaway_every: Option<u64>,
+    /// How to say goodbye: answer what is open first, or end at once.
+    #[arg(long, value_enum, default_value_t = Leave::Graceful)]
+    goaway: Leave,
     /// How many threads serve.
     #[arg(long, default_value_t = 1)]
     threads: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Leave {
+    Graceful,
+    Abrupt,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -72,9 +88,18 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         config.accept_any_token = arguments.token.is_empty();
         config.bind = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
         config.max_streams = arguments.max_streams;
+        config.delay = Duration::from_millis(arguments.delay);
         config.kept_pushes = 0;
+        config.tracked_ids = 0;
     });
     let apns = FakeApns::start(config).await?;
+    if let Some(every) = arguments.goaway_every {
+        let goodbye = match arguments.goaway {
+            Leave::Graceful => Goodbye::graceful().reason("Shutdown"),
+            Leave::Abrupt => Goodbye::abrupt(0),
+        };
+        apns.every(every, goodbye.into());
+    }
     for token in &arguments.token {
         apns.accept_token(hex::decode(token)?);
     }
@@ -98,7 +123,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         _ = terminated.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    writeln!(out, "{}", json!({ "accepted": apns.accepted() }))?;
+    writeln!(out, "{}", json!(apns.counters()))?;
     out.flush()?;
     Ok(())
 }

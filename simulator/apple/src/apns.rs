@@ -5,12 +5,21 @@ mod authority;
 mod check;
 mod config;
 mod connection;
+mod counters;
 mod fault;
+mod frame;
+mod hpack;
+mod id;
+mod listener;
+mod plan;
+mod request;
+mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use mdm_pki::Certificate;
@@ -19,14 +28,16 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::{
     authority::PushAuthority,
-    config::Config,
-    connection::Refusal,
-    fault::Fault,
-    state::{Received, Subscription},
+    config::{Config, Environment},
+    counters::{ConnectionCounters, Counters, Violations},
+    fault::{Fault, Goodbye, Throttling},
+    listener::Refusal,
+    tokens::{Received, Subscription},
 };
 use self::{
-    connection::{Listener, Topics},
-    state::State,
+    listener::Listener,
+    state::{Ending, State},
+    tokens::TokenStatus,
 };
 
 /// A running push service on a free loopback port; dropping it closes its socket and connections.
@@ -80,6 +91,7 @@ impl FakeApns {
     /// # Errors
     /// [`StartError`]: no port, no certificate, or no push root to trust.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let state = Arc::new(State::new(&config));
         let authority = match config.server_authority {
             Some(authority) => authority,
             None => PushAuthority::named("Fake Push Service Root")?,
@@ -99,16 +111,13 @@ impl FakeApns {
             .build()?;
         let socket = TcpListener::bind(config.bind).await?;
         let address = socket.local_addr()?;
-        let state = Arc::new(State::new(config.kept_pushes, config.accept_any_token));
         let listener = Listener {
             tls,
             state: Arc::clone(&state),
-            max_streams: config.max_streams,
-            topics: match (config.client_certificates, config.topic) {
-                (true, _) => Topics::Own,
-                (false, Some(topic)) => Topics::One(topic.into()),
-                (false, None) => Topics::Any,
-            },
+            clock: config.clock,
+            topic: config.topic.map(Arc::from),
+            environment: config.environment,
+            one_stream_first: config.one_stream_first,
         };
         Ok(Self {
             address,
@@ -145,38 +154,130 @@ impl FakeApns {
 
     /// From now on takes pushes to this token, whatever the topic. A dead token lives again.
     pub fn accept_token(&self, token: impl AsRef<[u8]>) {
-        self.state.accept(token.as_ref(), None);
+        let status = TokenStatus::Accepted { topic: None };
+        self.state.set_token(token.as_ref(), status);
     }
 
     /// From now on takes pushes to this token for this topic; others are answered
     /// `DeviceTokenNotForTopic`. A dead token lives again.
     pub fn accept_token_for(&self, token: impl AsRef<[u8]>, topic: impl Into<String>) {
-        self.state.accept(token.as_ref(), Some(topic.into()));
+        let topic = Some(topic.into());
+        let status = TokenStatus::Accepted { topic };
+        self.state.set_token(token.as_ref(), status);
     }
 
     /// From now on answers pushes to this token with 410 `Unregistered` and this time.
     pub fn kill_token(&self, token: impl AsRef<[u8]>, since: DateTime<Utc>) {
-        self.state.kill(token.as_ref(), since);
+        let status = TokenStatus::Dead { since };
+        self.state.set_token(token.as_ref(), status);
     }
 
     /// Answers the next push not yet spoken for with this fault; several queue up in order.
     pub fn fault(&self, fault: Fault) {
-        self.state.add_fault(fault);
+        self.state.lock().plan.add(fault);
+    }
+
+    /// Answers each `n`-th push from now on with this fault, over all connections. Several such
+    /// rules stand beside each other; where two meet the same push, the older one has it.
+    pub fn every(&self, n: u64, fault: Fault) {
+        self.state.lock().plan.every(n, fault);
+    }
+
+    /// Answers so many pushes of a thousand with this fault, as chance has it. The same seed and the
+    /// same order of pushes make the same faults.
+    pub fn fault_by_chance(&self, seed: u64, per_mille: u32, fault: Fault) {
+        self.state.lock().plan.chance(seed, per_mille, fault);
+    }
+
+    /// Answers every push to this token with this fault; `None` ends it.
+    pub fn fault_token(&self, token: impl AsRef<[u8]>, fault: impl Into<Option<Fault>>) {
+        let (token, fault) = (token.as_ref(), fault.into());
+        self.state.lock().plan.for_token(token, fault);
+    }
+
+    /// Forgets every fault and rule that no push met yet.
+    pub fn clear_faults(&self) {
+        self.state.lock().plan.clear();
+    }
+
+    /// Allows this many streams a connection: told to every open connection at once, and to each
+    /// new one (SETTINGS_MAX_CONCURRENT_STREAMS). 0 is a limit too.
+    pub fn set_max_streams(&self, max_streams: u32) {
+        let change = |orders: &mut state::Orders| orders.max_streams = max_streams;
+        self.state.orders.send_modify(change);
+    }
+
+    /// From now on every answer takes this long. A push is looked at when its answer is due.
+    pub fn set_delay(&self, delay: Duration) {
+        let change = |orders: &mut state::Orders| orders.delay = delay;
+        self.state.orders.send_modify(change);
+    }
+
+    /// What becomes, from now on, of clients whose pushes are rejected.
+    pub fn set_throttling(&self, throttling: impl Into<Option<Throttling>>) {
+        let throttling = throttling.into();
+        let change = |orders: &mut state::Orders| orders.throttling = throttling;
+        self.state.orders.send_modify(change);
+    }
+
+    /// Says goodbye to every connection that is open.
+    pub fn go_away(&self, goodbye: Goodbye) {
+        self.state.end(Ending::Goodbye(goodbye));
+    }
+
+    /// Closes every connection that is open, without a word.
+    pub fn close_connections(&self) {
+        self.state.end(Ending::Close);
+    }
+
+    /// Closes the next connections, this many, right behind their TLS handshake.
+    pub fn refuse_connections(&self, count: u64) {
+        self.state.refuse_connections(count);
+    }
+
+    /// Revokes the push certificate with this serial number. Connections that showed it get GOAWAY
+    /// with `BadCertificate`, now or as soon as they open, and their pushes 403.
+    pub fn revoke(&self, serial: &[u8]) {
+        self.state.orders.send_modify(|orders| {
+            orders.revoked.insert(serial.to_vec());
+        });
     }
 
     /// The pushes taken so far, in order: the last [`Config::kept_pushes`] of them.
     pub fn pushes(&self) -> Vec<Received> {
-        self.state.received()
+        self.state.lock().tokens.received()
     }
 
-    /// How many pushes were taken so far.
-    pub fn accepted(&self) -> u64 {
-        self.state.accepted()
-    }
-
-    /// The connections and pushes refused so far, in order: the last [`Config::kept_pushes`] of them.
+    /// The connections and pushes refused so far, in order: the last [`Config::kept_pushes`] of
+    /// them. What a fault refused is not among them.
     pub fn refusals(&self) -> Vec<Refusal> {
-        self.state.refusals()
+        self.state.lock().refusals()
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.state.lock().counters.clone()
+    }
+
+    /// What each connection counts, the oldest first: the last 10,000 of them.
+    pub fn connections(&self) -> Vec<ConnectionCounters> {
+        self.state.lock().connections()
+    }
+
+    /// How often the push with this `apns-id` was taken; for the first [`Config::tracked_ids`].
+    pub fn times_accepted(&self, apns_id: &str) -> u32 {
+        self.state.lock().times_accepted(apns_id)
+    }
+
+    /// How often each push was taken, by `apns-id`; for the first [`Config::tracked_ids`].
+    pub fn accepted_ids(&self) -> BTreeMap<String, u32> {
+        self.state.lock().accepted_ids()
+    }
+
+    /// Waits until the counters satisfy `condition`; they are then as returned.
+    pub async fn until(&self, condition: impl Fn(&Counters) -> bool) -> Counters {
+        let look = || Some(self.counters()).filter(&condition);
+        self.state.wait(look).await
     }
 
     /// Waits for the next push to this token that no earlier call returned; its magic. Pushes that
@@ -203,11 +304,4 @@ impl fmt::Debug for FakeApns {
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
-}
-
-/// A random UUID of version 4, in lowercase.
-fn uuid() -> Result<String, mdm_pki::Error> {
-    let hex = hex::encode(mdm_pki::random::<16>()?);
-    let (a, b, c, d) = (&hex[..8], &hex[8..12], &hex[13..16], &hex[17..20]);
-    Ok(format!("{a}-{b}-4{c}-8{d}-{}", &hex[20..]))
 }

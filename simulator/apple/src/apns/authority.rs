@@ -9,6 +9,11 @@ use mdm_pki::{
 };
 use zeroize::Zeroizing;
 
+use super::{Environment, id::Id};
+
+/// The value of Apple's extensions that merely stand there: NULL in DER.
+const NULL: &[u8] = &[5, 0];
+
 /// Issues push certificates, as Apple's portal does.
 #[derive(Clone)]
 pub struct PushAuthority {
@@ -66,7 +71,7 @@ impl PushAuthority {
     /// # Errors
     /// [`Error::Crypto`] when OpenSSL fails.
     pub fn issue_new(&self) -> Result<Identity, Error> {
-        self.issue(&format!("com.apple.mgmt.External.{}", super::uuid()?))
+        self.issue(&format!("com.apple.mgmt.External.{}", uuid()?))
     }
 
     /// A push certificate for this topic, valid for this long.
@@ -79,16 +84,39 @@ impl PushAuthority {
         not_before: DateTime<Utc>,
         not_after: DateTime<Utc>,
     ) -> Result<Identity, Error> {
+        self.issue_with(topic, not_before, not_after, &[])
+    }
+
+    /// A push certificate for this topic that names the services it is for.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when OpenSSL fails.
+    pub fn issue_for(&self, topic: &str, environments: &[Environment]) -> Result<Identity, Error> {
+        let now = Utc::now();
+        let day = TimeDelta::days(1);
+        self.issue_with(topic, now - day, now + day * 365, environments)
+    }
+
+    fn issue_with(
+        &self,
+        topic: &str,
+        not_before: DateTime<Utc>,
+        not_after: DateTime<Utc>,
+        environments: &[Environment],
+    ) -> Result<Identity, Error> {
         let subject = Name::builder()
             .user_id(topic)
-            .common_name(&format!("APSP:{}", super::uuid()?))
+            .common_name(&format!("APSP:{}", uuid()?))
             .country("US")
             .build();
         let key = PrivateKey::generate(KeySpec::P256)?;
-        let builder = CertificateBuilder::new(subject, key.public_key())
+        let mut builder = CertificateBuilder::new(subject, key.public_key())
             .validity(not_before, not_after)
             .key_usage(KeyUsage::DIGITAL_SIGNATURE)
             .extended_key_usage(&[oid::CLIENT_AUTH]);
+        for environment in environments {
+            builder = builder.extension(environment.extension(), false, NULL);
+        }
         self.identity(builder, key)
     }
 
@@ -133,4 +161,10 @@ impl fmt::Debug for PushAuthority {
             .field("root", &self.root)
             .finish_non_exhaustive()
     }
+}
+
+/// A random UUID of version 4, in lowercase.
+fn uuid() -> Result<String, Error> {
+    let bits = u128::from_be_bytes(mdm_pki::random::<16>()?);
+    Ok(Id::version_4(bits).to_string())
 }

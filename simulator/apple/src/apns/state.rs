@@ -1,248 +1,212 @@
-//! What the fake knows and has seen: tokens, pushes, refusals, and who waits for one.
+//! What connections and the test share: tokens, the plan, what was counted, and the orders that
+//! open connections obey.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use super::{Fault, Refusal};
+use super::{
+    ConnectionCounters, Counters, Goodbye, Refusal, Throttling,
+    id::Id,
+    plan::Plan,
+    tokens::{TokenStatus, Tokens},
+};
 
-/// A push that was taken, as it came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Received {
-    /// The token in the path.
-    pub token: Vec<u8>,
-    /// The word in the body.
-    pub magic: String,
-    /// `apns-topic`.
-    pub topic: String,
-    /// `apns-priority`; 10 where the header is missing.
-    pub priority: u8,
-    /// `apns-expiration`, in seconds since 1970; `None` where the header is missing.
-    pub expiration: Option<i64>,
-    /// `apns-id`, or the one made for a push without.
-    pub apns_id: String,
-    /// Which connection it came over, counted from 1.
-    pub connection: u64,
-    /// When it came.
-    pub at: DateTime<Utc>,
-}
+/// Of how many connections the counts are kept.
+const KEPT_CONNECTIONS: usize = 10_000;
 
 pub(super) struct State {
     inner: Mutex<Inner>,
-    kept_pushes: usize,
-    accept_any_token: bool,
-    /// Ticks with every push that is taken.
-    pushed: watch::Sender<()>,
+    /// Ticks when something was counted.
+    moved: watch::Sender<()>,
+    /// What open connections obey.
+    pub(super) orders: watch::Sender<Orders>,
 }
 
-#[derive(Default)]
-struct Inner {
-    tokens: HashMap<Vec<u8>, Token>,
-    accepted: u64,
-    received: VecDeque<Received>,
+/// What every connection obeys, now and when it changes.
+#[derive(Debug, Clone)]
+pub(super) struct Orders {
+    pub(super) max_streams: u32,
+    pub(super) delay: Duration,
+    pub(super) throttling: Option<Throttling>,
+    /// How all that were open were ended last, and how often that was.
+    pub(super) ending: (u64, Option<Ending>),
+    pub(super) revoked: HashSet<Vec<u8>>,
+}
+
+/// How a connection is ended.
+#[derive(Debug, Clone)]
+pub(super) enum Ending {
+    Goodbye(Goodbye),
+    Close,
+}
+
+pub(super) struct Inner {
+    pub(super) tokens: Tokens,
+    pub(super) plan: Plan,
+    pub(super) counters: Counters,
+    /// How often each push was taken.
+    accepted: HashMap<Id, u32>,
+    tracked: usize,
     refusals: VecDeque<Refusal>,
-    faults: VecDeque<Fault>,
-    connections: u64,
-}
-
-#[derive(Default)]
-struct Token {
-    status: TokenStatus,
-    /// The magic of each of its pushes that is kept.
-    magics: VecDeque<String>,
-    /// How many pushes before those were forgotten.
-    forgotten: usize,
-    /// How many pushes `next_push` has returned or passed over.
-    returned: usize,
-}
-
-impl Token {
-    /// The first push that is kept, from this one on: its number and magic.
-    fn from(&self, next: usize) -> Option<(usize, String)> {
-        let number = next.max(self.forgotten);
-        let magic = self.magics.get(number - self.forgotten)?;
-        Some((number, magic.clone()))
-    }
-}
-
-impl Inner {
-    /// Drops the oldest push to this token.
-    fn forget(&mut self, token: &[u8]) {
-        if let Some(known) = self.tokens.get_mut(token) {
-            known.magics.pop_front();
-            known.forgotten += 1;
-            if known.magics.is_empty() && matches!(known.status, TokenStatus::Unknown) {
-                self.tokens.remove(token);
-            }
-        }
-    }
-}
-
-/// What the service knows of a token.
-#[derive(Clone, Default)]
-pub(super) enum TokenStatus {
-    #[default]
-    Unknown,
-    Accepted {
-        topic: Option<String>,
-    },
-    Dead {
-        since: DateTime<Utc>,
-    },
+    kept_refusals: usize,
+    connections: BTreeMap<u64, ConnectionCounters>,
+    /// How many connections to refuse.
+    refuse: u64,
 }
 
 impl State {
-    pub(super) fn new(kept_pushes: usize, accept_any_token: bool) -> Self {
+    pub(super) fn new(config: &super::Config) -> Self {
         Self {
-            inner: Mutex::default(),
-            kept_pushes,
-            accept_any_token,
-            pushed: watch::Sender::default(),
+            inner: Mutex::new(Inner {
+                tokens: Tokens::new(config.kept_pushes, config.accept_any_token),
+                plan: Plan::default(),
+                counters: Counters::default(),
+                accepted: HashMap::new(),
+                tracked: config.tracked_ids,
+                refusals: VecDeque::new(),
+                kept_refusals: config.kept_pushes,
+                connections: BTreeMap::new(),
+                refuse: 0,
+            }),
+            moved: watch::Sender::default(),
+            orders: watch::Sender::new(Orders {
+                max_streams: config.max_streams,
+                delay: config.delay,
+                throttling: config.throttling,
+                ending: (0, None),
+                revoked: HashSet::new(),
+            }),
         }
     }
 
-    pub(super) fn accept(&self, token: &[u8], topic: Option<String>) {
-        self.token(token, |known| {
-            known.status = TokenStatus::Accepted { topic }
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_token(&self, token: &[u8], status: TokenStatus) {
+        self.lock().tokens.set(token, status);
+    }
+
+    /// Tells those who wait that something was counted.
+    pub(super) fn tick(&self) {
+        self.moved.send_replace(());
+    }
+
+    /// Ends every connection that is open.
+    pub(super) fn end(&self, ending: Ending) {
+        self.orders.send_modify(|orders| {
+            orders.ending = (orders.ending.0 + 1, Some(ending));
         });
     }
 
-    pub(super) fn kill(&self, token: &[u8], since: DateTime<Utc>) {
-        self.token(token, |known| known.status = TokenStatus::Dead { since });
+    pub(super) fn refuse_connections(&self, count: u64) {
+        self.lock().refuse = count;
     }
 
-    pub(super) fn status(&self, token: &[u8]) -> TokenStatus {
-        let inner = self.lock();
-        let known = inner.tokens.get(token).map(|known| known.status.clone());
-        match known.unwrap_or_default() {
-            TokenStatus::Unknown if self.accept_any_token => TokenStatus::Accepted { topic: None },
-            known => known,
-        }
-    }
-
-    pub(super) fn add_fault(&self, fault: Fault) {
-        self.lock().faults.push_back(fault);
-    }
-
-    pub(super) fn take_fault(&self) -> Option<Fault> {
-        self.lock().faults.pop_front()
-    }
-
-    pub(super) fn next_connection(&self) -> u64 {
+    /// Counts a connection that was refused.
+    pub(super) fn refused(&self, refusal: Refusal) {
         let mut inner = self.lock();
-        inner.connections += 1;
-        inner.connections
-    }
-
-    pub(super) fn record(&self, push: Received) {
-        let mut inner = self.lock();
-        inner.accepted += 1;
-        if self.kept_pushes == 0 {
-            return;
-        }
-        if inner.received.len() >= self.kept_pushes
-            && let Some(oldest) = inner.received.pop_front()
-        {
-            inner.forget(&oldest.token);
-        }
-        let known = inner.tokens.entry(push.token.clone()).or_default();
-        known.magics.push_back(push.magic.clone());
-        inner.received.push_back(push);
+        inner.counters.connections_refused += 1;
+        inner.keep_refusal(refusal);
         drop(inner);
-        self.pushed.send_replace(());
-    }
-
-    pub(super) fn refuse(&self, refusal: Refusal) {
-        let mut inner = self.lock();
-        if inner.refusals.len() >= self.kept_pushes {
-            inner.refusals.pop_front();
-        }
-        inner.refusals.push_back(refusal);
-    }
-
-    pub(super) fn accepted(&self) -> u64 {
-        self.lock().accepted
-    }
-
-    pub(super) fn received(&self) -> Vec<Received> {
-        self.lock().received.iter().cloned().collect()
-    }
-
-    pub(super) fn refusals(&self) -> Vec<Refusal> {
-        self.lock().refusals.iter().cloned().collect()
+        self.tick();
     }
 
     pub(super) async fn next_push(&self, token: &[u8]) -> String {
-        self.wait(|| {
-            self.token(token, |known| {
-                let (number, magic) = known.from(known.returned)?;
-                known.returned = number + 1;
-                Some(magic)
-            })
-        })
-        .await
+        self.wait(|| self.lock().tokens.next(token)).await
     }
 
-    /// Asks `look` now and after every push until it finds something.
-    async fn wait<T>(&self, look: impl Fn() -> Option<T>) -> T {
-        // Subscribed before looking, so that no push falls between the two.
-        let mut pushed = self.pushed.subscribe();
+    /// Asks `look` now and whenever something was counted until it finds something.
+    pub(super) async fn wait<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        // Subscribed before looking, so that nothing falls between the two.
+        let mut moved = self.moved.subscribe();
         loop {
             if let Some(found) = look() {
                 return found;
             }
             // The sender lives in `self`: this cannot fail.
-            let _ = pushed.changed().await;
+            let _ = moved.changed().await;
+        }
+    }
+}
+
+impl Inner {
+    /// The number of a connection whose handshake succeeded; `None` where it is to be refused.
+    pub(super) fn open(&mut self) -> Option<u64> {
+        if let Some(fewer) = self.refuse.checked_sub(1) {
+            self.refuse = fewer;
+            return None;
+        }
+        self.counters.connections_opened += 1;
+        let number = self.counters.connections_opened;
+        if self.connections.len() >= KEPT_CONNECTIONS {
+            self.connections.pop_first();
+        }
+        let counted = ConnectionCounters {
+            number,
+            ..ConnectionCounters::default()
+        };
+        self.connections.insert(number, counted);
+        Some(number)
+    }
+
+    /// Where this connection's counts are kept, unless too many came after it.
+    pub(super) fn connection(&mut self, number: u64) -> Option<&mut ConnectionCounters> {
+        self.connections.get_mut(&number)
+    }
+
+    pub(super) fn connections(&self) -> Vec<ConnectionCounters> {
+        self.connections.values().cloned().collect()
+    }
+
+    pub(super) fn keep_refusal(&mut self, refusal: Refusal) {
+        if self.refusals.len() >= self.kept_refusals {
+            self.refusals.pop_front();
+        }
+        if self.kept_refusals > 0 {
+            self.refusals.push_back(refusal);
         }
     }
 
-    fn token<T>(&self, token: &[u8], act: impl FnOnce(&mut Token) -> T) -> T {
-        act(self.lock().tokens.entry(token.to_vec()).or_default())
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        self.refusals.iter().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The pushes to one token, in order and each once.
-pub struct Subscription {
-    state: Arc<State>,
-    token: Vec<u8>,
-    next: usize,
-}
-
-impl Subscription {
-    pub(super) fn new(state: Arc<State>, token: &[u8]) -> Self {
-        let next = state.token(token, |known| known.forgotten + known.magics.len());
-        Self {
-            state,
-            token: token.to_vec(),
-            next,
+    pub(super) fn accepted(&mut self, id: Id) {
+        self.counters.accepted += 1;
+        if self.tracked == 0 {
+            return;
+        }
+        if let Some(times) = self.accepted.get_mut(&id) {
+            *times += 1;
+        } else if self.accepted.len() < self.tracked {
+            self.accepted.insert(id, 1);
         }
     }
 
-    /// Waits for the next push and returns its magic.
-    pub async fn recv(&mut self) -> String {
-        let (state, next) = (&self.state, self.next);
-        let (number, magic) = state
-            .wait(|| state.token(&self.token, |known| known.from(next)))
-            .await;
-        self.next = number + 1;
-        magic
+    pub(super) fn times_accepted(&self, id: &str) -> u32 {
+        let id = Id::read(id.as_bytes());
+        id.and_then(|id| self.accepted.get(&id))
+            .copied()
+            .unwrap_or_default()
     }
-}
 
-impl fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription")
-            .field("next", &self.next)
-            .finish_non_exhaustive()
+    pub(super) fn accepted_ids(&self) -> BTreeMap<String, u32> {
+        let text = |(id, times): (&Id, &u32)| (id.to_string(), *times);
+        self.accepted.iter().map(text).collect()
+    }
+
+    pub(super) fn rejected(&mut self, status: u16, reason: &'static str) {
+        *match self.counters.rejected.get_mut(reason) {
+            Some(count) => count,
+            None => self.counters.rejected.entry(reason.to_owned()).or_default(),
+        } += 1;
+        let reason = reason.to_owned();
+        self.keep_refusal(Refusal::Push { status, reason });
     }
 }
