@@ -109,16 +109,16 @@ impl ApiRequest for PushRequest {
         // only fill (RFC 7541 §6.2.3).
         let mut id = HeaderValue::try_from(self.id.to_string()).map_err(http::Error::from)?;
         id.set_sensitive(true);
-        let request = http::Request::builder()
-            .method(Method::POST)
-            .version(http::Version::HTTP_2)
-            .uri(base.endpoint(&path, &[])?)
-            .header(APNS_TOPIC, self.topic.clone())
-            .header(APNS_PUSH_TYPE, HeaderValue::from_static("mdm"))
-            .header(APNS_PRIORITY, HeaderValue::from_static(self.priority))
-            .header(APNS_EXPIRATION, HeaderValue::from(self.expiration))
-            .header(APNS_ID, id)
-            .body(self.body()?)?;
+        let mut request = http::Request::new(self.body()?);
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = http::Version::HTTP_2;
+        *request.uri_mut() = base.endpoint(&path, &[])?;
+        let headers = request.headers_mut();
+        headers.insert(APNS_TOPIC, self.topic.clone());
+        headers.insert(APNS_PUSH_TYPE, HeaderValue::from_static("mdm"));
+        headers.insert(APNS_PRIORITY, HeaderValue::from_static(self.priority));
+        headers.insert(APNS_EXPIRATION, HeaderValue::from(self.expiration));
+        headers.insert(APNS_ID, id);
         Ok(request)
     }
 
