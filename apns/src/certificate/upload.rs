@@ -165,11 +165,16 @@ impl PushCertificateRequest {
         if file.len() > limit {
             return Err(RequestError::TooLong { limit });
         }
+        let limits = mdm_plist::Limits::default().with(|limits| {
+            limits.bytes = limit;
+            limits.depth = 8;
+            limits.items = 64;
+        });
         let plist: Plist = match mdm_plist::detect(file) {
-            Some(_) => mdm_plist::from_slice(file)?,
+            Some(_) => mdm_plist::from_slice_with(file, &limits)?,
             None => {
                 let inside = pem::decode_base64(file).map_err(|_| RequestError::NotBase64)?;
-                mdm_plist::from_slice(&inside)?
+                mdm_plist::from_slice_with(&inside, &limits)?
             }
         };
         let field = |name| move |source| RequestError::Field { name, source };
