@@ -31,8 +31,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("topic {}", certificate.topic());
     println!("valid until {}", certificate.not_after());
 
-    let (client, connection) = Client::connect(&config, &certificate).await?;
-    tokio::spawn(connection.run());
+    let (client, driver) = Client::new(config, certificate)?;
+    tokio::spawn(driver.run());
     let push = Push::new(PushToken::new(hex::decode(token)?), PushMagic::new(magic));
     match client.push(&push).await? {
         Outcome::Delivered { .. } => println!("the service took it"),

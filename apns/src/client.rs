@@ -1,179 +1,155 @@
-//! Sends pushes over one connection, as many at a time as the server takes.
+//! Sends pushes of one topic.
 
-use std::{fmt, future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc};
 
-use bytes::{Bytes, BytesMut};
-use futures_util::future::{Either, select};
-use h2::{RecvStream, client::SendRequest};
 use mdm_core::{Clock, Topic};
-use mdm_transport::{ApiRequest, BaseUrl, BuildError};
 
 use crate::{
-    admission::Admission, certificate::PushCertificate, config::Config, connection::Connection,
-    error::Error, id::ApnsId, outcome::Outcome, push::Push, request::PushRequest,
+    certificate::{CertificateError, PushCertificate},
+    config::Config,
+    driver::Driver,
+    error::Error,
+    id::ApnsId,
+    outcome::Outcome,
+    push::Push,
+    queue::{self, Job},
+    request::PushRequest,
+    shared::Shared,
 };
 
-/// Sends pushes of one topic over one connection; cheap to clone, and used by many tasks at once.
+/// Whatever takes a push and brings its outcome: a [`Client`], or a [`Relay`](crate::Relay) over the
+/// vendor's own transport.
+pub trait PushService: Sync {
+    /// The topic that pushes are for.
+    fn topic(&self) -> &Topic;
+
+    /// Sends one push and waits for the answer, which is an [`Outcome`] of whatever kind.
+    fn push(&self, push: &Push) -> impl Future<Output = Result<Outcome, Error>> + Send;
+}
+
+/// Sends pushes of one topic over as many connections as they need; cheap to clone, and used by
+/// many tasks at once.
 ///
-/// When the connection has ended every push fails with a
-/// [retryable](crate::Error::is_retryable) error: connect again.
+/// A connection that breaks costs no push: whatever was not answered is sent again over another, which
+/// is right since a push is idempotent. Each push ends in exactly one outcome or error, within
+/// [`Config::push_deadline`].
 #[derive(Clone)]
 pub struct Client {
-    sender: SendRequest<Bytes>,
-    admission: Arc<Admission>,
-    base: BaseUrl,
-    topic: Topic,
-    clock: Arc<dyn Clock>,
-    push_deadline: Duration,
-    body_limit: usize,
+    handle: Arc<Handle>,
+}
+
+/// Closes the queue with the last client.
+struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.queue.close();
+    }
 }
 
 impl Client {
-    /// Connects to the push service with this certificate, whose topic all pushes are for.
+    /// A client that shows this certificate, whose topic all pushes are for. Nothing is connected
+    /// before the first push, or [`Self::connect`]. Spawn [`Driver::run`]; without it no push
+    /// moves.
     ///
-    /// Returns once the server has accepted the connection and told how many pushes it takes at a
-    /// time. Spawn [`Connection::run`]; without it no push moves.
+    /// # Errors
+    /// [`Error::Build`] for a host that is none, [`Error::Tls`] for roots or an identity that cannot be used.
+    pub fn new(config: Config, certificate: PushCertificate) -> Result<(Self, Driver), Error> {
+        let shared = Arc::new(Shared::new(config, certificate)?);
+        let client = Self {
+            handle: Arc::new(Handle(Arc::clone(&shared))),
+        };
+        Ok((client, Driver::new(shared)))
+    }
+
+    /// Waits until a connection stands, or tells why the next attempt at one failed. Not needed
+    /// before a push; good to know at the start of a program.
     ///
     /// # Errors
     /// [`Error::Certificate`] for a certificate out of its validity; [`Error::Connect`],
-    /// [`Error::Tls`], [`Error::CertificateRefused`], [`Error::Deadline`] and the errors of HTTP/2.
-    pub async fn connect(
-        config: &Config,
-        certificate: &PushCertificate,
-    ) -> Result<(Self, Connection), Error> {
-        certificate.check(config.clock.now())?;
-        let base = base(&config.host, config.port)?;
-        let open = Connection::open(config, certificate);
-        let (sender, connection) = within(&*config.clock, config.connect_deadline, open)
-            .await
-            .unwrap_or(Err(Error::Deadline))?;
-        let client = Self {
-            sender,
-            admission: connection.admission(),
-            base,
-            topic: certificate.topic().clone(),
-            clock: Arc::clone(&config.clock),
-            push_deadline: config.push_deadline,
-            body_limit: config.body_limit,
-        };
-        Ok((client, connection))
+    /// [`Error::Tls`], [`Error::CertificateRefused`], [`Error::Deadline`], [`Error::Stopped`] and
+    /// the errors of HTTP/2.
+    pub async fn connect(&self) -> Result<(), Error> {
+        let answer = self.shared().queue.connect()?;
+        answer.await.unwrap_or(Err(Error::Stopped))
     }
 
     /// Sends one push and waits for the answer.
     ///
-    /// Where the server takes no further stream at the moment the push waits its turn. To drop the
-    /// future gives the push up: one that waits is never sent, and one that was sent the server may
-    /// have taken all the same.
+    /// Where the service takes no further push at the moment it waits its turn. To drop the future
+    /// gives the push up: one that waits is never sent, and one that was sent the service may have
+    /// taken all the same.
     ///
     /// # Errors
-    /// Where there is no answer: [`Error::Build`], [`Error::NotSent`], [`Error::Deadline`],
-    /// [`Error::GoAway`], [`Error::Reset`], [`Error::Closed`], [`Error::Protocol`]. An answer of any kind is an
-    /// [`Outcome`].
+    /// Where there is no answer within [`Config::push_deadline`]: why the last attempt failed, or
+    /// [`Error::NotSent`] where there was none. [`Error::Paused`] at once while the topic is
+    /// broken. An answer of any kind is an [`Outcome`].
     pub async fn push(&self, push: &Push) -> Result<Outcome, Error> {
-        let id = ApnsId::from_random(mdm_pki::random().map_err(|_| Error::Random)?);
-        let push = PushRequest::new(push, &self.topic, id, self.clock.now())?;
-        let outcome = self.exchange(&push).await;
-        match &outcome {
-            Ok(outcome) => tracing::debug!(id = %push.id(), ?outcome, "push answered"),
-            Err(error) => tracing::debug!(id = %push.id(), %error, "push not answered"),
-        }
-        outcome
+        let shared = self.shared();
+        let now = shared.config.clock.now();
+        shared.breaker.admit(now)?;
+        let id = match push.id {
+            Some(id) => id,
+            None => ApnsId::from_random(mdm_pki::random().map_err(|_| Error::Random)?),
+        };
+        let request = PushRequest::new(push, &shared.topic, id, now)?;
+        let (job, answer) = Job::new(request, queue::end(now, shared.config.push_deadline));
+        shared.queue.add(job)?;
+        answer.await.unwrap_or(Err(Error::Stopped))
     }
 
     /// The topic that pushes are for.
     pub fn topic(&self) -> &Topic {
-        &self.topic
+        &self.shared().topic
     }
 
-    /// How many pushes the server takes at a time at the moment; more wait their turn.
-    pub fn stream_limit(&self) -> usize {
-        self.sender.current_max_send_streams()
-    }
-
-    async fn exchange(&self, push: &PushRequest) -> Result<Outcome, Error> {
-        let request = push.to_http(&self.base)?;
-        let mut deadline = pin!(self.clock.sleep(self.push_deadline));
-        let _place = match select(pin!(self.admission.enter()), &mut deadline).await {
-            Either::Left((place, _)) => place,
-            Either::Right(_) => return Err(Error::NotSent),
-        };
-        let answer = match select(pin!(self.send(request)), &mut deadline).await {
-            Either::Left((answer, _)) => answer?,
-            Either::Right(_) => return Err(Error::Deadline),
-        };
-        let (head, body) = answer.into_parts();
-        // The status is known: a body that is late, broken or too long costs the reason alone.
-        let body = if head.status == http::StatusCode::OK {
-            Bytes::new()
-        } else {
-            match select(pin!(read(body, self.body_limit)), deadline).await {
-                Either::Left((body, _)) => body.unwrap_or_default(),
-                Either::Right(_) => Bytes::new(),
+    /// Shows this certificate from now on, the renewal of the one before; pushes go on. Connections of the
+    /// old one end once their pushes are answered. A pause ends, too.
+    ///
+    /// # Errors
+    /// [`CertificateError::NotRenewed`]: another topic is another client, and other devices.
+    pub fn renew(&self, certificate: PushCertificate) -> Result<(), Error> {
+        let shared = self.shared();
+        if *certificate.topic() != shared.topic {
+            return Err(CertificateError::NotRenewed {
+                old: shared.topic.clone(),
+                new: certificate.topic().clone(),
             }
-        };
-        let answer = http::Response::from_parts(head, body);
-        let Ok(outcome) = push.from_http(answer);
-        Ok(outcome)
+            .into());
+        }
+        shared.renew(certificate)
     }
 
-    /// Sends the request; headers and body leave together, as nothing is awaited between them.
-    async fn send(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<RecvStream>, Error> {
-        let failed = |error: h2::Error| Error::from_h2(&error);
-        let (head, body) = request.into_parts();
-        let mut sender = self.sender.clone().ready().await.map_err(failed)?;
-        let (answer, mut stream) = sender
-            .send_request(http::Request::from_parts(head, ()), false)
-            .map_err(failed)?;
-        stream.send_data(body, true).map_err(failed)?;
-        answer.await.map_err(failed)
+    /// Ends the pause that a broken topic brought, once somebody has mended it.
+    pub fn resume(&self) {
+        self.shared().resume();
+    }
+
+    /// Takes no more pushes; those that are under way are answered, and then [`Driver::run`] ends.
+    pub fn close(&self) {
+        self.shared().queue.close();
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.handle.0
+    }
+}
+
+impl PushService for Client {
+    fn topic(&self) -> &Topic {
+        self.topic()
+    }
+
+    fn push(&self, push: &Push) -> impl Future<Output = Result<Outcome, Error>> + Send {
+        self.push(push)
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("base", &self.base)
-            .field("topic", &self.topic)
+            .field("base", &self.shared().base)
+            .field("topic", self.topic())
             .finish_non_exhaustive()
     }
-}
-
-/// The whole body; `None` where it breaks off or is over `limit`. To drop the stream resets it.
-async fn read(mut body: RecvStream, limit: usize) -> Option<Bytes> {
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = body.data().await {
-        let chunk = chunk.ok()?;
-        if chunk.len() > limit - whole.len() {
-            return None;
-        }
-        whole.extend_from_slice(&chunk);
-        body.flow_control().release_capacity(chunk.len()).ok()?;
-    }
-    Some(whole.freeze())
-}
-
-/// What `work` comes to, or nothing when `limit` passes first.
-async fn within<F: Future>(clock: &dyn Clock, limit: Duration, work: F) -> Option<F::Output> {
-    match select(pin!(work), clock.sleep(limit)).await {
-        Either::Left((done, _)) => Some(done),
-        Either::Right(_) => None,
-    }
-}
-
-/// The service's address; the port of https is left out, as in any URL.
-fn base(host: &str, port: u16) -> Result<BaseUrl, Error> {
-    let host = if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]")
-    } else {
-        host.to_owned()
-    };
-    let url = match port {
-        443 => format!("https://{host}"),
-        _ => format!("https://{host}:{port}"),
-    };
-    url.parse()
-        .map_err(|_| BuildError::invalid("host", "it cannot be part of a URL").into())
 }

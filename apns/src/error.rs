@@ -1,18 +1,19 @@
 //! Why a push has no outcome.
 
-use std::io;
+use std::{io, sync::Arc};
 
-use mdm_transport::BuildError;
+use chrono::{DateTime, Utc};
+use mdm_transport::{BuildError, TransportError, TransportErrorKind};
 
 use crate::{certificate::CertificateError, go_away, reason::Reason};
 
 /// Why a push was not answered, or a connection not made. Never holds a token or a magic.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The push cannot be written as a request.
     #[error("the push cannot be sent")]
-    Build(#[from] BuildError),
+    Build(#[source] Arc<BuildError>),
     /// The push certificate cannot be used.
     #[error("the push certificate cannot be used")]
     Certificate(#[from] CertificateError),
@@ -21,7 +22,7 @@ pub enum Error {
     Random,
     /// The host's name was not found, or nobody there took the connection.
     #[error("no connection to the push service")]
-    Connect(#[source] io::Error),
+    Connect(#[source] Arc<io::Error>),
     /// The TLS handshake failed: the server is not trusted, is another host, speaks no HTTP/2, or
     /// refused our certificate.
     #[error("no TLS connection to the push service")]
@@ -52,20 +53,34 @@ pub enum Error {
         /// What the system says.
         detail: String,
     },
-    /// The deadline passed while the push waited its turn, since the server takes no more at a time: it
-    /// was never sent.
-    #[error("the push was not sent: the push service took no more within the deadline")]
-    NotSent,
-    /// The deadline passed first. For a push this says nothing about the push's fate; it may be
-    /// sent again.
-    #[error("the push service did not answer within the deadline")]
-    Deadline,
     /// The server broke the rules of HTTP/2, or one of our limits.
     #[error("the push service broke the protocol: {detail}")]
     Protocol {
         /// What HTTP/2 makes of it.
         detail: String,
     },
+    /// The deadline passed while the push waited for a free stream: it was never sent.
+    #[error("the push was not sent: the push service took no more within the deadline")]
+    NotSent,
+    /// The deadline passed first. For a push this says nothing about the push's fate; it may be
+    /// sent again.
+    #[error("the push service did not answer within the deadline")]
+    Deadline,
+    /// The topic is broken, so nothing was sent: the service said so to an earlier push.
+    #[error("no push for this topic is sent before {until}: {why}")]
+    Paused {
+        /// When the next push is sent, as a trial; earlier after
+        /// [`Client::renew`](crate::Client::renew) or [`Client::resume`](crate::Client::resume).
+        until: DateTime<Utc>,
+        /// What the service had said.
+        why: String,
+    },
+    /// The client was closed, or its [`Driver`](crate::Driver) dropped.
+    #[error("the push client was closed, or nobody runs its driver")]
+    Stopped,
+    /// The vendor's own transport brought no answer.
+    #[error("the push was not carried")]
+    Transport(#[from] TransportError),
 }
 
 fn said(reason: Option<&Reason>) -> String {
@@ -73,8 +88,8 @@ fn said(reason: Option<&Reason>) -> String {
 }
 
 impl Error {
-    /// Whether the same push may pass on another connection. A push is idempotent: to send it
-    /// again is never wrong, only useless when this is false.
+    /// Whether the same push may pass later or on another connection. A push is idempotent: to send
+    /// it again is never wrong, only useless when this is false.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Connect(_)
@@ -85,27 +100,21 @@ impl Error {
             | Self::Protocol { .. }
             | Self::Random => true,
             // A connection ended over the certificate is ended again.
-            Self::GoAway { reason, .. } => !matches!(
-                reason,
-                Some(
-                    Reason::BadCertificate | Reason::BadCertificateEnvironment | Reason::Forbidden
-                )
-            ),
+            Self::GoAway { .. } => !self.is_certificate_refused(),
             Self::Tls(error) => matches!(error.kind(), mdm_tls::ErrorKind::Io(_)),
-            Self::Build(_) | Self::Certificate(_) | Self::CertificateRefused { .. } => false,
+            Self::Transport(error) => matches!(
+                error.kind(),
+                TransportErrorKind::Connect
+                    | TransportErrorKind::Refused
+                    | TransportErrorKind::Timeout
+                    | TransportErrorKind::Interrupted
+            ),
+            Self::Build(_)
+            | Self::Certificate(_)
+            | Self::CertificateRefused { .. }
+            | Self::Paused { .. }
+            | Self::Stopped => false,
         }
-    }
-
-    /// Whether the connection is of no more use to any push: it ended, or answers no more.
-    pub fn is_connection_lost(&self) -> bool {
-        matches!(
-            self,
-            Self::GoAway { .. }
-                | Self::Closed { .. }
-                | Self::CertificateRefused { .. }
-                | Self::Deadline
-                | Self::Protocol { .. }
-        )
     }
 
     /// Whether the server did not take our certificate.
@@ -113,8 +122,19 @@ impl Error {
         match self {
             Self::CertificateRefused { .. } => true,
             Self::Tls(error) => error.is_own_certificate_refused(),
+            Self::GoAway { reason, .. } => matches!(
+                reason,
+                Some(
+                    Reason::BadCertificate | Reason::BadCertificateEnvironment | Reason::Forbidden
+                )
+            ),
             _ => false,
         }
+    }
+
+    /// Whether the connection is of no more use to any other push: it ended, or answers no more.
+    pub(crate) fn is_connection_lost(&self) -> bool {
+        !matches!(self, Self::Reset { .. } | Self::Build(_))
     }
 
     pub(crate) fn from_h2(error: &h2::Error) -> Self {
@@ -128,7 +148,7 @@ impl Error {
                 reason: go_away::reason(&error.to_string()),
             };
         }
-        if error.is_remote() && error.is_reset() {
+        if error.is_reset() && !error.is_library() {
             return Self::Reset { code };
         }
         Self::Protocol {
@@ -143,5 +163,17 @@ impl Error {
             io::ErrorKind::PermissionDenied => Self::CertificateRefused { detail },
             _ => Self::Closed { detail },
         }
+    }
+}
+
+impl From<BuildError> for Error {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Arc::new(error))
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Connect(Arc::new(error))
     }
 }

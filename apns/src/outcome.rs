@@ -1,6 +1,6 @@
 //! What the service answered to a push, and what to do about it.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, StatusCode};
@@ -72,6 +72,16 @@ impl Rejection {
             self.reason,
             Some(Reason::BadDeviceToken | Reason::DeviceTokenNotForTopic)
         )
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        match &self.reason {
+            Some(reason) => write!(f, " {reason}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -42,7 +42,7 @@
 //!     issuers: Vec<Certificate>,   // who issues device identities
 //! ) -> Result<Service, Box<dyn std::error::Error>> {
 //!     let certificate = PushCertificate::new(push)?;
-//!     let (pusher, connections) = ApnsPusher::new(Config::production(), [certificate]);
+//!     let (pusher, connections) = ApnsPusher::new(&Config::production(), [certificate])?;
 //!     tokio::spawn(connections.run());
 //!     let identity = MdmSignature::new(issuers)?;
 //!     Ok(Service::builder(MemoryStore::new(), SystemClock, identity).pusher(pusher).build())

@@ -1,5 +1,7 @@
 //! Telling devices to call: the trait that a push client fulfils.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Topic};
@@ -73,6 +75,8 @@ pub enum PushOutcome {
     Failed {
         /// What went wrong.
         reason: String,
+        /// How long Apple wants to be left alone with this push, where it said so.
+        retry_after: Option<Duration>,
     },
     /// The enrolment cannot be pushed to, or there is no pusher: nothing was sent.
     NotPushable,
@@ -100,6 +104,15 @@ impl PushOutcome {
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed {
             reason: reason.into(),
+            retry_after: None,
+        }
+    }
+
+    /// Apple put it off.
+    pub fn put_off(reason: impl Into<String>, retry_after: Duration) -> Self {
+        Self::Failed {
+            reason: reason.into(),
+            retry_after: Some(retry_after),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::house::{House, TOKEN, TOPIC, push};
 #[tokio::test]
 async fn a_push_reaches_the_device_with_the_topic_of_the_certificate() {
     let house = House::new().await;
-    let (client, _running) = house.client().await;
+    let (client, _running) = house.client();
     assert_eq!(client.topic().as_str(), TOPIC);
     let mut device = house.fake.subscribe(TOKEN);
 
@@ -36,7 +36,7 @@ async fn a_push_reaches_the_device_with_the_topic_of_the_certificate() {
 #[tokio::test]
 async fn what_the_push_decides_is_sent() {
     let house = House::new().await;
-    let (client, _running) = house.client().await;
+    let (client, _running) = house.client();
     let token = [0xa5; 40];
     house.fake.accept_token_for(token, TOPIC);
     let id = "eb3a1f3e-10c5-4b6f-9bb0-7c6a2a2f1d4e".parse().unwrap();
@@ -55,8 +55,7 @@ async fn what_the_push_decides_is_sent() {
 #[tokio::test]
 async fn more_pushes_than_the_server_takes_at_a_time_wait_their_turn() {
     let house = House::with(|config| config.max_streams(3)).await;
-    let (client, _running) = house.client().await;
-    assert_eq!(client.stream_limit(), 3);
+    let (client, _running) = house.client();
     let pushes: Vec<_> = (0..100)
         .map(|number| {
             let client = client.clone();
@@ -77,7 +76,7 @@ async fn more_pushes_than_the_server_takes_at_a_time_wait_their_turn() {
 #[tokio::test]
 async fn a_dead_token_is_told_with_its_time() {
     let house = House::new().await;
-    let (client, _running) = house.client().await;
+    let (client, _running) = house.client();
     let now = mdm_core::Clock::now(&*house.clock);
     house.fake.kill_token(TOKEN, now);
     let outcome = client.push(&push("M")).await.unwrap();
@@ -96,7 +95,7 @@ async fn a_dead_token_is_told_with_its_time() {
 #[tokio::test]
 async fn an_unknown_token_and_one_of_another_topic_are_suspect_and_not_dead() {
     let house = House::new().await;
-    let (client, _running) = house.client().await;
+    let (client, _running) = house.client();
     house
         .fake
         .accept_token_for(TOKEN, "com.apple.mgmt.External.other");

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod admission;
+mod breaker;
 mod certificate_requests;
 mod certificates;
+mod connections;
 mod delivery;
 mod goodbyes;
 mod hostile;

@@ -49,7 +49,7 @@ async fn nothing_that_is_traced_holds_token_or_magic() {
     // For all threads: a subscriber of one thread misses what another thread traces first.
     tracing::subscriber::set_global_default(listener.clone()).unwrap();
     let house = House::new().await;
-    let (client, _running) = house.client().await;
+    let (client, _running) = house.client();
     client.push(&push("hunter2-magic")).await.unwrap();
     house.fake.kill_token(TOKEN, chrono::Utc::now());
     client.push(&push("hunter2-magic")).await.unwrap();

@@ -1,6 +1,8 @@
 //! A server that speaks HTTP/2 byte by byte, to say what no well-behaved one says.
 
-use mdm_apns::{Client, Config, Error, PushCertificate};
+use std::sync::Arc;
+
+use mdm_apns::{Client, Config, PushCertificate};
 use mdm_fake_apple::apns::PushAuthority;
 use mdm_pki::{CertificateBuilder, GeneralName, Identity, KeySpec, KeyUsage, Name, PrivateKey};
 use mdm_tls::{Roots, ServerConfig, TlsStream};
@@ -9,18 +11,19 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::house::{TOPIC, TestClock};
+use crate::house::{TOPIC, TestClock, patient, run};
 
 /// One end of the wire, and how to reach it.
 pub(crate) struct RawServer {
     listener: TcpListener,
     tls: ServerConfig,
+    pub(crate) clock: Arc<TestClock>,
     pub(crate) config: Config,
     pub(crate) certificate: PushCertificate,
 }
 
 impl RawServer {
-    pub(crate) async fn new(alpn: &[&str], clock: std::sync::Arc<TestClock>) -> Self {
+    pub(crate) async fn new(alpn: &[&str], clock: Arc<TestClock>) -> Self {
         let key = PrivateKey::generate(KeySpec::P256).unwrap();
         let now = chrono::Utc::now();
         let day = chrono::TimeDelta::days(1);
@@ -38,9 +41,12 @@ impl RawServer {
         Self {
             listener,
             tls,
-            config: Config::new("127.0.0.1", port)
-                .roots(Roots::Only(vec![own]))
-                .clock(clock),
+            config: patient(
+                Config::new("127.0.0.1", port)
+                    .roots(Roots::Only(vec![own]))
+                    .clock(clock.clone()),
+            ),
+            clock,
             certificate: PushCertificate::new(push).unwrap(),
         }
     }
@@ -62,10 +68,9 @@ impl RawServer {
         let _ = self.tls.accept(self.tcp().await).await;
     }
 
-    pub(crate) async fn connect(&self) -> Result<Client, Error> {
-        let (client, connection) = Client::connect(&self.config, &self.certificate).await?;
-        tokio::spawn(connection.run());
-        Ok(client)
+    /// A client whose driver runs.
+    pub(crate) fn client(&self) -> Client {
+        run(self.config.clone(), self.certificate.clone()).0
     }
 }
 
@@ -100,10 +105,10 @@ pub(crate) fn answer(status: &[u8; 3]) -> Vec<u8> {
 }
 
 /// The whole answer to the push on this stream: 200 and nothing else.
-pub(crate) fn taken(stream: u8) -> Vec<u8> {
+pub(crate) fn taken(stream: u32) -> Vec<u8> {
     let mut frame = answer(b"200");
     frame[4] |= END_STREAM;
-    frame[8] = stream;
+    frame[5..9].copy_from_slice(&stream.to_be_bytes());
     frame
 }
 

@@ -73,7 +73,7 @@ impl Vendor {
         .build()?;
 
         let topic = setup.push.topic().clone();
-        let (pusher, connections) = ApnsPusher::new(setup.push_service, [setup.push]);
+        let (pusher, connections) = ApnsPusher::new(&setup.push_service, [setup.push])?;
         let store = SqliteStore::open(setup.state).await?;
         let service = Service::builder(store, clock, MdmSignature::new(vec![root.clone()])?)
             .pusher(pusher)

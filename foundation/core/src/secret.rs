@@ -1,6 +1,9 @@
 //! Values that must not leak: overwritten when dropped, never printed, reached only through `expose`.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::{Zeroize, Zeroizing};
@@ -64,6 +67,12 @@ impl PushToken {
     /// The bytes, for the request path of a push and for the store.
     pub fn expose(&self) -> &[u8] {
         self.0.expose()
+    }
+}
+
+impl Hash for PushToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
     }
 }
 

@@ -13,7 +13,7 @@ use mdm_fake_apple::{
 };
 use mdm_sdk::{
     apns::{self, PushCertificate},
-    core::{PushMagic, PushToken, Topic},
+    core::{ManualClock, PushMagic, PushToken, Topic},
     protocol::EnrollmentId,
     push::{ApnsConnections, ApnsPusher},
     service::{PushOutcome, PushTarget, Pusher},
@@ -48,7 +48,7 @@ impl Scene {
         let config = apns::Config::new(apple.host(), apple.port())
             .roots(Roots::Only(vec![apple.root_certificate().clone()]))
             .with(change);
-        let (pusher, connections) = ApnsPusher::new(config, [certificate]);
+        let (pusher, connections) = ApnsPusher::new(&config, [certificate]).unwrap();
         let scene = Self {
             apple,
             pusher,
@@ -137,11 +137,11 @@ async fn without_anybody_to_run_the_connections_a_push_fails_and_says_so() {
     let PushOutcome::Failed { reason, .. } = &outcomes[0] else {
         panic!("{outcomes:?}")
     };
-    assert!(reason.contains("nobody runs the connections"), "{reason}");
+    assert!(reason.contains("nobody runs its driver"), "{reason}");
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_reached_costs_a_batch_one_attempt() {
+async fn a_service_that_does_not_speak_tls_costs_a_batch_one_attempt_at_a_time() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let attempts = Arc::new(AtomicUsize::new(0));
@@ -154,24 +154,30 @@ async fn a_service_that_cannot_be_reached_costs_a_batch_one_attempt() {
     let authority = PushAuthority::new().unwrap();
     let certificate = PushCertificate::new(authority.issue_new().unwrap()).unwrap();
     let topic = certificate.topic().clone();
-    let (pusher, connections) =
-        ApnsPusher::new(apns::Config::new("127.0.0.1", port), [certificate]);
+    let config = apns::Config::new("127.0.0.1", port).with(|config| {
+        config.clock = Arc::new(ManualClock::new(Utc::now()));
+    });
+    let (pusher, connections) = ApnsPusher::new(&config, [certificate]).unwrap();
     tokio::spawn(connections.run());
 
-    let batch = vec![target(&topic, b"good"); 50];
-    let outcomes = pusher.push(&batch).await;
+    let outcomes = pusher.push(&vec![target(&topic, b"good"); 50]).await;
     assert!(
         outcomes
             .iter()
             .all(|outcome| matches!(outcome, PushOutcome::Failed { .. }))
     );
-    assert_eq!(attempts.load(Ordering::SeqCst), 1);
-    pusher.push(&batch[..1]).await;
-    assert_eq!(
-        attempts.load(Ordering::SeqCst),
-        2,
-        "a later batch tries again"
-    );
+    // One after the other while the deadline ran, and not one for each push.
+    assert!(attempts.load(Ordering::SeqCst) <= 1);
+}
+
+#[tokio::test]
+async fn a_push_that_apple_puts_off_says_for_how_long() {
+    let scene = Scene::new().await;
+    scene.apple.accept_token(b"good");
+    scene.apple.fault(Fault::reject(503, "ServiceUnavailable"));
+    let outcomes = scene.pusher.push(&[scene.target(b"good")]).await;
+    let expected = PushOutcome::put_off("503 ServiceUnavailable", Duration::from_secs(900));
+    assert_eq!(outcomes, [expected]);
 }
 
 fn target(topic: &Topic, token: &[u8]) -> PushTarget {
@@ -184,13 +190,13 @@ fn target(topic: &Topic, token: &[u8]) -> PushTarget {
 }
 
 #[tokio::test]
-async fn a_certificate_that_was_refused_once_is_shown_again_with_the_next_batch() {
+async fn a_certificate_that_was_refused_is_left_alone_until_somebody_resumes() {
     let server = RefusesOnce::start().await;
     let authority = PushAuthority::new().unwrap();
     let certificate = PushCertificate::new(authority.issue_new().unwrap()).unwrap();
     let topic = certificate.topic().clone();
     let config = apns::Config::new("localhost", server.port).roots(server.roots.clone());
-    let (pusher, connections) = ApnsPusher::new(config, [certificate]);
+    let (pusher, connections) = ApnsPusher::new(&config, [certificate]).unwrap();
     tokio::spawn(connections.run());
 
     let refused = pusher.push(&[target(&topic, b"good")]).await;
@@ -198,6 +204,17 @@ async fn a_certificate_that_was_refused_once_is_shown_again_with_the_next_batch(
         panic!("{refused:?}")
     };
     assert!(reason.contains("Forbidden"), "{reason}");
+    let paused = pusher.push(&[target(&topic, b"good")]).await;
+    let PushOutcome::Failed {
+        retry_after: Some(pause),
+        ..
+    } = &paused[0]
+    else {
+        panic!("{paused:?}")
+    };
+    assert!(*pause > Duration::from_secs(14 * 60), "{pause:?}");
+
+    pusher.client(&topic).unwrap().resume();
     let outcomes = pusher.push(&[target(&topic, b"good")]).await;
     assert!(outcomes[0].is_sent(), "{outcomes:?}");
 }
@@ -210,18 +227,6 @@ async fn a_push_to_a_connection_that_was_idle_too_long_is_sent_again_over_anothe
     let outcomes = scene.pusher.push(&[scene.target(b"good")]).await;
     assert!(outcomes[0].is_sent(), "{outcomes:?}");
     assert_eq!(scene.connections(), [2]);
-}
-
-#[tokio::test]
-async fn connections_that_nobody_takes_up_fail_pushes_and_hold_none_up() {
-    let (scene, _never_run) = Scene::with(|config| config.push_deadline = Duration::ZERO).await;
-    for _ in 0..4 {
-        let outcomes = scene.pusher.push(&[scene.target(b"good")]).await;
-        assert!(
-            matches!(outcomes[0], PushOutcome::Failed { .. }),
-            "{outcomes:?}"
-        );
-    }
 }
 
 /// A push service that ends its first connection over the certificate, and answers the first push

@@ -1,0 +1,310 @@
+//! The pushes that wait, between those who ask for them and the connections that take them.
+//!
+//! A push is in one place only: here, on one connection, or answered. Whoever holds its [`Job`]
+//! answers it or puts it back.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Notify, oneshot};
+
+use crate::{error::Error, outcome::Outcome, request::PushRequest};
+
+/// A push under way: its request, and who wants to know.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) request: PushRequest,
+    /// When it is given up.
+    pub(crate) end: DateTime<Utc>,
+    /// How often it was sent.
+    pub(crate) attempts: u32,
+    /// What became of it the last time.
+    last: Option<Result<Outcome, Error>>,
+    reply: oneshot::Sender<Result<Outcome, Error>>,
+}
+
+pub(crate) type Answer = oneshot::Receiver<Result<Outcome, Error>>;
+
+impl Job {
+    pub(crate) fn new(request: PushRequest, end: DateTime<Utc>) -> (Self, Answer) {
+        let (reply, answer) = oneshot::channel();
+        let job = Self {
+            request,
+            end,
+            attempts: 0,
+            last: None,
+            reply,
+        };
+        (job, answer)
+    }
+
+    /// Ready once nobody wants to know any more.
+    pub(crate) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reply.poll_closed(cx)
+    }
+
+    pub(crate) fn answer(self, result: Result<Outcome, Error>) {
+        match &result {
+            Ok(outcome) => tracing::debug!(id = %self.request.id(), ?outcome, "push answered"),
+            Err(error) => tracing::debug!(id = %self.request.id(), %error, "push not answered"),
+        }
+        // Nobody there: it was given up this very moment.
+        let _ = self.reply.send(result);
+    }
+
+    /// Answers with what became of it last, or else with `otherwise`.
+    fn end(mut self, otherwise: Error) {
+        let last = self.last.take().unwrap_or(Err(otherwise));
+        self.answer(last);
+    }
+}
+
+/// Which connection, in the order of their opening.
+pub(crate) type LineId = u64;
+
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    /// Rings for the driver when there may be something for it to do.
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    /// The connections that take pushes.
+    lines: BTreeMap<LineId, Line>,
+    /// Those who wait for a connection and not for a push.
+    connects: Vec<oneshot::Sender<Result<(), Error>>>,
+    /// Why the last connection could not be made.
+    trouble: Option<Error>,
+    /// Whether the driver was told since it last looked.
+    rung: bool,
+    /// Whether there is reason to believe that the next connection can be made.
+    hurry: bool,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Line {
+    /// How many pushes the server takes at a time.
+    places: usize,
+    /// Who to wake for a push, while it has a place and found none.
+    hungry: Option<Waker>,
+}
+
+/// What the driver sees when it looks.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) wants_connection: bool,
+    /// When the first of those that wait is given up.
+    pub(crate) end: Option<DateTime<Utc>>,
+    /// Whether to wait no longer before the next connection.
+    pub(crate) hurry: bool,
+    /// Closed, and nothing waits.
+    pub(crate) is_over: bool,
+}
+
+impl Queue {
+    /// Takes a push in, to be sent behind the others.
+    pub(crate) fn add(&self, job: Job) -> Result<(), Error> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(Error::Stopped);
+        }
+        state.waiting.push_back(job);
+        self.offer(state);
+        Ok(())
+    }
+
+    /// Takes a push back in, to be sent before the others.
+    pub(crate) fn put_back(&self, mut job: Job, last: Result<Outcome, Error>) {
+        job.last = Some(last);
+        let mut state = self.state();
+        state.waiting.push_front(job);
+        self.offer(state);
+    }
+
+    /// The next push for this connection; where there is none the connection is woken later.
+    pub(crate) fn take(&self, id: LineId, cx: &Context<'_>) -> Option<Job> {
+        let mut state = self.state();
+        let job = loop {
+            match state.waiting.pop_front() {
+                Some(job) if job.reply.is_closed() => {}
+                job => break job,
+            }
+        };
+        if let Some(line) = state.lines.get_mut(&id) {
+            line.hungry = job.is_none().then(|| cx.waker().clone());
+        }
+        job
+    }
+
+    /// A connection is open, or its server takes another number of pushes at a time.
+    pub(crate) fn set_places(&self, id: LineId, places: usize) {
+        let mut state = self.state();
+        let hungry = None;
+        state
+            .lines
+            .entry(id)
+            .or_insert(Line { places, hungry })
+            .places = places;
+        state.trouble = None;
+        for waiting in std::mem::take(&mut state.connects) {
+            let _ = waiting.send(Ok(()));
+        }
+    }
+
+    /// A connection takes no more; the others have its share.
+    pub(crate) fn leave(&self, id: LineId) {
+        let mut state = self.state();
+        state.lines.remove(&id);
+        let wakers = state.wake_all();
+        self.ring(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether another connection than this one takes pushes.
+    pub(crate) fn has_others(&self, id: LineId) -> bool {
+        self.state().lines.keys().any(|other| *other != id)
+    }
+
+    /// Asks for a connection; the answer comes with the next that is made, or is not.
+    pub(crate) fn connect(&self) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
+        let (reply, answer) = oneshot::channel();
+        let mut state = self.state();
+        if state.closed {
+            return Err(Error::Stopped);
+        }
+        if state.lines.is_empty() {
+            state.connects.push(reply);
+            self.ring(state);
+        } else {
+            let _ = reply.send(Ok(()));
+        }
+        Ok(answer)
+    }
+
+    /// A connection could not be made.
+    pub(crate) fn trouble(&self, error: &Error) {
+        let mut state = self.state();
+        state.trouble = Some(error.clone());
+        let connects = std::mem::take(&mut state.connects);
+        drop(state);
+        for waiting in connects {
+            let _ = waiting.send(Err(error.clone()));
+        }
+    }
+
+    /// Answers all that wait with this error.
+    pub(crate) fn fail_all(&self, error: &Error) {
+        let waiting = std::mem::take(&mut self.state().waiting);
+        for job in waiting {
+            job.answer(Err(error.clone()));
+        }
+    }
+
+    /// Gives up those that have waited too long.
+    pub(crate) fn expire(&self, now: DateTime<Utc>) {
+        let mut state = self.state();
+        let otherwise = state.trouble.clone().unwrap_or(Error::NotSent);
+        let (over, waiting): (VecDeque<Job>, _) = std::mem::take(&mut state.waiting)
+            .into_iter()
+            .partition(|job| job.end <= now);
+        state.waiting = waiting;
+        drop(state);
+        for job in over {
+            job.end(otherwise.clone());
+        }
+    }
+
+    /// Takes nothing in any more; what waits is still sent.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let wakers = state.wake_all();
+        self.ring(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether nothing will ever come again.
+    pub(crate) fn is_over(&self) -> bool {
+        let state = self.state();
+        state.closed && state.waiting.is_empty()
+    }
+
+    /// Something was mended: wakes everybody to look at it.
+    pub(crate) fn hurry(&self) {
+        let mut state = self.state();
+        state.hurry = true;
+        let wakers = state.wake_all();
+        self.ring(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Returns when there may be something for the driver to do.
+    pub(crate) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    pub(crate) fn look(&self, max_connections: usize) -> Look {
+        let mut state = self.state();
+        state.rung = false;
+        let waiting = state.waiting.len();
+        let places: usize = state.lines.values().map(|line| line.places).sum();
+        let is_hungry = state.lines.values().any(|line| line.hungry.is_some());
+        let wants_connection = match state.lines.len() {
+            0 => waiting > 0 || !state.connects.is_empty(),
+            open => open < max_connections && waiting > 0 && waiting >= places && !is_hungry,
+        };
+        Look {
+            wants_connection,
+            end: state.waiting.front().map(|job| job.end),
+            hurry: std::mem::take(&mut state.hurry),
+            is_over: state.closed && waiting == 0,
+        }
+    }
+
+    /// Wakes one connection that has a place, or the driver where none has.
+    fn offer(&self, mut state: MutexGuard<'_, State>) {
+        let hungry = state.lines.values_mut().find_map(|line| line.hungry.take());
+        match hungry {
+            Some(line) => {
+                drop(state);
+                line.wake();
+            }
+            None => self.ring(state),
+        }
+    }
+
+    fn ring(&self, mut state: MutexGuard<'_, State>) {
+        let told = std::mem::replace(&mut state.rung, true);
+        drop(state);
+        if !told {
+            self.bell.notify_one();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wake_all(&mut self) -> Vec<Waker> {
+        let lines = self.lines.values_mut();
+        lines.filter_map(|line| line.hungry.take()).collect()
+    }
+}
+
+/// The end of a push that is asked for now.
+pub(crate) fn end(now: DateTime<Utc>, limit: std::time::Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(limit)
+        .ok()
+        .and_then(|limit| now.checked_add_signed(limit))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
