@@ -1,8 +1,15 @@
 //! The fake as a client sees it that speaks plain HTTP/2 and knows none of our push types.
 
+mod certificates;
+mod controls;
+mod faults;
+mod goodbyes;
+mod raw;
+mod violations;
+
 use bytes::Bytes;
 use chrono::TimeDelta;
-use h2::client::SendRequest;
+use h2::client::{ResponseFuture, SendRequest};
 use http::{Request, StatusCode};
 use mdm_pki::Identity;
 use mdm_tls::{ClientConfig, ErrorKind, Roots};
@@ -20,9 +27,13 @@ struct House {
 
 impl House {
     async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let authority = PushAuthority::new().unwrap();
         let config = Config::new(vec![authority.root().clone()]).max_streams(7);
-        let fake = FakeApns::start(config).await.unwrap();
+        let fake = FakeApns::start(config.with(change)).await.unwrap();
         fake.accept_token(b"token");
         Self { authority, fake }
     }
@@ -41,7 +52,10 @@ impl House {
     }
 
     async fn client(&self) -> SendRequest<Bytes> {
-        let identity = self.authority.issue(TOPIC).unwrap();
+        self.client_as(self.authority.issue(TOPIC).unwrap()).await
+    }
+
+    async fn client_as(&self, identity: Identity) -> SendRequest<Bytes> {
         let tcp = TcpStream::connect((self.fake.host(), self.fake.port()))
             .await
             .unwrap();
@@ -76,12 +90,12 @@ fn good(token: &[u8]) -> http::request::Builder {
         .header("apns-expiration", "1767927900")
 }
 
-/// Status, id and body of the answer.
-async fn send(
+/// Sends a push and leaves its answer to come.
+async fn begin(
     client: &SendRequest<Bytes>,
     request: http::request::Builder,
     body: &'static str,
-) -> (StatusCode, String, String) {
+) -> ResponseFuture {
     let mut client = client.clone().ready().await.unwrap();
     let (answer, mut stream) = client
         .send_request(request.body(()).unwrap(), false)
@@ -89,10 +103,22 @@ async fn send(
     stream
         .send_data(Bytes::from_static(body.as_bytes()), true)
         .unwrap();
+    answer
+}
+
+/// Status, id and body of the answer.
+async fn send(
+    client: &SendRequest<Bytes>,
+    request: http::request::Builder,
+    body: &'static str,
+) -> (StatusCode, String, String) {
+    let answer = begin(client, request, body).await;
     let (head, mut data) = answer.await.unwrap().into_parts();
     let mut body = Vec::new();
     while let Some(chunk) = data.data().await {
-        body.extend_from_slice(&chunk.unwrap());
+        let chunk = chunk.unwrap();
+        data.flow_control().release_capacity(chunk.len()).unwrap();
+        body.extend_from_slice(&chunk);
     }
     let id = head.headers["apns-id"].to_str().unwrap().to_owned();
     (head.status, id, String::from_utf8(body).unwrap())
