@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Store,
     /// The certificate is not the right one, or nears its end.
     Certificate,
+    /// The push service did not take the push.
+    Push,
     /// Nothing of the above.
     Other,
 }
@@ -57,6 +59,7 @@ impl Kind {
             Self::Interrupted => "interrupted",
             Self::Store => "store",
             Self::Certificate => "certificate",
+            Self::Push => "push",
             Self::Other => "other",
         }
     }

@@ -50,6 +50,11 @@ impl IdentityFiles {
         }
     }
 
+    /// The certificate's file.
+    pub(super) fn file(&self) -> &Path {
+        &self.cert
+    }
+
     pub(super) fn read(&self) -> Result<Identity, Failure> {
         self.take_stdin_once(&[])?;
         let passphrase = self.passphrase.read()?;
@@ -121,6 +126,11 @@ pub(super) fn secret(
     let Some(file) = file else {
         return Ok(env::var(variable).ok().map(Secret::new));
     };
+    Ok(Some(first_line(file)?))
+}
+
+/// The first line of a file.
+pub(super) fn first_line(file: &Path) -> Result<Secret<String>, Failure> {
     let bytes = Secret::new(read(file)?);
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| {
         Failure::input(
@@ -129,7 +139,7 @@ pub(super) fn secret(
         )
     })?;
     let line = text.lines().next().unwrap_or_default();
-    Ok(Some(Secret::new(line.to_owned())))
+    Ok(Secret::new(line.to_owned()))
 }
 
 /// The push certificate in a file, with its key or without: PEM, DER or PKCS #12.

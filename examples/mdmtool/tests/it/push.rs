@@ -3,4 +3,5 @@
 mod cert;
 mod hostile;
 mod mdmcert;
+mod send;
 mod world;

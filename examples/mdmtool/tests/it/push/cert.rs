@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use mdm_apns::certificate::PushCertificateRequest;
-use mdm_pki::{CertificateRequest, PrivateKey};
+use mdm_pki::{CertificateRequest, Identity, PrivateKey};
 use serde_json::json;
 
 use super::world::{Folder, OTHER_TOPIC, TOPIC, push_certificate, vendor};
@@ -181,6 +181,18 @@ fn a_vendor_signs_a_request_for_apples_portal() {
     told.succeeded();
     assert!(told.stdout.contains("press Renew"), "{told:?}");
     assert_eq!(folder.read("two"), folder.read("push-upload.b64"));
+
+    let with_chain = Identity::new(vendor.certificate, vec![middle.certificate], vendor.key);
+    let p12 = with_chain.unwrap().to_pkcs12("hunter2").unwrap();
+    folder.write("vendor.p12", p12.as_slice());
+    let line_of_p12 =
+        "cert sign-csr push-csr.pem --cert vendor.p12 --authority root.cer --out of-p12";
+    let told = folder
+        .command(line_of_p12)
+        .env("MDMTOOL_PASSPHRASE", "hunter2")
+        .output();
+    assert!(told.unwrap().status.success());
+    assert_eq!(folder.read("of-p12"), folder.read("push-upload.b64"));
 
     folder.run(&line).failed(2, &["cannot write"]);
     let out = "--out three";
