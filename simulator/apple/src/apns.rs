@@ -1,5 +1,6 @@
 //! A fake Apple Push Notification service: TLS with a client certificate, HTTP/2, and what Apple
-//! checks of an MDM push. It speaks raw frames and JSON and knows none of our push types.
+//! checks of an MDM push. A test server for any client of APNs: it speaks raw frames and JSON, shares
+//! no HTTP/2 library with the clients that it tests, and knows none of our push types.
 
 mod authority;
 mod check;
@@ -40,14 +41,18 @@ use self::{
     tokens::TokenStatus,
 };
 
-/// A running push service on a free loopback port; dropping it closes its socket and connections.
+/// A running push service on a loopback port; dropping it closes its socket and connections.
 ///
 /// It takes connections whose client certificate ends in one of [`Config::push_roots`] and is
 /// valid, and from them pushes to the topic in the certificate's user ID, for tokens it was told
-/// of. Everything else is refused as Apple refuses it.
+/// of. Everything else is refused as Apple refuses it. What else it shall do wrong is told while it
+/// runs: faults for the next push, for every so many, for a token ([`fault`](Self::fault),
+/// [`every`](Self::every), [`fault_token`](Self::fault_token)), and orders for all connections
+/// ([`set_max_streams`](Self::set_max_streams), [`set_delay`](Self::set_delay),
+/// [`go_away`](Self::go_away)). It counts exactly what became of every push.
 ///
 /// ```
-/// use mdm_fake_apple::apns::{Config, FakeApns, PushAuthority};
+/// use mdm_fake_apple::apns::{Config, FakeApns, Fault, Goodbye, PushAuthority};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,9 +62,18 @@ use self::{
 /// let apns = FakeApns::start(Config::new(vec![authority.root().clone()])).await?;
 /// apns.accept_token(b"token");
 ///
-/// // A server pushes to apns.host(), apns.port(), trusting apns.root_certificate(), as push_certificate;
-/// // the device waits: apns.next_push(b"token").await
-/// assert!(apns.pushes().is_empty());
+/// // The server goes away at each thousandth push, and resets one of fifty by chance.
+/// apns.every(1000, Goodbye::graceful().reason("Shutdown").into());
+/// apns.fault_by_chance(7, 20, Fault::Reset { code: 7 });
+///
+/// // The client under test pushes to apns.host(), apns.port(), trusting apns.root_certificate(), as
+/// // push_certificate; the device waits: apns.next_push(b"token").await
+///
+/// // Was a push lost, or taken twice? Was a limit overstepped?
+/// let counters = apns.counters();
+/// assert_eq!(counters.accepted, 0);
+/// assert!(apns.accepted_ids().values().all(|times| *times == 1));
+/// assert_eq!(counters.violations.of_http2(), 0);
 /// # Ok(())
 /// # }
 /// ```
