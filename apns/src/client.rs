@@ -9,7 +9,6 @@ use crate::{
     config::Config,
     driver::Driver,
     error::Error,
-    id::ApnsId,
     outcome::Outcome,
     push::Push,
     queue::{self, Job},
@@ -90,7 +89,7 @@ impl Client {
         shared.breaker.admit(now)?;
         let id = match push.id {
             Some(id) => id,
-            None => ApnsId::from_random(mdm_pki::random().map_err(|_| Error::Random)?),
+            None => shared.ids.next().map_err(|_| Error::Random)?,
         };
         let request = PushRequest::new(push, &shared.topic, id, now)?;
         let (job, answer) = Job::new(request, queue::end(now, shared.config.push_deadline));

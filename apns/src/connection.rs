@@ -16,10 +16,13 @@ use std::{
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use h2::{Ping, PingPong, client::SendRequest};
+use h2::{
+    Ping, PingPong,
+    client::{ResponseFuture, SendRequest},
+};
 use mdm_core::Clock;
 use mdm_tls::TlsStream;
-use mdm_transport::ApiRequest;
+use mdm_transport::{ApiRequest, BaseUrl};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -28,6 +31,7 @@ use crate::{
     outcome::Outcome,
     queue::{self, Job, LineId},
     reason::Reason,
+    request::PushRequest,
     shared::Shared,
 };
 
@@ -177,20 +181,26 @@ impl Connection {
         while self.under_way.len() < self.places
             && let Some(sender) = &mut self.sender
             && matches!(sender.poll_ready(cx), Poll::Ready(Ok(())))
-            && let Some(job) = self.shared.queue.take(self.id, cx)
+            && let Some(mut job) = self.shared.queue.take(self.id, cx)
         {
             any = true;
-            match send(sender, job, &self.shared) {
-                Ok(exchange) => {
-                    if !self.alarm.covers(exchange.end) {
-                        self.set_alarm(Purpose::Answer(exchange.end));
-                    }
-                    self.under_way.push(exchange);
-                }
-                Err((job, error)) => self.failed(job, error),
+            job.attempts += 1;
+            match send(sender, &job.request, &self.shared.base) {
+                Ok(answer) => self.sent(job, answer),
+                Err(error) => self.failed(job, error),
             }
         }
         any
+    }
+
+    fn sent(&mut self, job: Job, answer: ResponseFuture) {
+        let config = &self.shared.config;
+        let end = queue::end(config.clock.now(), config.answer_deadline).min(job.end);
+        let exchange = Exchange::new(job, end, config.body_limit, answer);
+        if !self.alarm.covers(end) {
+            self.set_alarm(Purpose::Answer(end));
+        }
+        self.under_way.push(exchange);
     }
 
     fn read_answers(&mut self, cx: &mut Context<'_>) {
@@ -346,27 +356,13 @@ impl Alarm {
 /// Sends the push; headers and body leave together, as nothing is awaited between them.
 fn send(
     sender: &mut SendRequest<Bytes>,
-    mut job: Job,
-    shared: &Shared,
-) -> Result<Exchange, (Job, Error)> {
-    job.attempts += 1;
-    let answer = job.request.to_http(&shared.base).map_err(Error::from);
-    let answer = answer.and_then(|request| {
-        let (head, body) = request.into_parts();
-        let head = http::Request::from_parts(head, ());
-        let (answer, mut stream) = sender
-            .send_request(head, false)
-            .map_err(|error| Error::from_h2(&error))?;
-        let sent = stream.send_data(body, true);
-        sent.map_err(|error| Error::from_h2(&error))
-            .map(|()| answer)
-    });
-    match answer {
-        Ok(answer) => {
-            let config = &shared.config;
-            let end = queue::end(config.clock.now(), config.answer_deadline).min(job.end);
-            Ok(Exchange::new(job, end, config.body_limit, answer))
-        }
-        Err(error) => Err((job, error)),
-    }
+    push: &PushRequest,
+    base: &BaseUrl,
+) -> Result<ResponseFuture, Error> {
+    let failed = |error: h2::Error| Error::from_h2(&error);
+    let (head, body) = push.to_http(base)?.into_parts();
+    let head = http::Request::from_parts(head, ());
+    let (answer, mut stream) = sender.send_request(head, false).map_err(failed)?;
+    stream.send_data(body, true).map_err(failed)?;
+    Ok(answer)
 }

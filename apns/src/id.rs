@@ -1,7 +1,12 @@
 //! The id of one push.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+};
 
+use http::{HeaderValue, header::InvalidHeaderValue};
 use uuid::Uuid;
 
 /// The `apns-id` of a push: a UUID, always written in lowercase, as the service demands.
@@ -12,6 +17,14 @@ impl ApnsId {
     /// An id of 16 random bytes, made a version 4 UUID (RFC 9562 §5.4).
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    pub(crate) fn to_header(self) -> Result<HeaderValue, InvalidHeaderValue> {
+        HeaderValue::from_str(
+            self.0
+                .as_hyphenated()
+                .encode_lower(&mut Uuid::encode_buffer()),
+        )
     }
 }
 
@@ -33,6 +46,20 @@ impl fmt::Display for ApnsId {
 impl fmt::Debug for ApnsId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ApnsId({self})")
+    }
+}
+
+/// Random ids, drawn many at a time: to draw costs as much as to make a request.
+#[derive(Debug, Default)]
+pub(crate) struct Ids(Mutex<Vec<[u8; 16]>>);
+
+impl Ids {
+    pub(crate) fn next(&self) -> Result<ApnsId, mdm_pki::Error> {
+        let mut drawn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if drawn.is_empty() {
+            drawn.extend(mdm_pki::random::<1024>()?.as_chunks().0);
+        }
+        Ok(ApnsId::from_random(drawn.pop().unwrap_or_default()))
     }
 }
 

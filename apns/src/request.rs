@@ -104,10 +104,10 @@ impl ApiRequest for PushRequest {
     const META: RequestMeta = RequestMeta::new("push", Replay::Idempotent, DEFAULT_BODY_LIMIT);
 
     fn to_http(&self, base: &BaseUrl) -> Result<http::Request<Bytes>, BuildError> {
-        let path = format!("/3/device/{}", hex::encode(self.token.expose()));
+        let path = path(self.token.expose())?;
         // Each push has another id: as sensitive it stays out of HPACK's table, which it would
         // only fill (RFC 7541 §6.2.3).
-        let mut id = HeaderValue::try_from(self.id.to_string()).map_err(http::Error::from)?;
+        let mut id = self.id.to_header().map_err(http::Error::from)?;
         id.set_sensitive(true);
         let mut request = http::Request::new(self.body()?);
         *request.method_mut() = Method::POST;
@@ -142,6 +142,15 @@ impl fmt::Debug for PushRequest {
             .field("priority", &self.priority)
             .finish_non_exhaustive()
     }
+}
+
+fn path(token: &[u8]) -> Result<String, BuildError> {
+    const DEVICE: &[u8] = b"/3/device/";
+    let mut path = [DEVICE, &vec![0; 2 * token.len()]].concat();
+    let hex = path.get_mut(DEVICE.len()..).unwrap_or_default();
+    let written = hex::encode_to_slice(token, hex).ok();
+    let path = written.and_then(|()| String::from_utf8(path).ok());
+    path.ok_or(BuildError::invalid("token", "it has no hexadecimal"))
 }
 
 /// Seconds since 1970, as `apns-expiration` wants them; 0 would mean one attempt.

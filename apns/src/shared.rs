@@ -14,6 +14,7 @@ use crate::{
     certificate::PushCertificate,
     config::Config,
     error::Error,
+    id::Ids,
     outcome::Outcome,
     queue::{Job, Queue},
 };
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) topic: Topic,
     pub(crate) queue: Queue,
     pub(crate) breaker: Breaker,
+    pub(crate) ids: Ids,
     /// Goes up with each new certificate.
     generation: AtomicU64,
     identity: Mutex<Credentials>,
@@ -44,6 +46,7 @@ impl Shared {
             topic: certificate.topic().clone(),
             queue: Queue::default(),
             breaker: Breaker::new(config.pause, config.max_strikes),
+            ids: Ids::default(),
             generation: AtomicU64::new(0),
             identity: Mutex::new(Credentials::new(&config, certificate)?),
             config,

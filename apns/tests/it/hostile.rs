@@ -99,6 +99,37 @@ async fn a_reason_of_a_megabyte_is_not_read_and_the_status_still_counts() {
 }
 
 #[tokio::test]
+async fn a_body_without_end_is_not_read_and_the_status_still_counts() {
+    for status in [200, 410] {
+        let bytes = 64 << 20;
+        let outcome = meet(Fault::HugeBody { status, bytes }).await.unwrap();
+        match (status, outcome) {
+            (200, Outcome::Delivered { .. }) => {}
+            (410, Outcome::DeadToken { rejection, .. }) => assert_eq!(rejection.reason, None),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_without_end_are_an_error() {
+    let error = meet(Fault::EndlessHeaders).await.unwrap_err();
+    assert!(
+        matches!(error, Error::Protocol { .. } | Error::Closed { .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn frames_after_the_goodbye_cost_no_push() {
+    let house = House::new().await;
+    let (client, _running) = house.client();
+    house.fake.fault(Fault::FramesAfterGoAway);
+    let outcome = house.clock.pass(client.push(&push("M"))).await;
+    assert!(is_delivered(&outcome), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_body_at_the_limit_is_read_and_one_byte_more_is_not() {
     let house = House::new().await;
     let config = house.config().with(|config| config.body_limit = 30);

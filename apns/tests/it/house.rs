@@ -49,15 +49,28 @@ impl TestClock {
     /// the next sleep ends. A slow machine may end it too early, so only deadlines that a test is
     /// about are shorter than [`DAY`].
     pub(crate) async fn pass<F: Future>(&self, work: F) -> F::Output {
+        self.pass_beside(|| 0, work).await
+    }
+
+    /// The same, where nothing happens as long as this number stays.
+    pub(crate) async fn pass_beside<F: Future>(
+        &self,
+        count: impl Fn() -> u64,
+        work: F,
+    ) -> F::Output {
         let end = self.now() + Duration::from_secs(7200);
         let mut work = pin!(work);
         loop {
+            let before = count();
             for _ in 0..QUIET {
                 tokio::select! {
                     biased;
                     done = &mut work => return done,
                     () = tokio::task::yield_now() => {}
                 }
+            }
+            if count() != before {
+                continue;
             }
             let next = self.sleeps.lock().unwrap().values().min().copied();
             if let Some(next) = next.filter(|next| *next <= end) {

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod admission;
+mod batch;
 mod breaker;
 mod certificate_requests;
 mod certificates;
 mod connections;
 mod delivery;
+mod faults;
 mod goodbyes;
 mod hostile;
 mod house;
