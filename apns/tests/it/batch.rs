@@ -117,7 +117,7 @@ async fn no_more_is_read_ahead_or_under_way_than_allowed() {
 
     service.gate.add_permits(3);
     for _ in 0..3 {
-        answers.next().await.unwrap();
+        assert!(answers.next().await.is_some());
     }
     assert!(answers.next().now_or_never().is_none());
     assert_eq!(read.load(Ordering::SeqCst), 53);

@@ -223,6 +223,22 @@ fn the_chain_is_put_together_from_authorities_in_any_order() {
 }
 
 #[test]
+fn a_root_that_signed_itself_with_sha1_as_apples_did_is_a_root() {
+    let house = House::get();
+    let key = PrivateKey::generate(KeySpec::Rsa2048).unwrap();
+    let root = builder("Old Root CA", &key)
+        .ca(None)
+        .signature_algorithm(SignatureAlgorithm::RsaPkcs1Sha1)
+        .self_signed(&key)
+        .unwrap();
+    let vendor_key = house.vendor.key.clone();
+    let vendor = builder("Vendor", &vendor_key).sign(&root, &key).unwrap();
+    let vendor = Vendor::new(vendor, &[root]).unwrap();
+    let request = vendor.sign(&house.csr, &vendor_key, now()).unwrap();
+    request.verify(now()).unwrap();
+}
+
+#[test]
 fn a_chain_is_not_endless() {
     let mut chain = vec![authority("0", None)];
     for depth in 1..9 {
