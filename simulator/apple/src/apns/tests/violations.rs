@@ -2,8 +2,9 @@
 
 use super::{raw::Raw, *};
 use crate::apns::{
-    frame::{code, flag, kind, put, put_headers},
+    frame::{PREFACE, code, flag, kind, put, put_headers},
     hpack,
+    session::{Client, Session},
 };
 
 #[tokio::test]
@@ -120,4 +121,40 @@ async fn what_apple_asks_not_to_be_indexed_is_counted() {
         (2, 1)
     );
     assert_eq!(violations.of_http2(), 0);
+}
+
+#[test]
+fn frames_of_chance_end_a_session_at_worst() {
+    let config = Config::without_client_certificates();
+    let state = Arc::new(State::new(&config));
+    let mut random = 1_u64;
+    let mut next = |below: u64| {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (random >> 33) % below
+    };
+    for number in 1..2000 {
+        let client = Client {
+            topic: None,
+            serial: None,
+            refused: None,
+            trusted: true,
+        };
+        let mut session = Session::new(Arc::clone(&state), client, number);
+        let mut input = PREFACE.to_vec();
+        for _ in 0..next(12) {
+            let payload: Vec<u8> = (0..next(40)).map(|_| next(256) as u8).collect();
+            let (kind, flags, stream) = (next(11) as u8, next(256) as u8, next(8) as u32);
+            put(&mut input, kind, flags, stream, &payload);
+        }
+        let taken = session.receive(&input, DateTime::UNIX_EPOCH);
+        session.answer_due(DateTime::UNIX_EPOCH);
+        session.settle();
+        assert_eq!(taken, input.len());
+    }
+    let counters = state.lock().counters.clone();
+    assert!(counters.violations.protocol > 100);
+    let settled = counters.rejected.values().sum::<u64>() + counters.lost + counters.cancelled;
+    assert_eq!((counters.arrived, counters.open_streams), (settled, 0));
 }
