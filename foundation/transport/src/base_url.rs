@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use http::Uri;
+use http::{
+    Uri,
+    uri::{Authority, Parts, PathAndQuery, Scheme},
+};
 
 use crate::BuildError;
 
@@ -13,8 +16,8 @@ use crate::BuildError;
 /// name outside of ASCII has to come in its `xn--` form.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BaseUrl {
-    /// Scheme and authority, no slash at the end.
-    origin: String,
+    scheme: Scheme,
+    authority: Authority,
     /// Empty, or with a slash in front and none at the end.
     path: String,
 }
@@ -30,10 +33,9 @@ impl BaseUrl {
             return Err(InvalidBaseUrl::Query);
         }
         let uri: Uri = text.parse().map_err(|_| InvalidBaseUrl::Syntax)?;
-        let scheme = match uri.scheme_str() {
-            Some(scheme @ ("https" | "http")) => scheme,
-            _ => return Err(InvalidBaseUrl::Scheme),
-        };
+        let known = [Scheme::HTTPS, Scheme::HTTP];
+        let scheme = uri.scheme().filter(|scheme| known.contains(scheme));
+        let scheme = scheme.ok_or(InvalidBaseUrl::Scheme)?;
         let authority = uri.authority().ok_or(InvalidBaseUrl::Syntax)?;
         if authority.as_str().contains('@') {
             return Err(InvalidBaseUrl::UserInfo);
@@ -50,14 +52,15 @@ impl BaseUrl {
             return Err(InvalidBaseUrl::Path);
         }
         Ok(Self {
-            origin: format!("{scheme}://{authority}"),
+            scheme: scheme.clone(),
+            authority: authority.clone(),
             path: uri.path().trim_end_matches('/').to_owned(),
         })
     }
 
     /// Whether requests travel inside TLS.
     pub fn is_https(&self) -> bool {
-        self.origin.starts_with("https:")
+        self.scheme == Scheme::HTTPS
     }
 
     /// The endpoint at `path`, which begins with a slash, with these query pairs.
@@ -75,21 +78,25 @@ impl BaseUrl {
                 "must begin with a slash and hold neither dot segments nor what is to be encoded",
             ));
         }
-        let mut text = format!("{self}{path}");
+        let mut text = [&self.path, path].concat();
         for (index, (name, value)) in query.iter().enumerate() {
             text.push(if index == 0 { '?' } else { '&' });
             text.push_str(&percent_encode(name));
             text.push('=');
             text.push_str(&percent_encode(value));
         }
-        text.parse::<Uri>()
-            .map_err(|error| BuildError::Http(error.into()))
+        let mut parts = Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        let path = PathAndQuery::try_from(text);
+        parts.path_and_query = Some(path.map_err(|error| BuildError::Http(error.into()))?);
+        Uri::from_parts(parts).map_err(|error| BuildError::Http(error.into()))
     }
 }
 
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.path)
+        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
     }
 }
 
@@ -125,7 +132,11 @@ pub enum InvalidBaseUrl {
 /// Whether HTTP clients send the path as it stands, as a signature over it needs: only `pchar` and
 /// no dot segments (RFC 3986 sections 3.3 and 6.2.2).
 fn is_stable_path(path: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/%-._~!$&'()*+,;=:@".contains(&byte);
+    let known = |byte: u8| {
+        matches!(byte,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'%' | b'-' | b'.' | b'_' | b'~' | b'!'
+            | b'$' | b'&'..=b',' | b';' | b'=' | b':' | b'@')
+    };
     let hex = |behind: &str| behind.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     let climbs = |path: &str| {
         path.contains("/.") && path.split('/').any(|segment| matches!(segment, "." | ".."))
