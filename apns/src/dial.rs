@@ -42,7 +42,7 @@ impl Dial for Direct {
 /// use std::sync::Arc;
 /// use mdm_apns::{Config, dial::Tunnel};
 ///
-/// let proxy = Tunnel::new("proxy.example.com", 3128).basic("user", &"password".into());
+/// let proxy = Tunnel::new("proxy.example.com", 3128).basic("user", &"password".to_owned().into());
 /// let config = Config::production().with(|config| config.dial = Arc::new(proxy));
 /// ```
 #[derive(Debug, Clone)]
