@@ -150,8 +150,10 @@ impl Connection {
                 self.end(&ended, cx);
                 return Poll::Ready(ended);
             }
-            // What was sent now lies in h2: the next round puts it on the wire.
-            if !self.send_waiting(cx) {
+            let has_sent = self.send_waiting(cx);
+            let is_over = self.sender.is_some() && self.shared.queue.is_over();
+            // What was sent lies in h2: the next round puts it on the wire.
+            if !has_sent && !is_over {
                 return Poll::Pending;
             }
         }
@@ -211,9 +213,8 @@ impl Connection {
 
     fn settle(&mut self, (job, result): Ended) {
         match result {
-            Some(Ok(outcome)) => self.answered(job, outcome),
-            Some(Err(error)) => self.failed(job, error),
-            None => {}
+            Ok(outcome) => self.answered(job, outcome),
+            Err(error) => self.failed(job, error),
         }
     }
 

@@ -14,8 +14,9 @@ use mdm_transport::ApiRequest;
 
 use crate::{error::Error, outcome::Outcome, queue::Job};
 
-/// Ends with the job, and what became of the attempt; `None` where nobody wants to know any more.
-/// To drop it unfinished resets the stream.
+/// Ends with the job, and what became of the attempt.
+///
+/// Whoever gives the push up does not end it: a thousand resets at once would look like an attack.
 pub(crate) struct Exchange {
     /// There until the end.
     job: Option<Job>,
@@ -35,7 +36,7 @@ enum State {
     },
 }
 
-pub(crate) type Ended = (Job, Option<Result<Outcome, Error>>);
+pub(crate) type Ended = (Job, Result<Outcome, Error>);
 
 impl Exchange {
     pub(crate) fn new(
@@ -52,14 +53,14 @@ impl Exchange {
         }
     }
 
-    /// Waits no longer. Where the status is known a body that is late costs the reason alone.
+    /// Waits no longer, and resets the stream. Where the status is known a body that is late costs the reason alone.
     pub(crate) fn cut_short(self, otherwise: Error) -> Option<Ended> {
         let job = self.job?;
         let result = match self.state {
             State::Head(_) => Err(otherwise),
             State::Body { head, .. } => Ok(read(&job, head, Bytes::new())),
         };
-        Some((job, Some(result)))
+        Some((job, result))
     }
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(Parts, Bytes), Error>> {
@@ -98,20 +99,13 @@ impl Future for Exchange {
     type Output = Ended;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
-        let answer = self.poll_answer(cx);
-        let Some(mut job) = self.job.take() else {
-            return Poll::Pending;
-        };
-        match answer {
-            Poll::Ready(answer) => {
+        let answer = ready!(self.poll_answer(cx));
+        match self.job.take() {
+            Some(job) => {
                 let result = answer.map(|(head, body)| read(&job, head, body));
-                Poll::Ready((job, Some(result)))
+                Poll::Ready((job, result))
             }
-            Poll::Pending if job.poll_given_up(cx).is_ready() => Poll::Ready((job, None)),
-            Poll::Pending => {
-                self.job = Some(job);
-                Poll::Pending
-            }
+            None => Poll::Pending,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -40,11 +40,6 @@ impl Job {
             reply,
         };
         (job, answer)
-    }
-
-    /// Ready once nobody wants to know any more.
-    pub(crate) fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.reply.poll_closed(cx)
     }
 
     pub(crate) fn answer(self, result: Result<Outcome, Error>) {

@@ -74,6 +74,7 @@ impl RawServer {
     }
 }
 
+pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
@@ -126,15 +127,24 @@ pub(crate) fn go_away(code: u32, debug_data: &[u8]) -> Vec<u8> {
 /// Reads frames until one of this kind has come; its stream.
 pub(crate) async fn until(stream: &mut TlsStream<TcpStream>, kind: u8) -> u32 {
     loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.unwrap();
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        let mut payload = vec![0; length as usize];
-        stream.read_exact(&mut payload).await.unwrap();
-        if head[3] == kind {
-            return u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let (found, number) = any(stream).await;
+        if found == kind {
+            return number;
         }
     }
+}
+
+/// Reads one frame: its kind and its stream.
+pub(crate) async fn any(stream: &mut TlsStream<TcpStream>) -> (u8, u32) {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    stream
+        .read_exact(&mut vec![0; length as usize])
+        .await
+        .unwrap();
+    let number = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+    (head[3], number)
 }
 
 pub(crate) async fn write(stream: &mut TlsStream<TcpStream>, bytes: &[u8]) {
