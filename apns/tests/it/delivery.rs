@@ -5,7 +5,11 @@ use mdm_apns::{Expiration, Outcome, Priority, Push, Reason};
 use mdm_core::{PushMagic, PushToken};
 use mdm_fake_apple::apns::Refusal;
 
-use crate::house::{House, TOKEN, TOPIC, push};
+use crate::{
+    house::{House, TOKEN, TOPIC, TestClock, is_delivered, push},
+    raw::{DATA, HEADERS, RawServer, kinds, settings, taken, write},
+};
+use tokio::io::AsyncReadExt;
 
 #[tokio::test]
 async fn a_push_reaches_the_device_with_the_topic_of_the_certificate() {
@@ -31,6 +35,39 @@ async fn a_push_reaches_the_device_with_the_topic_of_the_certificate() {
     let apns_id = received.apns_id.parse().ok();
     assert_eq!(outcome, Outcome::Delivered { apns_id });
     assert_eq!(house.fake.refusals(), []);
+}
+
+#[tokio::test]
+async fn headers_and_body_leave_in_one_write() {
+    let server = RawServer::new(&["h2"], TestClock::at(chrono::Utc::now())).await;
+    let client = server.client();
+    let mut stream = {
+        let serve = async {
+            let mut stream = server.accept().await;
+            write(&mut stream, &settings(10)).await;
+            stream
+        };
+        let (connected, stream) = tokio::join!(client.connect(), serve);
+        connected.unwrap();
+        stream
+    };
+    // SETTINGS and their acknowledgement, each as it comes.
+    let push = push("M");
+    let serve = async {
+        loop {
+            // A read returns what one write has put into one TLS record.
+            let mut record = vec![0; 16_384];
+            let length = stream.read(&mut record).await.unwrap();
+            let frames = kinds(&record[..length]);
+            if let Some(at) = frames.iter().position(|kind| *kind == HEADERS) {
+                write(&mut stream, &taken(1)).await;
+                return frames[at..].to_vec();
+            }
+        }
+    };
+    let (outcome, frames) = tokio::join!(client.push(&push), serve);
+    assert!(is_delivered(&outcome));
+    assert_eq!(frames, [HEADERS, DATA]);
 }
 
 #[tokio::test]

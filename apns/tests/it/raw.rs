@@ -74,6 +74,7 @@ impl RawServer {
     }
 }
 
+pub(crate) const DATA: u8 = 0;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
@@ -132,6 +133,16 @@ pub(crate) async fn until(stream: &mut TlsStream<TcpStream>, kind: u8) -> u32 {
             return number;
         }
     }
+}
+
+/// The kinds of these whole frames.
+pub(crate) fn kinds(mut frames: &[u8]) -> Vec<u8> {
+    let mut kinds = Vec::new();
+    while let [a, b, c, kind, ..] = *frames {
+        kinds.push(kind);
+        frames = &frames[9 + u32::from_be_bytes([0, a, b, c]) as usize..];
+    }
+    kinds
 }
 
 /// Reads one frame: its kind and its stream.
