@@ -185,7 +185,13 @@ func (k *known) nanopush() (send, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(token string) error {
+	return func(token string) (err error) {
+		// Of nanomdm's own workers a panic takes the whole process with it.
+		defer func() {
+			if panicked := recover(); panicked != nil {
+				err = fmt.Errorf("panic: %v", panicked)
+			}
+		}()
 		push := &mdm.Push{PushMagic: k.magic, Topic: k.topic}
 		if err := push.SetTokenString(token); err != nil {
 			return err
