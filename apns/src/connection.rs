@@ -39,7 +39,7 @@ use crate::{
 pub(crate) struct Connection {
     id: LineId,
     shared: Arc<Shared>,
-    http: h2::client::Connection<TlsStream<TcpStream>, Bytes>,
+    http: Http,
     /// None once it takes no more pushes: what was sent is still answered.
     sender: Option<SendRequest<Bytes>>,
     ping: Option<PingPong>,
@@ -51,6 +51,8 @@ pub(crate) struct Connection {
     alarm: Alarm,
     was_good: bool,
 }
+
+type Http = h2::client::Connection<TlsStream<TcpStream>, Bytes>;
 
 /// How a connection ended.
 #[derive(Debug)]
@@ -80,6 +82,9 @@ enum Purpose {
 /// How many streams the server takes before it has told: none, so that no push is sent on a guess.
 const UNTOLD: usize = 0;
 
+/// The most pushes on one connection at a time, where the server takes any number.
+const MAX_PLACES: usize = 10_000;
+
 impl Connection {
     /// Connects, and returns once the server has told its settings: a refused certificate shows
     /// here and not at the first push.
@@ -107,7 +112,7 @@ impl Connection {
         })
         .await?;
         let ping = http.ping_pong();
-        let places = http.max_concurrent_send_streams();
+        let places = places(&http);
         tracing::debug!(id, host = config.host, places, "push connection open");
         shared.queue.set_places(id, places);
         Ok(Self {
@@ -171,7 +176,7 @@ impl Connection {
             self.was_good |= !is_wanted;
             return self.take_no_more();
         }
-        let places = self.http.max_concurrent_send_streams();
+        let places = places(&self.http);
         if mem::replace(&mut self.places, places) != places {
             self.shared.queue.set_places(self.id, places);
         }
@@ -352,6 +357,10 @@ impl Alarm {
     fn covers(&self, end: DateTime<Utc>) -> bool {
         matches!(self.purpose, Purpose::Answer(set) if set <= end)
     }
+}
+
+fn places(http: &Http) -> usize {
+    http.max_concurrent_send_streams().min(MAX_PLACES)
 }
 
 /// Sends the push; headers and body leave together, as nothing is awaited between them.

@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     house::{House, TestClock, is_delivered, push, run},
-    raw::{HEADERS, PING, RawServer, frame, settings, taken, until, write},
+    raw::{HEADERS, PING, RawServer, SETTINGS, frame, settings, taken, until, write},
 };
 
 /// Counts its connections, and what they were asked for.
@@ -152,6 +152,31 @@ async fn more_connections_are_opened_while_more_pushes_wait_than_the_open_ones_t
         let (outcomes, ()) = tokio::join!(pushes, serve);
         assert!(outcomes.iter().all(is_delivered), "{outcomes:?}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_names_no_limit_takes_all() {
+    let server = RawServer::new(&["h2"], TestClock::at(Utc::now())).await;
+    let config = server
+        .config
+        .clone()
+        .with(|config| config.max_connections = 2);
+    let (client, _running) = run(config, server.certificate.clone());
+    let pushes = ["one", "two", "three"].map(push);
+    let pushes = join_all(pushes.iter().map(|push| client.push(push)));
+    let serve = async {
+        let mut stream = server.accept().await;
+        write(&mut stream, &frame(SETTINGS, &[])).await;
+        for number in [1, 3, 5] {
+            assert_eq!(until(&mut stream, HEADERS).await, number);
+        }
+        for number in [1, 3, 5] {
+            write(&mut stream, &taken(number)).await;
+        }
+        stream
+    };
+    let (outcomes, _stream) = tokio::join!(pushes, serve);
+    assert!(outcomes.iter().all(is_delivered), "{outcomes:?}");
 }
 
 #[tokio::test]
