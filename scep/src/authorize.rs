@@ -1,13 +1,17 @@
 //! The one door to a signature: [`Authorized`] is made here and nowhere else, by asking the
-//! challenge verifier, and an authority signs nothing without it.
+//! challenge verifier or by a certificate that renews itself, and an authority signs nothing without it.
 //!
 //! Peers have issued certificates through paths that had forgotten to ask (CVE-2026-30836,
 //! CVE-2025-44005). Here such a path would not compile.
+
+mod renewal;
 
 use chrono::{DateTime, Utc};
 use mdm_core::Secret;
 use mdm_pki::{Certificate, CertificateRequest};
 
+pub(crate) use self::renewal::Renewable;
+pub use self::renewal::RenewalRefusal;
 use crate::{
     attributes::TransactionId,
     challenge::{ChallengeRefusal, ChallengeVerifier, Verdict},
@@ -16,7 +20,8 @@ use crate::{
 
 /// A proven request that asks for permission.
 ///
-/// Its CSR's signature holds, and the message was signed by the CSR's own key.
+/// Its CSR's signature holds, and the message was signed by the CSR's own key, or by that of the
+/// certificate to be renewed.
 #[derive(Debug)]
 pub struct EnrolmentRequest {
     id: RequestId,
@@ -73,6 +78,7 @@ impl EnrolmentRequest {
 pub struct Authorized {
     request: EnrolmentRequest,
     grant: Grant,
+    renewed: Option<Certificate>,
 }
 
 impl Authorized {
@@ -91,6 +97,11 @@ impl Authorized {
         &self.grant
     }
 
+    /// The certificate that renews itself, where that is what allows it.
+    pub fn renewed(&self) -> Option<&Certificate> {
+        self.renewed.as_ref()
+    }
+
     /// When it was allowed.
     pub fn at(&self) -> DateTime<Utc> {
         self.request.now
@@ -98,7 +109,7 @@ impl Authorized {
 }
 
 pub(crate) enum Decision {
-    Authorized(Authorized),
+    Authorized(Box<Authorized>),
     Repeated {
         certificate: Certificate,
         label: String,
@@ -112,7 +123,11 @@ pub(crate) async fn authorize(
     request: EnrolmentRequest,
 ) -> Result<Decision, StoreError> {
     Ok(match verifier.verify(&request).await? {
-        Verdict::Granted(grant) => Decision::Authorized(Authorized { request, grant }),
+        Verdict::Granted(grant) => Decision::Authorized(Box::new(Authorized {
+            request,
+            grant,
+            renewed: None,
+        })),
         Verdict::Repeated { certificate, label } => Decision::Repeated { certificate, label },
         Verdict::Refused(refusal) => Decision::Refused(refusal),
     })

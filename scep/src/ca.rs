@@ -12,7 +12,10 @@ pub use self::{
     embedded::{CertificateProfile, EmbeddedCa, SanRule},
     setup::{RootUse, registration_authority, root},
 };
-use crate::{authorize::Authorized, store::StoreError};
+use crate::{
+    authorize::Authorized,
+    store::{CertificateRecord, StoreError},
+};
 
 /// Issues certificates.
 ///
@@ -28,6 +31,12 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`IssueError`]; only [`IssueError::Refused`] and [`IssueError::Conflict`] are final.
     async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError>;
+
+    /// What is known of the certificate of this serial number, if the authority has issued it.
+    ///
+    /// # Errors
+    /// Where that cannot be said now.
+    async fn find(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError>;
 }
 
 /// A certificate that is stored and may leave.

@@ -12,11 +12,12 @@ use chrono::TimeDelta;
 use http::Request;
 use mdm_core::Clock;
 use mdm_pki::{
-    Certificate, CertificateBuilder, DigestAlgorithm, KeyUsage,
+    Certificate, CertificateBuilder, DigestAlgorithm, KeyUsage, Name, PrivateKey,
     cms::{ContentCipher, DecryptPolicy, EnvelopedDataBuilder, SignedData},
 };
 use mdm_transport::{HttpTransport, TransportErrorKind};
 
+use self::enrolment::Signing;
 pub use self::{
     ca_certificates::{CaCertificates, CaTrust},
     enrolment::{Enrolled, Enrolment},
@@ -89,7 +90,8 @@ impl<T: HttpTransport> Client<T> {
         CaCaps.from_http(response)
     }
 
-    /// Gets a certificate: GetCACert, GetCACaps, then PKIOperation with PKCSReq, in Apple's order.
+    /// Gets a certificate: GetCACert, GetCACaps, then PKIOperation with PKCSReq, in Apple's order; or with
+    /// RenewalReq, of a server that lists `Renewal`.
     ///
     /// The answer counts only if the server of GetCACert signed it, it repeats transaction and nonce,
     /// and the certificate in it has the enrolment's key and the trusted issuer. After an error
@@ -103,18 +105,27 @@ impl<T: HttpTransport> Client<T> {
         let capabilities = self.ca_caps().await?;
         let choice = Choice::new(&capabilities, &self.policy)?;
         let nonce = Nonce::random()?;
-        let signer = self.temporary_signer(enrolment)?;
+        let (message_type, signer) = match enrolment.signer() {
+            Signing::Temporary(subject) => (
+                MessageType::PkcsReq,
+                self.temporary_signer(enrolment.key(), subject)?,
+            ),
+            Signing::Renewed(_) if !capabilities.can(&Capability::Renewal) => {
+                return Err(Error::Capability(Capability::Renewal));
+            }
+            Signing::Renewed(old) => (MessageType::RenewalReq, old.0.clone()),
+        };
         let envelope = EnvelopedDataBuilder::new(enrolment.csr().to_der())
             .cipher(choice.cipher)
             .recipient(ca.recipient())
             .encrypt()?;
         let message = PkiMessage::build(
-            MessageType::PkcsReq,
+            message_type,
             enrolment.transaction_id().clone(),
             nonce.clone(),
         )
         .envelope(envelope)
-        .sign(&signer, choice.digest, enrolment.key())?;
+        .sign(&signer, choice.digest, enrolment.signing_key())?;
         let operation = PkiOperation::new(message, choice.post);
         let response = self
             .send(operation.to_http(&self.url)?, requests::MAX_PKI_MESSAGE)
@@ -125,16 +136,13 @@ impl<T: HttpTransport> Client<T> {
 
     /// The self-signed certificate that signs the request and that the answer is encrypted to: the
     /// subject and key of the CSR (RFC 8894 section 2.3), good for a day.
-    fn temporary_signer(&self, enrolment: &Enrolment) -> Result<Certificate, Error> {
+    fn temporary_signer(&self, key: &PrivateKey, subject: &Name) -> Result<Certificate, Error> {
         let now = self.clock.now();
         let shift = |days| now.checked_add_signed(TimeDelta::days(days)).unwrap_or(now);
-        let subject = enrolment.signer_subject().clone();
-        Ok(
-            CertificateBuilder::new(subject, enrolment.key().public_key())
-                .validity(shift(-1), shift(1))
-                .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
-                .self_signed(enrolment.key())?,
-        )
+        Ok(CertificateBuilder::new(subject.clone(), key.public_key())
+            .validity(shift(-1), shift(1))
+            .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
+            .self_signed(key)?)
     }
 
     fn read_reply(
@@ -190,7 +198,9 @@ impl<T: HttpTransport> Client<T> {
     ) -> Result<Enrolled, Error> {
         let policy =
             DecryptPolicy::default().with(|policy| policy.triple_des = self.policy.triple_des);
-        let content = reply.open_envelope()?.decrypt(enrolment.key(), &policy)?;
+        let content = reply
+            .open_envelope()?
+            .decrypt(enrolment.signing_key(), &policy)?;
         let issued = SignedData::parse(&content, &cms_limits(requests::MAX_PKI_MESSAGE))?;
         let key = enrolment.key().public_key();
         let certificate = issued

@@ -7,6 +7,7 @@ use mdm_pki::Certificate;
 
 use crate::{
     attributes::{FailInfo, MessageType, TransactionId},
+    authorize::RenewalRefusal,
     challenge::ChallengeRefusal,
     error::Error,
 };
@@ -133,6 +134,9 @@ pub enum Refusal {
     /// The challenge does not hold.
     #[error(transparent)]
     Challenge(ChallengeRefusal),
+    /// The certificate that signed does not renew itself.
+    #[error(transparent)]
+    Renewal(RenewalRefusal),
     /// The authority does not sign this.
     #[error("the authority refuses: {0}")]
     Authority(String),
@@ -143,11 +147,16 @@ impl Refusal {
     pub fn fail_info(&self) -> FailInfo {
         match self {
             Self::Algorithm(_) => FailInfo::BadAlg,
-            Self::Signature | Self::Envelope => FailInfo::BadMessageCheck,
+            Self::Signature
+            | Self::Envelope
+            | Self::Renewal(RenewalRefusal::Subject { .. } | RenewalRefusal::Stranger) => {
+                FailInfo::BadMessageCheck
+            }
             Self::MessageType(_)
             | Self::Attribute(_)
             | Self::Key(_)
             | Self::Challenge(_)
+            | Self::Renewal(_)
             | Self::Authority(_) => FailInfo::BadRequest,
         }
     }
@@ -156,6 +165,9 @@ impl Refusal {
     pub(crate) fn text(&self) -> String {
         match self {
             Self::Challenge(_) => "the challenge is not accepted".to_owned(),
+            // What the CSR in the envelope says, whoever sealed it, is not told.
+            Self::Renewal(RenewalRefusal::Subject { .. }) => Self::Envelope.to_string(),
+            Self::Renewal(_) => "the certificate does not renew itself".to_owned(),
             Self::Authority(_) => "the authority refuses the request".to_owned(),
             other => other.to_string(),
         }

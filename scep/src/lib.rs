@@ -3,8 +3,8 @@
 //! Both sides are plain values in, plain values out. The [`Server`] turns an HTTP request into an HTTP
 //! response and holds no socket; the [`Client`] works over any
 //! [`HttpTransport`](mdm_transport::HttpTransport), and its requests can be sent without it. Of the
-//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq: all that Apple's client
-//! sends, renewals included, to a server that never lets it wait.
+//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq and RenewalReq. Apple's
+//! client renews by PKCSReq, with a fresh challenge.
 //!
 //! | Module | What lives there |
 //! |---|---|
@@ -27,7 +27,8 @@
 //! A certificate is issued only if all of this holds, in this order: the message is a PKCSReq; digest,
 //! cipher and key are allowed by the [`Policy`]; the message is signed by a self-signed certificate;
 //! what it encrypts is a CSR of the same key with a valid signature; and the verifier accepts the
-//! challenge. Everything about the envelope that fails is one refusal, so that the server does not
+//! challenge. A RenewalReq needs no challenge: it is signed by a certificate that the authority has
+//! issued and kept, that is valid and not revoked, and its CSR, of any allowed key, is for the same subject. Everything about the envelope that fails is one refusal, so that the server does not
 //! help to decrypt what others sent. Which challenge failed and why is told to the [`Observer`] and
 //! never to the client.
 //!
@@ -106,7 +107,7 @@ pub mod server;
 pub mod store;
 
 pub use attributes::{FailInfo, MessageType, Nonce, PkiStatus, TransactionId};
-pub use authorize::{Authorized, EnrolmentRequest};
+pub use authorize::{Authorized, EnrolmentRequest, RenewalRefusal};
 pub use ca::{CertificateAuthority, CertificateProfile, EmbeddedCa};
 pub use capability::{Capabilities, Capability};
 pub use challenge::{Bound, ChallengeVerifier, OneTime};

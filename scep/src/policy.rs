@@ -1,6 +1,8 @@
 //! Which algorithms and keys are taken. MD5 and single DES are not among the choices: they are
 //! neither read nor written.
 
+use std::time::Duration;
+
 use mdm_pki::DigestAlgorithm;
 
 /// What a client or a server takes from its peer.
@@ -16,6 +18,11 @@ pub struct Policy {
     pub min_rsa_bits: usize,
     /// The largest RSA key that gets a certificate, in bits: 8192 unless changed.
     pub max_rsa_bits: usize,
+    /// Whether a certificate renews itself, by RenewalReq: yes unless changed. Apple's client never
+    /// does so; it asks again with a challenge.
+    pub renewal: bool,
+    /// How long before its end a certificate renews itself at the earliest: at any time unless set.
+    pub renewal_window: Option<Duration>,
 }
 
 impl Policy {
@@ -43,6 +50,8 @@ impl Default for Policy {
             triple_des: false,
             min_rsa_bits: 2048,
             max_rsa_bits: 8192,
+            renewal: true,
+            renewal_window: None,
         }
     }
 }

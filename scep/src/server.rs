@@ -26,8 +26,8 @@ use crate::{
 
 /// A SCEP server over an authority, a responder and a challenge verifier.
 ///
-/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq; every other message is refused
-/// with `badRequest`. It may be shared and called in parallel.
+/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq and RenewalReq; every other message
+/// is refused with `badRequest`. It may be shared and called in parallel.
 #[derive(Debug)]
 pub struct Server {
     authority: Arc<dyn CertificateAuthority>,
@@ -72,6 +72,9 @@ impl Server {
         ]
         .into_iter()
         .collect();
+        if self.policy.renewal {
+            capabilities.insert(Capability::Renewal);
+        }
         if self.policy.sha1 {
             capabilities.insert(Capability::Sha1);
         }

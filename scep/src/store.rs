@@ -9,7 +9,7 @@ use std::{error, fmt, sync::Arc};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_pki::{
-    Certificate, DigestAlgorithm,
+    Certificate, DigestAlgorithm, RevocationReason,
     digest::{constant_time_eq, digest},
 };
 
@@ -45,18 +45,30 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Where the store cannot answer.
     async fn forget_challenges(&self, expired_before: DateTime<Utc>) -> Result<usize, StoreError>;
 
-    /// Keeps a certificate and spends the challenge that granted it, in one atomic step: both or
-    /// neither, and of all commits for one challenge exactly one is [`Committed::Stored`].
+    /// Keeps a certificate and spends what granted it, in one atomic step: both or neither. Of all
+    /// commits for one challenge exactly one is [`Committed::Stored`], and of all commits for one
+    /// request that renews; a certificate that is revoked or not kept renews nothing.
     ///
     /// # Errors
     /// Where the store cannot answer; [`StoreError::Exists`] for a serial number that is taken.
     async fn commit(&self, issuance: Issuance) -> Result<Committed, StoreError>;
 
-    /// The certificate of this serial number (the content of its DER INTEGER).
+    /// The certificate of this serial number (the content of its DER INTEGER), revoked or not.
     ///
     /// # Errors
     /// Where the store cannot answer.
-    async fn certificate(&self, serial: &[u8]) -> Result<Option<Certificate>, StoreError>;
+    async fn certificate(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError>;
+
+    /// Revokes the certificate of this serial number and returns the revocation that counts: of
+    /// several the first. `None` if the certificate is not kept.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    async fn revoke(
+        &self,
+        serial: &[u8],
+        revocation: Revocation,
+    ) -> Result<Option<Revocation>, StoreError>;
 }
 
 /// A challenge's name in a store: its SHA-256, so that a store gives no challenge away and the
@@ -119,6 +131,20 @@ impl RequestId {
         // A transaction's name has no NUL, so that its end cannot be shifted into the CSR.
         let text = [transaction_id.as_str().as_bytes(), &[0], csr].concat();
         sha256(&text).map(Self)
+    }
+
+    /// The name of a request that renews a certificate. A client that keeps its key asks for each
+    /// renewal in the same words, so that the certificate at hand has to tell them apart.
+    ///
+    /// # Errors
+    /// Where OpenSSL fails.
+    pub fn of_renewal(
+        transaction_id: &TransactionId,
+        csr: &[u8],
+        renewed: &Certificate,
+    ) -> Result<Self, mdm_pki::Error> {
+        let transaction = transaction_id.as_str().as_bytes();
+        sha256(&[transaction, &[0], csr, renewed.to_der()].concat()).map(Self)
     }
 
     /// An id read back from a store.
@@ -185,6 +211,43 @@ impl Spent {
     }
 }
 
+/// What is known of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateRecord {
+    /// The certificate.
+    pub certificate: Certificate,
+    /// That it no longer counts, and since when.
+    pub revoked: Option<Revocation>,
+}
+
+impl CertificateRecord {
+    /// A certificate that counts.
+    pub fn new(certificate: Certificate) -> Self {
+        Self {
+            certificate,
+            revoked: None,
+        }
+    }
+}
+
+/// The end of a certificate before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revocation {
+    /// Since when, in whole seconds on a revocation list.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub reason: RevocationReason,
+}
+
+impl Revocation {
+    /// Revoked at this time for this reason.
+    pub fn new(at: DateTime<Utc>, reason: RevocationReason) -> Self {
+        Self { at, reason }
+    }
+}
+
 /// What allows a certificate.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -194,6 +257,13 @@ pub enum Grant {
         /// The challenge.
         id: ChallengeId,
         /// Whose enrolment it is for.
+        label: String,
+    },
+    /// A certificate of this store that renews itself.
+    Renewal {
+        /// Its serial number.
+        of: Vec<u8>,
+        /// Whose it is.
         label: String,
     },
     /// A decision taken elsewhere, which keeps its own books.
@@ -212,6 +282,14 @@ impl Grant {
         }
     }
 
+    /// By the certificate of this serial number.
+    pub fn renewal(of: impl Into<Vec<u8>>, label: impl Into<String>) -> Self {
+        Self::Renewal {
+            of: of.into(),
+            label: label.into(),
+        }
+    }
+
     /// By a decision taken elsewhere.
     pub fn elsewhere(label: impl Into<String>) -> Self {
         Self::Elsewhere {
@@ -222,7 +300,9 @@ impl Grant {
     /// Whose enrolment it is for.
     pub fn label(&self) -> &str {
         match self {
-            Self::Challenge { label, .. } | Self::Elsewhere { label } => label,
+            Self::Challenge { label, .. }
+            | Self::Renewal { label, .. }
+            | Self::Elsewhere { label } => label,
         }
     }
 }

@@ -13,8 +13,10 @@
 //! | [`request`] | [`CertificateRequest`], [`CertificateRequestBuilder`]: PKCS #10 with attributes |
 //! | [`identity`] | [`Identity`]: a certificate with its chain and key, also PKCS #12 |
 //! | [`chain`] | [`Anchors`](chain::Anchors): chains against roots or pinned authorities |
+//! | [`crl`] | revocation lists |
 //! | [`cms`] | signed and enveloped data, built, read, verified in layers; BER made DER under bounds |
 //! | [`signature`] | [`SignatureVerifier`]: the fast path for `Mdm-Signature` |
+//! | `attestation` | Managed Device Attestation, verified; under the feature of that name |
 //! | [`digest`](mod@digest), [`pem`] | digests, HMAC, PBKDF2, randomness; PEM and base64 |
 //!
 //! Issuing a certificate, signing a document with it, and verifying that in layers:
@@ -61,9 +63,12 @@
 //! ```
 
 mod asn1;
+#[cfg(feature = "attestation")]
+pub mod attestation;
 pub mod certificate;
 pub mod chain;
 pub mod cms;
+pub mod crl;
 pub mod digest;
 mod error;
 pub mod identity;
@@ -76,6 +81,7 @@ pub mod signature;
 pub mod signer;
 
 pub use certificate::{Certificate, CertificateBuilder, GeneralName, Issuer, KeyUsage};
+pub use crl::RevocationReason;
 pub use digest::{DigestAlgorithm, digest, hmac, pbkdf2, random};
 pub use error::Error;
 pub use identity::Identity;

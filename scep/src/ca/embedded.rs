@@ -5,15 +5,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_pki::{
-    Certificate, CertificateBuilder, CertificateRequest, KeyUsage, PublicKey, SignatureAlgorithm,
-    Signer, oid,
+    Certificate, CertificateBuilder, KeyUsage, PublicKey, SignatureAlgorithm, Signer, oid,
 };
 
 use super::{CertificateAuthority, IssueError, Issued};
 use crate::{
     authorize::Authorized,
     error::Error,
-    store::{Committed, Issuance, Store},
+    store::{CertificateRecord, Committed, Issuance, Revocation, Store, StoreError},
 };
 
 /// What the issued certificates are like.
@@ -128,11 +127,21 @@ impl EmbeddedCa {
         self
     }
 
-    async fn sign(
+    /// Revokes the certificate of this serial number (the content of its DER INTEGER) and returns the
+    /// revocation that counts: of several the first. `None` if there is no such certificate.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn revoke(
         &self,
-        csr: &CertificateRequest,
-        now: DateTime<Utc>,
-    ) -> Result<Certificate, IssueError> {
+        serial: &[u8],
+        revocation: Revocation,
+    ) -> Result<Option<Revocation>, StoreError> {
+        self.store.revoke(serial, revocation).await
+    }
+
+    async fn sign(&self, authorized: &Authorized) -> Result<Certificate, IssueError> {
+        let (csr, now) = (authorized.csr(), authorized.at());
         let Some(issuer) = self.chain.first() else {
             return Err(IssueError::Expired);
         };
@@ -161,7 +170,13 @@ impl EmbeddedCa {
             .extended_key_usage(&[oid::CLIENT_AUTH])
             .signature_algorithm(self.algorithm);
         if self.profile.subject_alt_names == SanRule::Copy {
+            // A renewal is granted by what the old certificate says, and says no more.
+            let old = authorized.renewed().map(Certificate::subject_alt_names);
             for name in csr.subject_alt_names() {
+                if old.as_ref().is_some_and(|old| !old.contains(&name)) {
+                    let reason = "the certificate to be renewed lacks an alternative name";
+                    return Err(IssueError::Refused(reason.to_owned()));
+                }
                 builder = builder.san(name);
             }
         }
@@ -179,7 +194,7 @@ impl CertificateAuthority for EmbeddedCa {
     }
 
     async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError> {
-        let certificate = self.sign(authorized.csr(), authorized.at()).await?;
+        let certificate = self.sign(&authorized).await?;
         let issuance = Issuance::new(
             certificate.clone(),
             authorized.grant().clone(),
@@ -191,5 +206,9 @@ impl CertificateAuthority for EmbeddedCa {
             Committed::Repeated(earlier) => Ok(Issued::Earlier(earlier)),
             Committed::Conflict => Err(IssueError::Conflict),
         }
+    }
+
+    async fn find(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError> {
+        self.store.certificate(serial).await
     }
 }

@@ -13,7 +13,16 @@ pub struct Enrolment {
     key: PrivateKey,
     csr: CertificateRequest,
     transaction_id: TransactionId,
-    signer_subject: Name,
+    signer: Signing,
+}
+
+/// Who signs the message.
+#[derive(Debug, Clone)]
+pub(super) enum Signing {
+    /// A temporary certificate of the request's key, with this subject.
+    Temporary(Name),
+    /// The certificate to be renewed.
+    Renewed(Box<(Certificate, PrivateKey)>),
 }
 
 impl Enrolment {
@@ -49,10 +58,35 @@ impl Enrolment {
         }
         Ok(Self {
             transaction_id: TransactionId::for_key(key.public_key())?,
-            signer_subject: csr.subject().clone(),
+            signer: Signing::Temporary(csr.subject().clone()),
             key,
             csr,
         })
+    }
+
+    /// A request for a new certificate in place of `old`, whose key signs the message: a RenewalReq,
+    /// without a challenge. Subject and alternative names stay as they are; `key` may be the old one.
+    ///
+    /// Apple's client renews by [`new`](Self::new) instead, with a challenge of its own.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for a key that is not RSA, or an `old_key` that is not that of `old`;
+    /// [`Error::Pki`] where signing fails.
+    pub fn renewal(old: Certificate, old_key: PrivateKey, key: PrivateKey) -> Result<Self, Error> {
+        if !old.public_key()?.same_key(old_key.public_key()) {
+            return Err(Error::Configuration("the certificate is of another key"));
+        }
+        let csr = old
+            .subject_alt_names()
+            .into_iter()
+            .fold(
+                CertificateRequestBuilder::new(old.subject()),
+                |csr, name| csr.san(name),
+            )
+            .sign(&key)?;
+        let mut renewal = Self::from_csr(key, csr)?;
+        renewal.signer = Signing::Renewed(Box::new((old, old_key)));
+        Ok(renewal)
     }
 
     /// Names the exchange differently.
@@ -62,10 +96,12 @@ impl Enrolment {
         self
     }
 
-    /// Gives the temporary signer another subject, as Apple's client does.
+    /// Gives the temporary signer another subject, as Apple's client does. A renewal has none.
     #[must_use]
     pub fn with_signer_subject(mut self, subject: Name) -> Self {
-        self.signer_subject = subject;
+        if let Signing::Temporary(signer) = &mut self.signer {
+            *signer = subject;
+        }
         self
     }
 
@@ -84,8 +120,16 @@ impl Enrolment {
         &self.transaction_id
     }
 
-    pub(super) fn signer_subject(&self) -> &Name {
-        &self.signer_subject
+    pub(super) fn signer(&self) -> &Signing {
+        &self.signer
+    }
+
+    /// What the answer is encrypted to: the key that signs the message.
+    pub(super) fn signing_key(&self) -> &PrivateKey {
+        match &self.signer {
+            Signing::Temporary(_) => &self.key,
+            Signing::Renewed(old) => &old.1,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use mdm_pki::{
 use super::Server;
 use crate::{
     attributes::{MessageType, Nonce, PkiStatus, TransactionId},
-    authorize::{Decision, EnrolmentRequest, authorize},
+    authorize::{Authorized, Decision, EnrolmentRequest, Renewable, RenewalRefusal, authorize},
     ca::{IssueError, Issued},
     challenge::ChallengeRefusal,
     error::Error,
@@ -37,8 +37,17 @@ enum Stop {
 
 /// A request whose signature, key and proof of possession hold.
 struct Proven {
+    way: Way,
     csr: CertificateRequest,
     cipher: ContentCipher,
+}
+
+/// What may allow a request.
+enum Way {
+    /// Its challenge: the CSR's own key signed the message.
+    Challenge,
+    /// The certificate that signed the message.
+    Renewal(Renewable),
 }
 
 impl Server {
@@ -80,28 +89,37 @@ impl Server {
         transaction_id: &TransactionId,
     ) -> Result<Vec<u8>, Stop> {
         let attributes = &message.attributes;
-        match attributes.message_type {
-            None => return Err(Refusal::Attribute("messageType").into()),
-            Some(MessageType::PkcsReq) => {}
-            Some(other) => return Err(Refusal::MessageType(other).into()),
+        let message_type = attributes
+            .message_type
+            .ok_or(Refusal::Attribute("messageType"))?;
+        match message_type {
+            MessageType::PkcsReq => {}
+            MessageType::RenewalReq if self.policy.renewal => {}
+            other => return Err(Refusal::MessageType(other).into()),
         }
         if attributes.sender_nonce.is_none() {
             return Err(Refusal::Attribute("senderNonce").into());
         }
         let signer = message.signer().map_err(|_| Refusal::Signature)?.clone();
-        let proven = self.prove(message, &signer).await?;
-        let certificate = self.certify(proven.csr, transaction_id, &signer).await?;
+        let proven = self.prove(message, message_type, &signer).await?;
+        let cipher = proven.cipher;
+        let certificate = self.certify(proven, transaction_id).await?;
         // The certificate is stored: what fails from here on is made good by the client's retry.
         let certificates = cms::certs_only(&[certificate])?;
         let envelope = EnvelopedDataBuilder::new(&certificates)
-            .cipher(proven.cipher)
+            .cipher(cipher)
             .recipient(&signer)
             .encrypt()?;
         Ok(envelope)
     }
 
-    /// Everything that can be known of a request without asking anybody.
-    async fn prove(&self, message: &PkiMessage, signer: &Certificate) -> Result<Proven, Stop> {
+    /// Everything that can be known of a request without asking for permission.
+    async fn prove(
+        &self,
+        message: &PkiMessage,
+        message_type: MessageType,
+        signer: &Certificate,
+    ) -> Result<Proven, Stop> {
         let digest = message.digest();
         if !digest.is_some_and(|digest| self.policy.allows_digest(digest)) {
             let name = digest.map_or("an unknown digest".to_owned(), |name| format!("{name:?}"));
@@ -110,9 +128,15 @@ impl Server {
         let key = signer.public_key().map_err(|_| Refusal::Signature)?;
         self.check_key(&key)?;
         message.verify().map_err(|_| Refusal::Signature)?;
-        if !is_issued_by(signer, signer) {
+        let way = if message_type == MessageType::RenewalReq {
+            let now = self.clock.now();
+            let renewable = Renewable::check(&*self.authority, signer, &self.policy, now).await?;
+            Way::Renewal(renewable.map_err(Refusal::Renewal)?)
+        } else if is_issued_by(signer, signer) {
+            Way::Challenge
+        } else {
             return Err(Refusal::Signature.into());
-        }
+        };
         let envelope = message.open_envelope().map_err(|_| Refusal::Envelope)?;
         let cipher = self.check_cipher(envelope.cipher().ok())?;
         let policy = DecryptPolicy::default().with(|policy| {
@@ -129,45 +153,63 @@ impl Server {
             }
             Err(_) => None,
         };
-        let csr = csr.filter(|csr| csr.public_key().is_ok_and(|of| of.same_key(&key)));
+        let csr = csr.filter(|csr| match (&way, csr.public_key()) {
+            (Way::Challenge, Ok(of)) => of.same_key(&key),
+            (Way::Renewal(_), Ok(_)) => true,
+            (_, Err(_)) => false,
+        });
         let Some(csr) = csr else {
             // Takes the time of the verification below: a clock must not tell garbage from a CSR.
             let _ = message.verify();
             return Err(Refusal::Envelope.into());
         };
         csr.verify().map_err(|_| Refusal::Envelope)?;
-        Ok(Proven { csr, cipher })
+        if matches!(way, Way::Renewal(_)) {
+            self.check_key(&csr.public_key()?)?;
+        }
+        Ok(Proven { way, csr, cipher })
     }
 
     /// The certificate for a proven request, stored.
     async fn certify(
         &self,
-        csr: CertificateRequest,
+        proven: Proven,
         transaction_id: &TransactionId,
-        signer: &Certificate,
     ) -> Result<Certificate, Stop> {
-        let request = EnrolmentRequest::new(transaction_id.clone(), csr, self.clock.now())?;
+        let (transaction, csr) = (transaction_id.clone(), proven.csr);
+        let key = csr.public_key()?;
+        let request = match proven.way {
+            Way::Renewal(renewable) => {
+                let authorized = renewable.authorize(transaction, csr)?;
+                let authorized = authorized.map_err(Refusal::Renewal)?;
+                return self.issue(authorized, transaction_id, &key).await;
+            }
+            Way::Challenge => EnrolmentRequest::new(transaction, csr, self.clock.now())?,
+        };
         let _turn = match request.challenge() {
             Some(challenge) => Some(self.gates.pass(ChallengeId::of(challenge.expose())?).await),
             None => None,
         };
-        let authorized = match authorize(&*self.verifier, request).await? {
-            Decision::Refused(refusal) => return Err(Refusal::Challenge(refusal).into()),
+        match authorize(&*self.verifier, request).await? {
+            Decision::Refused(refusal) => Err(Refusal::Challenge(refusal).into()),
             Decision::Repeated { certificate, label } => {
-                check_issued(&certificate, signer)?;
-                self.observer.observe(&Event::Repeated {
-                    transaction_id,
-                    label: &label,
-                    certificate: &certificate,
-                });
-                return Ok(certificate);
+                self.repeated(certificate, transaction_id, &label, &key)
             }
-            Decision::Authorized(authorized) => authorized,
-        };
+            Decision::Authorized(authorized) => self.issue(*authorized, transaction_id, &key).await,
+        }
+    }
+
+    async fn issue(
+        &self,
+        authorized: Authorized,
+        transaction_id: &TransactionId,
+        key: &PublicKey,
+    ) -> Result<Certificate, Stop> {
         let label = authorized.grant().label().to_owned();
+        let renewed = authorized.renewed().map(|old| hex::encode(old.serial()));
         match self.authority.issue(authorized).await {
             Ok(Issued::New(certificate)) => {
-                check_issued(&certificate, signer)?;
+                check_issued(&certificate, key)?;
                 self.observer.observe(&Event::Issued {
                     transaction_id,
                     label: &label,
@@ -176,20 +218,32 @@ impl Server {
                 Ok(certificate)
             }
             Ok(Issued::Earlier(certificate)) => {
-                check_issued(&certificate, signer)?;
-                self.observer.observe(&Event::Repeated {
-                    transaction_id,
-                    label: &label,
-                    certificate: &certificate,
-                });
-                Ok(certificate)
+                self.repeated(certificate, transaction_id, &label, key)
             }
             Err(IssueError::Refused(reason)) => Err(Refusal::Authority(reason).into()),
-            Err(IssueError::Conflict) => {
-                Err(Refusal::Challenge(ChallengeRefusal::Overtaken { label }).into())
+            Err(IssueError::Conflict) => Err(match renewed {
+                Some(serial) => Refusal::Renewal(RenewalRefusal::Overtaken { serial }),
+                None => Refusal::Challenge(ChallengeRefusal::Overtaken { label }),
             }
+            .into()),
             Err(other) => Err(Stop::Unavailable(other.into())),
         }
+    }
+
+    fn repeated(
+        &self,
+        certificate: Certificate,
+        transaction_id: &TransactionId,
+        label: &str,
+        key: &PublicKey,
+    ) -> Result<Certificate, Stop> {
+        check_issued(&certificate, key)?;
+        self.observer.observe(&Event::Repeated {
+            transaction_id,
+            label,
+            certificate: &certificate,
+        });
+        Ok(certificate)
     }
 
     fn check_key(&self, key: &PublicKey) -> Result<(), Stop> {
@@ -265,8 +319,8 @@ impl Server {
 }
 
 /// An authority or verifier of the embedder that mixes up its certificates must not be believed.
-fn check_issued(certificate: &Certificate, signer: &Certificate) -> Result<(), Stop> {
-    if certificate.public_key()?.same_key(&signer.public_key()?) {
+fn check_issued(certificate: &Certificate, key: &PublicKey) -> Result<(), Stop> {
+    if certificate.public_key()?.same_key(key) {
         Ok(())
     } else {
         Err(Stop::Unavailable(Error::Certificate("is of another key")))

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use mdm_pki::{Certificate, CertificateBuilder, KeySpec, Name, PrivateKey};
+use mdm_pki::{Certificate, CertificateBuilder, KeySpec, Name, PrivateKey, RevocationReason};
 
 use super::{
-    ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId, Store, StoreError,
+    CertificateRecord, ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId,
+    Revocation, Store, StoreError,
 };
 use crate::{attributes::TransactionId, challenge::Bound, error::Error};
 
@@ -19,6 +20,8 @@ pub async fn check(store: &dyn Store) -> Result<(), Broken> {
     challenges_are_kept(store, now).await?;
     one_commit_wins(store, now).await?;
     other_grants_spend_nothing(store, now).await?;
+    a_certificate_renews_once_for_one_request(store, now).await?;
+    the_first_revocation_counts(store, now).await?;
     expired_challenges_are_forgotten(store, now).await
 }
 
@@ -109,7 +112,7 @@ async fn one_commit_wins(store: &dyn Store, now: DateTime<Utc>) -> Result<(), Br
     )?;
     let found = store.certificate(first.serial()).await?;
     rule(
-        found.as_ref() == Some(&first),
+        found == Some(CertificateRecord::new(first.clone())),
         "a stored certificate is found by its serial number",
     )?;
     let spent = store.challenge(&id).await?.and_then(|record| record.spent);
@@ -160,6 +163,83 @@ async fn other_grants_spend_nothing(store: &dyn Store, now: DateTime<Utc>) -> Re
     rule(
         matches!(twice, Err(StoreError::Exists)),
         "a serial number is taken once",
+    )
+}
+
+async fn a_certificate_renews_once_for_one_request(
+    store: &dyn Store,
+    now: DateTime<Utc>,
+) -> Result<(), Broken> {
+    let old = leaf(now)?;
+    let commit = |certificate: Certificate, request| {
+        let grant = Grant::renewal(old.serial(), "x");
+        store.commit(Issuance::new(certificate, grant, request, now))
+    };
+    let renew = |name| {
+        let transaction_id = TransactionId::new(name)?;
+        Ok::<_, Broken>(RequestId::of_renewal(&transaction_id, b"csr", &old)?)
+    };
+    let unknown = commit(leaf(now)?, renew("a")?).await?;
+    rule(
+        matches!(unknown, Committed::Conflict),
+        "a certificate that the store never had renews nothing",
+    )?;
+    let grant = Grant::elsewhere("x");
+    store
+        .commit(Issuance::new(old.clone(), grant, request("old")?, now))
+        .await?;
+    let first = leaf(now)?;
+    let stored = commit(first.clone(), renew("a")?).await?;
+    rule(
+        matches!(stored, Committed::Stored),
+        "a certificate of the store renews",
+    )?;
+    let late = leaf(now)?;
+    let repeated = commit(late.clone(), renew("a")?).await?;
+    rule(
+        matches!(repeated, Committed::Repeated(earlier) if earlier == first)
+            && store.certificate(late.serial()).await?.is_none(),
+        "the same request for renewal gets the first certificate",
+    )?;
+    let other = commit(leaf(now)?, renew("b")?).await?;
+    rule(
+        matches!(other, Committed::Stored),
+        "another request for renewal gets a certificate of its own",
+    )?;
+    let revocation = Revocation::new(now, RevocationReason::Superseded);
+    store.revoke(old.serial(), revocation).await?;
+    let revoked = commit(leaf(now)?, renew("c")?).await?;
+    rule(
+        matches!(revoked, Committed::Conflict),
+        "a revoked certificate renews nothing",
+    )
+}
+
+async fn the_first_revocation_counts(store: &dyn Store, now: DateTime<Utc>) -> Result<(), Broken> {
+    let certificate = leaf(now)?;
+    let serial = certificate.serial();
+    let first = Revocation::new(now, RevocationReason::KeyCompromise);
+    let unknown = store.revoke(serial, first).await?;
+    rule(
+        unknown.is_none(),
+        "a certificate that is not kept is not revoked",
+    )?;
+    let issuance = Issuance::new(
+        certificate.clone(),
+        Grant::elsewhere("x"),
+        request("revoked")?,
+        now,
+    );
+    store.commit(issuance).await?;
+    let revoked = store.revoke(serial, first).await?;
+    let later = Revocation::new(now + TimeDelta::days(1), RevocationReason::Superseded);
+    let again = store.revoke(serial, later).await?;
+    let kept = store.certificate(serial).await?;
+    rule(
+        revoked == Some(first)
+            && again == Some(first)
+            && kept.is_some_and(|record| record.revoked == Some(first)),
+        "the first revocation of a certificate is kept with it",
     )
 }
 

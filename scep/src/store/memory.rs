@@ -7,9 +7,11 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use mdm_pki::Certificate;
 
-use super::{ChallengeId, ChallengeRecord, Committed, Grant, Issuance, Spent, Store, StoreError};
+use super::{
+    CertificateRecord, ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId,
+    Revocation, Spent, Store, StoreError,
+};
 
 /// Keeps everything in memory, up to a bound of challenges; certificates are never forgotten.
 #[derive(Debug)]
@@ -21,7 +23,37 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     challenges: HashMap<ChallengeId, ChallengeRecord>,
-    certificates: HashMap<Vec<u8>, Certificate>,
+    certificates: HashMap<Vec<u8>, CertificateRecord>,
+    /// The serial numbers that requests for renewal ended in.
+    renewals: HashMap<RequestId, Vec<u8>>,
+}
+
+impl State {
+    /// What speaks against spending the grant for this request.
+    fn settled(&self, issuance: &Issuance) -> Option<Committed> {
+        let repeated = |record: &CertificateRecord| Committed::Repeated(record.certificate.clone());
+        match &issuance.grant {
+            Grant::Elsewhere { .. } => None,
+            Grant::Challenge { id, .. } => match self.challenges.get(id) {
+                None => Some(Committed::Conflict),
+                Some(record) => record.spent.as_ref().map(|spent| {
+                    if spent.request == issuance.request {
+                        Committed::Repeated(spent.certificate.clone())
+                    } else {
+                        Committed::Conflict
+                    }
+                }),
+            },
+            Grant::Renewal { of, .. } => match self.certificates.get(of) {
+                Some(old) if old.revoked.is_none() => self
+                    .renewals
+                    .get(&issuance.request)
+                    .and_then(|serial| self.certificates.get(serial))
+                    .map(repeated),
+                _ => Some(Committed::Conflict),
+            },
+        }
+    }
 }
 
 impl MemoryStore {
@@ -87,35 +119,42 @@ impl Store for MemoryStore {
 
     async fn commit(&self, issuance: Issuance) -> Result<Committed, StoreError> {
         let mut state = self.state();
-        let State {
-            challenges,
-            certificates,
-        } = &mut *state;
-        let challenge = match &issuance.grant {
-            Grant::Elsewhere { .. } => None,
-            Grant::Challenge { id, .. } => match challenges.get_mut(id) {
-                None => return Ok(Committed::Conflict),
-                Some(record) => match &record.spent {
-                    Some(spent) if spent.request == issuance.request => {
-                        return Ok(Committed::Repeated(spent.certificate.clone()));
-                    }
-                    Some(_) => return Ok(Committed::Conflict),
-                    None => Some(record),
-                },
-            },
-        };
-        let serial = issuance.certificate.serial().to_vec();
-        if certificates.contains_key(&serial) {
+        if let Some(settled) = state.settled(&issuance) {
+            return Ok(settled);
+        }
+        let certificate = issuance.certificate;
+        let serial = certificate.serial().to_vec();
+        if state.certificates.contains_key(&serial) {
             return Err(StoreError::Exists);
         }
-        certificates.insert(serial, issuance.certificate.clone());
-        if let Some(record) = challenge {
-            record.spent = Some(Spent::new(issuance.request, issuance.certificate));
+        match &issuance.grant {
+            Grant::Challenge { id, .. } => {
+                if let Some(record) = state.challenges.get_mut(id) {
+                    record.spent = Some(Spent::new(issuance.request, certificate.clone()));
+                }
+            }
+            Grant::Renewal { .. } => {
+                state.renewals.insert(issuance.request, serial.clone());
+            }
+            Grant::Elsewhere { .. } => {}
         }
+        state
+            .certificates
+            .insert(serial, CertificateRecord::new(certificate));
         Ok(Committed::Stored)
     }
 
-    async fn certificate(&self, serial: &[u8]) -> Result<Option<Certificate>, StoreError> {
+    async fn certificate(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError> {
         Ok(self.state().certificates.get(serial).cloned())
+    }
+
+    async fn revoke(
+        &self,
+        serial: &[u8],
+        revocation: Revocation,
+    ) -> Result<Option<Revocation>, StoreError> {
+        let mut state = self.state();
+        let record = state.certificates.get_mut(serial);
+        Ok(record.map(|record| *record.revoked.get_or_insert(revocation)))
     }
 }

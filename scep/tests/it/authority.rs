@@ -225,8 +225,9 @@ async fn a_signer_that_is_away_costs_no_challenge() {
     });
     let authority = EmbeddedCa::new(vec![ca.clone()], kms.clone(), store.clone()).unwrap();
     let world = World::new();
+    let authority = Arc::new(authority);
     let server = Server::builder(
-        Arc::new(authority),
+        authority.clone(),
         Responder::local(ca.clone(), key).unwrap(),
         Arc::new(OneTime::new(store.clone())),
         clock.clone(),
@@ -239,6 +240,7 @@ async fn a_signer_that_is_away_costs_no_challenge() {
         store,
         root: ca.clone(),
         responder: ca,
+        ca: authority,
         server: Arc::new(server),
         events: world.events,
     };

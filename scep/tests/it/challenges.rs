@@ -5,11 +5,14 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_core::{Clock as _, Secret};
-use mdm_pki::{Certificate, CertificateRequestBuilder, Name};
+use mdm_pki::{CertificateRequestBuilder, Name};
 use mdm_scep::{
     Bound, Error, FailInfo, MemoryStore, Nonce, OneTime, PkiStatus, Store, TransactionId,
     challenge::{ChallengeRefusal, Verdict},
-    store::{ChallengeId, ChallengeRecord, Committed, Grant, Issuance, StoreError, contract},
+    store::{
+        CertificateRecord, ChallengeId, ChallengeRecord, Committed, Grant, Issuance, Revocation,
+        StoreError, contract,
+    },
 };
 
 use crate::world::{Fixed, OTHER_KEY, Setup, World, csr, rsa_key, self_signed, start};
@@ -274,8 +277,16 @@ impl Store for TwoBooks {
         self.1.commit(issuance).await
     }
 
-    async fn certificate(&self, serial: &[u8]) -> Result<Option<Certificate>, StoreError> {
+    async fn certificate(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError> {
         self.1.certificate(serial).await
+    }
+
+    async fn revoke(
+        &self,
+        serial: &[u8],
+        revocation: Revocation,
+    ) -> Result<Option<Revocation>, StoreError> {
+        self.1.revoke(serial, revocation).await
     }
 }
 

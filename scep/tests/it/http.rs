@@ -23,7 +23,7 @@ async fn every_capability_is_listed_by_itself() {
     assert_eq!(response.headers()["content-type"], "text/plain");
     assert_eq!(
         response.body(),
-        "AES\nPOSTPKIOperation\nSHA-256\nSHA-512\nSCEPStandard\n"
+        "AES\nPOSTPKIOperation\nSHA-256\nSHA-512\nSCEPStandard\nRenewal\n"
     );
     let lenient = World::with(Setup {
         policy: Policy::default().with(|policy| policy.sha1 = true),

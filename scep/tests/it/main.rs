@@ -15,5 +15,6 @@ mod enrol;
 mod http;
 mod mutation;
 mod peers;
+mod renewal;
 mod requests;
 mod world;

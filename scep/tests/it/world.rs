@@ -110,6 +110,7 @@ pub(crate) struct World {
     pub(crate) events: Arc<Recorder>,
     pub(crate) root: Certificate,
     pub(crate) responder: Certificate,
+    pub(crate) ca: Arc<EmbeddedCa>,
     pub(crate) server: Arc<Server>,
 }
 
@@ -148,10 +149,11 @@ impl World {
         let ca = EmbeddedCa::new(vec![root.clone()], Arc::new(root_key), store.clone())
             .unwrap()
             .profile(setup.profile);
+        let ca = Arc::new(ca);
         let challenges = OneTime::new(store.clone());
         let events = Arc::new(Recorder::default());
         let server = Server::builder(
-            Arc::new(ca),
+            ca.clone(),
             Responder::local(responder.clone(), responder_key).unwrap(),
             setup
                 .verifier
@@ -169,6 +171,7 @@ impl World {
             events,
             root,
             responder,
+            ca,
             server: Arc::new(server),
         }
     }
