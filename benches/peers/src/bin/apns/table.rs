@@ -50,7 +50,7 @@ fn cost_bar(peer: Side, delay: u64, in_flight: usize) -> Option<f64> {
 pub(crate) fn table() -> Result<bool, Failure> {
     let sides = sides()?;
     println!(
-        "apns: every push answered 200 and taken once, over one connection; {ROUNDS} interleaved runs a client, medians"
+        "apns: every push answered 200 and taken once; {ROUNDS} interleaved runs a client, medians"
     );
     let mut lines = Vec::new();
     for delay in DELAYS {
@@ -190,7 +190,12 @@ impl fmt::Display for Row {
                 let peak = MEMORY.show(measured.median(|run| run.peak));
                 write!(f, "{spent:>18}{peak:>12}")?;
             }
-            write!(f, "  ({} pushes a run)", measured.pushes)?;
+            write!(f, "  ({} pushes a run", measured.pushes)?;
+            let most = measured.runs.iter().map(|run| run.connections).max();
+            match most {
+                None | Some(1) => write!(f, ")")?,
+                Some(most) => write!(f, ", over up to {most} connections)")?,
+            }
         }
         Ok(())
     }
@@ -209,10 +214,12 @@ fn pushes(side: Side, service: &Service, in_flight: usize) -> Result<usize, Fail
     }
 }
 
-/// One run, in which every push was answered 200 and taken once, over one connection.
+/// One run, in which every push was answered 200 and taken once. Ours keeps to one connection;
+/// Go's HTTP/2 may open another where it has no place for a moment.
 fn exact(side: Side, service: &Service, in_flight: usize, pushes: usize) -> Result<Run, Failure> {
     let run = side.run(service, in_flight, pushes)?;
-    if run.failed > 0 || run.accepted != pushes as u64 || run.connections != 1 {
+    let is_one = run.connections == 1 || side != Side::Ours;
+    if run.failed > 0 || run.accepted != pushes as u64 || !is_one {
         let (name, connections) = (side.name(), run.connections);
         let text = format!(
             "{name}: of {pushes} pushes {} were not answered 200, {} taken, over {connections} connections",
