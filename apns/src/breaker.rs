@@ -10,6 +10,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use mdm_core::Clock;
 
 use crate::{error::Error, outcome::Outcome};
 
@@ -62,7 +63,7 @@ impl Breaker {
     }
 
     /// Takes note of an answer. `Some` says that the topic broke with it: nothing more may be sent.
-    pub(crate) fn observe(&self, outcome: &Outcome, now: DateTime<Utc>) -> Option<Error> {
+    pub(crate) fn observe(&self, outcome: &Outcome, clock: &dyn Clock) -> Option<Error> {
         match outcome {
             Outcome::Delivered { .. } | Outcome::DeadToken { .. } => {
                 if self.strikes.load(Relaxed) != 0 || self.is_broken.load(Relaxed) {
@@ -70,10 +71,10 @@ impl Breaker {
                 }
                 None
             }
-            Outcome::TopicBroken(rejection) => Some(self.trip(rejection.to_string(), now)),
+            Outcome::TopicBroken(rejection) => Some(self.trip(rejection.to_string(), clock.now())),
             Outcome::Misconfigured(rejection) if !rejection.is_token_suspect() => {
                 let strikes = self.strikes.fetch_add(1, Relaxed).saturating_add(1);
-                (strikes >= self.max_strikes).then(|| self.trip(rejection.to_string(), now))
+                (strikes >= self.max_strikes).then(|| self.trip(rejection.to_string(), clock.now()))
             }
             _ => None,
         }

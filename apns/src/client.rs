@@ -91,7 +91,7 @@ impl Client {
             Some(id) => id,
             None => shared.ids.next().map_err(|_| Error::Random)?,
         };
-        let request = PushRequest::new(push, &shared.topic, id, now)?;
+        let request = PushRequest::with_header(push, shared.header.clone(), id, now)?;
         let (job, answer) = Job::new(request, queue::end(now, shared.config.push_deadline));
         shared.queue.add(job)?;
         answer.await.unwrap_or(Err(Error::Stopped))

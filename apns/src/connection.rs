@@ -200,7 +200,7 @@ impl Connection {
         any
     }
 
-    fn sent(&mut self, job: Job, answer: ResponseFuture) {
+    fn sent(&mut self, job: Box<Job>, answer: ResponseFuture) {
         let config = &self.shared.config;
         let end = queue::end(config.clock.now(), config.answer_deadline).min(job.end);
         let exchange = Exchange::new(job, end, config.body_limit, answer);
@@ -223,12 +223,9 @@ impl Connection {
         }
     }
 
-    fn answered(&mut self, job: Job, outcome: Outcome) {
+    fn answered(&mut self, job: Box<Job>, outcome: Outcome) {
         self.was_good = true;
-        let now = self.shared.config.clock.now();
-        if let Some(broken) = self.shared.breaker.observe(&outcome, now) {
-            self.shared.queue.fail_all(&broken);
-        }
+        self.shared.observe(&outcome);
         match outcome
             .rejection()
             .and_then(|rejection| rejection.reason.as_ref())
@@ -245,7 +242,7 @@ impl Connection {
         }
     }
 
-    fn failed(&mut self, job: Job, error: Error) {
+    fn failed(&mut self, job: Box<Job>, error: Error) {
         if error.is_connection_lost() {
             self.take_no_more();
         }

@@ -19,7 +19,7 @@ use crate::{error::Error, outcome::Outcome, queue::Job};
 /// Whoever gives the push up does not end it: a thousand resets at once would look like an attack.
 pub(crate) struct Exchange {
     /// There until the end.
-    job: Option<Job>,
+    job: Option<Box<Job>>,
     /// When the answer is late.
     pub(crate) end: DateTime<Utc>,
     body_limit: usize,
@@ -36,11 +36,11 @@ enum State {
     },
 }
 
-pub(crate) type Ended = (Job, Result<Outcome, Error>);
+pub(crate) type Ended = (Box<Job>, Result<Outcome, Error>);
 
 impl Exchange {
     pub(crate) fn new(
-        job: Job,
+        job: Box<Job>,
         end: DateTime<Utc>,
         body_limit: usize,
         answer: ResponseFuture,

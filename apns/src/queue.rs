@@ -30,7 +30,8 @@ pub(crate) struct Job {
 pub(crate) type Answer = oneshot::Receiver<Result<Outcome, Error>>;
 
 impl Job {
-    pub(crate) fn new(request: PushRequest, end: DateTime<Utc>) -> (Self, Answer) {
+    /// In a box: it goes from hand to hand.
+    pub(crate) fn new(request: PushRequest, end: DateTime<Utc>) -> (Box<Self>, Answer) {
         let (reply, answer) = oneshot::channel();
         let job = Self {
             request,
@@ -39,10 +40,10 @@ impl Job {
             last: None,
             reply,
         };
-        (job, answer)
+        (Box::new(job), answer)
     }
 
-    pub(crate) fn answer(self, result: Result<Outcome, Error>) {
+    pub(crate) fn answer(self: Box<Self>, result: Result<Outcome, Error>) {
         match &result {
             Ok(outcome) => tracing::debug!(id = %self.request.id(), ?outcome, "push answered"),
             Err(error) => tracing::debug!(id = %self.request.id(), %error, "push not answered"),
@@ -52,7 +53,7 @@ impl Job {
     }
 
     /// Answers with what became of it last, or else with `otherwise`.
-    fn end(mut self, otherwise: Error) {
+    fn end(mut self: Box<Self>, otherwise: Error) {
         let last = self.last.take().unwrap_or(Err(otherwise));
         self.answer(last);
     }
@@ -70,7 +71,7 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Job>,
+    waiting: VecDeque<Box<Job>>,
     /// The connections that take pushes.
     lines: BTreeMap<LineId, Line>,
     /// Those who wait for a connection and not for a push.
@@ -106,7 +107,7 @@ pub(crate) struct Look {
 
 impl Queue {
     /// Takes a push in, to be sent behind the others.
-    pub(crate) fn add(&self, job: Job) -> Result<(), Error> {
+    pub(crate) fn add(&self, job: Box<Job>) -> Result<(), Error> {
         let mut state = self.state();
         if state.closed {
             return Err(Error::Stopped);
@@ -117,7 +118,7 @@ impl Queue {
     }
 
     /// Takes a push back in, to be sent before the others.
-    pub(crate) fn put_back(&self, mut job: Job, last: Result<Outcome, Error>) {
+    pub(crate) fn put_back(&self, mut job: Box<Job>, last: Result<Outcome, Error>) {
         job.last = Some(last);
         let mut state = self.state();
         state.waiting.push_front(job);
@@ -125,7 +126,7 @@ impl Queue {
     }
 
     /// The next push for this connection; where there is none the connection is woken later.
-    pub(crate) fn take(&self, id: LineId, cx: &Context<'_>) -> Option<Job> {
+    pub(crate) fn take(&self, id: LineId, cx: &Context<'_>) -> Option<Box<Job>> {
         let mut state = self.state();
         let job = loop {
             match state.waiting.pop_front() {
@@ -207,7 +208,7 @@ impl Queue {
     pub(crate) fn expire(&self, now: DateTime<Utc>) {
         let mut state = self.state();
         let otherwise = state.trouble.clone().unwrap_or(Error::NotSent);
-        let (over, waiting): (VecDeque<Job>, _) = std::mem::take(&mut state.waiting)
+        let (over, waiting): (VecDeque<Box<Job>>, _) = std::mem::take(&mut state.waiting)
             .into_iter()
             .partition(|job| job.end <= now);
         state.waiting = waiting;

@@ -33,11 +33,11 @@ const APNS_TOPIC: HeaderName = HeaderName::from_static("apns-topic");
 ///
 /// It can be sent over any HTTP/2 client that shows the push certificate: by [`ApiRequest`] it
 /// turns into an `http::Request`, and the answer into an [`Outcome`]. The request's URI holds the
-/// token, so the request itself must not be logged.
+/// token and its body the magic, so the request itself must not be logged.
 #[derive(Clone)]
 pub struct PushRequest {
-    token: PushToken,
-    magic: PushMagic,
+    path: String,
+    body: Bytes,
     topic: HeaderValue,
     id: ApnsId,
     expiration: i64,
@@ -51,24 +51,29 @@ impl PushRequest {
     /// `topic` is that of the push certificate; `id` is used unless the push has one of its own.
     ///
     /// # Errors
-    /// [`BuildError::Invalid`] for a token that is empty or over [`MAX_TOKEN_BYTES`], a topic that
-    /// cannot be a header, or an expiry outside of the calendar.
+    /// [`BuildError::Invalid`] for a token that is empty or over [`MAX_TOKEN_BYTES`], a magic that
+    /// makes the body longer than [`MAX_PAYLOAD_BYTES`], a topic that cannot be a header, or an
+    /// expiry outside of the calendar.
     pub fn new(
         push: &Push,
         topic: &Topic,
         id: ApnsId,
         now: DateTime<Utc>,
     ) -> Result<Self, BuildError> {
-        match push.token.expose().len() {
-            0 => return Err(BuildError::invalid("token", "it is empty")),
-            1..=MAX_TOKEN_BYTES => {}
-            _ => return Err(BuildError::invalid("token", "it is over 1024 bytes")),
-        }
+        Self::with_header(push, header(topic)?, id, now)
+    }
+
+    /// [`Self::new`] with the header that [`header`] makes of the topic.
+    pub(crate) fn with_header(
+        push: &Push,
+        topic: HeaderValue,
+        id: ApnsId,
+        now: DateTime<Utc>,
+    ) -> Result<Self, BuildError> {
         Ok(Self {
-            token: push.token.clone(),
-            magic: push.magic.clone(),
-            topic: HeaderValue::from_str(topic.as_str())
-                .map_err(|_| BuildError::invalid("topic", "it cannot be a header"))?,
+            path: path(&push.token)?,
+            body: body(&push.magic)?,
+            topic,
             id: push.id.unwrap_or(id),
             expiration: expiration(push.expiration, now)?,
             priority: push.priority.as_str(),
@@ -80,21 +85,6 @@ impl PushRequest {
     pub fn id(&self) -> ApnsId {
         self.id
     }
-
-    fn body(&self) -> Result<Bytes, BuildError> {
-        #[derive(serde::Serialize)]
-        struct Payload<'a> {
-            mdm: &'a str,
-        }
-        let payload = Payload {
-            mdm: self.magic.expose(),
-        };
-        let body = serde_json::to_vec(&payload).map_err(BuildError::body)?;
-        if body.len() > MAX_PAYLOAD_BYTES {
-            return Err(BuildError::invalid("magic", "the body is over 4096 bytes"));
-        }
-        Ok(body.into())
-    }
 }
 
 impl ApiRequest for PushRequest {
@@ -104,15 +94,14 @@ impl ApiRequest for PushRequest {
     const META: RequestMeta = RequestMeta::new("push", Replay::Idempotent, DEFAULT_BODY_LIMIT);
 
     fn to_http(&self, base: &BaseUrl) -> Result<http::Request<Bytes>, BuildError> {
-        let path = path(self.token.expose())?;
         // Each push has another id: as sensitive it stays out of HPACK's table, which it would
         // only fill (RFC 7541 §6.2.3).
         let mut id = self.id.to_header().map_err(http::Error::from)?;
         id.set_sensitive(true);
-        let mut request = http::Request::new(self.body()?);
+        let mut request = http::Request::new(self.body.clone());
         *request.method_mut() = Method::POST;
         *request.version_mut() = http::Version::HTTP_2;
-        *request.uri_mut() = base.endpoint(&path, &[])?;
+        *request.uri_mut() = base.endpoint(&self.path, &[])?;
         let headers = request.headers_mut();
         headers.insert(APNS_TOPIC, self.topic.clone());
         headers.insert(APNS_PUSH_TYPE, HeaderValue::from_static("mdm"));
@@ -144,13 +133,40 @@ impl fmt::Debug for PushRequest {
     }
 }
 
-fn path(token: &[u8]) -> Result<String, BuildError> {
+/// The header that names the topic.
+pub(crate) fn header(topic: &Topic) -> Result<HeaderValue, BuildError> {
+    HeaderValue::from_str(topic.as_str())
+        .map_err(|_| BuildError::invalid("topic", "it cannot be a header"))
+}
+
+fn path(token: &PushToken) -> Result<String, BuildError> {
     const DEVICE: &[u8] = b"/3/device/";
+    let token = token.expose();
+    match token.len() {
+        0 => return Err(BuildError::invalid("token", "it is empty")),
+        1..=MAX_TOKEN_BYTES => {}
+        _ => return Err(BuildError::invalid("token", "it is over 1024 bytes")),
+    }
     let mut path = [DEVICE, &vec![0; 2 * token.len()]].concat();
     let hex = path.get_mut(DEVICE.len()..).unwrap_or_default();
     let written = hex::encode_to_slice(token, hex).ok();
     let path = written.and_then(|()| String::from_utf8(path).ok());
     path.ok_or(BuildError::invalid("token", "it has no hexadecimal"))
+}
+
+fn body(magic: &PushMagic) -> Result<Bytes, BuildError> {
+    #[derive(serde::Serialize)]
+    struct Payload<'a> {
+        mdm: &'a str,
+    }
+    let payload = Payload {
+        mdm: magic.expose(),
+    };
+    let body = serde_json::to_vec(&payload).map_err(BuildError::body)?;
+    if body.len() > MAX_PAYLOAD_BYTES {
+        return Err(BuildError::invalid("magic", "the body is over 4096 bytes"));
+    }
+    Ok(body.into())
 }
 
 /// Seconds since 1970, as `apns-expiration` wants them; 0 would mean one attempt.

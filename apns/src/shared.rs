@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use http::HeaderValue;
 use mdm_core::{Clock, Topic};
 use mdm_tls::ClientConfig;
 use mdm_transport::{BaseUrl, BuildError};
@@ -17,6 +18,7 @@ use crate::{
     id::Ids,
     outcome::Outcome,
     queue::{Job, Queue},
+    request,
 };
 
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) base: BaseUrl,
     pub(crate) topic: Topic,
+    /// The topic as each push names it.
+    pub(crate) header: HeaderValue,
     pub(crate) queue: Queue,
     pub(crate) breaker: Breaker,
     pub(crate) ids: Ids,
@@ -44,6 +48,7 @@ impl Shared {
         Ok(Self {
             base: base(&config.host, config.port)?,
             topic: certificate.topic().clone(),
+            header: request::header(certificate.topic())?,
             queue: Queue::default(),
             breaker: Breaker::new(config.pause, config.max_strikes),
             ids: Ids::default(),
@@ -81,13 +86,20 @@ impl Shared {
     }
 
     /// Sends a push once more, or answers with what became of it where that is in vain.
-    pub(crate) fn again(&self, job: Job, last: Result<Outcome, Error>) {
+    pub(crate) fn again(&self, job: Box<Job>, last: Result<Outcome, Error>) {
         let may_pass = last.as_ref().map_or_else(Error::is_retryable, |_| true);
         if may_pass && job.attempts < self.config.max_attempts && self.config.clock.now() < job.end
         {
             self.queue.put_back(job, last);
         } else {
             job.answer(last);
+        }
+    }
+
+    /// Takes note of an answer; where the topic broke with it nothing more is sent.
+    pub(crate) fn observe(&self, outcome: &Outcome) {
+        if let Some(broken) = self.breaker.observe(outcome, &*self.config.clock) {
+            self.queue.fail_all(&broken);
         }
     }
 

@@ -138,18 +138,16 @@ fn is_stable_path(path: &str) -> bool {
             | b'$' | b'&'..=b',' | b';' | b'=' | b':' | b'@')
     };
     let hex = |behind: &str| behind.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
-    let climbs = |path: &str| {
-        path.contains("/.") && path.split('/').any(|segment| matches!(segment, "." | ".."))
-    };
-    path.bytes().all(known)
-        && match path.contains('%') {
-            // Most paths, and those of pushes.
-            false => !climbs(path),
-            true => {
-                path.split('%').skip(1).all(hex)
-                    && !climbs(&path.replace("%2e", ".").replace("%2E", "."))
-            }
-        }
+    let climbs = |path: &str| path.split('/').any(|segment| matches!(segment, "." | ".."));
+    let is_special = |byte: u8| matches!(byte, b'.' | b'%');
+    // Most paths, and those of pushes, end here.
+    let (known, special) = path.bytes().fold((true, false), |(all, any), byte| {
+        (all & known(byte), any | is_special(byte))
+    });
+    known
+        && (!special
+            || path.split('%').skip(1).all(hex)
+                && !climbs(&path.replace("%2e", ".").replace("%2E", ".")))
 }
 
 /// Encodes every byte outside of RFC 3986's unreserved set as `%XX`, as OAuth 1.0 (RFC 5849
