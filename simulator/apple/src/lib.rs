@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`ade`] | the device-assignment service: server tokens, OAuth, sessions, cursors, profiles, faults |
 //! | [`apns`] | the push service |
+//! | [`attestation`] | what a device attests: chains as Apple's, with every value and every defect |
 //! | [`http`] | the HTTPS server that they stand on, for other needs of a test too |
 //! | [`authority`] | a certificate authority for one run |
 //!
@@ -32,5 +33,6 @@
 
 pub mod ade;
 pub mod apns;
+pub mod attestation;
 pub mod authority;
 pub mod http;

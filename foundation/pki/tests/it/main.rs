@@ -7,6 +7,8 @@
     missing_docs
 )]
 
+#[cfg(feature = "attestation")]
+mod attestation;
 mod ber;
 mod certificate;
 mod enveloped;
