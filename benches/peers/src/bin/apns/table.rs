@@ -27,13 +27,13 @@ const IN_FLIGHT: [usize; 4] = [1, 10, 100, 1000];
 const COST: Unit = Unit::Other("s/100,000", Better::Lower);
 const MEMORY: Unit = Unit::Other("MiB", Better::Lower);
 
-/// How many times as many pushes per second ours has to send, with no delay.
+/// How many times as many pushes per second ours has to send.
 fn rate_bar(peer: Side, delay: u64, in_flight: usize) -> Option<f64> {
     match (peer, delay, in_flight) {
         (Side::A2, 0, 1) => Some(300.0),
         (Side::A2Nodelay, 0, 100) => Some(1.1),
         (Side::A2Nodelay, 0, 1000) => Some(1.0),
-        (Side::H2load, 0, 1000) => Some(0.7),
+        (Side::H2load, _, 1000) => Some(0.7),
         _ => None,
     }
 }
