@@ -114,6 +114,9 @@ pub(crate) enum Decision {
         certificate: Certificate,
         label: String,
     },
+    Pending {
+        label: String,
+    },
     Refused(ChallengeRefusal),
 }
 
@@ -129,6 +132,7 @@ pub(crate) async fn authorize(
             renewed: None,
         })),
         Verdict::Repeated { certificate, label } => Decision::Repeated { certificate, label },
+        Verdict::Pending { label } => Decision::Pending { label },
         Verdict::Refused(refusal) => Decision::Refused(refusal),
     })
 }

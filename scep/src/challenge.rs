@@ -10,9 +10,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_core::Secret;
-use mdm_pki::{Certificate, Name, oid, random};
+use mdm_pki::{Certificate, CertificateRequest, Name, PublicKey, oid, random};
 
 use crate::{
+    attributes::TransactionId,
     authorize::EnrolmentRequest,
     error::Error,
     store::{ChallengeId, ChallengeRecord, Grant, Store, StoreError},
@@ -28,6 +29,20 @@ pub trait ChallengeVerifier: fmt::Debug + Send + Sync {
     /// # Errors
     /// Where none can be taken now. The client is asked to come again, and nothing is spent.
     async fn verify(&self, request: &EnrolmentRequest) -> Result<Verdict, StoreError>;
+
+    /// What was asked for in this transaction by the holder of this key, if [`verify`](Self::verify) has let
+    /// it wait. It is then put to `verify` again. Nothing, for a verifier that lets nobody wait.
+    ///
+    /// # Errors
+    /// As for [`verify`](Self::verify).
+    async fn pending(
+        &self,
+        _transaction_id: &TransactionId,
+        _key: &PublicKey,
+        _now: DateTime<Utc>,
+    ) -> Result<Option<CertificateRequest>, StoreError> {
+        Ok(None)
+    }
 }
 
 /// A verifier's decision.
@@ -40,6 +55,11 @@ pub enum Verdict {
     Repeated {
         /// The certificate issued then.
         certificate: Certificate,
+        /// Whose enrolment it is.
+        label: String,
+    },
+    /// Nothing yet: somebody has to decide first. The client is told to ask again.
+    Pending {
         /// Whose enrolment it is.
         label: String,
     },
@@ -96,6 +116,14 @@ pub enum ChallengeRefusal {
         label: String,
         /// What differs.
         field: &'static str,
+    },
+    /// A person has denied it.
+    #[error("the request for {label} was denied: {reason}")]
+    Denied {
+        /// Whose enrolment it was for.
+        label: String,
+        /// Why.
+        reason: String,
     },
     /// A verifier of the embedder refused.
     #[error("{reason}")]

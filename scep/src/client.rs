@@ -20,7 +20,7 @@ use mdm_transport::{HttpTransport, TransportErrorKind};
 use self::enrolment::Signing;
 pub use self::{
     ca_certificates::{CaCertificates, CaTrust},
-    enrolment::{Enrolled, Enrolment},
+    enrolment::{Enrolled, Enrolment, Polling},
     requests::{CaCaps, CaCert, PkiOperation},
     url::ScepUrl,
 };
@@ -30,6 +30,7 @@ use crate::{
     error::Error,
     message::{PkiMessage, cms_limits},
     policy::Policy,
+    subject::IssuerAndSubject,
 };
 
 /// A SCEP client for one server. It keeps no state: an [`Enrolment`] has all that a retry needs.
@@ -101,21 +102,89 @@ impl<T: HttpTransport> Client<T> {
     /// # Errors
     /// [`Error::Refused`] with the server's reason, [`Error::Pending`], or what went wrong.
     pub async fn enrol(&self, enrolment: &Enrolment) -> Result<Enrolled, Error> {
+        let session = self.session().await?;
+        self.request(&session, enrolment).await
+    }
+
+    /// Gets a certificate as [`enrol`](Self::enrol) does, and where the server wants to be asked again,
+    /// asks again as Apple's client does: at once, then after each delay, by the client's clock.
+    ///
+    /// # Errors
+    /// As for [`enrol`](Self::enrol); [`Error::Pending`] if it still is after the last time.
+    pub async fn enrol_patiently(
+        &self,
+        enrolment: &Enrolment,
+        polling: Polling,
+    ) -> Result<Enrolled, Error> {
+        let session = self.session().await?;
+        let mut outcome = self.request(&session, enrolment).await;
+        for attempt in 0..=polling.retries {
+            if !matches!(outcome, Err(Error::Pending { .. })) {
+                break;
+            }
+            if attempt > 0 {
+                self.clock.sleep(polling.retry_delay).await;
+            }
+            outcome = self.ask_again(&session, enrolment).await;
+        }
+        outcome
+    }
+
+    /// Asks once whether a pending request has been decided on: CertPoll (RFC 8894 section 3.3.3).
+    ///
+    /// # Errors
+    /// As for [`enrol`](Self::enrol).
+    pub async fn poll(&self, enrolment: &Enrolment) -> Result<Enrolled, Error> {
+        let session = self.session().await?;
+        self.ask_again(&session, enrolment).await
+    }
+
+    async fn session(&self) -> Result<Session, Error> {
         let ca = self.ca_cert().await?;
         let capabilities = self.ca_caps().await?;
         let choice = Choice::new(&capabilities, &self.policy)?;
-        let nonce = Nonce::random()?;
-        let (message_type, signer) = match enrolment.signer() {
-            Signing::Temporary(subject) => (
-                MessageType::PkcsReq,
-                self.temporary_signer(enrolment.key(), subject)?,
-            ),
-            Signing::Renewed(_) if !capabilities.can(&Capability::Renewal) => {
+        Ok(Session {
+            ca,
+            capabilities,
+            choice,
+        })
+    }
+
+    async fn request(&self, session: &Session, enrolment: &Enrolment) -> Result<Enrolled, Error> {
+        let message_type = match enrolment.signer() {
+            Signing::Temporary(_) => MessageType::PkcsReq,
+            Signing::Renewed(_) if !session.capabilities.can(&Capability::Renewal) => {
                 return Err(Error::Capability(Capability::Renewal));
             }
-            Signing::Renewed(old) => (MessageType::RenewalReq, old.0.clone()),
+            Signing::Renewed(_) => MessageType::RenewalReq,
         };
-        let envelope = EnvelopedDataBuilder::new(enrolment.csr().to_der())
+        self.exchange(session, enrolment, message_type, enrolment.csr().to_der())
+            .await
+    }
+
+    async fn ask_again(&self, session: &Session, enrolment: &Enrolment) -> Result<Enrolled, Error> {
+        let about = IssuerAndSubject {
+            issuer: session.ca.issuing_name(),
+            subject: enrolment.csr().subject(),
+        };
+        self.exchange(session, enrolment, MessageType::CertPoll, &about.to_der())
+            .await
+    }
+
+    async fn exchange(
+        &self,
+        session: &Session,
+        enrolment: &Enrolment,
+        message_type: MessageType,
+        content: &[u8],
+    ) -> Result<Enrolled, Error> {
+        let Session { ca, choice, .. } = session;
+        let nonce = Nonce::random()?;
+        let signer = match enrolment.signer() {
+            Signing::Temporary(subject) => self.temporary_signer(enrolment.key(), subject)?,
+            Signing::Renewed(old) => old.0.clone(),
+        };
+        let envelope = EnvelopedDataBuilder::new(content)
             .cipher(choice.cipher)
             .recipient(ca.recipient())
             .encrypt()?;
@@ -131,7 +200,7 @@ impl<T: HttpTransport> Client<T> {
             .send(operation.to_http(&self.url)?, requests::MAX_PKI_MESSAGE)
             .await?;
         let reply = operation.from_http(response)?;
-        self.read_reply(&reply, enrolment, &nonce, &ca)
+        self.read_reply(&reply, enrolment, &nonce, ca)
     }
 
     /// The self-signed certificate that signs the request and that the answer is encrypted to: the
@@ -227,6 +296,14 @@ impl<T: HttpTransport> Client<T> {
                 _ => Error::Transport(error),
             })
     }
+}
+
+/// What is known of a server before it is asked for anything.
+#[derive(Debug)]
+struct Session {
+    ca: CaCertificates,
+    capabilities: Capabilities,
+    choice: Choice,
 }
 
 /// The best that the server can do and the policy allows.

@@ -34,6 +34,13 @@ pub enum Event<'a> {
         /// The certificate.
         certificate: &'a Certificate,
     },
+    /// A request waits for a person; the client was told so.
+    Pending {
+        /// The exchange.
+        transaction_id: &'a TransactionId,
+        /// Whose enrolment it is.
+        label: &'a str,
+    },
     /// A request was refused.
     Refused {
         /// The exchange.
@@ -94,6 +101,10 @@ impl Observer for Trace {
                 serial = hex::encode(certificate.serial()),
                 "certificate sent again"
             ),
+            Event::Pending {
+                transaction_id,
+                label,
+            } => tracing::info!(%transaction_id, label, "request pending"),
             Event::Refused {
                 transaction_id,
                 refusal,
@@ -134,6 +145,9 @@ pub enum Refusal {
     /// The challenge does not hold.
     #[error(transparent)]
     Challenge(ChallengeRefusal),
+    /// No request of this transaction and key waits.
+    #[error("no request of this transaction waits")]
+    NotPending,
     /// The certificate that signed does not renew itself.
     #[error(transparent)]
     Renewal(RenewalRefusal),
@@ -152,6 +166,7 @@ impl Refusal {
             | Self::Renewal(RenewalRefusal::Subject { .. } | RenewalRefusal::Stranger) => {
                 FailInfo::BadMessageCheck
             }
+            Self::NotPending => FailInfo::BadCertId,
             Self::MessageType(_)
             | Self::Attribute(_)
             | Self::Key(_)
@@ -164,6 +179,7 @@ impl Refusal {
     /// The text that the client is told: nothing about challenges and nothing from inside.
     pub(crate) fn text(&self) -> String {
         match self {
+            Self::Challenge(ChallengeRefusal::Denied { .. }) => "the request was denied".to_owned(),
             Self::Challenge(_) => "the challenge is not accepted".to_owned(),
             // What the CSR in the envelope says, whoever sealed it, is not told.
             Self::Renewal(RenewalRefusal::Subject { .. }) => Self::Envelope.to_string(),

@@ -3,8 +3,8 @@
 //! Both sides are plain values in, plain values out. The [`Server`] turns an HTTP request into an HTTP
 //! response and holds no socket; the [`Client`] works over any
 //! [`HttpTransport`](mdm_transport::HttpTransport), and its requests can be sent without it. Of the
-//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq and RenewalReq. Apple's
-//! client renews by PKCSReq, with a fresh challenge.
+//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq and CertPoll.
+//! Apple's client renews by PKCSReq, with a fresh challenge.
 //!
 //! | Module | What lives there |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | [`challenge`] | [`ChallengeVerifier`] and [`OneTime`], the challenge for one certificate |
 //! | [`authorize`] | [`Authorized`], without which nothing is signed |
 //! | [`ca`] | [`CertificateAuthority`], [`EmbeddedCa`], and certificates to begin with |
+//! | [`pending`] | [`Approval`](pending::Approval): requests that wait for a person |
 //! | [`store`] | [`Store`]: challenges and certificates; [`MemoryStore`] |
 //! | [`event`] | [`Event`], [`Refusal`] and [`Observer`]: what the operator hears |
 //! | [`client`] | [`Client`], its sans-IO requests, [`CaTrust`] |
@@ -102,19 +103,22 @@ pub mod error;
 pub mod event;
 pub mod http;
 pub mod message;
+pub mod pending;
 pub mod policy;
 pub mod server;
 pub mod store;
+mod subject;
 
 pub use attributes::{FailInfo, MessageType, Nonce, PkiStatus, TransactionId};
 pub use authorize::{Authorized, EnrolmentRequest, RenewalRefusal};
 pub use ca::{CertificateAuthority, CertificateProfile, EmbeddedCa};
 pub use capability::{Capabilities, Capability};
 pub use challenge::{Bound, ChallengeVerifier, OneTime};
-pub use client::{CaTrust, Client, Enrolled, Enrolment, ScepUrl};
+pub use client::{CaTrust, Client, Enrolled, Enrolment, Polling, ScepUrl};
 pub use error::Error;
 pub use event::{Event, Observer, Refusal};
 pub use message::PkiMessage;
+pub use pending::Approval;
 pub use policy::Policy;
 pub use server::{Responder, Server};
 pub use store::{MemoryStore, Store};

@@ -2,6 +2,7 @@
 
 mod gate;
 mod pki_operation;
+mod poll;
 mod responder;
 
 use std::sync::Arc;
@@ -26,8 +27,8 @@ use crate::{
 
 /// A SCEP server over an authority, a responder and a challenge verifier.
 ///
-/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq and RenewalReq; every other message
-/// is refused with `badRequest`. It may be shared and called in parallel.
+/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq and CertPoll; every other
+/// message is refused with `badRequest`. It may be shared and called in parallel.
 #[derive(Debug)]
 pub struct Server {
     authority: Arc<dyn CertificateAuthority>,

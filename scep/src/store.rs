@@ -381,7 +381,7 @@ impl From<mdm_pki::Error> for StoreError {
     }
 }
 
-fn sha256(bytes: &[u8]) -> Result<[u8; 32], mdm_pki::Error> {
+pub(crate) fn sha256(bytes: &[u8]) -> Result<[u8; 32], mdm_pki::Error> {
     let hash = digest(DigestAlgorithm::Sha256, bytes)?;
     hash.try_into()
         .map_err(|_| mdm_pki::Error::Crypto("a SHA-256 of another length".to_owned()))

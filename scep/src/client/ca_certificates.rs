@@ -1,6 +1,6 @@
 //! Which of the certificates from GetCACert is who, and whether to believe them.
 
-use mdm_pki::{Certificate, DigestAlgorithm, KeyAlgorithm, KeyUsage, oid};
+use mdm_pki::{Certificate, DigestAlgorithm, KeyAlgorithm, KeyUsage, Name, oid};
 
 use crate::{error::Error, message::is_issued_by};
 
@@ -128,6 +128,15 @@ impl CaCertificates {
     /// The one that requests are encrypted to.
     pub fn recipient(&self) -> &Certificate {
         &self.recipient
+    }
+
+    /// The name of the CA that issues: the recipient's issuer where that is a registration authority.
+    pub(crate) fn issuing_name(&self) -> Name {
+        if self.recipient.is_ca() {
+            self.recipient.subject()
+        } else {
+            self.recipient.issuer()
+        }
     }
 
     /// Whether answers may be signed by this very certificate.

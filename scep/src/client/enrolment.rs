@@ -1,5 +1,7 @@
 //! What a client asks for, and what it gets.
 
+use std::time::Duration;
+
 use mdm_core::Secret;
 use mdm_pki::{
     Certificate, CertificateRequest, CertificateRequestBuilder, KeyAlgorithm, Name, PrivateKey,
@@ -130,6 +132,32 @@ impl Enrolment {
             Signing::Temporary(_) => &self.key,
             Signing::Renewed(old) => &old.1,
         }
+    }
+}
+
+/// How long to ask again while a request is pending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Polling {
+    /// How often to ask again after the first time: `Retries` of a SCEP payload, 3 unless changed.
+    pub retries: u32,
+    /// How long to wait before each time but the first: `RetryDelay`, ten seconds unless changed.
+    pub retry_delay: Duration,
+}
+
+impl Polling {
+    /// So often, so far apart.
+    pub fn new(retries: u32, retry_delay: Duration) -> Self {
+        Self {
+            retries,
+            retry_delay,
+        }
+    }
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self::new(3, Duration::from_secs(10))
     }
 }
 

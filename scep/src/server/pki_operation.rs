@@ -29,8 +29,16 @@ pub(super) enum Answer {
     Unavailable,
 }
 
-/// Why a request did not end in a certificate.
-enum Stop {
+/// How a request ended that was not refused.
+pub(super) enum Outcome {
+    /// With this certificate, for the client to read under this cipher.
+    Issued(Certificate, ContentCipher),
+    /// Not yet.
+    Pending,
+}
+
+/// Why a request was not served.
+pub(super) enum Stop {
     Refused(Refusal),
     Unavailable(Error),
 }
@@ -60,7 +68,7 @@ impl Server {
             .clone()
             .ok_or(Error::Attribute("transactionID"))?;
         let reply = match self.decide(&message, &transaction_id).await {
-            Ok(envelope) => self.reply(&message, &transaction_id, Ok(envelope)).await,
+            Ok(outcome) => self.reply(&message, &transaction_id, Ok(outcome)).await,
             Err(Stop::Refused(refusal)) => {
                 self.observer.observe(&Event::Refused {
                     transaction_id: &transaction_id,
@@ -82,35 +90,75 @@ impl Server {
         })
     }
 
-    /// The envelope with the certificate, or why there is none.
+    /// How the request ends, or why it does not.
     async fn decide(
         &self,
         message: &PkiMessage,
         transaction_id: &TransactionId,
-    ) -> Result<Vec<u8>, Stop> {
+    ) -> Result<Outcome, Stop> {
         let attributes = &message.attributes;
         let message_type = attributes
             .message_type
             .ok_or(Refusal::Attribute("messageType"))?;
         match message_type {
-            MessageType::PkcsReq => {}
+            MessageType::PkcsReq | MessageType::CertPoll => {}
             MessageType::RenewalReq if self.policy.renewal => {}
             other => return Err(Refusal::MessageType(other).into()),
         }
         if attributes.sender_nonce.is_none() {
             return Err(Refusal::Attribute("senderNonce").into());
         }
-        let signer = message.signer().map_err(|_| Refusal::Signature)?.clone();
-        let proven = self.prove(message, message_type, &signer).await?;
-        let cipher = proven.cipher;
-        let certificate = self.certify(proven, transaction_id).await?;
-        // The certificate is stored: what fails from here on is made good by the client's retry.
-        let certificates = cms::certs_only(&[certificate])?;
-        let envelope = EnvelopedDataBuilder::new(&certificates)
-            .cipher(cipher)
-            .recipient(&signer)
-            .encrypt()?;
-        Ok(envelope)
+        let signer = message.signer().map_err(|_| Refusal::Signature)?;
+        let (certificate, cipher) = if message_type == MessageType::CertPoll {
+            self.poll(message, transaction_id, signer).await?
+        } else {
+            let proven = self.prove(message, message_type, signer).await?;
+            let cipher = proven.cipher;
+            (self.certify(proven, transaction_id).await?, cipher)
+        };
+        Ok(match certificate {
+            Some(certificate) => Outcome::Issued(certificate, cipher),
+            None => Outcome::Pending,
+        })
+    }
+
+    /// What holds of every message: its digest, its signer's key, its signature.
+    pub(super) fn check_message(
+        &self,
+        message: &PkiMessage,
+        signer: &Certificate,
+    ) -> Result<PublicKey, Stop> {
+        let digest = message.digest();
+        if !digest.is_some_and(|digest| self.policy.allows_digest(digest)) {
+            let name = digest.map_or("an unknown digest".to_owned(), |name| format!("{name:?}"));
+            return Err(Refusal::Algorithm(name).into());
+        }
+        let key = signer.public_key().map_err(|_| Refusal::Signature)?;
+        self.check_key(&key)?;
+        message.verify().map_err(|_| Refusal::Signature)?;
+        Ok(key)
+    }
+
+    /// What is read in the envelope, if it opens, and the cipher of the answer.
+    pub(super) async fn open<T>(
+        &self,
+        message: &PkiMessage,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<(Option<T>, ContentCipher), Stop> {
+        let envelope = message.open_envelope().map_err(|_| Refusal::Envelope)?;
+        let cipher = self.check_cipher(envelope.cipher().ok())?;
+        let policy = DecryptPolicy::default().with(|policy| {
+            policy.triple_des = self.policy.triple_des;
+            policy.recipient = Some(self.responder.certificate().clone());
+        });
+        let key = self.responder.decrypter();
+        match envelope.decrypt_with(key, &policy).await {
+            Ok(content) => Ok((read(&content), cipher)),
+            Err(error @ mdm_pki::Error::Key(KeyError::Unavailable(_))) => {
+                Err(Stop::Unavailable(error.into()))
+            }
+            Err(_) => Ok((None, cipher)),
+        }
     }
 
     /// Everything that can be known of a request without asking for permission.
@@ -120,14 +168,7 @@ impl Server {
         message_type: MessageType,
         signer: &Certificate,
     ) -> Result<Proven, Stop> {
-        let digest = message.digest();
-        if !digest.is_some_and(|digest| self.policy.allows_digest(digest)) {
-            let name = digest.map_or("an unknown digest".to_owned(), |name| format!("{name:?}"));
-            return Err(Refusal::Algorithm(name).into());
-        }
-        let key = signer.public_key().map_err(|_| Refusal::Signature)?;
-        self.check_key(&key)?;
-        message.verify().map_err(|_| Refusal::Signature)?;
+        let key = self.check_message(message, signer)?;
         let way = if message_type == MessageType::RenewalReq {
             let now = self.clock.now();
             let renewable = Renewable::check(&*self.authority, signer, &self.policy, now).await?;
@@ -137,22 +178,8 @@ impl Server {
         } else {
             return Err(Refusal::Signature.into());
         };
-        let envelope = message.open_envelope().map_err(|_| Refusal::Envelope)?;
-        let cipher = self.check_cipher(envelope.cipher().ok())?;
-        let policy = DecryptPolicy::default().with(|policy| {
-            policy.triple_des = self.policy.triple_des;
-            policy.recipient = Some(self.responder.certificate().clone());
-        });
-        let csr = match envelope
-            .decrypt_with(self.responder.decrypter(), &policy)
-            .await
-        {
-            Ok(content) => CertificateRequest::from_der(&content).ok(),
-            Err(error @ mdm_pki::Error::Key(KeyError::Unavailable(_))) => {
-                return Err(Stop::Unavailable(error.into()));
-            }
-            Err(_) => None,
-        };
+        let read = |content: &[u8]| CertificateRequest::from_der(content).ok();
+        let (csr, cipher) = self.open(message, read).await?;
         let csr = csr.filter(|csr| match (&way, csr.public_key()) {
             (Way::Challenge, Ok(of)) => of.same_key(&key),
             (Way::Renewal(_), Ok(_)) => true,
@@ -170,32 +197,50 @@ impl Server {
         Ok(Proven { way, csr, cipher })
     }
 
-    /// The certificate for a proven request, stored.
+    /// The certificate for a proven request, stored; none for a request that waits.
     async fn certify(
         &self,
         proven: Proven,
         transaction_id: &TransactionId,
-    ) -> Result<Certificate, Stop> {
+    ) -> Result<Option<Certificate>, Stop> {
         let (transaction, csr) = (transaction_id.clone(), proven.csr);
         let key = csr.public_key()?;
         let request = match proven.way {
             Way::Renewal(renewable) => {
                 let authorized = renewable.authorize(transaction, csr)?;
                 let authorized = authorized.map_err(Refusal::Renewal)?;
-                return self.issue(authorized, transaction_id, &key).await;
+                let certificate = self.issue(authorized, transaction_id, &key).await?;
+                return Ok(Some(certificate));
             }
             Way::Challenge => EnrolmentRequest::new(transaction, csr, self.clock.now())?,
         };
+        self.ask(request).await
+    }
+
+    /// The certificate for a request whose verifier allows it; none for a request that waits.
+    pub(super) async fn ask(&self, request: EnrolmentRequest) -> Result<Option<Certificate>, Stop> {
+        let key = request.csr().public_key()?;
+        let transaction_id = &request.transaction_id().clone();
         let _turn = match request.challenge() {
             Some(challenge) => Some(self.gates.pass(ChallengeId::of(challenge.expose())?).await),
             None => None,
         };
         match authorize(&*self.verifier, request).await? {
             Decision::Refused(refusal) => Err(Refusal::Challenge(refusal).into()),
-            Decision::Repeated { certificate, label } => {
-                self.repeated(certificate, transaction_id, &label, &key)
+            Decision::Repeated { certificate, label } => self
+                .repeated(certificate, transaction_id, &label, &key)
+                .map(Some),
+            Decision::Pending { label } => {
+                self.observer.observe(&Event::Pending {
+                    transaction_id,
+                    label: &label,
+                });
+                Ok(None)
             }
-            Decision::Authorized(authorized) => self.issue(*authorized, transaction_id, &key).await,
+            Decision::Authorized(authorized) => self
+                .issue(*authorized, transaction_id, &key)
+                .await
+                .map(Some),
         }
     }
 
@@ -290,7 +335,7 @@ impl Server {
         &self,
         message: &PkiMessage,
         transaction_id: &TransactionId,
-        outcome: Result<Vec<u8>, &Refusal>,
+        outcome: Result<Outcome, &Refusal>,
     ) -> Result<Vec<u8>, Error> {
         let digest = message
             .digest()
@@ -305,7 +350,16 @@ impl Server {
             reply = reply.recipient_nonce(nonce.clone());
         }
         reply = match outcome {
-            Ok(envelope) => reply.status(PkiStatus::Success).envelope(envelope),
+            Ok(Outcome::Pending) => reply.status(PkiStatus::Pending),
+            // The certificate is stored: what fails from here on is made good by the client's retry.
+            Ok(Outcome::Issued(certificate, cipher)) => {
+                let content = cms::certs_only(&[certificate])?;
+                let envelope = EnvelopedDataBuilder::new(&content)
+                    .cipher(cipher)
+                    .recipient(message.signer()?)
+                    .encrypt()?;
+                reply.status(PkiStatus::Success).envelope(envelope)
+            }
             Err(refusal) => reply.failure(refusal.fail_info(), Some(refusal.text())),
         };
         reply

@@ -3,13 +3,21 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use mdm_pki::{Certificate, CertificateBuilder, KeySpec, Name, PrivateKey, RevocationReason};
+use mdm_pki::{
+    Certificate, CertificateBuilder, CertificateRequestBuilder, KeySpec, Name, PrivateKey,
+    RevocationReason,
+};
 
 use super::{
     CertificateRecord, ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId,
     Revocation, Store, StoreError,
 };
-use crate::{attributes::TransactionId, challenge::Bound, error::Error};
+use crate::{
+    attributes::TransactionId,
+    challenge::Bound,
+    error::Error,
+    pending::{PendingId, PendingRequest, PendingStore, Resolution},
+};
 
 /// Puts an empty store through the rules of [`Store`].
 ///
@@ -25,7 +33,85 @@ pub async fn check(store: &dyn Store) -> Result<(), Broken> {
     expired_challenges_are_forgotten(store, now).await
 }
 
-/// A rule of [`Store`] that does not hold.
+/// Puts an empty store through the rules of [`PendingStore`].
+///
+/// # Errors
+/// [`Broken`] with the first rule that does not hold.
+pub async fn check_pending(store: &dyn PendingStore) -> Result<(), Broken> {
+    let now = DateTime::UNIX_EPOCH;
+    let key = PrivateKey::generate(KeySpec::P256)?;
+    let csr = CertificateRequestBuilder::new(Name::from_common_name("x")).sign(&key)?;
+    let pending = |request| {
+        let grant = Grant::challenge(ChallengeId::from_bytes([7; 32]), "device 7");
+        PendingRequest::new(request, csr.clone(), grant, now)
+    };
+    let id = PendingId::of(&TransactionId::new("T1")?, key.public_key())?;
+    let other = PendingId::of(&TransactionId::new("T2")?, key.public_key())?;
+    let (first, second) = (request("a")?, request("b")?);
+    let approve = |request| store.resolve(&id, request, Resolution::Approved);
+
+    let unknown = store.pending(&id).await?.is_none() && approve(first).await?.is_none();
+    rule(unknown, "an unknown pending request is none")?;
+    store.hold(id, pending(first)).await?;
+    let kept = store.pending(&id).await?.is_some_and(|found| {
+        found.request == first
+            && found.csr.to_der() == csr.to_der()
+            && found.grant.label() == "device 7"
+            && matches!(found.grant, Grant::Challenge { id, .. } if id.as_bytes() == &[7; 32])
+            && found.since == now
+            && found.resolution.is_none()
+    });
+    rule(
+        kept,
+        "a pending request is kept with all that is known of it",
+    )?;
+    let again = store.hold(id, pending(first)).await;
+    rule(
+        matches!(again, Err(StoreError::Exists)),
+        "a pending request is not overwritten by itself",
+    )?;
+    let mut later = pending(second);
+    later.since = now + TimeDelta::seconds(1);
+    store.hold(other, later).await?;
+    let listed = store.unresolved(1).await?;
+    rule(
+        matches!(listed.as_slice(), [(listed, found)] if *listed == id && found.request == first),
+        "unresolved requests are listed from the oldest on, as many as asked for",
+    )?;
+    let stranger = approve(second).await?;
+    rule(
+        stranger.is_none(),
+        "a resolution is for one request, not for whatever waits in its place",
+    )?;
+    let resolved = approve(first).await?;
+    let late = store
+        .resolve(&id, first, Resolution::denied("late"))
+        .await?;
+    rule(
+        resolved == Some(Resolution::Approved) && late == resolved,
+        "the first resolution of a request counts",
+    )?;
+    let kept = store.pending(&id).await?.and_then(|found| found.resolution);
+    rule(
+        kept == resolved && store.unresolved(9).await?.len() == 1,
+        "a resolution is kept with its request",
+    )?;
+    store.hold(id, pending(second)).await?;
+    let replaced = store.pending(&id).await?;
+    rule(
+        replaced.is_some_and(|found| found.request == second && found.resolution.is_none()),
+        "another request takes the place of the first and is not resolved by its resolution",
+    )?;
+    let none = store.forget_pending(now).await?;
+    let one = store.forget_pending(now + TimeDelta::seconds(1)).await?;
+    let left = store.pending(&other).await?.is_some() && store.pending(&id).await?.is_none();
+    rule(
+        none == 0 && one == 1 && left,
+        "requests that came before the given time are forgotten, and no others",
+    )
+}
+
+/// A rule of a store that does not hold.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("a store must hold to this: {0}")]
 pub struct Broken(String);

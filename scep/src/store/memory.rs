@@ -8,12 +8,15 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use crate::pending::{PendingId, PendingRequest, PendingStore, Resolution};
+
 use super::{
     CertificateRecord, ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId,
     Revocation, Spent, Store, StoreError,
 };
 
-/// Keeps everything in memory, up to a bound of challenges; certificates are never forgotten.
+/// Keeps everything in memory, up to a bound of challenges and of pending requests; certificates are
+/// never forgotten.
 #[derive(Debug)]
 pub struct MemoryStore {
     limit: usize,
@@ -26,6 +29,7 @@ struct State {
     certificates: HashMap<Vec<u8>, CertificateRecord>,
     /// The serial numbers that requests for renewal ended in.
     renewals: HashMap<RequestId, Vec<u8>>,
+    pending: HashMap<PendingId, PendingRequest>,
 }
 
 impl State {
@@ -62,7 +66,7 @@ impl MemoryStore {
         Self::with_limit(100_000)
     }
 
-    /// An empty store of at most `limit` challenges.
+    /// An empty store of at most `limit` challenges and as many pending requests.
     pub fn with_limit(limit: usize) -> Self {
         Self {
             limit,
@@ -156,5 +160,60 @@ impl Store for MemoryStore {
         let mut state = self.state();
         let record = state.certificates.get_mut(serial);
         Ok(record.map(|record| *record.revoked.get_or_insert(revocation)))
+    }
+}
+
+#[async_trait]
+impl PendingStore for MemoryStore {
+    async fn hold(&self, id: PendingId, request: PendingRequest) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let full = state.pending.len() >= self.limit;
+        match state.pending.get(&id) {
+            Some(kept) if kept.request == request.request => return Err(StoreError::Exists),
+            None if full => return Err(StoreError::Full { limit: self.limit }),
+            _ => {}
+        }
+        state.pending.insert(id, request);
+        Ok(())
+    }
+
+    async fn pending(&self, id: &PendingId) -> Result<Option<PendingRequest>, StoreError> {
+        Ok(self.state().pending.get(id).cloned())
+    }
+
+    async fn resolve(
+        &self,
+        id: &PendingId,
+        request: RequestId,
+        resolution: Resolution,
+    ) -> Result<Option<Resolution>, StoreError> {
+        let mut state = self.state();
+        let pending = state.pending.get_mut(id);
+        Ok(pending
+            .filter(|pending| pending.request == request)
+            .map(|pending| pending.resolution.get_or_insert(resolution).clone()))
+    }
+
+    async fn unresolved(
+        &self,
+        limit: usize,
+    ) -> Result<Vec<(PendingId, PendingRequest)>, StoreError> {
+        let state = self.state();
+        let mut unresolved: Vec<_> = state
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.resolution.is_none())
+            .map(|(id, pending)| (*id, pending.clone()))
+            .collect();
+        unresolved.sort_by_key(|(id, pending)| (pending.since, *id.as_bytes()));
+        unresolved.truncate(limit);
+        Ok(unresolved)
+    }
+
+    async fn forget_pending(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
+        let mut state = self.state();
+        let count = state.pending.len();
+        state.pending.retain(|_, pending| pending.since >= before);
+        Ok(count - state.pending.len())
     }
 }

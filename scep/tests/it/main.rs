@@ -15,6 +15,7 @@ mod enrol;
 mod http;
 mod mutation;
 mod peers;
+mod pending;
 mod renewal;
 mod requests;
 mod world;

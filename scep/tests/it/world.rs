@@ -51,6 +51,7 @@ impl Observer for Recorder {
         let line = match event {
             Event::Issued { label, .. } => format!("issued: {label}"),
             Event::Repeated { label, .. } => format!("repeated: {label}"),
+            Event::Pending { label, .. } => format!("pending: {label}"),
             Event::Refused { refusal, .. } => format!("refused: {refusal}"),
             Event::Unreadable { error } => format!("unreadable: {error}"),
             Event::Unavailable { error, .. } => format!("unavailable: {error}"),
@@ -78,6 +79,7 @@ pub(crate) struct Setup {
     pub(crate) profile: CertificateProfile,
     pub(crate) root_validity: std::time::Duration,
     pub(crate) verifier: Option<Arc<dyn ChallengeVerifier>>,
+    pub(crate) store: Option<Arc<MemoryStore>>,
 }
 
 impl Default for Setup {
@@ -88,6 +90,7 @@ impl Default for Setup {
             profile: CertificateProfile::default(),
             root_validity: YEAR * 10,
             verifier: None,
+            store: None,
         }
     }
 }
@@ -121,7 +124,7 @@ impl World {
 
     pub(crate) fn with(setup: Setup) -> Self {
         let clock = Arc::new(ManualClock::new(start()));
-        let store = Arc::new(MemoryStore::new());
+        let store = setup.store.unwrap_or_default();
         let now = clock.now();
         let name = Name::from_common_name("Example CA");
         let (root_key, root, responder_key, responder) = if setup.ra {

@@ -1,0 +1,69 @@
+//! Whom or what a query is about: the content of CertPoll, GetCert and GetCRL.
+
+use mdm_pki::Name;
+
+use crate::der::{split, tlv};
+
+const SEQUENCE: u8 = 0x30;
+
+/// A certificate that does not exist yet (RFC 8894 section 3.3.3).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct IssuerAndSubject {
+    pub(crate) issuer: Name,
+    pub(crate) subject: Name,
+}
+
+impl IssuerAndSubject {
+    pub(crate) fn read(der: &[u8]) -> Option<Self> {
+        let (issuer, rest) = name(inside(der)?)?;
+        let (subject, rest) = name(rest)?;
+        rest.is_empty().then_some(Self { issuer, subject })
+    }
+
+    pub(crate) fn to_der(&self) -> Vec<u8> {
+        tlv(
+            SEQUENCE,
+            &[self.issuer.to_der(), self.subject.to_der()].concat(),
+        )
+    }
+}
+
+fn inside(der: &[u8]) -> Option<&[u8]> {
+    match split(der)? {
+        (SEQUENCE, inside, []) => Some(inside),
+        _ => None,
+    }
+}
+
+/// The name at the front, and what follows it.
+fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
+    let (_, _, rest) = split(bytes)?;
+    let whole = bytes.get(..bytes.len() - rest.len())?;
+    Some((Name::from_der(whole).ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn issuer_and_subject_read_back_and_nothing_else_does() {
+        let both = IssuerAndSubject {
+            issuer: Name::from_common_name("Example CA"),
+            subject: Name::from_common_name("device 7"),
+        };
+        let der = both.to_der();
+        assert_eq!(IssuerAndSubject::read(&der), Some(both.clone()));
+        let one = tlv(SEQUENCE, both.issuer.to_der());
+        let three = [both.issuer.to_der(), &der[2..]].concat();
+        for broken in [
+            &der[1..],
+            &der[..der.len() - 1],
+            &one,
+            &tlv(0x31, &der[2..]),
+        ] {
+            assert_eq!(IssuerAndSubject::read(broken), None);
+        }
+        assert_eq!(IssuerAndSubject::read(&tlv(SEQUENCE, &three)), None);
+    }
+}
