@@ -22,6 +22,10 @@ const STATEMENTS: usize = 128;
 /// pages that a thousand scattered devices touch, so that none is written twice in a transaction.
 const WRITER_CACHE: i64 = -16 * 1024;
 
+/// What a reader keeps: the inner pages of the trees. What it reads of them lies all over the file,
+/// and a larger cache would fill up and find nothing again.
+const READER_CACHE: i64 = -512;
+
 /// Pages in the log after which it is worked into the file. More than SQLite's 1000, since a page
 /// that is written often in between is then worked in once.
 const CHECKPOINT_PAGES: i64 = 8000;
@@ -70,6 +74,9 @@ impl Target {
     pub(super) fn open_reader(&self) -> Result<Connection, StoreError> {
         let connection = self.open(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         check(&connection)?;
+        connection
+            .pragma_update(None, "cache_size", READER_CACHE)
+            .map_err(store_error)?;
         Ok(connection)
     }
 
