@@ -14,7 +14,7 @@ use mdmtool::{
     validate,
 };
 
-use crate::{ade::Ade, push::Push};
+use crate::{ade::Ade, attest::Attest, push::Push};
 
 /// Tells what an Apple-MDM document is and says, and works with device assignment and push.
 #[derive(Debug, Parser)]
@@ -40,6 +40,8 @@ enum Command {
     Explain(Explain),
     /// Work with Apple's device-assignment service: tokens, devices, profiles.
     Ade(Ade),
+    /// Look at what a device attests through Apple.
+    Attest(Attest),
     /// Work with Apple's push service: send a push, get, look after and renew the certificate.
     Push(Box<Push>),
 }
@@ -126,6 +128,7 @@ impl Cli {
     pub(crate) fn run(self) -> ExitCode {
         let text = match self.command {
             Command::Ade(ade) => return ade.run(),
+            Command::Attest(attest) => return attest.run(),
             Command::Push(push) => return push.run(),
             Command::Validate(validate) => return tell(validate.run(), 2),
             Command::Decode(decode) => decode.run(),

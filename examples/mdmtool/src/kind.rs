@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Store,
     /// The certificate is not the right one, or nears its end.
     Certificate,
+    /// The attestation is missing, or is not believed.
+    Attestation,
     /// The push service did not take the push.
     Push,
     /// Nothing of the above.
@@ -59,6 +61,7 @@ impl Kind {
             Self::Interrupted => "interrupted",
             Self::Store => "store",
             Self::Certificate => "certificate",
+            Self::Attestation => "attestation",
             Self::Push => "push",
             Self::Other => "other",
         }

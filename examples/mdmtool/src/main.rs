@@ -2,6 +2,7 @@
 //! works with Apple's device-assignment and push services.
 
 mod ade;
+mod attest;
 mod cli;
 mod console;
 mod failure;
@@ -21,7 +22,9 @@ fn main() -> ExitCode {
             let mut arguments = env::args_os().skip(1);
             let first = arguments.next().unwrap_or_default();
             let wants_json = arguments.any(|argument| argument == "--json");
-            let command = ["ade", "push"].into_iter().find(|name| first == *name);
+            let command = ["ade", "attest", "push"]
+                .into_iter()
+                .find(|name| first == *name);
             failure::usage(&error, command.filter(|_| wants_json))
         }
     }

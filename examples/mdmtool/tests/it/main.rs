@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod ade;
+mod attest;
 mod ddm;
 mod every_type;
 mod fixtures;
