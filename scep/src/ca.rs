@@ -6,10 +6,11 @@ mod setup;
 use std::fmt;
 
 use async_trait::async_trait;
-use mdm_pki::Certificate;
+use chrono::{DateTime, Utc};
+use mdm_pki::{Certificate, RevocationList};
 
 pub use self::{
-    embedded::{CertificateProfile, EmbeddedCa, SanRule},
+    embedded::{CertificateProfile, CrlProfile, EmbeddedCa, SanRule},
     setup::{RootUse, registration_authority, root},
 };
 use crate::{
@@ -37,6 +38,12 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// # Errors
     /// Where that cannot be said now.
     async fn find(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError>;
+
+    /// The revocation list that counts at this time.
+    ///
+    /// # Errors
+    /// [`IssueError`]; [`IssueError::Refused`] from an authority that has none.
+    async fn crl(&self, now: DateTime<Utc>) -> Result<RevocationList, IssueError>;
 }
 
 /// A certificate that is stored and may leave.
@@ -62,6 +69,12 @@ pub enum IssueError {
     /// The authority's own certificate is not valid now.
     #[error("the authority's certificate is not valid now")]
     Expired,
+    /// More certificates are revoked than a list may hold.
+    #[error("more than {limit} certificates are revoked")]
+    CrlTooLong {
+        /// The limit of [`CrlProfile::entries`].
+        limit: usize,
+    },
     /// The certificate could not be stored.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -12,25 +12,26 @@ use chrono::TimeDelta;
 use http::Request;
 use mdm_core::Clock;
 use mdm_pki::{
-    Certificate, CertificateBuilder, DigestAlgorithm, KeyUsage, Name, PrivateKey,
+    Certificate, CertificateBuilder, DigestAlgorithm, KeyUsage, Name, PrivateKey, RevocationList,
     cms::{ContentCipher, DecryptPolicy, EnvelopedDataBuilder, SignedData},
+    random,
 };
 use mdm_transport::{HttpTransport, TransportErrorKind};
 
 use self::enrolment::Signing;
 pub use self::{
     ca_certificates::{CaCertificates, CaTrust},
-    enrolment::{Enrolled, Enrolment, Polling},
+    enrolment::{Enrolled, Enrolment, Polling, Requester},
     requests::{CaCaps, CaCert, PkiOperation},
     url::ScepUrl,
 };
 use crate::{
-    attributes::{FailInfo, MessageType, Nonce, PkiStatus},
+    attributes::{FailInfo, MessageType, Nonce, PkiStatus, TransactionId},
     capability::{Capabilities, Capability},
     error::Error,
     message::{PkiMessage, cms_limits},
     policy::Policy,
-    subject::IssuerAndSubject,
+    subject::{IssuerAndSerial, IssuerAndSubject},
 };
 
 /// A SCEP client for one server. It keeps no state: an [`Enrolment`] has all that a retry needs.
@@ -178,29 +179,139 @@ impl<T: HttpTransport> Client<T> {
         message_type: MessageType,
         content: &[u8],
     ) -> Result<Enrolled, Error> {
-        let Session { ca, choice, .. } = session;
-        let nonce = Nonce::random()?;
         let signer = match enrolment.signer() {
             Signing::Temporary(subject) => self.temporary_signer(enrolment.key(), subject)?,
             Signing::Renewed(old) => old.0.clone(),
         };
-        let envelope = EnvelopedDataBuilder::new(content)
+        let outgoing = Outgoing {
+            message_type,
+            transaction_id: enrolment.transaction_id(),
+            signer: &signer,
+            key: enrolment.signing_key(),
+            content,
+            limit: requests::MAX_PKI_MESSAGE,
+        };
+        let issued = self.converse(session, outgoing).await?;
+        let key = enrolment.key().public_key();
+        let certificate = issued
+            .certificates()
+            .iter()
+            .find(|certificate| certificate.public_key().is_ok_and(|of| of.same_key(key)))
+            .ok_or(Error::Certificate("is of another key"))?;
+        let issuer = session
+            .ca
+            .issuer_of(certificate)
+            .ok_or(Error::Certificate("is of another issuer"))?;
+        Ok(Enrolled::new(certificate.clone(), issuer.clone()))
+    }
+
+    /// Asks for a certificate by its serial number (the content of its DER INTEGER): GetCert.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `badCertId` for one that the server does not know; what went wrong.
+    pub async fn certificate(
+        &self,
+        requester: &Requester,
+        serial: &[u8],
+    ) -> Result<Certificate, Error> {
+        let session = self.session().await?;
+        let limit = requests::MAX_PKI_MESSAGE;
+        let found = self
+            .query(&session, requester, MessageType::GetCert, serial, limit)
+            .await?;
+        let [certificate] = found.certificates() else {
+            return Err(Error::Missing("single certificate"));
+        };
+        if certificate.serial() != serial {
+            return Err(Error::Certificate("is of another serial number"));
+        }
+        if session.ca.issuer_of(certificate).is_none() {
+            return Err(Error::Certificate("is of another issuer"));
+        }
+        Ok(certificate.clone())
+    }
+
+    /// Asks for the revocation list that covers the certificate of this serial number: GetCRL. The list is
+    /// of a trusted issuer and current by the client's clock.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with the server's reason; [`Error::RevocationList`] for a list that is not to be
+    /// believed; what went wrong.
+    pub async fn revocation_list(
+        &self,
+        requester: &Requester,
+        serial: &[u8],
+    ) -> Result<RevocationList, Error> {
+        let session = self.session().await?;
+        let limit = requests::MAX_CRL;
+        let found = self
+            .query(&session, requester, MessageType::GetCrl, serial, limit)
+            .await?;
+        let [list] = found.crls() else {
+            return Err(Error::Missing("single revocation list"));
+        };
+        let list = RevocationList::from_der(list, requests::MAX_CRL_ENTRIES)?;
+        let issuers = session.ca.issuers();
+        if !issuers
+            .iter()
+            .any(|issuer| list.verify_signed_by(issuer).is_ok())
+        {
+            return Err(Error::RevocationList("is of another issuer"));
+        }
+        if !list.is_current_at(self.clock.now()) {
+            return Err(Error::RevocationList("is not current"));
+        }
+        Ok(list)
+    }
+
+    async fn query(
+        &self,
+        session: &Session,
+        requester: &Requester,
+        message_type: MessageType,
+        serial: &[u8],
+        limit: usize,
+    ) -> Result<SignedData, Error> {
+        let about = IssuerAndSerial {
+            issuer: session.ca.issuing_name(),
+            serial: serial.to_vec(),
+        };
+        let outgoing = Outgoing {
+            message_type,
+            transaction_id: &TransactionId::new(hex::encode_upper(random::<16>()?))?,
+            signer: requester.certificate(),
+            key: requester.key(),
+            content: &about.to_der(),
+            limit,
+        };
+        self.converse(session, outgoing).await
+    }
+
+    /// Sends one message and reads what its answer holds.
+    async fn converse(
+        &self,
+        session: &Session,
+        outgoing: Outgoing<'_>,
+    ) -> Result<SignedData, Error> {
+        let Session { ca, choice, .. } = session;
+        let nonce = Nonce::random()?;
+        let envelope = EnvelopedDataBuilder::new(outgoing.content)
             .cipher(choice.cipher)
             .recipient(ca.recipient())
             .encrypt()?;
         let message = PkiMessage::build(
-            message_type,
-            enrolment.transaction_id().clone(),
+            outgoing.message_type,
+            outgoing.transaction_id.clone(),
             nonce.clone(),
         )
         .envelope(envelope)
-        .sign(&signer, choice.digest, enrolment.signing_key())?;
-        let operation = PkiOperation::new(message, choice.post);
+        .sign(outgoing.signer, choice.digest, outgoing.key)?;
+        let operation = PkiOperation::new(message, choice.post).limit(outgoing.limit);
         let response = self
-            .send(operation.to_http(&self.url)?, requests::MAX_PKI_MESSAGE)
+            .send(operation.to_http(&self.url)?, outgoing.limit)
             .await?;
         let reply = operation.from_http(response)?;
-        self.read_reply(&reply, enrolment, &nonce, ca)
+        self.read_reply(&reply, &outgoing, &nonce, ca)
     }
 
     /// The self-signed certificate that signs the request and that the answer is encrypted to: the
@@ -217,11 +328,11 @@ impl<T: HttpTransport> Client<T> {
     fn read_reply(
         &self,
         bytes: &[u8],
-        enrolment: &Enrolment,
+        outgoing: &Outgoing<'_>,
         nonce: &Nonce,
         ca: &CaCertificates,
-    ) -> Result<Enrolled, Error> {
-        let reply = PkiMessage::parse(bytes, requests::MAX_PKI_MESSAGE)?;
+    ) -> Result<SignedData, Error> {
+        let reply = PkiMessage::parse(bytes, outgoing.limit)?;
         let digest = reply.digest();
         if !digest.is_some_and(|digest| self.policy.allows_digest(digest)) {
             let name = digest.map_or("an unknown digest".to_owned(), |name| format!("{name:?}"));
@@ -235,7 +346,7 @@ impl<T: HttpTransport> Client<T> {
         if attributes.message_type != Some(MessageType::CertRep) {
             return Err(Error::Mismatch("messageType"));
         }
-        if attributes.transaction_id.as_ref() != Some(enrolment.transaction_id()) {
+        if attributes.transaction_id.as_ref() != Some(outgoing.transaction_id) {
             return Err(Error::Mismatch("transactionID"));
         }
         if attributes.recipient_nonce.as_ref() != Some(nonce) {
@@ -252,35 +363,18 @@ impl<T: HttpTransport> Client<T> {
             }
             PkiStatus::Pending => {
                 return Err(Error::Pending {
-                    transaction_id: enrolment.transaction_id().clone(),
+                    transaction_id: outgoing.transaction_id.clone(),
                 });
             }
         }
-        self.open(&reply, enrolment, ca)
-    }
-
-    fn open(
-        &self,
-        reply: &PkiMessage,
-        enrolment: &Enrolment,
-        ca: &CaCertificates,
-    ) -> Result<Enrolled, Error> {
         let policy =
             DecryptPolicy::default().with(|policy| policy.triple_des = self.policy.triple_des);
-        let content = reply
-            .open_envelope()?
-            .decrypt(enrolment.signing_key(), &policy)?;
-        let issued = SignedData::parse(&content, &cms_limits(requests::MAX_PKI_MESSAGE))?;
-        let key = enrolment.key().public_key();
-        let certificate = issued
-            .certificates()
-            .iter()
-            .find(|certificate| certificate.public_key().is_ok_and(|of| of.same_key(key)))
-            .ok_or(Error::Certificate("is of another key"))?;
-        let issuer = ca
-            .issuer_of(certificate)
-            .ok_or(Error::Certificate("is of another issuer"))?;
-        Ok(Enrolled::new(certificate.clone(), issuer.clone()))
+        let content = reply.open_envelope()?.decrypt(outgoing.key, &policy)?;
+        let limits = cms_limits(outgoing.limit).with(|limits| {
+            // An entry of a revocation list has at most ten elements.
+            limits.elements += 10 * requests::MAX_CRL_ENTRIES;
+        });
+        Ok(SignedData::parse(&content, &limits)?)
     }
 
     async fn send(
@@ -296,6 +390,18 @@ impl<T: HttpTransport> Client<T> {
                 _ => Error::Transport(error),
             })
     }
+}
+
+/// A message on its way out.
+#[derive(Debug)]
+struct Outgoing<'a> {
+    message_type: MessageType,
+    transaction_id: &'a TransactionId,
+    signer: &'a Certificate,
+    key: &'a PrivateKey,
+    content: &'a [u8],
+    /// The largest answer that is read.
+    limit: usize,
 }
 
 /// What is known of a server before it is asked for anything.

@@ -77,6 +77,9 @@ pub enum Error {
     /// The answer's certificate is not one that was asked for.
     #[error("the issued certificate {0}")]
     Certificate(&'static str),
+    /// The answer's revocation list is not to be believed.
+    #[error("the revocation list {0}")]
+    RevocationList(&'static str),
     /// The server refused the request.
     #[error("the server refused the request: {fail_info}{}", text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default())]
     Refused {

@@ -41,6 +41,13 @@ pub enum Event<'a> {
         /// Whose enrolment it is.
         label: &'a str,
     },
+    /// A query was answered: GetCert or GetCRL.
+    Answered {
+        /// The exchange.
+        transaction_id: &'a TransactionId,
+        /// Which.
+        message_type: MessageType,
+    },
     /// A request was refused.
     Refused {
         /// The exchange.
@@ -105,6 +112,10 @@ impl Observer for Trace {
                 transaction_id,
                 label,
             } => tracing::info!(%transaction_id, label, "request pending"),
+            Event::Answered {
+                transaction_id,
+                message_type,
+            } => tracing::debug!(%transaction_id, %message_type, "query answered"),
             Event::Refused {
                 transaction_id,
                 refusal,
@@ -148,6 +159,9 @@ pub enum Refusal {
     /// No request of this transaction and key waits.
     #[error("no request of this transaction waits")]
     NotPending,
+    /// No certificate answers to a query, or the query cannot be read.
+    #[error("no certificate answers to the query")]
+    NotFound,
     /// The certificate that signed does not renew itself.
     #[error(transparent)]
     Renewal(RenewalRefusal),
@@ -166,7 +180,7 @@ impl Refusal {
             | Self::Renewal(RenewalRefusal::Subject { .. } | RenewalRefusal::Stranger) => {
                 FailInfo::BadMessageCheck
             }
-            Self::NotPending => FailInfo::BadCertId,
+            Self::NotPending | Self::NotFound => FailInfo::BadCertId,
             Self::MessageType(_)
             | Self::Attribute(_)
             | Self::Key(_)

@@ -3,8 +3,8 @@
 //! Both sides are plain values in, plain values out. The [`Server`] turns an HTTP request into an HTTP
 //! response and holds no socket; the [`Client`] works over any
 //! [`HttpTransport`](mdm_transport::HttpTransport), and its requests can be sent without it. Of the
-//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq and CertPoll.
-//! Apple's client renews by PKCSReq, with a fresh challenge.
+//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq, CertPoll,
+//! GetCert and GetCRL. Apple's client renews by PKCSReq, with a fresh challenge.
 //!
 //! | Module | What lives there |
 //! |---|---|
@@ -114,7 +114,7 @@ pub use authorize::{Authorized, EnrolmentRequest, RenewalRefusal};
 pub use ca::{CertificateAuthority, CertificateProfile, EmbeddedCa};
 pub use capability::{Capabilities, Capability};
 pub use challenge::{Bound, ChallengeVerifier, OneTime};
-pub use client::{CaTrust, Client, Enrolled, Enrolment, Polling, ScepUrl};
+pub use client::{CaTrust, Client, Enrolled, Enrolment, Polling, Requester, ScepUrl};
 pub use error::Error;
 pub use event::{Event, Observer, Refusal};
 pub use message::PkiMessage;

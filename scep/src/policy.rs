@@ -18,6 +18,8 @@ pub struct Policy {
     pub min_rsa_bits: usize,
     /// The largest RSA key that gets a certificate, in bits: 8192 unless changed.
     pub max_rsa_bits: usize,
+    /// Whether GetCert and GetCRL are answered: yes unless changed.
+    pub queries: bool,
     /// Whether a certificate renews itself, by RenewalReq: yes unless changed. Apple's client never
     /// does so; it asks again with a challenge.
     pub renewal: bool,
@@ -50,6 +52,7 @@ impl Default for Policy {
             triple_des: false,
             min_rsa_bits: 2048,
             max_rsa_bits: 8192,
+            queries: true,
             renewal: true,
             renewal_window: None,
         }

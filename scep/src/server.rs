@@ -3,6 +3,7 @@
 mod gate;
 mod pki_operation;
 mod poll;
+mod query;
 mod responder;
 
 use std::sync::Arc;
@@ -27,8 +28,8 @@ use crate::{
 
 /// A SCEP server over an authority, a responder and a challenge verifier.
 ///
-/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq and CertPoll; every other
-/// message is refused with `badRequest`. It may be shared and called in parallel.
+/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq, CertPoll, GetCert and
+/// GetCRL; every other message is refused with `badRequest`. It may be shared and called in parallel.
 #[derive(Debug)]
 pub struct Server {
     authority: Arc<dyn CertificateAuthority>,

@@ -69,6 +69,22 @@ pub trait Store: fmt::Debug + Send + Sync {
         serial: &[u8],
         revocation: Revocation,
     ) -> Result<Option<Revocation>, StoreError>;
+
+    /// At most `limit` revoked certificates that are valid at this time or were to become so later.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    async fn revoked(
+        &self,
+        valid_at: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<CertificateRecord>, StoreError>;
+
+    /// A number for a revocation list, larger than every one before.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    async fn next_crl_number(&self) -> Result<u64, StoreError>;
 }
 
 /// A challenge's name in a store: its SHA-256, so that a store gives no challenge away and the

@@ -2,7 +2,7 @@
 //!
 //! | Type | What it does |
 //! |---|---|
-//! | [`SignedDataBuilder`], [`certs_only`] | write signed data |
+//! | [`SignedDataBuilder`], [`certs_only`], [`crl_only`] | write signed data |
 //! | [`SignedData`] | reads it and verifies it in layers: [`Verification`] |
 //! | [`EnvelopedDataBuilder`] | writes enveloped data |
 //! | [`EnvelopedData`] | reads and opens it under a [`DecryptPolicy`] |
@@ -19,7 +19,7 @@ mod trial;
 mod verify;
 
 pub use ber::{BerError, Limits, normalize};
-pub use build::{SignedDataBuilder, UnsignedSignedData, certs_only};
+pub use build::{SignedDataBuilder, UnsignedSignedData, certs_only, crl_only};
 pub use cipher::ContentCipher;
 pub use enveloped::{DecryptPolicy, EnvelopedData, EnvelopedDataBuilder, Recipient};
 pub use signed::{SignedData, SignerInfo};

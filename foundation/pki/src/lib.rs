@@ -13,7 +13,7 @@
 //! | [`request`] | [`CertificateRequest`], [`CertificateRequestBuilder`]: PKCS #10 with attributes |
 //! | [`identity`] | [`Identity`]: a certificate with its chain and key, also PKCS #12 |
 //! | [`chain`] | [`Anchors`](chain::Anchors): chains against roots or pinned authorities |
-//! | [`crl`] | revocation lists |
+//! | [`crl`] | [`RevocationList`], [`RevocationListBuilder`]: revocation lists |
 //! | [`cms`] | signed and enveloped data, built, read, verified in layers; BER made DER under bounds |
 //! | [`signature`] | [`SignatureVerifier`]: the fast path for `Mdm-Signature` |
 //! | `attestation` | Managed Device Attestation, verified; under the feature of that name |
@@ -81,7 +81,7 @@ pub mod signature;
 pub mod signer;
 
 pub use certificate::{Certificate, CertificateBuilder, GeneralName, Issuer, KeyUsage};
-pub use crl::RevocationReason;
+pub use crl::{RevocationList, RevocationListBuilder, RevocationReason, RevokedCertificate};
 pub use digest::{DigestAlgorithm, digest, hmac, pbkdf2, random};
 pub use error::Error;
 pub use identity::Identity;

@@ -4,8 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::lock::Mutex;
 use mdm_pki::{
-    Certificate, CertificateBuilder, KeyUsage, PublicKey, SignatureAlgorithm, Signer, oid,
+    Certificate, CertificateBuilder, KeyUsage, PublicKey, RevocationList, RevocationListBuilder,
+    RevokedCertificate, SignatureAlgorithm, Signer, oid,
 };
 
 use super::{CertificateAuthority, IssueError, Issued};
@@ -67,6 +69,39 @@ pub enum SanRule {
     Copy,
 }
 
+/// What the revocation lists are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CrlProfile {
+    /// From thisUpdate to nextUpdate: seven days unless changed, and never past the issuer's NotAfter.
+    pub lifetime: Duration,
+    /// How long a list is handed out before another is signed, if nothing was revoked through this
+    /// authority: five minutes unless changed. What other nodes revoke is listed that much later.
+    pub reuse: Duration,
+    /// The most certificates on a list: 10,000 unless changed, about half a megabyte. Where more are
+    /// revoked there is no list, since one that leaves some out would be a lie.
+    pub entries: usize,
+}
+
+impl CrlProfile {
+    /// The profile with changes.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
+impl Default for CrlProfile {
+    fn default() -> Self {
+        Self {
+            lifetime: Duration::from_secs(7 * 24 * 60 * 60),
+            reuse: Duration::from_secs(5 * 60),
+            entries: 10_000,
+        }
+    }
+}
+
 /// An authority that signs with a key of its own, RSA or EC, in memory or behind a [`Signer`].
 #[derive(Debug, Clone)]
 pub struct EmbeddedCa {
@@ -76,6 +111,8 @@ pub struct EmbeddedCa {
     algorithm: SignatureAlgorithm,
     store: Arc<dyn Store>,
     profile: CertificateProfile,
+    crl_profile: CrlProfile,
+    last_crl: Arc<Mutex<Option<RevocationList>>>,
 }
 
 impl EmbeddedCa {
@@ -117,6 +154,8 @@ impl EmbeddedCa {
             algorithm,
             store,
             profile: CertificateProfile::default(),
+            crl_profile: CrlProfile::default(),
+            last_crl: Arc::default(),
         })
     }
 
@@ -124,6 +163,13 @@ impl EmbeddedCa {
     #[must_use]
     pub fn profile(mut self, profile: CertificateProfile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// Changes what the revocation lists are like.
+    #[must_use]
+    pub fn crl_profile(mut self, profile: CrlProfile) -> Self {
+        self.crl_profile = profile;
         self
     }
 
@@ -137,7 +183,53 @@ impl EmbeddedCa {
         serial: &[u8],
         revocation: Revocation,
     ) -> Result<Option<Revocation>, StoreError> {
-        self.store.revoke(serial, revocation).await
+        let revoked = self.store.revoke(serial, revocation).await?;
+        *self.last_crl.lock().await = None;
+        Ok(revoked)
+    }
+
+    async fn sign_crl(&self, now: DateTime<Utc>) -> Result<RevocationList, IssueError> {
+        let Some(issuer) = self.chain.first().filter(|issuer| issuer.is_valid_at(now)) else {
+            return Err(IssueError::Expired);
+        };
+        let may_sign = issuer
+            .key_usage()
+            .is_none_or(|usage| usage.contains(KeyUsage::CRL_SIGN));
+        if !may_sign {
+            let reason = "the issuing certificate does not sign revocation lists";
+            return Err(IssueError::Refused(reason.to_owned()));
+        }
+        let CrlProfile {
+            lifetime, entries, ..
+        } = self.crl_profile;
+        let lifetime = TimeDelta::from_std(lifetime).unwrap_or(TimeDelta::MAX);
+        // RFC 5280 section 3.3: a certificate stays on the list until one after its end.
+        let since = now.checked_sub_signed(lifetime).unwrap_or(now);
+        let until = now
+            .checked_add_signed(lifetime)
+            .unwrap_or(issuer.not_after())
+            .min(issuer.not_after());
+        // The number first: of two lists made at once, the one with the larger number knows no less.
+        let number = self.store.next_crl_number().await?;
+        let revoked = self.store.revoked(since, entries.saturating_add(1)).await?;
+        if revoked.len() > entries {
+            return Err(IssueError::CrlTooLong { limit: entries });
+        }
+        let list = revoked
+            .into_iter()
+            .filter_map(|record| {
+                let revoked = record.revoked?;
+                let serial = record.certificate.serial();
+                Some(RevokedCertificate::new(serial, revoked.at, revoked.reason))
+            })
+            .fold(
+                RevocationListBuilder::new(number, now, until),
+                RevocationListBuilder::revoke,
+            )
+            .sign_with(issuer, &*self.signer, self.algorithm)
+            .await?;
+        list.verify_signed_by(issuer)?;
+        Ok(list)
     }
 
     async fn sign(&self, authorized: &Authorized) -> Result<Certificate, IssueError> {
@@ -210,5 +302,19 @@ impl CertificateAuthority for EmbeddedCa {
 
     async fn find(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError> {
         self.store.certificate(serial).await
+    }
+
+    async fn crl(&self, now: DateTime<Utc>) -> Result<RevocationList, IssueError> {
+        // Whoever asks while a list is signed waits for that one.
+        let mut last = self.last_crl.lock().await;
+        let reuse = TimeDelta::from_std(self.crl_profile.reuse).unwrap_or(TimeDelta::MAX);
+        if let Some(list) = &*last {
+            let age = now - list.this_update();
+            if list.is_current_at(now) && age < reuse {
+                return Ok(list.clone());
+            }
+        }
+        let list = self.sign_crl(now).await?;
+        Ok(last.insert(list).clone())
     }
 }

@@ -135,6 +135,39 @@ impl Enrolment {
     }
 }
 
+/// Who asks for what an authority has issued: a certificate of the authority's, or a self-signed one.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    certificate: Certificate,
+    key: PrivateKey,
+}
+
+impl Requester {
+    /// The holder of this certificate, to whom the answer is encrypted.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for a key that is not RSA or not the certificate's.
+    pub fn new(certificate: Certificate, key: PrivateKey) -> Result<Self, Error> {
+        if !matches!(key.public_key().algorithm(), KeyAlgorithm::Rsa { .. }) {
+            return Err(Error::Configuration(
+                "SCEP with this client needs an RSA key",
+            ));
+        }
+        if !certificate.public_key()?.same_key(key.public_key()) {
+            return Err(Error::Configuration("the certificate is of another key"));
+        }
+        Ok(Self { certificate, key })
+    }
+
+    pub(super) fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    pub(super) fn key(&self) -> &PrivateKey {
+        &self.key
+    }
+}
+
 /// How long to ask again while a request is pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

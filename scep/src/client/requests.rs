@@ -21,6 +21,10 @@ use crate::{
 pub const MAX_CA_CERT: usize = 256 * 1024;
 /// The largest PKIOperation answer read, in bytes.
 pub const MAX_PKI_MESSAGE: usize = 256 * 1024;
+/// The largest answer to GetCRL read, in bytes.
+pub const MAX_CRL: usize = 2 * 1024 * 1024;
+/// The most certificates taken from a revocation list.
+pub const MAX_CRL_ENTRIES: usize = 20_000;
 /// The most certificates taken from a GetCACert answer.
 pub const MAX_CERTIFICATES: usize = 32;
 
@@ -105,6 +109,8 @@ pub struct PkiOperation {
     /// Whether to send it by POST, which servers offer by
     /// [`PostPkiOperation`](crate::Capability::PostPkiOperation).
     pub post: bool,
+    /// The largest answer read, in bytes: [`MAX_PKI_MESSAGE`] unless changed.
+    pub limit: usize,
 }
 
 impl PkiOperation {
@@ -118,7 +124,19 @@ impl PkiOperation {
         Self {
             message: message.into(),
             post,
+            limit: MAX_PKI_MESSAGE,
         }
+    }
+
+    /// Changes the largest answer read, in bytes.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    fn meta(&self) -> RequestMeta {
+        RequestMeta::new(Self::META.name, Self::META.replay, self.limit)
     }
 
     /// Writes the request.
@@ -134,10 +152,10 @@ impl PkiOperation {
             request
                 .headers_mut()
                 .insert(header::CONTENT_TYPE, PKI_MESSAGE);
-            Self::META.attach(request.extensions_mut(), DEADLINE);
+            self.meta().attach(request.extensions_mut(), DEADLINE);
             return Ok(request);
         }
-        get(Self::META, url, Some(&STANDARD.encode(&self.message)))
+        get(self.meta(), url, Some(&STANDARD.encode(&self.message)))
     }
 
     /// Reads the answer's bytes; [`PkiMessage::parse`](crate::PkiMessage::parse) is the next step.
@@ -147,7 +165,7 @@ impl PkiOperation {
     #[allow(clippy::wrong_self_convention)] // reads the answer to this request
     pub fn from_http(&self, response: Response<Bytes>) -> Result<Bytes, Error> {
         let html = is_html(response.headers());
-        let body = body(response, Self::META)?;
+        let body = body(response, self.meta())?;
         // A CMS begins with a SEQUENCE. Servers send it under wrong content types too.
         if html || body.first() != Some(&0x30) {
             return Err(Error::content("SCEP message", &body));

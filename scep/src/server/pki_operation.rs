@@ -31,8 +31,8 @@ pub(super) enum Answer {
 
 /// How a request ended that was not refused.
 pub(super) enum Outcome {
-    /// With this certificate, for the client to read under this cipher.
-    Issued(Certificate, ContentCipher),
+    /// With this certs-only or CRL-only message, for the client to read under this cipher.
+    Granted(Vec<u8>, ContentCipher),
     /// Not yet.
     Pending,
 }
@@ -102,6 +102,7 @@ impl Server {
             .ok_or(Refusal::Attribute("messageType"))?;
         match message_type {
             MessageType::PkcsReq | MessageType::CertPoll => {}
+            MessageType::GetCert | MessageType::GetCrl if self.policy.queries => {}
             MessageType::RenewalReq if self.policy.renewal => {}
             other => return Err(Refusal::MessageType(other).into()),
         }
@@ -109,15 +110,24 @@ impl Server {
             return Err(Refusal::Attribute("senderNonce").into());
         }
         let signer = message.signer().map_err(|_| Refusal::Signature)?;
-        let (certificate, cipher) = if message_type == MessageType::CertPoll {
-            self.poll(message, transaction_id, signer).await?
-        } else {
-            let proven = self.prove(message, message_type, signer).await?;
-            let cipher = proven.cipher;
-            (self.certify(proven, transaction_id).await?, cipher)
+        let (certificate, cipher) = match message_type {
+            MessageType::GetCert | MessageType::GetCrl => {
+                let (content, cipher) = self.query(message, message_type, signer).await?;
+                self.observer.observe(&Event::Answered {
+                    transaction_id,
+                    message_type,
+                });
+                return Ok(Outcome::Granted(content, cipher));
+            }
+            MessageType::CertPoll => self.poll(message, transaction_id, signer).await?,
+            _ => {
+                let proven = self.prove(message, message_type, signer).await?;
+                let cipher = proven.cipher;
+                (self.certify(proven, transaction_id).await?, cipher)
+            }
         };
         Ok(match certificate {
-            Some(certificate) => Outcome::Issued(certificate, cipher),
+            Some(certificate) => Outcome::Granted(cms::certs_only(&[certificate])?, cipher),
             None => Outcome::Pending,
         })
     }
@@ -352,8 +362,7 @@ impl Server {
         reply = match outcome {
             Ok(Outcome::Pending) => reply.status(PkiStatus::Pending),
             // The certificate is stored: what fails from here on is made good by the client's retry.
-            Ok(Outcome::Issued(certificate, cipher)) => {
-                let content = cms::certs_only(&[certificate])?;
+            Ok(Outcome::Granted(content, cipher)) => {
                 let envelope = EnvelopedDataBuilder::new(&content)
                     .cipher(cipher)
                     .recipient(message.signer()?)

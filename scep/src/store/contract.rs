@@ -326,7 +326,31 @@ async fn the_first_revocation_counts(store: &dyn Store, now: DateTime<Utc>) -> R
             && again == Some(first)
             && kept.is_some_and(|record| record.revoked == Some(first)),
         "the first revocation of a certificate is kept with it",
-    )
+    )?;
+    let end = certificate.not_after();
+    let listed = |found: &[CertificateRecord]| {
+        let found: Vec<_> = found
+            .iter()
+            .filter(|found| found.certificate == certificate)
+            .collect();
+        matches!(found.as_slice(), [found] if found.revoked == Some(first))
+    };
+    let before = store.revoked(end, 1000).await?;
+    let after = store.revoked(end + TimeDelta::seconds(1), 1000).await?;
+    rule(
+        listed(&before) && !listed(&after),
+        "a revoked certificate is listed to its end, and not after",
+    )?;
+    rule(
+        before.iter().all(|found| found.revoked.is_some())
+            && store.revoked(end, 1).await?.len() == 1,
+        "revoked certificates alone are listed, as many as asked for",
+    )?;
+    let (one, two) = (
+        store.next_crl_number().await?,
+        store.next_crl_number().await?,
+    );
+    rule(one < two, "the numbers of revocation lists grow")
 }
 
 async fn expired_challenges_are_forgotten(

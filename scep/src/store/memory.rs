@@ -30,6 +30,7 @@ struct State {
     /// The serial numbers that requests for renewal ended in.
     renewals: HashMap<RequestId, Vec<u8>>,
     pending: HashMap<PendingId, PendingRequest>,
+    crl_number: u64,
 }
 
 impl State {
@@ -160,6 +161,28 @@ impl Store for MemoryStore {
         let mut state = self.state();
         let record = state.certificates.get_mut(serial);
         Ok(record.map(|record| *record.revoked.get_or_insert(revocation)))
+    }
+
+    async fn revoked(
+        &self,
+        valid_at: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<CertificateRecord>, StoreError> {
+        Ok(self
+            .state()
+            .certificates
+            .values()
+            .filter(|record| record.revoked.is_some())
+            .filter(|record| record.certificate.not_after() >= valid_at)
+            .take(limit)
+            .cloned()
+            .collect())
+    }
+
+    async fn next_crl_number(&self) -> Result<u64, StoreError> {
+        let mut state = self.state();
+        state.crl_number += 1;
+        Ok(state.crl_number)
     }
 }
 

@@ -288,6 +288,18 @@ impl Store for TwoBooks {
     ) -> Result<Option<Revocation>, StoreError> {
         self.1.revoke(serial, revocation).await
     }
+
+    async fn revoked(
+        &self,
+        valid_at: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<CertificateRecord>, StoreError> {
+        self.1.revoked(valid_at, limit).await
+    }
+
+    async fn next_crl_number(&self) -> Result<u64, StoreError> {
+        self.1.next_crl_number().await
+    }
 }
 
 #[tokio::test]

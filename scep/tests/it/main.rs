@@ -16,6 +16,7 @@ mod http;
 mod mutation;
 mod peers;
 mod pending;
+mod queries;
 mod renewal;
 mod requests;
 mod world;

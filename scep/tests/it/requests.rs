@@ -16,7 +16,7 @@ async fn every_other_message_type_is_refused_with_bad_request_and_issues_nothing
     let world = World::new();
     let challenge = world.challenge().await;
     let good = world.request(&challenge);
-    for number in [0, 1, 2, 3, 4, 18, 21, 22, 99, 999_999_999] {
+    for number in [0, 1, 2, 3, 4, 18, 99, 999_999_999] {
         let raw = good
             .clone()
             .with(|raw| raw.message_type = MessageType::from(number));

@@ -16,7 +16,7 @@ use mdm_scep::{
     Bound, CaTrust, CertificateProfile, Client, EmbeddedCa, Enrolment, EnrolmentRequest, Event,
     FailInfo, MemoryStore, MessageType, Nonce, Observer, OneTime, PkiMessage, PkiStatus, Policy,
     Responder, Server, TransactionId,
-    ca::{RootUse, registration_authority, root},
+    ca::{CrlProfile, RootUse, registration_authority, root},
     challenge::{ChallengeVerifier, Verdict},
     store::StoreError,
 };
@@ -52,6 +52,7 @@ impl Observer for Recorder {
             Event::Issued { label, .. } => format!("issued: {label}"),
             Event::Repeated { label, .. } => format!("repeated: {label}"),
             Event::Pending { label, .. } => format!("pending: {label}"),
+            Event::Answered { message_type, .. } => format!("answered: {message_type}"),
             Event::Refused { refusal, .. } => format!("refused: {refusal}"),
             Event::Unreadable { error } => format!("unreadable: {error}"),
             Event::Unavailable { error, .. } => format!("unavailable: {error}"),
@@ -77,6 +78,7 @@ pub(crate) struct Setup {
     pub(crate) ra: bool,
     pub(crate) policy: Policy,
     pub(crate) profile: CertificateProfile,
+    pub(crate) crl: CrlProfile,
     pub(crate) root_validity: std::time::Duration,
     pub(crate) verifier: Option<Arc<dyn ChallengeVerifier>>,
     pub(crate) store: Option<Arc<MemoryStore>>,
@@ -88,6 +90,7 @@ impl Default for Setup {
             ra: false,
             policy: Policy::default(),
             profile: CertificateProfile::default(),
+            crl: CrlProfile::default(),
             root_validity: YEAR * 10,
             verifier: None,
             store: None,
@@ -151,7 +154,8 @@ impl World {
         };
         let ca = EmbeddedCa::new(vec![root.clone()], Arc::new(root_key), store.clone())
             .unwrap()
-            .profile(setup.profile);
+            .profile(setup.profile)
+            .crl_profile(setup.crl);
         let ca = Arc::new(ca);
         let challenges = OneTime::new(store.clone());
         let events = Arc::new(Recorder::default());

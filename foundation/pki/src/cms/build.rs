@@ -9,6 +9,7 @@ use super::{
 use crate::{
     asn1::{Algorithm, NULL, RawInteger, RawOctets, RawOid, RawSet, Tlv, set_of, time, tlv, write},
     certificate::Certificate,
+    crl::RevocationList,
     digest::{DigestAlgorithm, digest, with_identifier},
     error::Error,
     key::{PrivateKey, PublicKey},
@@ -317,6 +318,18 @@ pub fn certs_only(certificates: &[Certificate]) -> Result<Vec<u8>, Error> {
         .iter()
         .flat_map(|certificate| certificate.to_der().iter().copied())
         .collect();
+    degenerate(Some(&all), None)
+}
+
+/// A message of one revocation list alone: the inside of SCEP's answer to GetCRL (RFC 8894, section 3.3.4).
+///
+/// # Errors
+/// [`Error::Malformed`] when the list is too long to be written.
+pub fn crl_only(crl: &RevocationList) -> Result<Vec<u8>, Error> {
+    degenerate(None, Some(crl.to_der()))
+}
+
+fn degenerate(certificates: Option<&[u8]>, crls: Option<&[u8]>) -> Result<Vec<u8>, Error> {
     message(&SignedDataBody {
         version: RawInteger(&[1]),
         digest_algorithms: RawSet(&[]),
@@ -324,8 +337,8 @@ pub fn certs_only(certificates: &[Certificate]) -> Result<Vec<u8>, Error> {
             content_type: RawOid(oid::DATA.as_bytes()),
             content: None,
         },
-        certificates: Some(RawSet(&all)),
-        crls: None,
+        certificates: certificates.map(RawSet),
+        crls: crls.map(RawSet),
         signers: RawSet(&[]),
     })
 }

@@ -11,6 +11,7 @@
 mod attestation;
 mod ber;
 mod certificate;
+mod crl;
 mod enveloped;
 mod key;
 mod legacy;
