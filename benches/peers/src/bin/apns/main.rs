@@ -11,6 +11,7 @@ mod process;
 mod service;
 mod side;
 mod table;
+mod usual;
 
 use std::{error::Error, process::ExitCode};
 

@@ -6,22 +6,33 @@ use std::{
     io::{BufRead, BufReader, Lines, Write},
     path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use mdm_fake_apple::apns::{Config, FakeApns, Fault, PushAuthority};
+use mdm_fake_apple::{
+    apns::{Config, FakeApns, Fault, PushAuthority},
+    authority::Authority,
+};
+use mdm_tls::ServerConfig;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
-use crate::Failure;
+use crate::{
+    Failure,
+    usual::{self, Counters},
+};
 
 const TOPIC: &str = "com.apple.mgmt.External.3a1c9b52-6a35-4ffb-9b52-0c1f6f0a9d11";
 const MAGIC: &str = "47250C9C-1B37-4381-98A9-0B8315A441C7";
 
 /// How the service behaves.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Behaviour {
     /// Answers each push so many milliseconds after it came.
     Delay(u64),
+    /// Is no fake but the usual server in Rust; answers at once.
+    Usual,
     /// At each push of this number says goodbye, and answers those that have come.
     GoesAway(u64),
     /// The same, but it closes the connection at once.
@@ -33,6 +44,7 @@ impl Behaviour {
     fn arguments(self) -> [String; 2] {
         let (word, number) = match self {
             Self::Delay(millis) => ("delay", millis),
+            Self::Usual => ("usual", 0),
             Self::GoesAway(every) => ("goes-away", every),
             Self::HangsUp(every) => ("hangs-up", every),
         };
@@ -43,6 +55,7 @@ impl Behaviour {
         let number = number.parse()?;
         match word {
             "delay" => Ok(Self::Delay(number)),
+            "usual" => Ok(Self::Usual),
             "goes-away" => Ok(Self::GoesAway(number)),
             "hangs-up" => Ok(Self::HangsUp(number)),
             _ => Err(format!("no behaviour `{word}`").into()),
@@ -175,32 +188,59 @@ pub(crate) fn serve(folder: &str, word: &str, number: &str) -> Result<bool, Fail
         let own = authority.issue(TOPIC)?;
         fs::write(folder.join("push.pem"), own.chain_pem())?;
         fs::write(folder.join("push.key"), own.key.to_pkcs8_pem()?.as_bytes())?;
-        // h2load has no certificate to show.
-        let config = Config::without_client_certificates().with(|config| {
-            config.topic = Some(TOPIC.to_owned());
-            config.accept_any_token = true;
-            config.kept_pushes = 0;
-            config.tracked_ids = 0;
-            if let Behaviour::Delay(millis) = behaviour {
-                config.delay = Duration::from_millis(millis);
-            }
-        });
-        let apns = FakeApns::start(config).await?;
-        match behaviour {
-            Behaviour::Delay(_) => {}
-            Behaviour::GoesAway(every) => apns.every(every, Fault::GoAway),
-            Behaviour::HangsUp(every) => apns.every(every, Fault::AbruptGoAway { code: 0 }),
-        }
-        fs::write(folder.join("root.pem"), apns.root_pem())?;
-        println!("{}", apns.port());
+        let counted: Box<dyn Fn() -> Counted + Send> = if behaviour == Behaviour::Usual {
+            let authority = Authority::new("Push Service")?;
+            fs::write(folder.join("root.pem"), authority.root().to_pem())?;
+            let identity = authority.server_identity()?;
+            let tls = ServerConfig::builder(identity).alpn(&["h2"]).build()?;
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+            println!("{}", listener.local_addr()?.port());
+            let counters = Arc::new(Counters::default());
+            tokio::spawn(usual::serve(listener, tls, Arc::clone(&counters)));
+            Box::new(move || counters.counted())
+        } else {
+            let apns = fake(behaviour).await?;
+            fs::write(folder.join("root.pem"), apns.root_pem())?;
+            println!("{}", apns.port());
+            Box::new(move || {
+                let counters = apns.counters();
+                Counted {
+                    connections: counters.connections_opened,
+                    accepted: counters.accepted,
+                }
+            })
+        };
         tokio::task::spawn_blocking(move || {
             for line in std::io::stdin().lines() {
                 line?;
-                let counted = apns.counters();
-                println!("{} {}", counted.connections_opened, counted.accepted);
+                let Counted {
+                    connections,
+                    accepted,
+                } = counted();
+                println!("{connections} {accepted}");
             }
             Ok(true)
         })
         .await?
     })
+}
+
+async fn fake(behaviour: Behaviour) -> Result<FakeApns, Failure> {
+    // h2load has no certificate to show.
+    let config = Config::without_client_certificates().with(|config| {
+        config.topic = Some(TOPIC.to_owned());
+        config.accept_any_token = true;
+        config.kept_pushes = 0;
+        config.tracked_ids = 0;
+        if let Behaviour::Delay(millis) = behaviour {
+            config.delay = Duration::from_millis(millis);
+        }
+    });
+    let apns = FakeApns::start(config).await?;
+    match behaviour {
+        Behaviour::Delay(_) | Behaviour::Usual => {}
+        Behaviour::GoesAway(every) => apns.every(every, Fault::GoAway),
+        Behaviour::HangsUp(every) => apns.every(every, Fault::AbruptGoAway { code: 0 }),
+    }
+    Ok(apns)
 }
