@@ -1,6 +1,7 @@
 //! Who signs: the authority behind a server, and an embedded one.
 
 mod embedded;
+mod rollover;
 mod setup;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use mdm_pki::{Certificate, RevocationList};
 
 pub use self::{
     embedded::{CertificateProfile, CrlProfile, EmbeddedCa, SanRule},
+    rollover::NextCa,
     setup::{RootUse, registration_authority, root},
 };
 use crate::{

@@ -22,7 +22,7 @@ use self::enrolment::Signing;
 pub use self::{
     ca_certificates::{CaCertificates, CaTrust},
     enrolment::{Enrolled, Enrolment, Polling, Requester},
-    requests::{CaCaps, CaCert, PkiOperation},
+    requests::{CaCaps, CaCert, NextCaCert, PkiOperation},
     url::ScepUrl,
 };
 use crate::{
@@ -90,6 +90,43 @@ impl<T: HttpTransport> Client<T> {
         let request = CaCaps.to_http(&self.url, self.ca.as_deref())?;
         let response = self.send(request, CaCaps::META.body_limit).await?;
         CaCaps.from_http(response)
+    }
+
+    /// Asks for the certificates that will take the present ones' place: GetNextCACert. They count only if
+    /// a trusted CA signed them; the first CA among them is then the next one to trust.
+    ///
+    /// # Errors
+    /// [`Error::Capability`] of a server that announces none; [`Error::Signer`] if no trusted CA signed, a
+    /// registration authority for example; [`Error::Algorithm`] by policy; what went wrong.
+    pub async fn next_ca_cert(&self) -> Result<CaCertificates, Error> {
+        let ca = self.ca_cert().await?;
+        if !self.ca_caps().await?.can(&Capability::GetNextCaCert) {
+            return Err(Error::Capability(Capability::GetNextCaCert));
+        }
+        let request = NextCaCert.to_http(&self.url, self.ca.as_deref())?;
+        let response = self.send(request, requests::MAX_CA_CERT).await?;
+        let outer = NextCaCert.from_http(response)?;
+        let [signer] = outer.signers() else {
+            return Err(Error::Missing("single signer"));
+        };
+        self.check_digest(signer.digest_algorithm())?;
+        let by = signer.certificate().filter(|by| ca.issuers().contains(by));
+        by.filter(|by| by.is_ca()).ok_or(Error::Signer)?;
+        outer
+            .verify_signature(signer, None)
+            .map_err(|_| Error::Signature)?;
+        let content = outer.content().ok_or(Error::Missing("certificates"))?;
+        let next = SignedData::parse(content, &cms_limits(content.len()))?;
+        let next = next.certificates().to_vec();
+        if next.len() > requests::MAX_CERTIFICATES {
+            return Err(Error::Missing("bounded list of certificates"));
+        }
+        let anchor = next
+            .iter()
+            .find(|next| next.is_ca())
+            .ok_or(Error::Missing("CA certificate"))?;
+        let trust = CaTrust::Certificate(Box::new(anchor.clone()));
+        CaCertificates::new(next, &trust)
     }
 
     /// Gets a certificate: GetCACert, GetCACaps, then PKIOperation with PKCSReq, in Apple's order; or with
@@ -333,11 +370,7 @@ impl<T: HttpTransport> Client<T> {
         ca: &CaCertificates,
     ) -> Result<SignedData, Error> {
         let reply = PkiMessage::parse(bytes, outgoing.limit)?;
-        let digest = reply.digest();
-        if !digest.is_some_and(|digest| self.policy.allows_digest(digest)) {
-            let name = digest.map_or("an unknown digest".to_owned(), |name| format!("{name:?}"));
-            return Err(Error::Algorithm(name));
-        }
+        self.check_digest(reply.digest())?;
         if !ca.may_answer(reply.signer()?) {
             return Err(Error::Signer);
         }
@@ -375,6 +408,14 @@ impl<T: HttpTransport> Client<T> {
             limits.elements += 10 * requests::MAX_CRL_ENTRIES;
         });
         Ok(SignedData::parse(&content, &limits)?)
+    }
+
+    fn check_digest(&self, digest: Option<DigestAlgorithm>) -> Result<(), Error> {
+        match digest {
+            Some(digest) if self.policy.allows_digest(digest) => Ok(()),
+            Some(digest) => Err(Error::Algorithm(format!("{digest:?}"))),
+            None => Err(Error::Algorithm("an unknown digest".to_owned())),
+        }
     }
 
     async fn send(

@@ -17,6 +17,8 @@ pub const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 pub const CA_CERT: HeaderValue = HeaderValue::from_static("application/x-x509-ca-cert");
 /// GetCACert with a chain or a registration authority.
 pub const CA_RA_CERT: HeaderValue = HeaderValue::from_static("application/x-x509-ca-ra-cert");
+/// GetNextCACert.
+pub const NEXT_CA_CERT: HeaderValue = HeaderValue::from_static("application/x-x509-next-ca-cert");
 /// PKIOperation, both ways.
 pub const PKI_MESSAGE: HeaderValue = HeaderValue::from_static("application/x-pki-message");
 
@@ -57,6 +59,8 @@ pub enum Operation {
     GetCaCaps,
     /// The certificates of CA and RA.
     GetCaCert,
+    /// The certificates that will take their place.
+    GetNextCaCert,
     /// A message to answer.
     PkiOperation(Bytes),
 }
@@ -130,6 +134,7 @@ impl Operation {
         match (&*operation, get) {
             (b"GetCACaps", true) => Ok(Self::GetCaCaps),
             (b"GetCACert", true) => Ok(Self::GetCaCert),
+            (b"GetNextCACert", true) => Ok(Self::GetNextCaCert),
             (b"PKIOperation", false) => Ok(Self::PkiOperation(request.body().clone())),
             (b"PKIOperation", true) => {
                 let message = parameter(query, "message").ok_or(OperationError::Base64)?;
@@ -141,7 +146,7 @@ impl Operation {
                 }
                 Ok(Self::PkiOperation(message))
             }
-            (b"GetCACaps" | b"GetCACert", false) => Err(OperationError::Method),
+            (b"GetCACaps" | b"GetCACert" | b"GetNextCACert", false) => Err(OperationError::Method),
             _ => Err(OperationError::Unknown),
         }
     }

@@ -3,7 +3,7 @@
 //! Both sides are plain values in, plain values out. The [`Server`] turns an HTTP request into an HTTP
 //! response and holds no socket; the [`Client`] works over any
 //! [`HttpTransport`](mdm_transport::HttpTransport), and its requests can be sent without it. Of the
-//! RFC this version speaks GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq, CertPoll,
+//! RFC this version speaks GetCACaps, GetCACert, GetNextCACert and PKIOperation with PKCSReq, RenewalReq, CertPoll,
 //! GetCert and GetCRL. Apple's client renews by PKCSReq, with a fresh challenge.
 //!
 //! | Module | What lives there |

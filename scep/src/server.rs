@@ -16,19 +16,19 @@ use mdm_pki::{Certificate, cms};
 pub use self::responder::Responder;
 use self::{gate::Gates, pki_operation::Answer};
 use crate::{
-    ca::CertificateAuthority,
+    ca::{CertificateAuthority, NextCa},
     capability::{Capabilities, Capability},
     challenge::ChallengeVerifier,
     error::Error,
     event::{Event, Observer, Trace},
-    http::{self as wire, HttpLimits, Operation},
+    http::{self as wire, HttpLimits, Operation, OperationError},
     message::is_issued_by,
     policy::Policy,
 };
 
 /// A SCEP server over an authority, a responder and a challenge verifier.
 ///
-/// It answers GetCACaps, GetCACert and PKIOperation with PKCSReq, RenewalReq, CertPoll, GetCert and
+/// It answers GetCACaps, GetCACert, GetNextCACert if told what with, and PKIOperation with PKCSReq, RenewalReq, CertPoll, GetCert and
 /// GetCRL; every other message is refused with `badRequest`. It may be shared and called in parallel.
 #[derive(Debug)]
 pub struct Server {
@@ -41,6 +41,7 @@ pub struct Server {
     observer: Arc<dyn Observer>,
     gates: Gates,
     ca_cert: (HeaderValue, Bytes),
+    next_ca: Option<NextCa>,
 }
 
 impl Server {
@@ -59,6 +60,7 @@ impl Server {
             policy: Policy::default(),
             limits: HttpLimits::default(),
             observer: Arc::new(Trace),
+            next_ca: None,
         }
     }
 
@@ -74,6 +76,9 @@ impl Server {
         ]
         .into_iter()
         .collect();
+        if self.next_ca.is_some() {
+            capabilities.insert(Capability::GetNextCaCert);
+        }
         if self.policy.renewal {
             capabilities.insert(Capability::Renewal);
         }
@@ -97,6 +102,12 @@ impl Server {
             Ok(Operation::GetCaCert) => {
                 let (content_type, body) = self.ca_cert.clone();
                 return wire::answer(StatusCode::OK, content_type, body);
+            }
+            Ok(Operation::GetNextCaCert) => {
+                return match &self.next_ca {
+                    Some(next) => wire::answer(StatusCode::OK, wire::NEXT_CA_CERT, next.body()),
+                    None => wire::refuse(&OperationError::Unknown),
+                };
             }
             Ok(Operation::PkiOperation(message)) => message,
         };
@@ -131,6 +142,7 @@ pub struct ServerBuilder {
     policy: Policy,
     limits: HttpLimits,
     observer: Arc<dyn Observer>,
+    next_ca: Option<NextCa>,
 }
 
 impl ServerBuilder {
@@ -152,6 +164,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Announces the authority that will take the present one's place, which GetNextCACert then answers with.
+    pub fn next_ca(mut self, next: NextCa) -> Self {
+        self.next_ca = Some(next);
+        self
+    }
+
     /// The server.
     ///
     /// # Errors
@@ -169,6 +187,7 @@ impl ServerBuilder {
             observer: self.observer,
             gates: Gates::default(),
             ca_cert,
+            next_ca: self.next_ca,
         })
     }
 }

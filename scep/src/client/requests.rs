@@ -1,4 +1,4 @@
-//! The three operations without I/O: a request that is written and an answer that is read
+//! The four operations without I/O: a request that is written and an answer that is read
 //! (RFC 8894 section 4). Any HTTP client can carry them.
 
 use std::time::Duration;
@@ -97,6 +97,38 @@ impl CaCert {
             return Err(wrong());
         }
         Ok(certificates)
+    }
+}
+
+/// GetNextCACert: the certificates that will take the present ones' place (RFC 8894 section 4.7).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NextCaCert;
+
+impl NextCaCert {
+    /// The operation's constants.
+    pub const META: RequestMeta = RequestMeta::new("GetNextCACert", Replay::Safe, MAX_CA_CERT);
+
+    /// Writes the request; `ca` as for [`CaCaps::to_http`].
+    ///
+    /// # Errors
+    /// [`Error::Url`] if the name makes no URL.
+    pub fn to_http(self, url: &ScepUrl, ca: Option<&str>) -> Result<Request<Bytes>, Error> {
+        get(Self::META, url, ca)
+    }
+
+    /// Reads the answer as far as its signature, which is for the caller to verify.
+    ///
+    /// # Errors
+    /// For a server's failure, and what is no signed data.
+    #[allow(clippy::wrong_self_convention)] // reads the answer to this request
+    pub fn from_http(self, response: Response<Bytes>) -> Result<cms::SignedData, Error> {
+        let html = is_html(response.headers());
+        let body = body(response, Self::META)?;
+        let signed = cms::SignedData::parse(&body, &message::cms_limits(MAX_CA_CERT));
+        signed
+            .ok()
+            .filter(|_| !html)
+            .ok_or_else(|| Error::content("next CA certificate", &body))
     }
 }
 

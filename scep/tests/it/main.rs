@@ -19,4 +19,5 @@ mod pending;
 mod queries;
 mod renewal;
 mod requests;
+mod rollover;
 mod world;

@@ -16,7 +16,7 @@ use mdm_scep::{
     Bound, CaTrust, CertificateProfile, Client, EmbeddedCa, Enrolment, EnrolmentRequest, Event,
     FailInfo, MemoryStore, MessageType, Nonce, Observer, OneTime, PkiMessage, PkiStatus, Policy,
     Responder, Server, TransactionId,
-    ca::{CrlProfile, RootUse, registration_authority, root},
+    ca::{CrlProfile, NextCa, RootUse, registration_authority, root},
     challenge::{ChallengeVerifier, Verdict},
     store::StoreError,
 };
@@ -80,6 +80,9 @@ pub(crate) struct Setup {
     pub(crate) profile: CertificateProfile,
     pub(crate) crl: CrlProfile,
     pub(crate) root_validity: std::time::Duration,
+    pub(crate) next_ca: Option<NextCa>,
+    /// A root that was made before, of the usual key.
+    pub(crate) root: Option<Certificate>,
     pub(crate) verifier: Option<Arc<dyn ChallengeVerifier>>,
     pub(crate) store: Option<Arc<MemoryStore>>,
 }
@@ -92,6 +95,8 @@ impl Default for Setup {
             profile: CertificateProfile::default(),
             crl: CrlProfile::default(),
             root_validity: YEAR * 10,
+            next_ca: None,
+            root: None,
             verifier: None,
             store: None,
         }
@@ -149,7 +154,9 @@ impl World {
             (key, root, ra_key, ra)
         } else {
             let key = rsa_key(CA_KEY);
-            let root = root(name, &key, RootUse::Alone, setup.root_validity, now).unwrap();
+            let root = setup.root.unwrap_or_else(|| {
+                root(name, &key, RootUse::Alone, setup.root_validity, now).unwrap()
+            });
             (key.clone(), root.clone(), key, root)
         };
         let ca = EmbeddedCa::new(vec![root.clone()], Arc::new(root_key), store.clone())
@@ -159,7 +166,7 @@ impl World {
         let ca = Arc::new(ca);
         let challenges = OneTime::new(store.clone());
         let events = Arc::new(Recorder::default());
-        let server = Server::builder(
+        let mut builder = Server::builder(
             ca.clone(),
             Responder::local(responder.clone(), responder_key).unwrap(),
             setup
@@ -168,9 +175,11 @@ impl World {
             clock.clone(),
         )
         .policy(setup.policy)
-        .observer(events.clone())
-        .build()
-        .unwrap();
+        .observer(events.clone());
+        if let Some(next) = setup.next_ca {
+            builder = builder.next_ca(next);
+        }
+        let server = builder.build().unwrap();
         Self {
             clock,
             store,

@@ -1,14 +1,19 @@
 //! Revocation lists: written, read, verified, and held against the openssl program.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use mdm_pki::{
     Error, KeySpec, RevocationList, RevocationListBuilder, RevocationReason, RevokedCertificate,
     cms::{Limits, SignedData, crl_only},
 };
 
-use crate::support::{Openssl, authority, days, device, now};
+use crate::support::{Openssl, authority, days, device};
+
+fn at() -> DateTime<Utc> {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
 
 fn list(number: u64) -> RevocationListBuilder {
-    RevocationListBuilder::new(number, now(), now() + days(7))
+    RevocationListBuilder::new(number, at(), at() + days(7))
 }
 
 #[test]
@@ -27,7 +32,7 @@ fn a_list_reads_back_with_every_reason_and_number() {
         let mut builder = list(number);
         for reason in &reasons {
             let serial = [reason.number() + 1];
-            builder = builder.revoke(RevokedCertificate::new(serial, now(), *reason));
+            builder = builder.revoke(RevokedCertificate::new(serial, at(), *reason));
         }
         let list = builder.sign(&ca.certificate, &ca.key).unwrap();
         let read = RevocationList::from_der(list.to_der(), 9).unwrap();
@@ -41,8 +46,7 @@ fn a_list_reads_back_with_every_reason_and_number() {
         }
         assert_eq!(read.find(&[99]), None);
         let times = [-1, 0, 7 * 86400, 7 * 86400 + 1];
-        let current =
-            times.map(|seconds| read.is_current_at(now() + chrono::TimeDelta::seconds(seconds)));
+        let current = times.map(|seconds| read.is_current_at(at() + TimeDelta::seconds(seconds)));
         assert_eq!(current, [false, true, true, false]);
     }
 }
@@ -54,7 +58,7 @@ fn a_list_of_another_issuer_or_with_a_changed_byte_is_not_believed() {
     let leaf = device("leaf", KeySpec::P256, &ca);
     let entry = RevokedCertificate::new(
         leaf.certificate.serial(),
-        now(),
+        at(),
         RevocationReason::KeyCompromise,
     );
     let good = list(1)
@@ -93,7 +97,7 @@ fn entries_are_bounded_and_a_long_list_reads_back() {
         let serial = [&[1], &number.to_be_bytes()[..]].concat();
         builder = builder.revoke(RevokedCertificate::new(
             serial,
-            now(),
+            at(),
             RevocationReason::Superseded,
         ));
     }
@@ -118,7 +122,7 @@ fn the_openssl_program_believes_our_list_and_we_believe_its() {
     for spec in [KeySpec::Rsa2048, KeySpec::P256] {
         let ca = authority("CA", spec, None);
         openssl.write_identity("ca", &ca);
-        let entry = |serial: u8, reason| RevokedCertificate::new([serial], now(), reason);
+        let entry = |serial: u8, reason| RevokedCertificate::new([serial], at(), reason);
         for builder in [
             list(1),
             list(300)
