@@ -298,6 +298,11 @@ impl Leaf<'_> {
             .property(Kind::Sip, Form::Integer, "0")
             .property(Kind::SecureBoot, Form::Raw, "Full Security")
             .property(Kind::ThirdPartyKexts, Form::Integer, "0")
+            // The extended key usage 1.2.840.113635.100.4.24, as seen in Apple's.
+            .extension(
+                "2.5.29.37",
+                b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x63\x64\x04\x18",
+            )
     }
 
     /// Sets a property in some form.
