@@ -400,9 +400,17 @@ impl<T: HttpTransport> Client<T> {
                 });
             }
         }
-        let policy =
-            DecryptPolicy::default().with(|policy| policy.triple_des = self.policy.triple_des);
-        let content = reply.open_envelope()?.decrypt(outgoing.key, &policy)?;
+        let policy = DecryptPolicy::default().with(|policy| {
+            policy.triple_des = self.policy.triple_des;
+            policy.single_des = self.policy.legacy_des;
+        });
+        let content = reply
+            .open_envelope()?
+            .decrypt(outgoing.key, &policy)
+            .map_err(|error| match error {
+                mdm_pki::Error::NotAllowed(cipher) => Error::Algorithm(cipher.to_owned()),
+                other => other.into(),
+            })?;
         let limits = cms_limits(outgoing.limit).with(|limits| {
             // An entry of a revocation list has at most ten elements.
             limits.elements += 10 * requests::MAX_CRL_ENTRIES;

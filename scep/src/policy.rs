@@ -1,5 +1,5 @@
-//! Which algorithms and keys are taken. MD5 and single DES are not among the choices: they are
-//! neither read nor written.
+//! Which algorithms and keys are taken. MD5 is not among the choices: it is neither read nor written.
+//! DES is never written, in any form.
 
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ pub struct Policy {
     pub sha1: bool,
     /// Whether Triple DES may be read in envelopes. Off unless changed; it is never written.
     pub triple_des: bool,
+    /// Whether single DES may be read in envelopes, which needs OpenSSL's legacy provider. Off unless
+    /// changed; it is never written, and an answer to it is in AES. micromdm's client and server send it,
+    /// whatever their peer offers, and SHA-1 beside it.
+    pub legacy_des: bool,
     /// The smallest RSA key that gets a certificate, in bits: 2048 unless changed. A SCEP payload
     /// without `Keysize` makes 1024-bit keys, which needs a lower bound here or `Keysize` there.
     pub min_rsa_bits: usize,
@@ -50,6 +54,7 @@ impl Default for Policy {
         Self {
             sha1: false,
             triple_des: false,
+            legacy_des: false,
             min_rsa_bits: 2048,
             max_rsa_bits: 8192,
             queries: true,

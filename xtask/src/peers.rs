@@ -56,6 +56,24 @@ const PROGRAMS: &[Program] = &[
         held_against: "the bus that certmonger is reached by",
     },
     Program {
+        name: "scepclient",
+        version: &["-version"],
+        package: "scep",
+        held_against: "micromdm's client enrols at our SCEP server",
+    },
+    Program {
+        name: "scepserver",
+        version: &["-version"],
+        package: "scep",
+        held_against: "our SCEP client enrols at micromdm's server",
+    },
+    Program {
+        name: "ip",
+        version: &["-Version"],
+        package: "iproute2",
+        held_against: "the network of its own that micromdm's server listens in",
+    },
+    Program {
         name: "h2load",
         version: &["--version"],
         package: "nghttp2-client",

@@ -81,7 +81,8 @@ impl CaCertificates {
     ///
     /// The trusted one must be among them. What opens requests or signs answers must be it, or be
     /// issued by it or by a CA of the list that leads to it. A certificate for TLS clients alone is
-    /// never taken for a registration authority's: every enrolled device has one.
+    /// never taken for a registration authority's: every enrolled device has one. Key usages are looked at
+    /// where there are several certificates to choose from.
     ///
     /// # Errors
     /// [`Error::Untrusted`] without the trusted certificate; [`Error::Missing`] without an RSA
@@ -101,6 +102,10 @@ impl CaCertificates {
             .filter(|certificate| speaks_for_ca(certificate) && trusted(certificate))
             .partition(|certificate| certificate.is_ca());
         let candidates = || first.iter().chain(&last).copied();
+        // A lone certificate does everything, whatever its key usage: micromdm's only signs certificates by
+        // its own account, and Apple's client does not look.
+        let lone = certificates.len() == 1;
+        let may = |certificate, usage| lone || may(certificate, usage);
         let recipient = candidates()
             .find(|certificate| may(certificate, KeyUsage::KEY_ENCIPHERMENT))
             .ok_or(Error::Missing("CA certificate that opens requests"))?

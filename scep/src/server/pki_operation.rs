@@ -159,6 +159,7 @@ impl Server {
         let cipher = self.check_cipher(envelope.cipher().ok())?;
         let policy = DecryptPolicy::default().with(|policy| {
             policy.triple_des = self.policy.triple_des;
+            policy.single_des = self.policy.legacy_des;
             policy.recipient = Some(self.responder.certificate().clone());
         });
         let key = self.responder.decrypter();
@@ -166,6 +167,10 @@ impl Server {
             Ok(content) => Ok((read(&content), cipher)),
             Err(error @ mdm_pki::Error::Key(KeyError::Unavailable(_))) => {
                 Err(Stop::Unavailable(error.into()))
+            }
+            // Known before the key is used, and of the cipher alone.
+            Err(error @ mdm_pki::Error::LegacyProviderMissing(_)) => {
+                Err(Refusal::Algorithm(error.to_string()).into())
             }
             Err(_) => Ok((None, cipher)),
         }
@@ -336,6 +341,7 @@ impl Server {
             Some(ContentCipher::TripleDesCbc) if self.policy.triple_des => {
                 Ok(ContentCipher::Aes128Cbc)
             }
+            Some(ContentCipher::DesCbc) if self.policy.legacy_des => Ok(ContentCipher::Aes128Cbc),
             Some(other) => Err(Refusal::Algorithm(format!("{other:?}")).into()),
             None => Err(Refusal::Algorithm("an unknown cipher".to_owned()).into()),
         }

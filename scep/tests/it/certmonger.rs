@@ -26,14 +26,14 @@ use crate::{
 };
 
 /// One connection after the other, each for one request, on a free loopback port.
-struct Listener {
-    url: String,
+pub(crate) struct Listener {
+    pub(crate) url: String,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Listener {
-    fn start(server: Server) -> Self {
+    pub(crate) fn start(server: Server) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/scep", socket.local_addr().unwrap());
         let stop = Arc::new(AtomicBool::new(false));

@@ -292,7 +292,7 @@ async fn triple_des_is_read_by_policy_and_answered_in_aes() {
 
 /// What micromdm's client sends, whatever the server lists.
 #[tokio::test]
-async fn single_des_is_refused_by_name_whatever_the_policy() {
+async fn single_des_is_refused_by_name_and_read_by_a_policy_of_its_own() {
     let Some(openssl) = OpenSsl::find() else {
         return;
     };
@@ -331,6 +331,22 @@ async fn single_des_is_refused_by_name_whatever_the_policy() {
         world.events.last(),
         "refused: the algorithm is not allowed: DesCbc"
     );
+
+    let tolerant = World::with(crate::world::Setup {
+        policy: Policy::default().with(|policy| policy.legacy_des = true),
+        root: Some(world.root.clone()),
+        store: Some(world.store.clone()),
+        ..Default::default()
+    });
+    let reply = tolerant.ask(raw.build()).await;
+    let cipher = reply.message.open_envelope().unwrap().cipher().unwrap();
+    assert_eq!(cipher, ContentCipher::Aes128Cbc);
+    reply.certificates(&raw.key);
+    // With a byte changed it is refused like every other envelope.
+    let mut changed = raw.envelope.clone().unwrap();
+    *changed.last_mut().unwrap() ^= 1;
+    let changed = raw.with(|raw| raw.envelope = Some(changed));
+    tolerant.refused(&changed, FailInfo::BadMessageCheck).await;
 }
 
 /// What our reader makes of our writer's message after a detour.

@@ -1,0 +1,231 @@
+//! micromdm's `scepclient` and `scepserver` of Debian (package `scep`), over real sockets. Both send
+//! single DES and SHA-1 whatever their peer offers:
+//!
+//! | Pairing | By default | With `sha1` | With `legacy_des` too |
+//! |---|---|---|---|
+//! | their client, our server | badAlg: SHA-1 | badAlg: single DES | works |
+//! | our client, their server | `Error::Algorithm`: SHA-1 | `Error::Algorithm`: single DES | works |
+//!
+//! GetCert, GetCRL, CertPoll and GetNextCACert are not offered by either.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use mdm_core::{Clock as _, SystemClock};
+use mdm_pki::{Certificate, Name};
+use mdm_scep::{
+    Bound, CaTrust, Client, EmbeddedCa, Enrolment, Error, MemoryStore, OneTime, Policy, Responder,
+    Server,
+    ca::{RootUse, root},
+};
+use mdm_transport::transport_fn;
+
+use crate::{
+    certmonger::Listener,
+    peers::missing,
+    world::{CA_KEY, DEVICE_KEY, Recorder, YEAR, rsa_key},
+};
+
+fn lenient() -> Policy {
+    Policy::default().with(|policy| {
+        policy.legacy_des = true;
+        policy.sha1 = true;
+    })
+}
+
+fn found(program: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", "command -v \"$0\" >/dev/null", program])
+        .status();
+    found.is_ok_and(|status| status.success())
+}
+
+fn shown(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Runs their client against our server: what it said, what it got, what our operator heard.
+fn their_client(policy: Policy) -> (Output, Option<Certificate>, Vec<String>) {
+    let clock = Arc::new(SystemClock);
+    let store = Arc::new(MemoryStore::new());
+    let key = rsa_key(CA_KEY);
+    let name = Name::from_common_name("Example CA");
+    let ca = root(name, &key, RootUse::Alone, YEAR, clock.now()).unwrap();
+    let authority =
+        EmbeddedCa::new(vec![ca.clone()], Arc::new(key.clone()), store.clone()).unwrap();
+    let challenges = OneTime::new(store);
+    let issue = challenges.issue("micromdm", Bound::common_name("device7"), clock.now());
+    let challenge = futures_util::FutureExt::now_or_never(issue)
+        .unwrap()
+        .unwrap();
+    let events = Arc::new(Recorder::default());
+    let responder = Responder::local(ca, key).unwrap();
+    let server = Server::builder(Arc::new(authority), responder, Arc::new(challenges), clock)
+        .policy(policy)
+        .observer(events.clone())
+        .build()
+        .unwrap();
+    let listener = Listener::start(server);
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new("scepclient")
+        .current_dir(folder.path())
+        .args(["-private-key", "key.pem", "-certificate", "leaf.pem"])
+        .args(["-cn", "device7", "-challenge", challenge.expose()])
+        .args(["-server-url", &listener.url])
+        .output()
+        .unwrap();
+    let leaf = std::fs::read(folder.path().join("leaf.pem")).ok();
+    let leaf = leaf.and_then(|pem| Certificate::from_pem(&pem).ok());
+    (output, leaf, events.lines())
+}
+
+#[test]
+fn their_client_enrols_at_our_server_by_policy_alone() {
+    if !found("scepclient") {
+        return missing("scepclient");
+    }
+    let (output, leaf, events) = their_client(Policy::default());
+    assert!(!output.status.success(), "{}", shown(&output));
+    assert_eq!(leaf, None);
+    assert_eq!(events, ["refused: the algorithm is not allowed: Sha1"]);
+
+    let sha1 = Policy::default().with(|policy| policy.sha1 = true);
+    let (output, leaf, events) = their_client(sha1);
+    assert!(!output.status.success(), "{}", shown(&output));
+    assert_eq!(leaf, None);
+    assert_eq!(events, ["refused: the algorithm is not allowed: DesCbc"]);
+
+    let (output, leaf, events) = their_client(lenient());
+    assert!(output.status.success(), "{}", shown(&output));
+    assert_eq!(
+        leaf.unwrap().subject().common_name().as_deref(),
+        Some("device7")
+    );
+    assert_eq!(events, ["issued: micromdm"]);
+}
+
+/// Ends their server with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const ISOLATED: &str = "MDM_SCEP_TEST_ISOLATED";
+
+/// Their server listens on every interface: it runs in a network of its own, and so does this test.
+#[test]
+fn our_client_enrols_at_their_server_by_policy_alone() {
+    for program in ["scepserver", "unshare", "ip"] {
+        if !found(program) {
+            return missing(program);
+        }
+    }
+    if std::env::var_os(ISOLATED).is_none() {
+        let script = "ip link set lo up && exec \"$0\" --exact \"$1\" --nocapture";
+        let output = Command::new("unshare")
+            .args(["--map-root-user", "--net", "sh", "-c", script])
+            .arg(std::env::current_exe().unwrap())
+            .arg("micromdm::our_client_enrols_at_their_server_by_policy_alone")
+            .env(ISOLATED, "1")
+            .output()
+            .unwrap();
+        let said = shown(&output);
+        if said.contains("Operation not permitted") {
+            return missing("a network namespace");
+        }
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("1 passed"), "{said}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let init = Command::new("scepserver")
+        .args(["ca", "-init", "-depot", "depot", "-keySize", "2048"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(init.status.success(), "{}", shown(&init));
+    let server = Command::new("scepserver")
+        .args(["-depot", "depot", "-port", "8089", "-challenge", "secret"])
+        .args(["-allowrenew", "0"])
+        .current_dir(folder.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _server = Ended(server);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let sha1 = Policy::default().with(|policy| policy.sha1 = true);
+    for (policy, named) in [(Policy::default(), "Sha1"), (sha1, "single DES")] {
+        let refused = runtime.block_on(our_client(folder.path(), policy));
+        assert!(
+            matches!(&refused, Err(Error::Algorithm(name)) if name == named),
+            "{refused:?}"
+        );
+    }
+    let enrolled = runtime.block_on(our_client(folder.path(), lenient()));
+    assert_eq!(enrolled.unwrap().common_name().as_deref(), Some("device7"));
+}
+
+async fn our_client(folder: &Path, policy: Policy) -> Result<Name, Error> {
+    let ca = std::fs::read(folder.join("depot/ca.pem")).unwrap();
+    let ca = Certificate::from_pem(&ca).unwrap();
+    let client = Client::new(
+        transport_fn(|request| async move { Ok(over_a_socket(&request)) }),
+        "http://127.0.0.1:8089/scep".parse().unwrap(),
+        CaTrust::Certificate(Box::new(ca)),
+        Arc::new(SystemClock),
+    )
+    .policy(policy);
+    let subject = Name::from_common_name("device7");
+    let challenge = Some("secret".to_owned().into());
+    let enrolment = Enrolment::new(rsa_key(DEVICE_KEY), subject, challenge).unwrap();
+    let enrolled = client.enrol(&enrolment).await?;
+    Ok(enrolled.certificate.subject())
+}
+
+/// One request on a connection of its own.
+fn over_a_socket(request: &Request<Bytes>) -> Response<Bytes> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = (0..100)
+        .find_map(|_| {
+            let stream = std::net::TcpStream::connect("127.0.0.1:8089").ok();
+            if stream.is_none() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            stream
+        })
+        .unwrap();
+    let head = format!(
+        "{} {} HTTP/1.0\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+        request.method(),
+        request.uri().path_and_query().unwrap(),
+        request.body().len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(request.body()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Response::builder()
+        .status(status)
+        .body(Bytes::from(answer.split_off(end + 4)))
+        .unwrap()
+}
