@@ -48,17 +48,21 @@ impl Breaker {
 
     /// Whether a push may pass now. The one that is let through after a pause is the trial: for those
     /// behind it the pause goes on.
-    pub(crate) fn admit(&self, now: DateTime<Utc>) -> Result<(), Error> {
+    pub(crate) fn admit(&self, now: DateTime<Utc>) -> Result<Option<Trial<'_>>, Error> {
         if !self.is_broken.load(Relaxed) {
-            return Ok(());
+            return Ok(None);
         }
         match &mut *self.broken() {
             Some(broken) if now < broken.until => Err(broken.error()),
             Some(broken) => {
                 broken.until = later(now, self.pause);
-                Ok(())
+                Ok(Some(Trial {
+                    breaker: self,
+                    begun: now,
+                    until: broken.until,
+                }))
             }
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 
@@ -87,7 +91,8 @@ impl Breaker {
             why,
         };
         let error = broken.error();
-        *self.broken() = Some(broken);
+        let mut place = self.broken();
+        *place = Some(broken);
         self.is_broken.store(true, Relaxed);
         error
     }
@@ -95,12 +100,38 @@ impl Breaker {
     /// Lets pushes pass again.
     pub(crate) fn mend(&self) {
         self.strikes.store(0, Relaxed);
-        *self.broken() = None;
+        let mut place = self.broken();
+        *place = None;
         self.is_broken.store(false, Relaxed);
     }
 
     fn broken(&self) -> MutexGuard<'_, Option<Broken>> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The push that is to show whether the topic is still broken. Dropped without a verdict, it leaves the next to be
+/// the trial.
+#[derive(Debug)]
+pub(crate) struct Trial<'a> {
+    breaker: &'a Breaker,
+    begun: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl Trial<'_> {
+    /// There was an answer.
+    pub(crate) fn decided(mut self) {
+        self.begun = self.until;
+    }
+}
+
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        match &mut *self.breaker.broken() {
+            Some(broken) if broken.until == self.until => broken.until = self.begun,
+            _ => {}
+        }
     }
 }
 

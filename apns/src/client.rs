@@ -86,7 +86,7 @@ impl Client {
     pub async fn push(&self, push: &Push) -> Result<Outcome, Error> {
         let shared = self.shared();
         let now = shared.config.clock.now();
-        shared.breaker.admit(now)?;
+        let trial = shared.breaker.admit(now)?;
         let id = match push.id {
             Some(id) => id,
             None => shared.ids.next().map_err(|_| Error::Random)?,
@@ -94,7 +94,11 @@ impl Client {
         let request = PushRequest::with_header(push, shared.header.clone(), id, now)?;
         let (job, answer) = Job::new(request, queue::end(now, shared.config.push_deadline));
         shared.queue.add(job)?;
-        answer.await.unwrap_or(Err(Error::Stopped))
+        let result = answer.await.unwrap_or(Err(Error::Stopped));
+        if let (Some(trial), Ok(_)) = (trial, &result) {
+            trial.decided();
+        }
+        result
     }
 
     /// The topic that pushes are for.

@@ -114,7 +114,7 @@ impl Connection {
         let ping = http.ping_pong();
         let places = places(&http);
         tracing::debug!(id, host = config.host, places, "push connection open");
-        shared.queue.set_places(id, places);
+        shared.queue.set_places(id, places, None);
         Ok(Self {
             id,
             http,
@@ -178,7 +178,8 @@ impl Connection {
         }
         let places = places(&self.http);
         if mem::replace(&mut self.places, places) != places {
-            self.shared.queue.set_places(self.id, places);
+            let waker = Some(cx.waker());
+            self.shared.queue.set_places(self.id, places, waker);
         }
     }
 
@@ -202,10 +203,10 @@ impl Connection {
 
     fn sent(&mut self, job: Box<Job>, answer: ResponseFuture) {
         let config = &self.shared.config;
-        let end = queue::end(config.clock.now(), config.answer_deadline).min(job.end);
-        let exchange = Exchange::new(job, end, config.body_limit, answer);
-        if !self.alarm.covers(end) {
-            self.set_alarm(Purpose::Answer(end));
+        let late = queue::end(config.clock.now(), config.answer_deadline);
+        let exchange = Exchange::new(job, late, config.body_limit, answer);
+        if !self.alarm.covers(exchange.end) {
+            self.set_alarm(Purpose::Answer(exchange.end));
         }
         self.under_way.push(exchange);
     }
@@ -297,6 +298,9 @@ impl Connection {
             match self.alarm.purpose {
                 Purpose::Answer(end) => {
                     let now = self.shared.config.clock.now().max(end);
+                    for exchange in self.under_way.iter_mut() {
+                        exchange.give_up(now);
+                    }
                     self.cut_short(&Error::Deadline, |exchange| exchange.end <= now);
                     let next = self.under_way.iter().map(|exchange| exchange.end).min();
                     self.set_alarm(next.map_or(Purpose::Idle, Purpose::Answer));
@@ -338,6 +342,13 @@ impl Connection {
             Purpose::Pong | Purpose::Goodbye => config.connect_deadline,
         };
         self.alarm = Alarm::new(&config.clock, purpose, limit);
+    }
+}
+
+impl Drop for Connection {
+    /// However it ends: nobody waits for one that is no more.
+    fn drop(&mut self) {
+        self.take_no_more();
     }
 }
 

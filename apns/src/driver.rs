@@ -79,7 +79,7 @@ impl Driver {
                 Some(ended) = running.join_next(), if !running.is_empty() => {
                     // One that answered nothing is as good as none.
                     match ended {
-                        Ok(Farewell { was_good: true }) => failures = 0,
+                        Ok(Farewell { was_good: true }) => (failures, pause) = (0, None),
                         _ => {
                             failures += 1;
                             pause = Some(Box::pin(shared.back_off(failures)));
@@ -94,8 +94,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.shared.queue.close();
-        self.shared.queue.fail_all(&Error::Stopped);
+        self.shared.queue.stop();
     }
 }
 
@@ -123,16 +122,18 @@ impl Shared {
     async fn back_off(&self, failures: u32) {
         let attempt = Attempt::new(failures, Duration::ZERO, Replay::Idempotent, chance());
         let outcome = Outcome::Failed(TransportErrorKind::Connect);
-        match self.config.reconnect.next(&attempt, &outcome) {
-            Some(delay) => self.config.clock.sleep(delay).await,
-            None => pending().await,
-        }
+        let policy = &self.config.reconnect;
+        // Never for good: nobody else would begin again.
+        let delay = policy.next(&attempt, &outcome).unwrap_or(policy.max_delay);
+        self.config.clock.sleep(delay).await;
     }
 
     fn could_not_connect(&self, error: &Error) {
         tracing::warn!(topic = %self.topic, %error, "no connection to the push service");
-        self.queue.trouble(error);
-        if error.is_certificate_refused() {
+        let is_alone = self.queue.trouble(error);
+        if !is_alone {
+            // What the open connections carry is not wrong for that.
+        } else if error.is_certificate_refused() {
             self.refused(error);
         } else if !error.is_retryable() {
             self.queue.fail_all(error);

@@ -20,8 +20,10 @@ use crate::{error::Error, outcome::Outcome, queue::Job};
 pub(crate) struct Exchange {
     /// There until the end.
     job: Option<Box<Job>>,
-    /// When the answer is late.
+    /// When to look at it: the push's own end, if that comes before the answer is late.
     pub(crate) end: DateTime<Utc>,
+    /// When the answer is late, which says something about the connection.
+    late: DateTime<Utc>,
     body_limit: usize,
     state: State,
 }
@@ -41,15 +43,27 @@ pub(crate) type Ended = (Box<Job>, Result<Outcome, Error>);
 impl Exchange {
     pub(crate) fn new(
         job: Box<Job>,
-        end: DateTime<Utc>,
+        late: DateTime<Utc>,
         body_limit: usize,
         answer: ResponseFuture,
     ) -> Self {
         Self {
+            end: job.end.min(late),
+            late,
             job: Some(job),
-            end,
             body_limit,
             state: State::Head(answer),
+        }
+    }
+
+    /// Answers a push whose own end has come. It keeps its place until its answer comes or is late.
+    pub(crate) fn give_up(&mut self, now: DateTime<Utc>) {
+        let State::Head(_) = self.state else { return };
+        if self.end <= now && self.end < self.late {
+            self.end = self.late;
+            if let Some(job) = &mut self.job {
+                job.reply(Err(Error::Deadline));
+            }
         }
     }
 

@@ -24,7 +24,8 @@ pub(crate) struct Job {
     pub(crate) attempts: u32,
     /// What became of it the last time.
     last: Option<Result<Outcome, Error>>,
-    reply: oneshot::Sender<Result<Outcome, Error>>,
+    /// `None` once it was answered.
+    reply: Option<oneshot::Sender<Result<Outcome, Error>>>,
 }
 
 pub(crate) type Answer = oneshot::Receiver<Result<Outcome, Error>>;
@@ -38,18 +39,30 @@ impl Job {
             end,
             attempts: 0,
             last: None,
-            reply,
+            reply: Some(reply),
         };
         (Box::new(job), answer)
     }
 
-    pub(crate) fn answer(self: Box<Self>, result: Result<Outcome, Error>) {
+    pub(crate) fn answer(mut self: Box<Self>, result: Result<Outcome, Error>) {
+        self.reply(result);
+    }
+
+    /// Answers ahead of its end on the wire; a later answer is for nobody.
+    pub(crate) fn reply(&mut self, result: Result<Outcome, Error>) {
+        let Some(reply) = self.reply.take() else {
+            return;
+        };
         match &result {
             Ok(outcome) => tracing::debug!(id = %self.request.id(), ?outcome, "push answered"),
             Err(error) => tracing::debug!(id = %self.request.id(), %error, "push not answered"),
         }
         // Nobody there: it was given up this very moment.
-        let _ = self.reply.send(result);
+        let _ = reply.send(result);
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 
     /// Answers with what became of it last, or else with `otherwise`.
@@ -71,6 +84,7 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
+    /// The first to end is the first.
     waiting: VecDeque<Box<Job>>,
     /// The connections that take pushes.
     lines: BTreeMap<LineId, Line>,
@@ -83,14 +97,18 @@ struct State {
     /// Whether there is reason to believe that the next connection can be made.
     hurry: bool,
     closed: bool,
+    /// The driver is gone: nobody would take what is put back.
+    stopped: bool,
 }
 
 #[derive(Debug)]
 struct Line {
     /// How many pushes the server takes at a time.
     places: usize,
-    /// Who to wake for a push, while it has a place and found none.
-    hungry: Option<Waker>,
+    /// Whether it has a place and found no push for it.
+    is_hungry: bool,
+    /// Who to wake for that, or for the end of all.
+    waker: Option<Waker>,
 }
 
 /// What the driver sees when it looks.
@@ -119,9 +137,14 @@ impl Queue {
 
     /// Takes a push back in, to be sent before the others.
     pub(crate) fn put_back(&self, mut job: Box<Job>, last: Result<Outcome, Error>) {
-        job.last = Some(last);
         let mut state = self.state();
-        state.waiting.push_front(job);
+        if state.stopped {
+            drop(state);
+            return job.answer(last);
+        }
+        job.last = Some(last);
+        let place = state.waiting.partition_point(|other| other.end < job.end);
+        state.waiting.insert(place, job);
         self.offer(state);
     }
 
@@ -130,28 +153,36 @@ impl Queue {
         let mut state = self.state();
         let job = loop {
             match state.waiting.pop_front() {
-                Some(job) if job.reply.is_closed() => {}
+                Some(job) if job.is_given_up() => {}
                 job => break job,
             }
         };
         if let Some(line) = state.lines.get_mut(&id) {
-            line.hungry = job.is_none().then(|| cx.waker().clone());
+            line.is_hungry = job.is_none();
+            if line.is_hungry {
+                line.waker = Some(cx.waker().clone());
+            }
         }
+        self.tell_if_over(state);
         job
     }
 
     /// A connection is open, or its server takes another number of pushes at a time.
-    pub(crate) fn set_places(&self, id: LineId, places: usize) {
+    pub(crate) fn set_places(&self, id: LineId, places: usize, waker: Option<&Waker>) {
         let mut state = self.state();
-        let hungry = None;
-        state
-            .lines
-            .entry(id)
-            .or_insert(Line { places, hungry })
-            .places = places;
+        let line = Line {
+            places,
+            is_hungry: false,
+            waker: waker.cloned(),
+        };
+        state.lines.insert(id, line);
         state.trouble = None;
         for waiting in std::mem::take(&mut state.connects) {
             let _ = waiting.send(Ok(()));
+        }
+        // It may have been woken for one that it no longer has a place for.
+        if !state.waiting.is_empty() {
+            self.offer(state);
         }
     }
 
@@ -185,23 +216,37 @@ impl Queue {
         Ok(answer)
     }
 
-    /// A connection could not be made.
-    pub(crate) fn trouble(&self, error: &Error) {
+    /// A connection could not be made; whether there is no other either.
+    pub(crate) fn trouble(&self, error: &Error) -> bool {
         let mut state = self.state();
         state.trouble = Some(error.clone());
         let connects = std::mem::take(&mut state.connects);
+        let is_alone = state.lines.is_empty();
         drop(state);
         for waiting in connects {
             let _ = waiting.send(Err(error.clone()));
         }
+        is_alone
     }
 
     /// Answers all that wait with this error.
     pub(crate) fn fail_all(&self, error: &Error) {
-        let waiting = std::mem::take(&mut self.state().waiting);
+        let mut state = self.state();
+        let waiting = std::mem::take(&mut state.waiting);
+        self.tell_if_over(state);
         for job in waiting {
             job.answer(Err(error.clone()));
         }
+    }
+
+    /// Nobody works any more: answers all, and whatever comes later.
+    pub(crate) fn stop(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.stopped = true;
+        drop(state);
+        self.trouble(&Error::Stopped);
+        self.fail_all(&Error::Stopped);
     }
 
     /// Gives up those that have waited too long.
@@ -212,7 +257,7 @@ impl Queue {
             .into_iter()
             .partition(|job| job.end <= now);
         state.waiting = waiting;
-        drop(state);
+        self.tell_if_over(state);
         for job in over {
             job.end(otherwise.clone());
         }
@@ -252,7 +297,7 @@ impl Queue {
         state.rung = false;
         let waiting = state.waiting.len();
         let places: usize = state.lines.values().map(|line| line.places).sum();
-        let is_hungry = state.lines.values().any(|line| line.hungry.is_some());
+        let is_hungry = state.lines.values().any(|line| line.is_hungry);
         let wants_connection = match state.lines.len() {
             0 => waiting > 0 || !state.connects.is_empty(),
             open => open < max_connections && waiting > 0 && waiting >= places && !is_hungry,
@@ -267,13 +312,22 @@ impl Queue {
 
     /// Wakes one connection that has a place, or the driver where none has.
     fn offer(&self, mut state: MutexGuard<'_, State>) {
-        let hungry = state.lines.values_mut().find_map(|line| line.hungry.take());
-        match hungry {
+        let hungry = state.lines.values_mut().find(|line| line.is_hungry);
+        match hungry.and_then(Line::waker) {
             Some(line) => {
                 drop(state);
                 line.wake();
             }
             None => self.ring(state),
+        }
+    }
+
+    /// Wakes those who have no other reason to look, once nothing will ever come again.
+    fn tell_if_over(&self, mut state: MutexGuard<'_, State>) {
+        if state.closed && state.waiting.is_empty() {
+            let wakers = state.wake_all();
+            self.ring(state);
+            wakers.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -292,8 +346,14 @@ impl Queue {
 
 impl State {
     fn wake_all(&mut self) -> Vec<Waker> {
-        let lines = self.lines.values_mut();
-        lines.filter_map(|line| line.hungry.take()).collect()
+        self.lines.values_mut().filter_map(Line::waker).collect()
+    }
+}
+
+impl Line {
+    fn waker(&mut self) -> Option<Waker> {
+        self.is_hungry = false;
+        self.waker.clone()
     }
 }
 

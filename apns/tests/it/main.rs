@@ -12,5 +12,6 @@ mod faults;
 mod goodbyes;
 mod hostile;
 mod house;
+mod interleavings;
 mod privacy;
 mod raw;
