@@ -12,6 +12,7 @@ mod push;
 mod reports;
 mod schema;
 mod sealed;
+mod told;
 mod typed;
 mod validate;
 

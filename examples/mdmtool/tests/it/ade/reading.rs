@@ -12,7 +12,8 @@ use mdm_fake_apple::{
 };
 use serde_json::{Value, json};
 
-use super::world::{Told, World, program};
+use super::world::{World, program};
+use crate::told::Told;
 
 const SERIAL: &str = "C02AAAAAAAAA";
 

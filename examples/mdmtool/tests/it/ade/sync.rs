@@ -14,7 +14,8 @@ use mdm_storage::SqliteStore;
 use mdm_transport_reqwest::ReqwestTransport;
 use serde_json::{Value, json};
 
-use super::world::{Told, World};
+use super::world::World;
+use crate::told::Told;
 
 /// Asked for as often as a test likes.
 const NOW: [&str; 4] = ["--store", "ade.db", "--manual-every", "0s"];

@@ -5,7 +5,8 @@ use std::time::Duration;
 use mdm_fake_apple::ade::{Config, Fault, Trigger};
 use serde_json::Value;
 
-use super::world::{Told, World, program};
+use super::world::{World, program};
+use crate::told::Told;
 
 #[test]
 fn trouble_with_the_token_says_what_to_do() {

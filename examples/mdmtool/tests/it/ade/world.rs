@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use ade_client::TokenKeyPair;
@@ -11,6 +11,8 @@ use mdm_fake_apple::ade::{Config, FakeAde};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+use crate::told::Told;
 
 pub(crate) struct World {
     pub(crate) apple: FakeAde,
@@ -112,51 +114,4 @@ pub(crate) fn program(folder: &Path) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
-}
-
-/// What the program said.
-#[derive(Debug)]
-pub(crate) struct Told {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl From<Output> for Told {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Told {
-    pub(crate) fn succeeded(&self) {
-        assert_eq!(self.code, Some(0), "{self:?}");
-        assert!(self.stderr.is_empty(), "{self:?}");
-    }
-
-    /// It failed with this code and one line, in which these words are.
-    pub(crate) fn failed(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        assert_eq!(self.stderr.lines().count(), 1, "{self:?}");
-        assert!(self.stderr.starts_with("mdmtool: "), "{self:?}");
-        for word in words {
-            assert!(self.stderr.contains(word), "no {word:?} in {self:?}");
-        }
-    }
-
-    /// It failed with this code and an error of this kind, as JSON.
-    pub(crate) fn error(&self, code: i32, kind: &str) -> Value {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        let document: Value = serde_json::from_str(&self.stderr).unwrap();
-        assert_eq!(document["error"]["kind"], kind, "{self:?}");
-        document["error"].clone()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap()
-    }
 }

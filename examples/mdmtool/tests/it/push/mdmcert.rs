@@ -13,7 +13,8 @@ use mdm_apns::certificate::Vendor;
 use mdm_pki::{Certificate, CertificateRequest, cms::EnvelopedDataBuilder};
 use serde_json::Value;
 
-use super::world::{Folder, Told, vendor};
+use super::world::{Folder, vendor};
+use crate::told::Told;
 
 /// A server that answers one request; its URL, and the request's head and body.
 fn server(status: &'static str, answer: &'static str) -> (String, mpsc::Receiver<(String, Value)>) {

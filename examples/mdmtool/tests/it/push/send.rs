@@ -11,8 +11,9 @@ use chrono::{TimeDelta, TimeZone, Utc};
 use mdm_fake_apple::apns::{Config, FakeApns, Fault, PushAuthority};
 use tokio::runtime::Runtime;
 
-use super::world::{Folder, OTHER_TOPIC, TOPIC, Told};
+use super::world::{Folder, OTHER_TOPIC, TOPIC};
 use crate::fixtures::plist;
+use crate::told::Told;
 
 const TOKEN: &[u8] = b"\x00\xffa token of thirty-two bytes here";
 const MAGIC: &str = "hunter2-magic";

@@ -3,13 +3,15 @@
 use std::{
     io::Write,
     path::PathBuf,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
 use chrono::{TimeDelta, Utc};
 use mdm_pki::{CertificateBuilder, Identity, KeySpec, KeyUsage, Name, Oid, PrivateKey};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::told::Told;
 
 pub(crate) const TOPIC: &str = "com.apple.mgmt.External.3a1c9b52-5e0f-4d3a-9f43-0c1d2e3f4a5b";
 pub(crate) const OTHER_TOPIC: &str = "com.apple.mgmt.External.00000000-5e0f-4d3a-9f43-0c1d2e3f4a5b";
@@ -76,56 +78,6 @@ impl Folder {
         let told = self.run(&format!("{line} --json"));
         told.succeeded();
         serde_json::from_str(&told.stdout).unwrap()
-    }
-}
-
-/// What the program said.
-#[derive(Debug)]
-pub(crate) struct Told {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl From<Output> for Told {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Told {
-    pub(crate) fn succeeded(&self) {
-        assert_eq!(self.code, Some(0), "{self:?}");
-        assert!(self.stderr.is_empty(), "{self:?}");
-    }
-
-    /// It failed with this code and one line, in which these words are.
-    pub(crate) fn failed(&self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        assert_eq!(self.stderr.lines().count(), 1, "{self:?}");
-        assert!(self.stderr.starts_with("mdmtool: "), "{self:?}");
-        for word in words {
-            assert!(self.stderr.contains(word), "no {word:?} in {self:?}");
-        }
-    }
-
-    /// The error document of a command that failed with this code, of this kind.
-    pub(crate) fn error(&self, code: i32, kind: &str) -> Value {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        let told: Value = serde_json::from_str(&self.stderr).unwrap();
-        assert_eq!(told["error"]["kind"], kind, "{self:?}");
-        told["error"].clone()
-    }
-
-    pub(crate) fn holds_none_of(&self, secrets: &[&str]) {
-        for secret in secrets {
-            let said = format!("{}{}", self.stdout, self.stderr);
-            assert!(!said.contains(secret), "{secret:?} in {self:?}");
-        }
     }
 }
 
