@@ -9,6 +9,7 @@ mod certificates;
 mod connections;
 mod delivery;
 mod faults;
+mod frames;
 mod goodbyes;
 mod hostile;
 mod house;
