@@ -72,7 +72,20 @@ impl EnrolmentRequest {
     }
 }
 
-/// Permission for one certificate. It cannot be made, copied or kept by anybody else.
+/// Permission for one certificate. It cannot be made, copied or kept by anybody else:
+///
+/// ```compile_fail,E0599
+/// fn twice(authorized: mdm_scep::Authorized) -> [mdm_scep::Authorized; 2] {
+///     [authorized.clone(), authorized]
+/// }
+/// ```
+///
+/// ```compile_fail,E0451
+/// fn forge(request: mdm_scep::EnrolmentRequest) -> mdm_scep::Authorized {
+///     let grant = mdm_scep::store::Grant::elsewhere("forged");
+///     mdm_scep::Authorized { request, grant, renewed: None }
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "an authorisation is spent by handing it to the authority"]
 pub struct Authorized {

@@ -12,7 +12,7 @@
 //! | [`challenge`] | [`ChallengeVerifier`] and [`OneTime`], the challenge for one certificate |
 //! | [`authorize`] | [`Authorized`], without which nothing is signed |
 //! | [`ca`] | [`CertificateAuthority`], [`EmbeddedCa`], and certificates to begin with |
-//! | [`pending`] | [`Approval`](pending::Approval): requests that wait for a person |
+//! | [`pending`] | [`Approval`]: requests that wait for a person |
 //! | [`store`] | [`Store`]: challenges and certificates; [`MemoryStore`] |
 //! | [`event`] | [`Event`], [`Refusal`] and [`Observer`]: what the operator hears |
 //! | [`client`] | [`Client`], its sans-IO requests, [`CaTrust`] |

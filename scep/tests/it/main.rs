@@ -13,6 +13,7 @@ mod challenges;
 mod client;
 mod enrol;
 mod http;
+mod incidents;
 mod micromdm;
 mod mutation;
 mod peers;
