@@ -73,6 +73,8 @@ impl<'a, P: PushService> Batch<'a, P> {
 
     /// Waits and sends again what the service put off. Not done unless set: then
     /// [`Outcome::RetryAfter`] is the answer, for the vendor's own queue.
+    ///
+    /// A push that waits counts as under way: where the service puts all off, the batch waits with it.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy, clock: Arc<dyn Clock>) -> Self {
         self.retry = Some((policy, clock));

@@ -32,6 +32,9 @@ pub struct Driver {
     shared: Arc<Shared>,
 }
 
+/// How many times as many connections there may be with those that only wait for answers.
+const LEAVING: usize = 4;
+
 impl Driver {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
@@ -49,15 +52,18 @@ impl Driver {
         let mut pause: Option<BoxFuture<'_, ()>> = None;
         let mut opened: LineId = 0;
         let mut failures = 0;
+        let most = shared.config.max_connections.max(1);
         loop {
-            let look = shared.queue.look(shared.config.max_connections.max(1));
+            let look = shared.queue.look(most);
             if look.is_over && running.is_empty() {
                 break;
             }
             if look.hurry {
                 (failures, pause) = (0, None);
             }
-            if look.wants_connection && opening.is_none() && pause.is_none() {
+            // A server that bids goodbye after each push must not make us hold any number.
+            let has_room = running.len() < LEAVING.saturating_mul(most);
+            if look.wants_connection && has_room && opening.is_none() && pause.is_none() {
                 opened += 1;
                 opening = Some(Box::pin(open(opened, Arc::clone(shared))));
             }

@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     house::{House, TestClock, is_delivered, push, run},
-    raw::{HEADERS, PING, RawServer, SETTINGS, frame, settings, taken, until, write},
+    raw::{HEADERS, PING, RawServer, SETTINGS, frame, go_away, settings, taken, until, write},
 };
 
 /// Counts its connections, and what they were asked for.
@@ -303,4 +303,55 @@ async fn a_proxy_that_refuses_or_answers_nonsense_is_no_connection() {
     let tunnel = Tunnel::new("127.0.0.1", 1).authorization(Secret::new("x\r\nHost: y".to_owned()));
     let error = tunnel.dial("localhost", 1).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn connections_that_only_wait_for_answers_do_not_become_any_number() {
+    let clock = TestClock::at(Utc::now());
+    let server = RawServer::new(&["h2"], clock.clone()).await;
+    let client = server.client();
+    let pushes: Vec<_> = (0..20).map(|number| push(&number.to_string())).collect();
+    let pushes = join_all(pushes.iter().map(|push| client.push(push)));
+    let serve = async {
+        let mut held = Vec::new();
+        // Each takes one push, bids goodbye in order, and answers nothing.
+        for _ in 0..4 {
+            let mut stream = server.accept().await;
+            write(&mut stream, &settings(1)).await;
+            assert_eq!(until(&mut stream, HEADERS).await, 1);
+            let mut goodbye = go_away(0, b"");
+            goodbye[12] = 1;
+            write(&mut stream, &goodbye).await;
+            held.push(stream);
+        }
+        let more = tokio::select! {
+            biased;
+            _ = server.tcp() => true,
+            () = quiet() => false,
+        };
+        assert!(!more, "a fifth connection");
+        // One is answered and ends, so there is room for the next.
+        let mut first = held.remove(0);
+        write(&mut first, &taken(1)).await;
+        let _rest = first.read_to_end(&mut Vec::new()).await;
+        let mut stream = server.accept().await;
+        write(&mut stream, &settings(100)).await;
+        for number in 0..16 {
+            assert_eq!(until(&mut stream, HEADERS).await, 2 * number + 1);
+            write(&mut stream, &taken(2 * number + 1)).await;
+        }
+        for mut stream in held {
+            write(&mut stream, &taken(1)).await;
+        }
+        stream
+    };
+    let (outcomes, _stream) = tokio::join!(pushes, serve);
+    assert!(outcomes.iter().all(is_delivered), "{outcomes:?}");
+}
+
+/// Long enough for whatever is on its way.
+async fn quiet() {
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
 }
