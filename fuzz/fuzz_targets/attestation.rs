@@ -143,7 +143,7 @@ fn world() -> &'static World {
         World {
             now,
             device: PrivateKey::generate(KeySpec::P256).expect("a key"),
-            verifier: Verifier::new(&[root.clone()]).expect("a verifier"),
+            verifier: Verifier::new(std::slice::from_ref(&root)).expect("a verifier"),
             key,
             root,
         }
