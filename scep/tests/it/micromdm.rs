@@ -144,12 +144,15 @@ fn our_client_enrols_at_their_server_by_policy_alone() {
             .output()
             .unwrap();
         let said = shown(&output);
-        if said.contains("Operation not permitted") {
+        if !said.contains("Operation not permitted") {
+            assert!(output.status.success(), "{said}");
+            assert!(said.contains("1 passed"), "{said}");
+            return;
+        }
+        // Where peers are required the machine is there for the tests alone.
+        if std::env::var("REQUIRE_PEERS").as_deref() != Ok("1") {
             return missing("a network namespace");
         }
-        assert!(output.status.success(), "{said}");
-        assert!(said.contains("1 passed"), "{said}");
-        return;
     }
     let folder = tempfile::tempdir().unwrap();
     let init = Command::new("scepserver")
