@@ -30,6 +30,8 @@ pub(crate) fn builder(method: SslMethod) -> Result<SslContextBuilder, Error> {
             | SslMode::ACCEPT_MOVING_WRITE_BUFFER
             | SslMode::RELEASE_BUFFERS,
     );
+    // A record is read with one call, not its header by itself.
+    context.set_read_ahead(true);
     Ok(context)
 }
 
