@@ -8,7 +8,7 @@ mod renewal;
 
 use chrono::{DateTime, Utc};
 use mdm_core::Secret;
-use mdm_pki::{Certificate, CertificateRequest};
+use mdm_pki::{Certificate, CertificateRequest, GeneralName};
 
 pub(crate) use self::renewal::Renewable;
 pub use self::renewal::RenewalRefusal;
@@ -83,7 +83,7 @@ impl EnrolmentRequest {
 /// ```compile_fail,E0451
 /// fn forge(request: mdm_scep::EnrolmentRequest) -> mdm_scep::Authorized {
 ///     let grant = mdm_scep::store::Grant::elsewhere("forged");
-///     mdm_scep::Authorized { request, grant, renewed: None }
+///     mdm_scep::Authorized { request, grant, renewed: None, names: None }
 /// }
 /// ```
 #[derive(Debug)]
@@ -92,6 +92,7 @@ pub struct Authorized {
     request: EnrolmentRequest,
     grant: Grant,
     renewed: Option<Certificate>,
+    names: Option<Vec<GeneralName>>,
 }
 
 impl Authorized {
@@ -113,6 +114,12 @@ impl Authorized {
     /// The certificate that renews itself, where that is what allows it.
     pub fn renewed(&self) -> Option<&Certificate> {
         self.renewed.as_ref()
+    }
+
+    /// The alternative names that the certificate is to have, where they were proven one by one. Without
+    /// this the names in the request are wishes.
+    pub fn names(&self) -> Option<&[GeneralName]> {
+        self.names.as_deref()
     }
 
     /// When it was allowed.
@@ -143,6 +150,7 @@ pub(crate) async fn authorize(
             request,
             grant,
             renewed: None,
+            names: None,
         })),
         Verdict::Repeated { certificate, label } => Decision::Repeated { certificate, label },
         Verdict::Pending { label } => Decision::Pending { label },

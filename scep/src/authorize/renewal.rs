@@ -136,6 +136,7 @@ impl Renewable {
             },
             grant: Grant::renewal(self.certificate.serial(), label),
             renewed: Some(self.certificate),
+            names: None,
         }))
     }
 }
