@@ -92,6 +92,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "acme")]
+pub mod acme;
 pub mod attributes;
 pub mod authorize;
 pub mod ca;

@@ -250,6 +250,14 @@ impl Certificate {
             .and_then(read_octets)
     }
 
+    /// The key identifier of the authorityKeyIdentifier extension.
+    pub fn authority_key_id(&self) -> Option<&[u8]> {
+        let value = self.extension(oid::AUTHORITY_KEY_IDENTIFIER)?;
+        let list: RawSequence<'_> = read("authority key identifier", value).ok()?;
+        let first = elements(list.0).next()?.ok()?;
+        (first.tag() == 0x80).then(|| first.value())
+    }
+
     /// The user ID of the subject: the topic of an MDM push certificate.
     pub fn user_id(&self) -> Option<String> {
         self.subject().get(oid::USER_ID)

@@ -1,9 +1,11 @@
 //! Public and private keys: RSA, and ECDSA on the NIST curves.
 
+mod components;
 mod private;
 mod public;
 mod rsa;
 
+pub use components::KeyComponents;
 pub(crate) use private::wrap_content_key;
 pub use private::{KeySpec, PrivateKey};
 pub(crate) use public::ReadyKey;

@@ -14,6 +14,7 @@
 //! | [`identity`] | [`Identity`]: a certificate with its chain and key, also PKCS #12 |
 //! | [`chain`] | [`Anchors`](chain::Anchors): chains against roots or pinned authorities |
 //! | [`crl`] | [`RevocationList`], [`RevocationListBuilder`]: revocation lists |
+//! | [`ocsp`] | the status of single certificates: requests and responses |
 //! | [`cms`] | signed and enveloped data, built, read, verified in layers; BER made DER under bounds |
 //! | [`signature`] | [`SignatureVerifier`]: the fast path for `Mdm-Signature` |
 //! | `attestation` | Managed Device Attestation, verified; under the feature of that name |
@@ -74,6 +75,7 @@ mod error;
 pub mod identity;
 pub mod key;
 pub mod name;
+pub mod ocsp;
 pub mod oid;
 pub mod pem;
 pub mod request;
@@ -85,7 +87,7 @@ pub use crl::{RevocationList, RevocationListBuilder, RevocationReason, RevokedCe
 pub use digest::{DigestAlgorithm, digest, hmac, pbkdf2, random};
 pub use error::Error;
 pub use identity::Identity;
-pub use key::{Curve, KeyAlgorithm, KeySpec, PrivateKey, PublicKey};
+pub use key::{Curve, KeyAlgorithm, KeyComponents, KeySpec, PrivateKey, PublicKey};
 pub use name::{Name, NameBuilder};
 pub use oid::Oid;
 pub use request::{CertificateRequest, CertificateRequestBuilder};

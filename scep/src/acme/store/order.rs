@@ -1,0 +1,348 @@
+//! An order with its authorisations and their challenges: one record, and what its parts say together
+//! (RFC 8555 section 7.1.6).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{AccountId, Token, bytes32};
+use crate::{
+    acme::{
+        attest::ExpectedDevice,
+        base64url,
+        identifier::Identifier,
+        problem::Problem,
+        resource::{AuthorizationStatus, ChallengeType, OrderStatus},
+    },
+    store::ChallengeId,
+};
+
+/// What is known of an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OrderRecord {
+    /// Whose it is.
+    pub account: AccountId,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// The first moment at which it can no longer be finalized.
+    pub expires_at: DateTime<Utc>,
+    /// One for each identifier, in the client's order.
+    pub authorizations: Vec<AuthorizationRecord>,
+    /// The certificate that it is to replace, by its name of RFC 9773 section 4.1.
+    pub replaces: Option<String>,
+    /// The one-time challenge of [`Store`](crate::Store) that its one certificate will spend.
+    #[serde(with = "permit")]
+    pub permit: ChallengeId,
+    /// How far it is beyond its authorisations.
+    pub progress: Progress,
+}
+
+/// What has become of an order beyond its authorisations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Progress {
+    /// It is not finalized; pending, ready or invalid, as its authorisations say.
+    Open,
+    /// It was finalized with this CSR, and from now on with no other.
+    #[non_exhaustive]
+    Finalizing {
+        /// The CSR in DER.
+        #[serde(with = "base64url::bytes")]
+        csr: Vec<u8>,
+    },
+    /// It has its certificate.
+    #[non_exhaustive]
+    Issued {
+        /// The CSR in DER.
+        #[serde(with = "base64url::bytes")]
+        csr: Vec<u8>,
+        /// The certificate's serial number: the content of its DER INTEGER.
+        #[serde(with = "base64url::bytes")]
+        serial: Vec<u8>,
+        /// The certificate's end.
+        not_after: DateTime<Utc>,
+    },
+    /// It will never have one.
+    #[non_exhaustive]
+    Failed {
+        /// Why.
+        error: Problem,
+    },
+}
+
+/// What is known of an authorisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AuthorizationRecord {
+    /// What is to be proven; without the `*.` of a wildcard.
+    pub identifier: Identifier,
+    /// Whether the order asks for `*.` in front of it.
+    pub wildcard: bool,
+    /// The first moment at which it counts no longer.
+    pub expires_at: DateTime<Utc>,
+    /// Whether it is proven.
+    pub state: AuthorizationState,
+    /// The ways to prove it.
+    pub challenges: Vec<OfferedChallenge>,
+    /// The device that has to attest, where the identifier is a device's.
+    pub device: Option<ExpectedDevice>,
+}
+
+/// Whether an identifier is proven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum AuthorizationState {
+    /// Not yet.
+    Pending,
+    /// It is.
+    Valid(Proof),
+    /// A challenge failed.
+    Invalid,
+    /// The client gave it up.
+    Deactivated,
+}
+
+/// How an identifier was proven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Proof {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The key that the device attested, if it did: the certificate has to be for this key.
+    pub attested: Option<AttestedProof>,
+}
+
+impl Proof {
+    /// Proven at this time.
+    pub fn new(at: DateTime<Utc>) -> Self {
+        Self { at, attested: None }
+    }
+}
+
+/// A key that a device attested.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AttestedProof {
+    /// Its SubjectPublicKeyInfo in DER.
+    #[serde(with = "base64url::bytes")]
+    pub key: Vec<u8>,
+    /// The SHA-256 of that, under which a store keeps it.
+    #[serde(with = "bytes32")]
+    pub fingerprint: [u8; 32],
+}
+
+impl AttestedProof {
+    /// This key of this fingerprint.
+    pub fn new(key: impl Into<Vec<u8>>, fingerprint: [u8; 32]) -> Self {
+        Self {
+            key: key.into(),
+            fingerprint,
+        }
+    }
+}
+
+/// A challenge that a client may answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct OfferedChallenge {
+    /// Its kind.
+    pub kind: ChallengeType,
+    /// Its token.
+    pub token: Token,
+    /// What has become of it.
+    pub state: OfferedState,
+}
+
+impl OfferedChallenge {
+    /// One that nobody has answered.
+    pub fn new(kind: ChallengeType, token: Token) -> Self {
+        Self {
+            kind,
+            token,
+            state: OfferedState::Pending,
+        }
+    }
+}
+
+/// What has become of a challenge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum OfferedState {
+    /// Nobody has answered it.
+    Pending,
+    /// The client is ready, and the server has not seen it yet.
+    #[non_exhaustive]
+    Processing {
+        /// How often the server has tried.
+        attempts: u32,
+        /// When it may try again.
+        due_at: DateTime<Utc>,
+        /// Why the last attempt came to nothing.
+        error: Option<Problem>,
+    },
+    /// It is met.
+    #[non_exhaustive]
+    Valid {
+        /// Since when.
+        at: DateTime<Utc>,
+    },
+    /// It failed.
+    #[non_exhaustive]
+    Invalid {
+        /// Why.
+        error: Problem,
+    },
+}
+
+impl AuthorizationRecord {
+    /// A pending one of a plain name.
+    pub fn new(
+        identifier: Identifier,
+        expires_at: DateTime<Utc>,
+        challenges: Vec<OfferedChallenge>,
+    ) -> Self {
+        Self {
+            identifier,
+            wildcard: false,
+            expires_at,
+            state: AuthorizationState::Pending,
+            challenges,
+            device: None,
+        }
+    }
+
+    /// Its status at a time.
+    pub fn status(&self, now: DateTime<Utc>) -> AuthorizationStatus {
+        match &self.state {
+            AuthorizationState::Invalid => AuthorizationStatus::Invalid,
+            AuthorizationState::Deactivated => AuthorizationStatus::Deactivated,
+            _ if now >= self.expires_at => AuthorizationStatus::Expired,
+            AuthorizationState::Pending => AuthorizationStatus::Pending,
+            AuthorizationState::Valid(_) => AuthorizationStatus::Valid,
+        }
+    }
+
+    /// The identifier as the order has it, with the `*.` of a wildcard.
+    pub fn ordered(&self) -> Identifier {
+        let Identifier { kind, value, .. } = self.identifier.clone();
+        match self.wildcard {
+            true => Identifier::new(kind, format!("*.{value}")),
+            false => Identifier::new(kind, value),
+        }
+    }
+
+    /// How it was proven, if it counts at a time.
+    pub fn proof(&self, now: DateTime<Utc>) -> Option<&Proof> {
+        match &self.state {
+            AuthorizationState::Valid(proof) if now < self.expires_at => Some(proof),
+            _ => None,
+        }
+    }
+}
+
+impl OrderRecord {
+    /// An order that nobody has finalized.
+    pub fn new(
+        account: AccountId,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+        authorizations: Vec<AuthorizationRecord>,
+        permit: ChallengeId,
+    ) -> Self {
+        Self {
+            account,
+            created_at,
+            expires_at,
+            authorizations,
+            replaces: None,
+            permit,
+            progress: Progress::Open,
+        }
+    }
+
+    /// Its status at a time.
+    pub fn status(&self, now: DateTime<Utc>) -> OrderStatus {
+        match self.progress {
+            Progress::Issued { .. } => OrderStatus::Valid,
+            Progress::Finalizing { .. } => OrderStatus::Processing,
+            Progress::Failed { .. } => OrderStatus::Invalid,
+            Progress::Open if now >= self.expires_at => OrderStatus::Invalid,
+            Progress::Open => {
+                let mut statuses = self.authorizations.iter().map(|it| it.status(now));
+                let status = |valid, status| match (valid, status) {
+                    (OrderStatus::Invalid, _) => OrderStatus::Invalid,
+                    (valid, AuthorizationStatus::Valid) => valid,
+                    (_, AuthorizationStatus::Pending) => OrderStatus::Pending,
+                    _ => OrderStatus::Invalid,
+                };
+                match statuses.len() {
+                    0 => OrderStatus::Invalid,
+                    _ => statuses.by_ref().fold(OrderStatus::Ready, status),
+                }
+            }
+        }
+    }
+
+    /// Whether something can still become of it at a time: it is pending, ready or processing.
+    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+        matches!(
+            self.status(now),
+            OrderStatus::Pending | OrderStatus::Ready | OrderStatus::Processing
+        )
+    }
+
+    /// Whether it can come to nothing any more, so that what it was to replace is free again.
+    pub fn has_failed(&self, now: DateTime<Utc>) -> bool {
+        self.status(now) == OrderStatus::Invalid
+    }
+
+    /// The serial number of its certificate.
+    pub fn serial(&self) -> Option<&[u8]> {
+        match &self.progress {
+            Progress::Issued { serial, .. } => Some(serial),
+            _ => None,
+        }
+    }
+
+    /// The fingerprints of the keys that were attested in it, valid or not any more.
+    pub fn attested_keys(&self) -> impl Iterator<Item = [u8; 32]> + '_ {
+        self.authorizations
+            .iter()
+            .filter_map(|authorization| match &authorization.state {
+                AuthorizationState::Valid(proof) => proof.attested.as_ref(),
+                _ => None,
+            })
+            .map(|attested| attested.fingerprint)
+    }
+
+    /// Until when it has to be kept: to the end of its certificate, whose owner it tells, and else a week
+    /// beyond its own, so that what has happened to it can be read.
+    pub fn keep_until(&self) -> DateTime<Utc> {
+        match &self.progress {
+            Progress::Issued { not_after, .. } => *not_after,
+            _ => self
+                .expires_at
+                .checked_add_signed(TimeDelta::days(7))
+                .unwrap_or(self.expires_at),
+        }
+    }
+}
+
+mod permit {
+    use serde::{Deserializer, Serializer};
+
+    use crate::{acme::store::bytes32, store::ChallengeId};
+
+    pub(super) fn serialize<S: Serializer>(
+        id: &ChallengeId,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        bytes32::serialize(id.as_bytes(), serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<ChallengeId, D::Error> {
+        bytes32::deserialize(deserializer).map(ChallengeId::from_bytes)
+    }
+}
