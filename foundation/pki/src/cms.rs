@@ -5,7 +5,7 @@
 //! | [`SignedDataBuilder`], [`certs_only`], [`crl_only`] | write signed data |
 //! | [`SignedData`] | reads it and verifies it in layers: [`Verification`] |
 //! | [`EnvelopedDataBuilder`] | writes enveloped data |
-//! | [`EnvelopedData`] | reads and opens it under a [`DecryptPolicy`] |
+//! | [`EnvelopedData`] | reads and opens it under a [`DecryptPolicy`], with a key or a password |
 //! | [`normalize`], [`Limits`] | BER to DER, under bounds, before anything else looks at it |
 
 mod attributes;
@@ -13,6 +13,7 @@ mod ber;
 mod build;
 mod cipher;
 mod enveloped;
+mod password;
 mod signed;
 mod structures;
 mod trial;

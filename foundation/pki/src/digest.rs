@@ -151,9 +151,20 @@ pub fn pbkdf2<const N: usize>(
     iterations: u32,
 ) -> Result<Zeroizing<[u8; N]>, Error> {
     let mut key = Zeroizing::new([0; N]);
-    let digest = algorithm.message_digest();
-    pkcs5::pbkdf2_hmac(password, salt, iterations as usize, digest, key.as_mut()).crypto()?;
+    pbkdf2_into(algorithm, password, salt, iterations, key.as_mut())?;
     Ok(key)
+}
+
+/// [`pbkdf2`], for a key whose length is known when it runs.
+pub(crate) fn pbkdf2_into(
+    algorithm: DigestAlgorithm,
+    password: &[u8],
+    salt: &[u8],
+    iterations: u32,
+    key: &mut [u8],
+) -> Result<(), Error> {
+    let digest = algorithm.message_digest();
+    pkcs5::pbkdf2_hmac(password, salt, iterations as usize, digest, key).crypto()
 }
 
 /// Random bytes from OpenSSL's generator.

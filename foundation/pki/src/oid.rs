@@ -233,6 +233,13 @@ pub(crate) mod algorithm {
         pub(crate) AES256_CBC = "2.16.840.1.101.3.4.1.42";
         pub(crate) DES_EDE3_CBC = "1.2.840.113549.3.7";
         pub(crate) DES_CBC = "1.3.14.3.2.7";
+        pub(crate) PBKDF2 = "1.2.840.113549.1.5.12";
+        pub(crate) HMAC_SHA1 = "1.2.840.113549.2.7";
+        pub(crate) HMAC_SHA224 = "1.2.840.113549.2.8";
+        pub(crate) HMAC_SHA256 = "1.2.840.113549.2.9";
+        pub(crate) HMAC_SHA384 = "1.2.840.113549.2.10";
+        pub(crate) HMAC_SHA512 = "1.2.840.113549.2.11";
+        pub(crate) PWRI_KEK = "1.2.840.113549.1.9.16.3.9";
     }
 }
 

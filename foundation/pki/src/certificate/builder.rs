@@ -41,7 +41,7 @@ impl Issuer {
 
 /// Builds a certificate of version 3.
 ///
-/// Unless told otherwise: a random serial of 128 bits, `CA:FALSE`, subject and authority key identifiers, no key
+/// Unless told otherwise: a serial number with 128 random bits, `CA:FALSE`, subject and authority key identifiers, no key
 /// usage. The validity has no default.
 #[derive(Debug, Clone)]
 #[must_use]
@@ -313,9 +313,9 @@ pub(crate) fn assemble(
     })
 }
 
-/// 16 random bytes that make a positive INTEGER without padding.
-fn random_serial() -> Result<[u8; 16], Error> {
-    let mut serial = random::<16>()?;
+/// 128 random bits behind a byte that makes them a positive INTEGER without padding, whatever they are.
+fn random_serial() -> Result<[u8; 17], Error> {
+    let mut serial = random::<17>()?;
     serial[0] = (serial[0] & 0x7f) | 0x40;
     Ok(serial)
 }

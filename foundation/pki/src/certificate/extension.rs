@@ -108,6 +108,12 @@ impl KeyUsage {
         self.0 & other.0 != 0
     }
 
+    /// These usages but for those of `other`.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// The usages of the numeric `Key Usage` in Apple's SCEP payload: 1 signing, 4 encryption, 5 both.
     pub fn from_scep_payload(number: u32) -> Self {
         let mut usage = Self::default();
@@ -246,6 +252,8 @@ mod tests {
         for broken in [&[][..], &[3, 0], &[3, 2, 8, 0], &[4, 2, 7, 0x80]] {
             assert_eq!(KeyUsage::from_der(broken), None);
         }
+        let both = KeyUsage::KEY_CERT_SIGN | KeyUsage::CRL_SIGN;
+        assert_eq!(both.without(KeyUsage::CRL_SIGN), KeyUsage::KEY_CERT_SIGN);
         assert!(KeyUsage::from_scep_payload(5).contains(KeyUsage::KEY_ENCIPHERMENT));
         assert_eq!(KeyUsage::from_scep_payload(0), KeyUsage::default());
     }

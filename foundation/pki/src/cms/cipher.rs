@@ -128,6 +128,41 @@ impl ContentCipher {
     }
 }
 
+impl ContentCipher {
+    /// Whole blocks of AES in CBC mode without padding: what keys under passwords are wrapped with.
+    pub(super) fn blocks(
+        self,
+        way: Way,
+        key: &[u8],
+        iv: &[u8],
+        blocks: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let whole = !blocks.is_empty() && blocks.len().is_multiple_of(self.block_len());
+        let fits = key.len() == self.key_len() && iv.len() == self.block_len();
+        if !self.is_written() || !whole || !fits {
+            return Err(Error::Decrypt);
+        }
+        let (cipher, mut context) = (self.openssl()?, CipherCtx::new().crypto()?);
+        match way {
+            Way::Encrypt => context.encrypt_init(Some(cipher), Some(key), Some(iv)),
+            Way::Decrypt => context.decrypt_init(Some(cipher), Some(key), Some(iv)),
+        }
+        .crypto()?;
+        context.set_padding(false);
+        let mut out = Zeroizing::new(vec![0; blocks.len() + self.block_len()]);
+        let length = context.cipher_update(blocks, Some(&mut out)).crypto()?;
+        out.truncate(length);
+        Ok(out)
+    }
+}
+
+/// Which way [`ContentCipher::blocks`] goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    Encrypt,
+    Decrypt,
+}
+
 /// A library context of its own, so that the process's default context keeps to what it allows.
 struct Legacy {
     des: Cipher,

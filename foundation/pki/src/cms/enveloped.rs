@@ -1,26 +1,26 @@
-//! Enveloped data (RFC 5652, section 6) for RSA recipients.
+//! Enveloped data (RFC 5652, section 6) for RSA recipients and for those who know a password.
+
+mod builder;
 
 use zeroize::Zeroizing;
 
+pub use self::builder::EnvelopedDataBuilder;
 use super::{
     ContentCipher,
     ber::{Limits, normalize},
-    build::{content_info, issuer_and_serial},
+    password::PasswordRecipient,
     structures::{
-        EnvelopedDataBody, IssuerAndSerial, KEY_ID, KeyTransRecipient, OaepParameters, SEQUENCE,
-        body,
+        EnvelopedDataBody, IssuerAndSerial, KEY_ID, KeyTransRecipient, OaepParameters, PASSWORD,
+        SEQUENCE, body,
     },
     trial::{Trial, WrappedKey},
 };
 use crate::{
-    asn1::{
-        Algorithm, NULL, RawInteger, RawOctets, RawOid, RawSequence, RawSet, Tlv, elements, read,
-        tlv, write,
-    },
+    asn1::{Algorithm, RawOctets, RawOid, Tlv, elements, read},
     certificate::Certificate,
-    digest::{DigestAlgorithm, with_identifier},
-    error::{Crypto, Error},
-    key::{PrivateKey, wrap_content_key},
+    digest::DigestAlgorithm,
+    error::Error,
+    key::PrivateKey,
     oid::{self, Oid, algorithm},
     pem,
     signer::{Decrypter, KeyTransport},
@@ -44,6 +44,9 @@ pub struct DecryptPolicy {
     /// How many recipients are tried with the key at most, where [`Self::recipient`] is not given and none names the
     /// key: 8 by default, none with 0. A message with more is refused before the key is used.
     pub tried_recipients: usize,
+    /// How many iterations of PBKDF2 are done at most for the recipients who know a password, all together: one million
+    /// by default, about a third of a second. Whoever sends a message names the number.
+    pub password_iterations: u32,
 }
 
 impl Default for DecryptPolicy {
@@ -53,6 +56,7 @@ impl Default for DecryptPolicy {
             single_des: false,
             recipient: None,
             tried_recipients: 8,
+            password_iterations: 1_000_000,
         }
     }
 }
@@ -71,6 +75,7 @@ impl DecryptPolicy {
 pub struct EnvelopedData {
     content_type: Oid,
     recipients: Vec<Recipient>,
+    passwords: Vec<PasswordRecipient>,
     cipher: Result<ContentCipher, Oid>,
     iv: Vec<u8>,
     encrypted: Vec<u8>,
@@ -143,7 +148,12 @@ impl EnvelopedData {
         let bytes = pem::unwrap(WHAT, bytes)?;
         let der = normalize(&bytes, limits)?;
         let body: EnvelopedDataBody<'_> = body(WHAT, oid::ENVELOPED_DATA, &der)?;
-        // Key agreement, passwords and the like have context tags, and are passed over.
+        let passwords = elements(body.recipients.0)
+            .flatten()
+            .filter(|element| element.tag() == PASSWORD)
+            .filter_map(|element| PasswordRecipient::read(element).transpose())
+            .collect::<Result<_, _>>()?;
+        // Key agreement and the like have other context tags, and are passed over.
         let recipients = elements(body.recipients.0)
             .filter(|element| {
                 element
@@ -167,6 +177,7 @@ impl EnvelopedData {
         Ok(Self {
             content_type: content_type.oid()?,
             recipients,
+            passwords,
             cipher: match ContentCipher::from_oid(cipher.oid) {
                 Some(cipher) => Ok(cipher),
                 None => Err(cipher.oid.oid()?),
@@ -240,6 +251,42 @@ impl EnvelopedData {
             trial.note(cipher.decrypt(&content_key, &self.iv, &self.encrypted))?;
         }
         trial.content()
+    }
+
+    /// Opens the message with a password. Every recipient who knows one is tried, as far as
+    /// [`DecryptPolicy::password_iterations`] go.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], [`Error::LegacyProviderMissing`] and [`Error::Unsupported`] by cipher and policy;
+    /// [`Error::NoRecipient`] where nobody knows a password; [`Error::TooMany`] for more iterations than are done;
+    /// [`Error::Decrypt`] for a wrong password and a broken message alike.
+    pub fn decrypt_with_password(
+        &self,
+        password: &[u8],
+        policy: &DecryptPolicy,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let cipher = self.allowed_cipher(policy)?;
+        let limit = policy.password_iterations;
+        self.passwords
+            .iter()
+            .try_fold(0_u32, |sum, recipient| {
+                sum.checked_add(recipient.iterations)
+            })
+            .filter(|sum| *sum <= limit)
+            .ok_or(Error::TooMany {
+                what: "iterations for passwords",
+                limit: limit as usize,
+            })?;
+        if self.passwords.is_empty() {
+            return Err(Error::NoRecipient);
+        }
+        self.passwords
+            .iter()
+            .find_map(|recipient| {
+                let key = recipient.unwrap(password).ok()?;
+                cipher.decrypt(&key, &self.iv, &self.encrypted).ok()
+            })
+            .ok_or(Error::Decrypt)
     }
 
     fn allowed_cipher(&self, policy: &DecryptPolicy) -> Result<ContentCipher, Error> {
@@ -340,163 +387,4 @@ fn read_transport(algorithm: &Algorithm<'_>) -> Result<KeyTransport, String> {
         .filter(|_| label_is_empty)
         .and_then(|(hash, mask)| KeyTransport::from_oaep(hash, mask))
         .ok_or_else(unknown)
-}
-
-fn write_transport(transport: KeyTransport) -> Result<Vec<u8>, Error> {
-    let Some((hash, mask)) = transport.oaep() else {
-        return write(
-            WHAT,
-            &Algorithm {
-                oid: RawOid(algorithm::RSA.as_bytes()),
-                parameters: Some(NULL),
-            },
-        );
-    };
-    let mask = with_identifier(mask, |mask| write(WHAT, &mask))?;
-    let parameters = with_identifier(hash, |hash_identifier| {
-        write(
-            WHAT,
-            &OaepParameters {
-                hash: (hash != DigestAlgorithm::Sha1).then_some(hash_identifier),
-                mask: (transport != KeyTransport::RsaOaepSha1
-                    && transport != KeyTransport::RsaOaepSha256Mgf1Sha1)
-                    .then_some(Algorithm {
-                        oid: RawOid(algorithm::MGF1.as_bytes()),
-                        parameters: Some(Tlv(&mask)),
-                    }),
-                label: None,
-            },
-        )
-    })?;
-    write(
-        WHAT,
-        &Algorithm {
-            oid: RawOid(algorithm::RSA_OAEP.as_bytes()),
-            parameters: Some(Tlv(&parameters)),
-        },
-    )
-}
-
-/// Writes an encrypted message.
-///
-/// Unless told otherwise: AES-256-CBC, RSA PKCS #1 v1.5 (which every reader of these protocols knows), recipients named
-/// by issuer and serial number.
-#[derive(Clone)]
-#[must_use]
-pub struct EnvelopedDataBuilder<'a> {
-    content: &'a [u8],
-    content_type: Oid,
-    cipher: ContentCipher,
-    transport: KeyTransport,
-    by_key_id: bool,
-    recipients: Vec<Certificate>,
-}
-
-impl<'a> EnvelopedDataBuilder<'a> {
-    /// A message with this content.
-    pub fn new(content: &'a [u8]) -> Self {
-        Self {
-            content,
-            content_type: oid::DATA,
-            cipher: ContentCipher::Aes256Cbc,
-            transport: KeyTransport::RsaPkcs1v15,
-            by_key_id: false,
-            recipients: Vec::new(),
-        }
-    }
-
-    /// Sets the cipher; DES is refused.
-    pub fn cipher(mut self, cipher: ContentCipher) -> Self {
-        self.cipher = cipher;
-        self
-    }
-
-    /// Sets how the content key is wrapped.
-    pub fn key_transport(mut self, transport: KeyTransport) -> Self {
-        self.transport = transport;
-        self
-    }
-
-    /// Names recipients by their subjectKeyIdentifier.
-    pub fn by_key_id(mut self) -> Self {
-        self.by_key_id = true;
-        self
-    }
-
-    /// Adds a recipient, whose key must be RSA.
-    pub fn recipient(mut self, certificate: &Certificate) -> Self {
-        self.recipients.push(certificate.clone());
-        self
-    }
-
-    /// Encrypts.
-    ///
-    /// # Errors
-    /// [`Error::Incomplete`] without a recipient, or without the subjectKeyIdentifier it shall be named by;
-    /// [`Error::NotAllowed`] for DES; [`Error::Unsupported`] for a recipient whose key is not RSA.
-    pub fn encrypt(self) -> Result<Vec<u8>, Error> {
-        if self.recipients.is_empty() {
-            return Err(Error::Incomplete("a recipient"));
-        }
-        let mut content_key = Zeroizing::new(vec![0; self.cipher.key_len()]);
-        openssl::rand::rand_priv_bytes(&mut content_key).crypto()?;
-        let mut iv = vec![0; self.cipher.block_len()];
-        openssl::rand::rand_bytes(&mut iv).crypto()?;
-        let encrypted = self.cipher.encrypt(&content_key, &iv, self.content)?;
-        let recipients = self
-            .recipients
-            .iter()
-            .map(|recipient| self.wrap(recipient, &content_key))
-            .collect::<Result<Vec<_>, _>>()?;
-        let iv = tlv(0x04, &iv);
-        let cipher = write(
-            WHAT,
-            &Algorithm {
-                oid: RawOid(self.cipher.oid().as_bytes()),
-                parameters: Some(Tlv(&iv)),
-            },
-        )?;
-        let content_type = tlv(0x06, self.content_type.as_bytes());
-        let content = [content_type, cipher, tlv(0x80, &encrypted)].concat();
-        let body = EnvelopedDataBody {
-            // Section 6.1: 2 when a recipient is named by its key.
-            version: RawInteger(if self.by_key_id { &[2] } else { &[0] }),
-            originator: None,
-            recipients: RawSet(&crate::asn1::set_of(recipients)),
-            content: RawSequence(&content),
-            unprotected_attributes: None,
-        };
-        Ok(content_info(oid::ENVELOPED_DATA, &write(WHAT, &body)?))
-    }
-
-    fn wrap(&self, recipient: &Certificate, content_key: &[u8]) -> Result<Vec<u8>, Error> {
-        let id = match self.by_key_id {
-            false => issuer_and_serial(recipient)?,
-            true => {
-                let missing = Error::Incomplete("the recipient's subjectKeyIdentifier");
-                tlv(0x80, recipient.subject_key_id().ok_or(missing)?)
-            }
-        };
-        let transport = write_transport(self.transport)?;
-        let wrapped = wrap_content_key(&recipient.public_key()?, self.transport, content_key)?;
-        write(
-            WHAT,
-            &KeyTransRecipient {
-                version: RawInteger(if self.by_key_id { &[2] } else { &[0] }),
-                recipient: Tlv(&id),
-                algorithm: read(WHAT, &transport)?,
-                encrypted_key: RawOctets(&wrapped),
-            },
-        )
-    }
-}
-
-impl std::fmt::Debug for EnvelopedDataBuilder<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EnvelopedDataBuilder")
-            .field("cipher", &self.cipher)
-            .field("key_transport", &self.transport)
-            .field("recipients", &self.recipients)
-            .finish_non_exhaustive()
-    }
 }

@@ -100,6 +100,16 @@ pub(crate) struct KeyTransRecipient<'a> {
     pub(crate) encrypted_key: RawOctets<'a>,
 }
 
+/// Section 6.2.4, under the tag [`PASSWORD`].
+#[derive(Sequence)]
+pub(crate) struct PasswordRecipientBody<'a> {
+    pub(crate) version: RawInteger<'a>,
+    #[asn1(context_specific = "0", tag_mode = "IMPLICIT", optional = "true")]
+    pub(crate) derivation: Option<RawSequence<'a>>,
+    pub(crate) algorithm: Algorithm<'a>,
+    pub(crate) encrypted_key: RawOctets<'a>,
+}
+
 /// RSAES-OAEP-params (RFC 8017, appendix A.2.1).
 #[derive(Sequence)]
 pub(crate) struct OaepParameters<'a> {
@@ -120,5 +130,7 @@ pub(crate) struct AttributeBody<'a> {
 
 /// The context tag of a subject key identifier, in a signer's and in a recipient's place.
 pub(crate) const KEY_ID: u8 = 0x80;
+/// The context tag of [`PasswordRecipientBody`] among the recipients.
+pub(crate) const PASSWORD: u8 = 0xa3;
 /// The tag of [`IssuerAndSerial`].
 pub(crate) const SEQUENCE: u8 = 0x30;

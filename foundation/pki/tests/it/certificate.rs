@@ -37,7 +37,7 @@ fn an_issued_certificate_holds_what_was_asked_for() {
     assert_eq!(certificate.key_usage(), Some(KeyUsage::DIGITAL_SIGNATURE));
     assert_eq!(certificate.extended_key_usages(), [oid::CLIENT_AUTH]);
     assert_eq!(certificate.subject_alt_names(), names);
-    assert_eq!(certificate.serial().len(), 16);
+    assert_eq!(certificate.serial().len(), 17);
     assert!(!certificate.is_ca() && pki.issuing.certificate.is_ca());
     assert!(certificate.is_valid_at(now()) && !certificate.is_valid_at(now() + days(2)));
     assert_eq!(&certificate.public_key().unwrap(), key.public_key());
