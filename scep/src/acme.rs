@@ -13,6 +13,7 @@
 pub mod ari;
 mod base64url;
 pub mod identifier;
+mod json;
 pub mod jwk;
 pub mod jws;
 pub mod problem;

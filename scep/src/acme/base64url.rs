@@ -30,15 +30,6 @@ pub(super) mod bytes {
     }
 }
 
-/// A member that may be missing but is not null: `#[serde(default, deserialize_with = "present")]`.
-pub(super) fn present<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    T: serde::Deserialize<'de>,
-    D: serde::Deserializer<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,10 @@ use serde::{
     ser::SerializeMap as _,
 };
 
-use super::base64url::{self, present};
+use super::{
+    base64url,
+    json::{self, Object, present},
+};
 
 /// The smallest RSA key that is taken, in bits.
 pub const MIN_RSA_BITS: usize = 2048;
@@ -85,8 +88,8 @@ impl Jwk {
     /// # Errors
     /// [`JwkError`], which tells a key that is not taken from one that is malformed.
     pub fn from_json(json: &[u8]) -> Result<Self, JwkError> {
-        let raw: RawJwk = serde_json::from_slice(json)
-            .map_err(|_| JwkError::Malformed("not an object with text members"))?;
+        let raw: RawJwk =
+            json::read(json).map_err(|_| JwkError::Malformed("not an object with text members"))?;
         Self::from_raw(raw)
     }
 
@@ -156,7 +159,7 @@ impl Serialize for Jwk {
 
 impl<'de> Deserialize<'de> for Jwk {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_raw(RawJwk::deserialize(deserializer)?).map_err(D::Error::custom)
+        Self::from_raw(Object::deserialize(deserializer)?.0).map_err(D::Error::custom)
     }
 }
 

@@ -13,7 +13,7 @@ pub use self::{
     read::{Jws, VerifiedJws},
 };
 use super::{
-    base64url::present,
+    json::{self, Object, present},
     jwk::{Jwk, JwkError},
     problem::{ErrorType, Problem},
 };
@@ -130,7 +130,7 @@ impl Header {
 /// Read from JSON, an unprotected `header` and the `signatures` of the general form are refused; other members that are
 /// not known are passed over (RFC 7515 section 7.2.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Members")]
+#[serde(try_from = "Object<Members>")]
 #[non_exhaustive]
 pub struct FlattenedJws {
     /// The protected header.
@@ -148,7 +148,7 @@ impl FlattenedJws {
     /// [`JwsError::TooLarge`], [`JwsError::Malformed`].
     pub fn from_json(json: &[u8], limits: &JwsLimits) -> Result<Self, JwsError> {
         JwsError::within("request", json.len(), limits.bytes)?;
-        serde_json::from_slice(json).map_err(|_| JwsError::Malformed("it is no flattened JWS"))
+        json::read(json).map_err(|_| JwsError::Malformed("it is no flattened JWS"))
     }
 
     /// The JWS as JSON.
@@ -169,10 +169,10 @@ struct Members {
     signatures: Option<IgnoredAny>,
 }
 
-impl TryFrom<Members> for FlattenedJws {
+impl TryFrom<Object<Members>> for FlattenedJws {
     type Error = &'static str;
 
-    fn try_from(members: Members) -> Result<Self, Self::Error> {
+    fn try_from(Object(members): Object<Members>) -> Result<Self, Self::Error> {
         if members.header.is_some() || members.signatures.is_some() {
             return Err("an unprotected header or several signatures");
         }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use mdm_core::open_enum;
 use serde::{Deserialize, Serialize};
 
-use super::identifier::Identifier;
+use super::{identifier::Identifier, json};
 
 open_enum! {
     /// What went wrong. An unknown type is kept.
@@ -154,7 +154,7 @@ impl Problem {
     /// Reads a problem document; `None` for what is none, or longer than [`MAX_PROBLEM`].
     pub fn from_json(json: &[u8]) -> Option<Self> {
         let bounded = (json.len() <= MAX_PROBLEM).then_some(json)?;
-        serde_json::from_slice(bounded).ok()
+        json::read(bounded).ok()
     }
 
     /// The document as JSON.

@@ -212,7 +212,12 @@ mod tests {
 
     #[test]
     fn a_key_is_the_same_after_a_way_through_its_numbers() {
-        for spec in [KeySpec::Rsa2048, KeySpec::P256, KeySpec::P384, KeySpec::P521] {
+        for spec in [
+            KeySpec::Rsa2048,
+            KeySpec::P256,
+            KeySpec::P384,
+            KeySpec::P521,
+        ] {
             let key = PrivateKey::generate(spec).unwrap();
             let numbers = key.public_key().components().unwrap();
             let again = PublicKey::from_components(&numbers).unwrap();
@@ -265,12 +270,24 @@ mod tests {
             assert_eq!(fixed.len(), 2 * curve.coordinate_len());
             assert_eq!(curve.signature_from_fixed(&fixed).unwrap(), der);
             assert!(curve.signature_from_fixed(&fixed[1..]).is_err());
-            assert!(curve.signature_from_fixed(&[&fixed[..], &[0]].concat()).is_err());
-            assert!(curve.signature_to_fixed(&[&der[..], &[0]].concat()).is_err());
+            assert!(
+                curve
+                    .signature_from_fixed(&[&fixed[..], &[0]].concat())
+                    .is_err()
+            );
+            assert!(
+                curve
+                    .signature_to_fixed(&[&der[..], &[0]].concat())
+                    .is_err()
+            );
         }
         let large = [&[0x30, 0x26, 2, 0x21, 1][..], &[0; 32], &[2, 1, 1]].concat();
         assert!(Curve::P256.signature_to_fixed(&large).is_err());
-        assert!(Curve::P256.signature_to_fixed(&[0x30, 6, 2, 1, 0xff, 2, 1, 1]).is_err());
+        assert!(
+            Curve::P256
+                .signature_to_fixed(&[0x30, 6, 2, 1, 0xff, 2, 1, 1])
+                .is_err()
+        );
         assert!(Curve::P256.signature_to_fixed(b"").is_err());
     }
 }

@@ -79,7 +79,7 @@ impl ExternalAccountKey {
         })
     }
 
-    fn mac(&self, signed: &[u8]) -> Result<Vec<u8>, JwsError> {
+    pub(super) fn mac(&self, signed: &[u8]) -> Result<Vec<u8>, JwsError> {
         let mac = hmac(DigestAlgorithm::Sha256, self.key.expose(), signed);
         Ok(mac?)
     }

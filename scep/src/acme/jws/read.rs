@@ -4,7 +4,8 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{Algorithm, FlattenedJws, Header, JwsError, JwsLimits, KeyRef};
 use crate::acme::{
-    base64url::{self, present},
+    base64url,
+    json::{self, Object, present},
     jwk::{Jwk, RawJwk},
 };
 
@@ -65,7 +66,7 @@ impl Jws {
         let raw = RawHeader::read(jws, limits)?;
         let algorithm = Algorithm::from_name(&raw.alg).ok_or(JwsError::Algorithm)?;
         let key = match (raw.jwk, raw.kid) {
-            (Some(jwk), None) => KeyRef::Jwk(Jwk::from_raw(jwk)?),
+            (Some(Object(jwk)), None) => KeyRef::Jwk(Jwk::from_raw(jwk)?),
             (None, Some(kid)) => KeyRef::Kid(kid),
             _ => return Err(JwsError::Malformed("both or neither of jwk and kid")),
         };
@@ -152,7 +153,7 @@ pub(super) struct RawHeader {
     #[serde(default, deserialize_with = "present")]
     pub(super) nonce: Option<String>,
     #[serde(default, deserialize_with = "present")]
-    pub(super) jwk: Option<RawJwk>,
+    pub(super) jwk: Option<Object<RawJwk>>,
     #[serde(default, deserialize_with = "present")]
     pub(super) kid: Option<String>,
     #[serde(default, deserialize_with = "present")]
@@ -165,7 +166,7 @@ impl RawHeader {
     pub(super) fn read(jws: &FlattenedJws, limits: &JwsLimits) -> Result<Self, JwsError> {
         JwsError::within("protected header", jws.protected.len(), limits.header)?;
         let json = part(&jws.protected, "the protected header is no base64url")?;
-        let header: Self = serde_json::from_slice(&json)
+        let header: Self = json::read(&json)
             .map_err(|_| JwsError::Malformed("the protected header is not of the right form"))?;
         if header.crit.is_some() || header.b64.is_some() {
             // RFC 7515 section 4.1.11 and RFC 8555 section 6.2: nothing critical is known, and nothing is unencoded.

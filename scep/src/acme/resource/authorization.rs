@@ -5,11 +5,7 @@ use mdm_core::open_enum;
 use serde::{Deserialize, Serialize};
 
 use super::is_false;
-use crate::acme::{
-    base64url::{self, present},
-    identifier::Identifier,
-    problem::Problem,
-};
+use crate::acme::{base64url, identifier::Identifier, json::present, problem::Problem};
 
 open_enum! {
     /// How far an authorization is.
