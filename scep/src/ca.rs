@@ -1,6 +1,8 @@
 //! Who signs: the authority behind a server, and an embedded one.
 
 mod embedded;
+mod expiry;
+mod profile;
 mod rollover;
 mod setup;
 
@@ -10,14 +12,16 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_pki::{Certificate, RevocationList};
 
+pub(crate) use self::expiry::ExpiryWatch;
 pub use self::{
-    embedded::{CertificateProfile, CrlProfile, EmbeddedCa, SanRule},
+    embedded::EmbeddedCa,
+    profile::{CertificateProfile, CrlProfile, SanKind, SanRule},
     rollover::NextCa,
     setup::{RootUse, registration_authority, root},
 };
 use crate::{
     authorize::Authorized,
-    store::{CertificateRecord, StoreError},
+    store::{CertificateRecord, Revocation, StoreError},
 };
 
 /// Issues certificates.
@@ -40,6 +44,17 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// # Errors
     /// Where that cannot be said now.
     async fn find(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError>;
+
+    /// Revokes the certificate of this serial number (the content of its DER INTEGER) and returns the
+    /// revocation that counts: of several the first. `None` if there is no such certificate.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    async fn revoke(
+        &self,
+        serial: &[u8],
+        revocation: Revocation,
+    ) -> Result<Option<Revocation>, StoreError>;
 
     /// The revocation list that counts at this time.
     ///

@@ -3,6 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use mdm_pki::Certificate;
 
 use crate::{
@@ -67,6 +68,14 @@ pub enum Event<'a> {
         /// What failed.
         error: &'a Error,
     },
+    /// A certificate of the authority or of its responder ends soon, or has ended; told once a day while requests
+    /// come. Without a new one nothing will be issued from then on.
+    Expiring {
+        /// The certificate.
+        certificate: &'a Certificate,
+        /// The time now.
+        now: DateTime<Utc>,
+    },
 }
 
 /// Hears of events. Called while the client waits, so it should be quick.
@@ -125,6 +134,12 @@ impl Observer for Trace {
                 transaction_id,
                 error,
             } => tracing::error!(%transaction_id, cause = %error, "request not decided"),
+            Event::Expiring { certificate, now } => tracing::warn!(
+                subject = %certificate.subject(),
+                not_after = %certificate.not_after(),
+                days = (certificate.not_after() - *now).num_days(),
+                "the authority's certificate ends soon"
+            ),
         }
     }
 }

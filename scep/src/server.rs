@@ -6,7 +6,7 @@ mod poll;
 mod query;
 mod responder;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -16,7 +16,7 @@ use mdm_pki::{Certificate, cms};
 pub use self::responder::Responder;
 use self::{gate::Gates, pki_operation::Answer};
 use crate::{
-    ca::{CertificateAuthority, NextCa},
+    ca::{CertificateAuthority, ExpiryWatch, NextCa},
     capability::{Capabilities, Capability},
     challenge::ChallengeVerifier,
     error::Error,
@@ -40,6 +40,7 @@ pub struct Server {
     limits: HttpLimits,
     observer: Arc<dyn Observer>,
     gates: Gates,
+    expiry: ExpiryWatch,
     ca_cert: (HeaderValue, Bytes),
     next_ca: Option<NextCa>,
 }
@@ -60,6 +61,7 @@ impl Server {
             policy: Policy::default(),
             limits: HttpLimits::default(),
             observer: Arc::new(Trace),
+            warn_before: ExpiryWatch::BEFORE,
             next_ca: None,
         }
     }
@@ -111,6 +113,7 @@ impl Server {
             }
             Ok(Operation::PkiOperation(message)) => message,
         };
+        self.warn();
         match self.pki_operation(&message).await {
             Ok(Answer::Message(message)) => {
                 wire::answer(StatusCode::OK, wire::PKI_MESSAGE, message)
@@ -129,6 +132,16 @@ impl Server {
             }
         }
     }
+
+    /// Tells the operator of certificates that end soon.
+    fn warn(&self) {
+        let now = self.clock.now();
+        let ours = [self.responder.certificate()].into_iter();
+        for certificate in self.expiry.due(ours.chain(self.authority.chain()), now) {
+            let event = Event::Expiring { certificate, now };
+            self.observer.observe(&event);
+        }
+    }
 }
 
 /// A server about to be built.
@@ -142,6 +155,7 @@ pub struct ServerBuilder {
     policy: Policy,
     limits: HttpLimits,
     observer: Arc<dyn Observer>,
+    warn_before: Duration,
     next_ca: Option<NextCa>,
 }
 
@@ -161,6 +175,13 @@ impl ServerBuilder {
     /// Who hears of events, in place of `tracing`.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
+        self
+    }
+
+    /// How long before the end of the authority's or the responder's certificate
+    /// [`Event::Expiring`](crate::Event::Expiring) begins to tell of it: 30 days unless changed.
+    pub fn warn_before(mut self, before: Duration) -> Self {
+        self.warn_before = before;
         self
     }
 
@@ -186,6 +207,7 @@ impl ServerBuilder {
             limits: self.limits,
             observer: self.observer,
             gates: Gates::default(),
+            expiry: ExpiryWatch::new(self.warn_before),
             ca_cert,
             next_ca: self.next_ca,
         })

@@ -1,106 +1,21 @@
 //! An authority inside the process: an issuing certificate, a signer, a store.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::lock::Mutex;
 use mdm_pki::{
-    Certificate, CertificateBuilder, KeyUsage, PublicKey, RevocationList, RevocationListBuilder,
-    RevokedCertificate, SignatureAlgorithm, Signer, oid,
+    Certificate, CertificateBuilder, GeneralName, KeyUsage, PublicKey, RevocationList,
+    RevocationListBuilder, RevokedCertificate, SignatureAlgorithm, Signer,
 };
 
-use super::{CertificateAuthority, IssueError, Issued};
+use super::{CertificateAuthority, CertificateProfile, CrlProfile, IssueError, Issued};
 use crate::{
     authorize::Authorized,
     error::Error,
     store::{CertificateRecord, Committed, Issuance, Revocation, Store, StoreError},
 };
-
-/// What the issued certificates are like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CertificateProfile {
-    /// From now to NotAfter: 365 days unless changed, and never past the issuer's.
-    pub validity: Duration,
-    /// From NotBefore to now: ten minutes unless changed, because devices with a slow clock throw a
-    /// certificate from the future away and have spent their challenge.
-    pub backdate: Duration,
-    /// What becomes of the alternative names in the request.
-    pub subject_alt_names: SanRule,
-}
-
-impl CertificateProfile {
-    /// The profile with changes.
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-
-    fn window(&self, now: DateTime<Utc>, issuer: &Certificate) -> (DateTime<Utc>, DateTime<Utc>) {
-        let delta = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
-        let not_before = now.checked_sub_signed(delta(self.backdate)).unwrap_or(now);
-        let not_after = now
-            .checked_add_signed(delta(self.validity))
-            .unwrap_or(issuer.not_after());
-        (not_before, not_after.min(issuer.not_after()))
-    }
-}
-
-impl Default for CertificateProfile {
-    fn default() -> Self {
-        Self {
-            validity: Duration::from_secs(365 * 24 * 60 * 60),
-            backdate: Duration::from_secs(10 * 60),
-            subject_alt_names: SanRule::default(),
-        }
-    }
-}
-
-/// What becomes of the alternative names in a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SanRule {
-    /// They are left out. A device chooses them freely, and elsewhere a principal name logs in.
-    #[default]
-    Omit,
-    /// They are taken over as they are.
-    Copy,
-}
-
-/// What the revocation lists are like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CrlProfile {
-    /// From thisUpdate to nextUpdate: seven days unless changed, and never past the issuer's NotAfter.
-    pub lifetime: Duration,
-    /// How long a list is handed out before another is signed, if nothing was revoked through this
-    /// authority: five minutes unless changed. What other nodes revoke is listed that much later.
-    pub reuse: Duration,
-    /// The most certificates on a list: 10,000 unless changed, about half a megabyte. Where more are
-    /// revoked there is no list, since one that leaves some out would be a lie.
-    pub entries: usize,
-}
-
-impl CrlProfile {
-    /// The profile with changes.
-    #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-}
-
-impl Default for CrlProfile {
-    fn default() -> Self {
-        Self {
-            lifetime: Duration::from_secs(7 * 24 * 60 * 60),
-            reuse: Duration::from_secs(5 * 60),
-            entries: 10_000,
-        }
-    }
-}
 
 /// An authority that signs with a key of its own, RSA or EC, in memory or behind a [`Signer`].
 #[derive(Debug, Clone)]
@@ -173,21 +88,6 @@ impl EmbeddedCa {
         self
     }
 
-    /// Revokes the certificate of this serial number (the content of its DER INTEGER) and returns the
-    /// revocation that counts: of several the first. `None` if there is no such certificate.
-    ///
-    /// # Errors
-    /// Where the store cannot answer.
-    pub async fn revoke(
-        &self,
-        serial: &[u8],
-        revocation: Revocation,
-    ) -> Result<Option<Revocation>, StoreError> {
-        let revoked = self.store.revoke(serial, revocation).await?;
-        *self.last_crl.lock().await = None;
-        Ok(revoked)
-    }
-
     async fn sign_crl(&self, now: DateTime<Utc>) -> Result<RevocationList, IssueError> {
         let Some(issuer) = self.chain.first().filter(|issuer| issuer.is_valid_at(now)) else {
             return Err(IssueError::Expired);
@@ -232,17 +132,35 @@ impl EmbeddedCa {
         Ok(list)
     }
 
+    /// The alternative names to be written: those that were proven, or what the profile makes of those
+    /// in the request.
+    fn names(&self, authorized: &Authorized) -> Result<Vec<GeneralName>, IssueError> {
+        if let Some(proven) = authorized.names() {
+            return Ok(proven.to_vec());
+        }
+        let asked = authorized.csr().subject_alt_names();
+        let asked = self.profile.subject_alt_names.apply(asked);
+        // A renewal is granted by what the old certificate says, and says no more.
+        let old = authorized.renewed().map(Certificate::subject_alt_names);
+        if old.is_some_and(|old| asked.iter().any(|name| !old.contains(name))) {
+            let reason = "the certificate to be renewed lacks an alternative name";
+            return Err(IssueError::Refused(reason.to_owned()));
+        }
+        Ok(asked)
+    }
+
     async fn sign(&self, authorized: &Authorized) -> Result<Certificate, IssueError> {
         let (csr, now) = (authorized.csr(), authorized.at());
         let Some(issuer) = self.chain.first() else {
             return Err(IssueError::Expired);
         };
-        if !issuer.is_valid_at(now) {
+        if !self.chain.iter().all(|above| above.is_valid_at(now)) {
             return Err(IssueError::Expired);
         }
-        // RFC 5280 section 4.1.2.6: without a subject the alternative names would have to be there,
-        // and critical. No MDM identity is like that.
-        if csr.subject().is_empty() {
+        let names = self.names(authorized)?;
+        // RFC 5280 section 4.1.2.6: a certificate has a subject or a critical extension of names. Names
+        // that were merely asked for are none to stand alone.
+        if csr.subject().is_empty() && authorized.names().is_none_or(<[_]>::is_empty) {
             return Err(IssueError::Refused("the subject is empty".to_owned()));
         }
         // A certificate of an authority's own name passes for one that the authority signed itself.
@@ -255,22 +173,22 @@ impl EmbeddedCa {
                 "the subject is the authority's own".to_owned(),
             ));
         }
-        let (not_before, not_after) = self.profile.window(now, issuer);
-        let mut builder = CertificateBuilder::new(csr.subject(), &csr.public_key()?)
+        let key = csr.public_key()?;
+        let Some(usage) = self.profile.usage_of(key.algorithm()) else {
+            let reason = "the profile has no use for a key of this kind";
+            return Err(IssueError::Refused(reason.to_owned()));
+        };
+        let (not_before, not_after) = self.profile.window(now, &self.chain);
+        let mut builder = CertificateBuilder::new(csr.subject(), &key)
             .validity(not_before, not_after)
-            .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
-            .extended_key_usage(&[oid::CLIENT_AUTH])
+            .key_usage(usage)
+            .extended_key_usage(&self.profile.extended_key_usages)
             .signature_algorithm(self.algorithm);
-        if self.profile.subject_alt_names == SanRule::Copy {
-            // A renewal is granted by what the old certificate says, and says no more.
-            let old = authorized.renewed().map(Certificate::subject_alt_names);
-            for name in csr.subject_alt_names() {
-                if old.as_ref().is_some_and(|old| !old.contains(&name)) {
-                    let reason = "the certificate to be renewed lacks an alternative name";
-                    return Err(IssueError::Refused(reason.to_owned()));
-                }
-                builder = builder.san(name);
-            }
+        for name in names {
+            builder = builder.san(name);
+        }
+        for (kind, value) in self.profile.places() {
+            builder = builder.extension(kind, false, &value);
         }
         let certificate = builder.sign_with(issuer, &*self.signer).await?;
         // A signer that fails in silence must not have its work stored.
@@ -302,6 +220,16 @@ impl CertificateAuthority for EmbeddedCa {
 
     async fn find(&self, serial: &[u8]) -> Result<Option<CertificateRecord>, StoreError> {
         self.store.certificate(serial).await
+    }
+
+    async fn revoke(
+        &self,
+        serial: &[u8],
+        revocation: Revocation,
+    ) -> Result<Option<Revocation>, StoreError> {
+        let revoked = self.store.revoke(serial, revocation).await?;
+        *self.last_crl.lock().await = None;
+        Ok(revoked)
     }
 
     async fn crl(&self, now: DateTime<Utc>) -> Result<RevocationList, IssueError> {

@@ -18,6 +18,7 @@ mod micromdm;
 mod mutation;
 mod peers;
 mod pending;
+mod profiles;
 mod queries;
 mod renewal;
 mod requests;

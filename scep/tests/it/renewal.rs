@@ -9,7 +9,8 @@ use mdm_pki::{
     PrivateKey, RevocationReason,
 };
 use mdm_scep::{
-    CertificateProfile, Enrolment, Error, FailInfo, MessageType, PkiStatus, Policy,
+    CertificateAuthority as _, CertificateProfile, Enrolment, Error, FailInfo, MessageType,
+    PkiStatus, Policy,
     ca::SanRule,
     store::{Revocation, Store as _},
 };

@@ -56,6 +56,10 @@ impl Observer for Recorder {
             Event::Refused { refusal, .. } => format!("refused: {refusal}"),
             Event::Unreadable { error } => format!("unreadable: {error}"),
             Event::Unavailable { error, .. } => format!("unavailable: {error}"),
+            Event::Expiring { certificate, now } => {
+                let days = (certificate.not_after() - *now).num_days();
+                format!("expiring: {} in {days} days", certificate.subject())
+            }
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(line);
@@ -85,6 +89,7 @@ pub(crate) struct Setup {
     pub(crate) root: Option<Certificate>,
     pub(crate) verifier: Option<Arc<dyn ChallengeVerifier>>,
     pub(crate) store: Option<Arc<MemoryStore>>,
+    pub(crate) warn_before: std::time::Duration,
 }
 
 impl Default for Setup {
@@ -99,6 +104,7 @@ impl Default for Setup {
             root: None,
             verifier: None,
             store: None,
+            warn_before: YEAR / 12,
         }
     }
 }
@@ -175,6 +181,7 @@ impl World {
             clock.clone(),
         )
         .policy(setup.policy)
+        .warn_before(setup.warn_before)
         .observer(events.clone());
         if let Some(next) = setup.next_ca {
             builder = builder.next_ca(next);
