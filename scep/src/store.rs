@@ -1,6 +1,7 @@
 //! What outlives a request: challenges and issued certificates, behind one trait, so that
 //! granting a certificate and spending its challenge can be one step.
 
+mod bound;
 pub mod contract;
 mod memory;
 
@@ -13,7 +14,7 @@ use mdm_pki::{
     digest::{constant_time_eq, digest},
 };
 
-pub use self::memory::MemoryStore;
+pub use self::{bound::UnreadableBound, memory::MemoryStore};
 use crate::{attributes::TransactionId, challenge::Bound};
 
 /// Where challenges and certificates are kept.

@@ -1,15 +1,22 @@
-//! The stores of `mdm-service` and of `ade-client` in a database.
+//! The stores of `mdm-service`, `ade-client` and `mdm-scep` in a database.
 //!
 //! | Module | What lives there |
 //! |---|---|
 //! | [`sqlite`] | [`SqliteStore`]: one file, nothing to install or to run (feature `sqlite`, default) |
 //!
-//! [`SqliteStore`] is `mdm_service::Store` with the feature `service` and `ade_client::AdeStore` with
-//! `ade`; both are on by default.
+//! [`SqliteStore`] is `mdm_service::Store` with the feature `service`, `ade_client::AdeStore` with
+//! `ade`, `mdm_scep::Store` and `mdm_scep::pending::PendingStore` with `scep`; all are on by default.
 //!
-#![cfg_attr(all(feature = "ade", feature = "service"), doc = "```")]
-#![cfg_attr(not(all(feature = "ade", feature = "service")), doc = "```ignore")]
+#![cfg_attr(
+    all(feature = "ade", feature = "scep", feature = "service"),
+    doc = "```"
+)]
+#![cfg_attr(
+    not(all(feature = "ade", feature = "scep", feature = "service")),
+    doc = "```ignore"
+)]
 //! use ade_client::{AdeStore, record::AccountId};
+//! use mdm_scep::{Store, store::ChallengeId};
 //! use mdm_service::{EnrollmentId, store::EnrollmentStore};
 //! use mdm_storage::{SqliteStore, sqlite::Options};
 //!
@@ -22,10 +29,12 @@
 //! let store = SqliteStore::open_with(&path, options).await?;
 //!
 //! // Goes into `mdm_service::Service::builder(store.clone(), ..)` and into
-//! // `ade_client::AdeService::builder(store.clone(), ..)`; here it is asked directly.
+//! // `ade_client::AdeService::builder(store.clone(), ..)`, and as an `Arc` into
+//! // `mdm_scep::EmbeddedCa::new(.., store)`; here it is asked directly.
 //! let id = EnrollmentId::device("00008101-001938611EE9001E")?;
 //! assert!(store.enrollment(&id).await?.is_none());
 //! assert!(store.account(&AccountId::new("acme")?).await?.is_none());
+//! assert!(store.challenge(&ChallengeId::of("hunter2")?).await?.is_none());
 //!
 //! store.close().await;
 //! # Ok(())

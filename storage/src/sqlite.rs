@@ -12,21 +12,26 @@ use mdm_core::StoreError;
 #[cfg(feature = "ade")]
 mod ade;
 mod connection;
-#[cfg_attr(not(any(feature = "ade", feature = "service")), expect(dead_code))]
+#[cfg_attr(
+    not(any(feature = "ade", feature = "scep", feature = "service")),
+    expect(dead_code)
+)]
 mod engine;
 mod error;
 mod migrations;
 #[cfg(test)]
-#[cfg(any(feature = "ade", feature = "service"))]
+#[cfg(any(feature = "ade", feature = "scep", feature = "service"))]
 mod plans;
+#[cfg(feature = "scep")]
+mod scep;
 #[cfg(feature = "service")]
 mod service;
-#[cfg(any(feature = "ade", feature = "service"))]
+#[cfg(any(feature = "ade", feature = "scep", feature = "service"))]
 mod values;
 
 pub use migrations::SCHEMA_VERSION;
 
-/// The stores of `mdm-service` and of `ade-client` in one SQLite file.
+/// The stores of `mdm-service`, `ade-client` and `mdm-scep` in one SQLite file.
 ///
 /// Tokens, keys and whatever else is secret lie in it as they are; the file is its owner's alone,
 /// and no statement is ever logged with its values.
@@ -91,6 +96,10 @@ pub struct Options {
     pub max_bytes: Option<u64>,
     /// Opens an existing file without ever writing to it. Default no.
     pub read_only: bool,
+    /// Most one-time challenges of `mdm-scep` that are kept. Default 100,000.
+    pub challenges: usize,
+    /// Most requests for certificates that wait for a person. Default 100,000.
+    pub pending: usize,
 }
 
 impl Default for Options {
@@ -103,6 +112,8 @@ impl Default for Options {
             busy_timeout: Duration::from_secs(5),
             max_bytes: None,
             read_only: false,
+            challenges: 100_000,
+            pending: 100_000,
         }
     }
 }

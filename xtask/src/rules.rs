@@ -51,7 +51,11 @@ pub(crate) const FLOORS: &[(&str, &[&[&str]])] = &[
     // The engines of the stores whose traits these three own; it never knows another flow.
     (
         "mdm-storage",
-        &[CORE, &["ade-client", "mdm-scep", "mdm-service"]],
+        &[
+            CORE,
+            &["mdm-pki"],
+            &["ade-client", "mdm-scep", "mdm-service"],
+        ],
     ),
     // A fake built from our endpoint types would share our mistakes.
     ("mdm-fake-apple", &[FOUNDATION]),
@@ -100,6 +104,7 @@ pub(crate) const OPTIONAL_ELSEWHERE: &[&str] = &["tokio"];
 pub(crate) const BEHIND: &[(&str, &str, &str)] = &[
     ("mdm-protocol", "mdm-pki", "crypto"),
     ("mdm-profiles", "mdm-pki", "crypto"),
+    ("mdm-storage", "mdm-pki", "scep"),
     ("mdm-storage", "rusqlite", "sqlite"),
     ("mdm-storage", "tokio-postgres", "postgres"),
 ];

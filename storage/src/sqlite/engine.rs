@@ -83,6 +83,11 @@ impl Engine {
         &self.0.target.path
     }
 
+    #[cfg(feature = "scep")]
+    pub(super) fn options(&self) -> &super::Options {
+        &self.0.target.options
+    }
+
     /// Runs `step` in the next transaction and answers once it is durable, or not done at all.
     pub(super) async fn write<T, F>(&self, step: F) -> Result<T, StoreError>
     where

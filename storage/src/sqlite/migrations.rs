@@ -16,6 +16,7 @@ pub(super) const APPLICATION_ID: i32 = 0x4d44_4d53;
 const STEPS: &[&str] = &[
     include_str!("migrations/0001_service.sql"),
     include_str!("migrations/0002_ade.sql"),
+    include_str!("migrations/0003_scep.sql"),
 ];
 
 /// Brings the file to [`SCHEMA_VERSION`], all steps in one transaction.

@@ -2,11 +2,22 @@
 
 use std::error::Error;
 
+#[cfg(any(feature = "scep", feature = "service"))]
+use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 
 /// A number as SQLite keeps it; beyond its range the largest that it can keep.
+#[cfg(any(feature = "ade", feature = "service"))]
 pub(super) fn number(unsigned: u64) -> i64 {
     i64::try_from(unsigned).unwrap_or(i64::MAX)
+}
+
+/// A time, kept as microseconds since 1970.
+#[cfg(any(feature = "scep", feature = "service"))]
+pub(super) fn time(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+    let micros: i64 = row.get(column)?;
+    DateTime::from_timestamp_micros(micros)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
 }
 
 /// A column that does not hold what this program writes there.

@@ -10,4 +10,5 @@ mod faults;
 mod fixture;
 mod kill;
 mod opening;
+mod scep;
 mod scratch;

@@ -8,6 +8,7 @@ use mdm_service::{
 };
 use rusqlite::{Row, types::Type};
 
+pub(super) use crate::sqlite::values::time;
 use crate::sqlite::values::unreadable;
 
 /// The columns of an enrolment, in the order that [`enrollment`] reads them.
@@ -110,12 +111,6 @@ pub(super) fn sequence(row: &Row<'_>, column: usize) -> rusqlite::Result<Sequenc
 pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
-}
-
-pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
-    let micros: i64 = row.get(column)?;
-    DateTime::from_timestamp_micros(micros)
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
 }
 
 fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
