@@ -3,15 +3,25 @@
 //! The shipped [`OneTime`] challenge is random, lives for a quarter of an hour, may be bound to what
 //! the request must say, and is spent in the step that stores the certificate. The very same request
 //! gets the same certificate again while the challenge lives, because an answer may be lost on its
-//! way; any other request gets nothing.
+//! way; any other request gets nothing. [`Static`] is one text for all devices, which has to be asked for by
+//! its name, and [`Webhook`] asks somebody else.
+
+mod bound;
+mod permit;
+mod shared;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_core::Secret;
-use mdm_pki::{Certificate, CertificateRequest, Name, PublicKey, oid, random};
+use mdm_pki::{Certificate, CertificateRequest, PublicKey, random};
 
+#[cfg(feature = "webhook")]
+pub use self::webhook::{Webhook, WebhookKey};
+pub use self::{bound::Bound, shared::Static};
 use crate::{
     attributes::TransactionId,
     authorize::EnrolmentRequest,
@@ -42,6 +52,17 @@ pub trait ChallengeVerifier: fmt::Debug + Send + Sync {
         _now: DateTime<Utc>,
     ) -> Result<Option<CertificateRequest>, StoreError> {
         Ok(None)
+    }
+
+    /// What only one request may have, so that requests for the same are served one after the other and
+    /// those that come too late cost no signature: the challenge. Which of them gets it, the store decides.
+    ///
+    /// # Errors
+    /// As for [`verify`](Self::verify).
+    fn turn(&self, request: &EnrolmentRequest) -> Result<Option<ChallengeId>, StoreError> {
+        let challenge = request.challenge();
+        let id = challenge.map(|challenge| ChallengeId::of(challenge.expose()));
+        Ok(id.transpose()?)
     }
 }
 
@@ -131,51 +152,6 @@ pub enum ChallengeRefusal {
         /// In the verifier's words.
         reason: String,
     },
-}
-
-/// What a request must say for a challenge to hold.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Bound {
-    /// The whole subject, to the byte.
-    pub subject: Option<Name>,
-    /// The subject's one common name, for devices that add attributes of their own.
-    pub common_name: Option<String>,
-}
-
-impl Bound {
-    /// Bound to this subject.
-    pub fn subject(subject: Name) -> Self {
-        Self {
-            subject: Some(subject),
-            ..Self::default()
-        }
-    }
-
-    /// Bound to this common name.
-    pub fn common_name(common_name: impl Into<String>) -> Self {
-        Self {
-            common_name: Some(common_name.into()),
-            ..Self::default()
-        }
-    }
-
-    fn mismatch(&self, subject: &Name) -> Option<&'static str> {
-        if self.subject.as_ref().is_some_and(|bound| bound != subject) {
-            return Some("subject");
-        }
-        if let Some(bound) = &self.common_name {
-            // One and no more: of several, some readers take the first and some the last (VU#971035).
-            let mut names = subject
-                .attributes()
-                .filter(|(kind, _)| *kind == oid::COMMON_NAME);
-            let only = names.next().filter(|_| names.next().is_none());
-            if only.is_none_or(|(_, name)| name != *bound) {
-                return Some("common name");
-            }
-        }
-        None
-    }
 }
 
 /// Challenges that are good for one certificate.
@@ -279,7 +255,7 @@ fn decide(id: ChallengeId, record: ChallengeRecord, request: &EnrolmentRequest) 
             Verdict::Refused(ChallengeRefusal::Spent { label, age })
         };
     }
-    if let Some(field) = record.bound.mismatch(&request.csr().subject()) {
+    if let Some(field) = record.bound.mismatch(request.csr()) {
         return Verdict::Refused(ChallengeRefusal::Bound { label, field });
     }
     Verdict::Granted(Grant::challenge(id, label))

@@ -9,7 +9,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`server`] | [`Server`]: one request in, one response out; [`Responder`], who signs answers |
-//! | [`challenge`] | [`ChallengeVerifier`] and [`OneTime`], the challenge for one certificate |
+//! | [`challenge`] | [`ChallengeVerifier`] and [`OneTime`], the challenge for one certificate; a shared one, a webhook |
 //! | [`authorize`] | [`Authorized`], without which nothing is signed |
 //! | [`ca`] | [`CertificateAuthority`], [`EmbeddedCa`], and certificates to begin with |
 //! | [`pending`] | [`Approval`]: requests that wait for a person |

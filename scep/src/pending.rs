@@ -342,4 +342,11 @@ impl ChallengeVerifier for Approval {
         let id = PendingId::of(transaction_id, key)?;
         Ok(self.find(&id, now).await?.map(|pending| pending.csr))
     }
+
+    fn turn(&self, request: &EnrolmentRequest) -> Result<Option<ChallengeId>, StoreError> {
+        match &self.first {
+            Some(verifier) => verifier.turn(request),
+            None => Ok(None),
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     event::{Event, Refusal},
     message::{PkiMessage, is_issued_by},
-    store::{ChallengeId, StoreError},
+    store::StoreError,
 };
 
 /// What goes back.
@@ -236,8 +236,8 @@ impl Server {
     pub(super) async fn ask(&self, request: EnrolmentRequest) -> Result<Option<Certificate>, Stop> {
         let key = request.csr().public_key()?;
         let transaction_id = &request.transaction_id().clone();
-        let _turn = match request.challenge() {
-            Some(challenge) => Some(self.gates.pass(ChallengeId::of(challenge.expose())?).await),
+        let _turn = match self.verifier.turn(&request)? {
+            Some(id) => Some(self.gates.pass(id).await),
             None => None,
         };
         match authorize(&*self.verifier, request).await? {

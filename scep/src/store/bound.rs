@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use mdm_pki::Name;
+use mdm_pki::{GeneralName, Name};
 
 use crate::challenge::Bound;
 
@@ -18,6 +18,9 @@ impl Bound {
         let Self {
             subject,
             common_name,
+            alt_names,
+            serial_number,
+            device,
         } = self;
         let mut text = String::new();
         let mut line = |field: &str, value: &[u8]| {
@@ -29,6 +32,15 @@ impl Bound {
         }
         if let Some(common_name) = common_name {
             line("common_name", common_name.as_bytes());
+        }
+        if let Some(alt_names) = alt_names {
+            line("alt_names", &GeneralName::list_to_der(alt_names));
+        }
+        if let Some(serial_number) = serial_number {
+            line("serial_number", serial_number.as_bytes());
+        }
+        if let Some(device) = device {
+            line("device", device.as_bytes());
         }
         text
     }
@@ -48,6 +60,12 @@ impl Bound {
                     bound.subject = Some(Name::from_der(&value).map_err(|_| UnreadableBound)?);
                 }
                 "common_name" => bound.common_name = Some(utf8(value)?),
+                "alt_names" => {
+                    let names = GeneralName::list_from_der(&value);
+                    bound.alt_names = Some(names.map_err(|_| UnreadableBound)?);
+                }
+                "serial_number" => bound.serial_number = Some(utf8(value)?),
+                "device" => bound.device = Some(utf8(value)?),
                 _ => return Err(UnreadableBound),
             }
         }
@@ -67,7 +85,14 @@ mod tests {
     fn what_binds_is_read_back_as_it_was() {
         let mut both = Bound::subject(Name::from_common_name("device 7"));
         both.common_name = Some("device\n7 é".to_owned());
-        for bound in [Bound::default(), Bound::common_name(""), both] {
+        both.alt_names = Some(vec![
+            GeneralName::Dns("a.example".to_owned()),
+            GeneralName::UserPrincipalName("ada@example".to_owned()),
+        ]);
+        both.serial_number = Some("C02XK0AAJGH5".to_owned());
+        both.device = Some("00008103-000E55".to_owned());
+        let none = Bound::default().with(|bound| bound.alt_names = Some(Vec::new()));
+        for bound in [Bound::default(), none, Bound::common_name(""), both] {
             let text = bound.to_text();
             assert_eq!(Bound::from_text(&text), Ok(bound), "{text}");
         }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_pki::{
-    Certificate, CertificateBuilder, CertificateRequestBuilder, KeySpec, Name, PrivateKey,
-    RevocationReason,
+    Certificate, CertificateBuilder, CertificateRequestBuilder, GeneralName, KeySpec, Name,
+    PrivateKey, RevocationReason,
 };
 
 use super::{
@@ -146,7 +146,12 @@ fn rule(holds: bool, rule: &'static str) -> Result<(), Broken> {
 
 fn record(now: DateTime<Utc>) -> ChallengeRecord {
     let mut record = ChallengeRecord::new("device 7", now, now + TimeDelta::minutes(15));
-    record.bound = Bound::common_name("device 7");
+    record.bound = Bound::common_name("device 7").with(|bound| {
+        bound.subject = Some(Name::from_common_name("device 7"));
+        bound.alt_names = Some(vec![GeneralName::Dns("seven.example.com".to_owned())]);
+        bound.serial_number = Some("C02XK0AAJGH5".to_owned());
+        bound.device = Some("00008103-000E55".to_owned());
+    });
     record
 }
 

@@ -26,6 +26,21 @@ const INCIDENTS: &[(&str, &str, &str)] = &[
         "a_challenge_for_one_device_is_worthless_to_another",
     ),
     (
+        "VU#971035, for serial numbers, devices and alternative names",
+        include_str!("shared_challenge.rs"),
+        "a_one_time_challenge_is_bound_to_serial_number_device_and_alternative_names",
+    ),
+    (
+        "replay under a challenge that all devices share",
+        include_str!("shared_challenge.rs"),
+        "fifty_times_the_same_request_at_once_is_one_certificate",
+    ),
+    (
+        "a webhook that failed was taken for one that allowed",
+        include_str!("webhook.rs"),
+        "without_a_decision_nothing_is_issued_and_the_client_may_come_again",
+    ),
+    (
         "replay: an identical message got another certificate",
         include_str!("challenges.rs"),
         "the_same_message_again_gets_the_same_certificate",

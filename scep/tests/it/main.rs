@@ -23,4 +23,7 @@ mod queries;
 mod renewal;
 mod requests;
 mod rollover;
+mod shared_challenge;
+#[cfg(feature = "webhook")]
+mod webhook;
 mod world;
