@@ -4,12 +4,18 @@
 //! Peers have issued certificates through paths that had forgotten to ask (CVE-2026-30836,
 //! CVE-2025-44005). Here such a path would not compile.
 
+#[cfg(feature = "acme")]
+mod order;
 mod renewal;
 
 use chrono::{DateTime, Utc};
 use mdm_core::Secret;
 use mdm_pki::{Certificate, CertificateRequest, GeneralName};
 
+#[cfg(feature = "acme")]
+pub use self::order::CsrRefusal;
+#[cfg(feature = "acme")]
+pub(crate) use self::order::{CsrRules, Finalizable, request_id};
 pub(crate) use self::renewal::Renewable;
 pub use self::renewal::RenewalRefusal;
 use crate::{

@@ -1,7 +1,7 @@
 //! What the operator hears: every certificate that left, and every refusal with its cause. The
 //! client hears far less.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use mdm_pki::Certificate;
@@ -67,6 +67,16 @@ pub enum Event<'a> {
         transaction_id: &'a TransactionId,
         /// What failed.
         error: &'a Error,
+    },
+    /// Something happened in a server of ACME.
+    #[cfg(feature = "acme")]
+    Acme(&'a crate::acme::AcmeEvent<'a>),
+    /// Somebody asked too often and was told to come later.
+    Limited {
+        /// Who, in the words of [`Peer`](crate::limit::Peer); empty where nobody said.
+        peer: &'a str,
+        /// How much later.
+        wait: Duration,
     },
     /// A certificate of the authority or of its responder ends soon, or has ended; told once a day while requests
     /// come. Without a new one nothing will be issued from then on.
@@ -134,6 +144,11 @@ impl Observer for Trace {
                 transaction_id,
                 error,
             } => tracing::error!(%transaction_id, cause = %error, "request not decided"),
+            #[cfg(feature = "acme")]
+            Event::Acme(event) => event.trace(),
+            Event::Limited { peer, wait } => {
+                tracing::warn!(peer, seconds = wait.as_secs(), "too many requests");
+            }
             Event::Expiring { certificate, now } => tracing::warn!(
                 subject = %certificate.subject(),
                 not_after = %certificate.not_after(),

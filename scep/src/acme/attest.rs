@@ -5,13 +5,13 @@
 //! server says through [`DeviceAuthorizer`] which device stands behind an identifier; an identifier that it does not
 //! know gets no order.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_core::{Secret, SerialNumber, Udid};
 use mdm_pki::{
-    GeneralName, Name,
+    GeneralName, Name, Oid,
     attestation::{
         Answer, Attestation, AttestationError, AttestedKey, Freshness, Limits, Posture, Property,
         Verdict, Verifier,
@@ -20,10 +20,23 @@ use mdm_pki::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    identifier::Identifier,
+    base64url,
+    identifier::{Identifier, IdentifierType},
+    json,
+    resource::AttestationResponse,
     store::{AccountId, Token},
 };
-use crate::store::StoreError;
+use crate::{
+    der::{split, tlv},
+    store::StoreError,
+};
+
+/// `id-on-permanentIdentifier` (RFC 4043 section 2).
+const PERMANENT_IDENTIFIER: Oid = Oid::constant("1.3.6.1.5.5.7.8.3");
+/// `id-on-hardwareModuleName` (RFC 4108 section 5).
+const HARDWARE_MODULE_NAME: Oid = Oid::constant("1.3.6.1.5.5.7.8.4");
+const UTF8_STRING: u8 = 0x0c;
+const SEQUENCE: u8 = 0x30;
 
 /// Says which device may use an identifier.
 #[async_trait]
@@ -235,9 +248,9 @@ pub enum AttestationRefusal {
 /// The part of a server that knows devices.
 #[derive(Debug)]
 pub(crate) struct Devices {
-    pub(crate) authorizer: std::sync::Arc<dyn DeviceAuthorizer>,
+    pub(crate) authorizer: Arc<dyn DeviceAuthorizer>,
     pub(crate) verifier: Verifier,
-    pub(crate) posture: std::sync::Arc<dyn PosturePolicy>,
+    pub(crate) posture: Arc<dyn PosturePolicy>,
     pub(crate) limits: Limits,
 }
 
@@ -267,9 +280,10 @@ impl Devices {
         now: DateTime<Utc>,
     ) -> Result<Result<Answered, AttestationRefusal>, mdm_pki::Error> {
         let label = || device.label.clone();
-        let Some(att_obj) = att_obj(payload) else {
+        let Ok(response) = json::read::<AttestationResponse>(payload) else {
             return Ok(Err(AttestationRefusal::Malformed { label: label() }));
         };
+        let att_obj = response.att_obj.unwrap_or_default();
         let freshness = Freshness::acme(token.as_str());
         let attestation = match Answer::from_cbor(&att_obj, &self.limits) {
             Ok(Answer::Unattested) if device.unattested => return Ok(Ok(Answered::Unattested)),
@@ -301,17 +315,21 @@ impl Devices {
     }
 }
 
-/// The CBOR in the payload; nothing for an object without `attObj`, which devices send that cannot attest.
-fn att_obj(payload: &[u8]) -> Option<Vec<u8>> {
-    #[derive(Deserialize)]
-    struct Payload {
-        #[serde(default, rename = "attObj")]
-        att_obj: Option<String>,
-    }
-    let payload: Payload = serde_json::from_slice(payload).ok()?;
-    match payload.att_obj {
-        None => Some(Vec::new()),
-        Some(text) => super::base64url::decode(&text),
+/// A device's identifier as an alternative name; nothing for what is none.
+pub(crate) fn general_name(identifier: &Identifier) -> Option<GeneralName> {
+    match identifier.kind {
+        IdentifierType::PermanentIdentifier => Some(GeneralName::OtherName {
+            kind: PERMANENT_IDENTIFIER,
+            // PermanentIdentifier ::= SEQUENCE { identifierValue UTF8String OPTIONAL, .. }
+            value: tlv(SEQUENCE, &tlv(UTF8_STRING, identifier.value.as_bytes())),
+        }),
+        IdentifierType::HardwareModule => {
+            let value = base64url::decode(&identifier.value)?;
+            let whole = matches!(split(&value), Some((SEQUENCE, _, [])));
+            let kind = HARDWARE_MODULE_NAME;
+            whole.then_some(GeneralName::OtherName { kind, value })
+        }
+        _ => None,
     }
 }
 
@@ -325,7 +343,9 @@ mod subject {
         subject: &Option<Name>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let text = subject.as_ref().map(|name| base64url::encode(name.to_der()));
+        let text = subject
+            .as_ref()
+            .map(|name| base64url::encode(name.to_der()));
         text.serialize(serializer)
     }
 

@@ -205,8 +205,8 @@ pub struct AccountRecord {
     pub contacts: Vec<String>,
     /// Whether its owner agreed to the terms of service.
     pub terms_of_service_agreed: bool,
-    /// The account elsewhere that it was bound to when it was made.
-    pub external: Option<ExternalAccount>,
+    /// The key identifier of the account elsewhere that it was bound to when it was made, which is bound to no other.
+    pub external: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -221,26 +221,6 @@ impl AccountRecord {
             terms_of_service_agreed: false,
             external: None,
             created_at,
-        }
-    }
-}
-
-/// An account elsewhere, bound to one account of ACME (RFC 8555 section 7.3.4).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct ExternalAccount {
-    /// Its key's identifier.
-    pub kid: String,
-    /// The signed binding as it came.
-    pub binding: serde_json::Value,
-}
-
-impl ExternalAccount {
-    /// The account of this key identifier, bound by this JWS.
-    pub fn new(kid: impl Into<String>, binding: serde_json::Value) -> Self {
-        Self {
-            kid: kid.into(),
-            binding,
         }
     }
 }

@@ -301,7 +301,11 @@ mod tests {
             "elsewhere",
         ] {
             let (seen, asked) = look(&[(302, location, ""), (200, "", KEY_AUTHORIZATION)]);
-            assert_eq!(kind(seen), Some((ErrorType::Connection, true)), "{location}");
+            assert_eq!(
+                kind(seen),
+                Some((ErrorType::Connection, true)),
+                "{location}"
+            );
             assert_eq!(asked.len(), 1);
         }
         let (seen, asked) = look(&[(302, "/again", ""); 20]);
@@ -339,14 +343,35 @@ mod tests {
 
     #[test]
     fn host_names_are_told_from_addresses_and_other_text() {
-        for name in ["example.com", "a-b.example", "xn--bcher-kva.example", "1.example"] {
+        for name in [
+            "example.com",
+            "a-b.example",
+            "xn--bcher-kva.example",
+            "1.example",
+        ] {
             assert!(is_host_name(name), "{name}");
         }
         let long = format!("{}.com", "a.".repeat(130));
         for name in [
-            "", "com", "Example.com", "example.com.", ".example.com", "a..com", "-a.com", "a-.com",
-            "a_b.com", "127.0.0.1", "1.2", "*.example.com", "a.com:80", "a.com/", "é.com", "[::1]",
-            "a.com\n", &long, &format!("{}.com", "a".repeat(64)),
+            "",
+            "com",
+            "Example.com",
+            "example.com.",
+            ".example.com",
+            "a..com",
+            "-a.com",
+            "a-.com",
+            "a_b.com",
+            "127.0.0.1",
+            "1.2",
+            "*.example.com",
+            "a.com:80",
+            "a.com/",
+            "é.com",
+            "[::1]",
+            "a.com\n",
+            &long,
+            &format!("{}.com", "a".repeat(64)),
         ] {
             assert!(!is_host_name(name), "{name}");
         }

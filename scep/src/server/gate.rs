@@ -12,13 +12,13 @@ use crate::store::ChallengeId;
 
 /// The gates that somebody stands at.
 #[derive(Debug, Default)]
-pub(super) struct Gates {
+pub(crate) struct Gates {
     open: Mutex<HashMap<ChallengeId, Weak<AsyncMutex<()>>>>,
 }
 
 impl Gates {
     /// Waits for the challenge's turn, which lasts as long as the guard.
-    pub(super) async fn pass(&self, id: ChallengeId) -> OwnedMutexGuard<()> {
+    pub(crate) async fn pass(&self, id: ChallengeId) -> OwnedMutexGuard<()> {
         self.gate(id).lock_owned().await
     }
 

@@ -117,7 +117,7 @@ pub async fn check_pending(store: &dyn PendingStore) -> Result<(), Broken> {
 pub struct Broken(String);
 
 impl Broken {
-    fn new(rule: impl fmt::Display) -> Self {
+    pub(crate) fn new(rule: impl fmt::Display) -> Self {
         Self(rule.to_string())
     }
 }

@@ -136,7 +136,13 @@ mod tests {
         let id = OrderId::from_bytes([0xab; 16]);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{id}\""));
-        for broken in ["", "ab", &"AB".repeat(16), &"ab".repeat(17), &"zz".repeat(16)] {
+        for broken in [
+            "",
+            "ab",
+            &"AB".repeat(16),
+            &"ab".repeat(17),
+            &"zz".repeat(16),
+        ] {
             assert_eq!(broken.parse::<OrderId>(), Err(InvalidName), "{broken}");
         }
     }

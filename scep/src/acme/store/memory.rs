@@ -12,7 +12,10 @@ use super::{
     AccountId, AccountRecord, AccountWritten, AcmeStore, Kept, NonceId, OrderCommitted, OrderId,
     OrderInserted, OrderRecord, Version,
 };
-use crate::{acme::jwk::Thumbprint, store::StoreError};
+use crate::{
+    acme::{ari::CertId, jwk::Thumbprint},
+    store::StoreError,
+};
 
 /// How much a [`MemoryAcmeStore`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,7 @@ struct State {
     orders: HashMap<OrderId, Kept<OrderRecord>>,
     /// The orders of each account, the oldest first.
     orders_of: HashMap<AccountId, Vec<OrderId>>,
-    replacements: HashMap<String, OrderId>,
+    replacements: HashMap<CertId, OrderId>,
     certificates: HashMap<Vec<u8>, OrderId>,
     attested: HashMap<[u8; 32], OrderId>,
     nonces: HashMap<NonceId, DateTime<Utc>>,
@@ -110,7 +113,7 @@ impl State {
         }
         let external = record.external.as_ref()?;
         self.externals
-            .get(&external.kid)
+            .get(external)
             .filter(other)
             .map(|_| AccountWritten::ExternalTaken)
     }
@@ -118,7 +121,7 @@ impl State {
     fn write_account(&mut self, id: AccountId, record: AccountRecord) {
         self.keys.insert(record.key.thumbprint(), id);
         if let Some(external) = &record.external {
-            self.externals.insert(external.kid.clone(), id);
+            self.externals.insert(external.clone(), id);
         }
         let version = self.next_version();
         self.accounts.insert(id, Kept::new(record, version));
@@ -220,7 +223,11 @@ impl AcmeStore for MemoryAcmeStore {
         record: OrderRecord,
     ) -> Result<OrderCommitted, StoreError> {
         let mut state = self.state();
-        if !state.orders.get(id).is_some_and(|old| old.version == version) {
+        if !state
+            .orders
+            .get(id)
+            .is_some_and(|old| old.version == version)
+        {
             return Ok(OrderCommitted::Conflict);
         }
         let mut fresh = Vec::new();
@@ -234,7 +241,9 @@ impl AcmeStore for MemoryAcmeStore {
         if !fresh.is_empty() {
             room(state.attested.len() + fresh.len() - 1, self.limits.keys)?;
         }
-        state.attested.extend(fresh.into_iter().map(|key| (key, *id)));
+        state
+            .attested
+            .extend(fresh.into_iter().map(|key| (key, *id)));
         if let Some(serial) = record.serial() {
             state.certificates.insert(serial.to_vec(), *id);
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccountId, Token, bytes32};
 use crate::{
     acme::{
+        ari::CertId,
         attest::ExpectedDevice,
         base64url,
         identifier::Identifier,
@@ -28,8 +29,8 @@ pub struct OrderRecord {
     pub expires_at: DateTime<Utc>,
     /// One for each identifier, in the client's order.
     pub authorizations: Vec<AuthorizationRecord>,
-    /// The certificate that it is to replace, by its name of RFC 9773 section 4.1.
-    pub replaces: Option<String>,
+    /// The certificate that it is to replace (RFC 9773 section 5).
+    pub replaces: Option<CertId>,
     /// The one-time challenge of [`Store`](crate::Store) that its one certificate will spend.
     #[serde(with = "permit")]
     pub permit: ChallengeId,
@@ -49,6 +50,8 @@ pub enum Progress {
         /// The CSR in DER.
         #[serde(with = "base64url::bytes")]
         csr: Vec<u8>,
+        /// When it was: the authorisations that counted then count.
+        at: DateTime<Utc>,
     },
     /// It has its certificate.
     #[non_exhaustive]
@@ -294,6 +297,15 @@ impl OrderRecord {
     /// Whether it can come to nothing any more, so that what it was to replace is free again.
     pub fn has_failed(&self, now: DateTime<Utc>) -> bool {
         self.status(now) == OrderStatus::Invalid
+    }
+
+    /// Whose enrolment it is, for events: the device in the words of its authorizer, or the host names.
+    pub fn label(&self) -> String {
+        let names = self.authorizations.iter().map(|it| match &it.device {
+            Some(device) => device.label.clone(),
+            None => it.ordered().value,
+        });
+        names.collect::<Vec<_>>().join(", ")
     }
 
     /// The serial number of its certificate.

@@ -1,0 +1,431 @@
+//! Orders: made, asked for, finalized, and their certificates fetched (RFC 8555 section 7.4).
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use http::{Request, StatusCode};
+use mdm_core::Secret;
+use mdm_pki::random;
+
+use super::{
+    AcmeEvent, Server,
+    account::overtaken,
+    reply::{Reply, Stop},
+    request::{Caller, Signed, peer},
+    route::Route,
+};
+use crate::{
+    acme::{
+        PEM_CERTIFICATE_CHAIN,
+        ari::CertId,
+        attest::{DeviceQuery, ExpectedDevice, general_name},
+        identifier::{Identifier, IdentifierType},
+        problem::{ErrorType, Problem},
+        resource::{ChallengeType, Finalize, NewOrder, OrderStatus},
+        store::{
+            AuthorizationRecord, Kept, OfferedChallenge, OrderCommitted, OrderId, OrderInserted,
+            OrderRecord, Progress, Token,
+        },
+        validate::is_host_name,
+    },
+    authorize::{CsrRefusal, CsrRules, Finalizable},
+    limit::{Scope, Who},
+    store::{ChallengeId, ChallengeRecord, StoreError},
+};
+
+/// What an order is for.
+enum Asked {
+    /// Host names, each with whether it is a wildcard.
+    Hosts(Vec<(String, bool)>),
+    /// One device.
+    Device(Identifier),
+}
+
+impl Server {
+    pub(super) async fn new_order(
+        &self,
+        signed: &Signed,
+        request: &Request<Bytes>,
+        segment: Option<&Secret<String>>,
+    ) -> Result<Reply, Stop> {
+        let caller = signed.caller()?;
+        self.limit(Scope::NewOrder, peer(request)).await?;
+        let account = caller.id.to_string();
+        self.limit(Scope::NewOrder, Who::Account(&account)).await?;
+        let asked: NewOrder = signed.read()?;
+        if asked.not_before.is_some() || asked.not_after.is_some() {
+            return Err(Stop::malformed("the server chooses the validity itself"));
+        }
+        if asked.profile.is_some() {
+            let kind = ErrorType::from("urn:ietf:params:acme:error:invalidProfile");
+            return Err(Stop::new(kind, "the server has no profiles"));
+        }
+        let now = self.clock.now();
+        let expires_at = after(now, self.policy.order_lifetime);
+        let authorizations = match self.check_identifiers(&asked.identifiers)? {
+            Asked::Hosts(hosts) => {
+                if self.external.is_required() && caller.account.record.external.is_none() {
+                    let detail = "the account is not bound to an external one";
+                    return Err(Stop::new(ErrorType::ExternalAccountRequired, detail));
+                }
+                hosts
+                    .into_iter()
+                    .map(|(host, wildcard)| self.host(host, wildcard, expires_at))
+                    .collect::<Result<_, _>>()?
+            }
+            Asked::Device(identifier) => {
+                let device = self.expected(&identifier, caller, segment, now).await?;
+                let token = Token::random()?;
+                let challenge = OfferedChallenge::new(ChallengeType::DeviceAttest01, token);
+                let mut authorization =
+                    AuthorizationRecord::new(identifier, expires_at, vec![challenge]);
+                authorization.device = Some(device);
+                vec![authorization]
+            }
+        };
+        let permit = ChallengeId::from_bytes(random::<32>()?);
+        let mut record = OrderRecord::new(caller.id, now, expires_at, authorizations, permit);
+        if let Some(replaces) = asked.replaces {
+            self.check_replaces(&replaces, &record).await?;
+            record.replaces = Some(replaces);
+        }
+        let id = OrderId::random()?;
+        let open = self.limits.open_orders;
+        let inserted = match self.store.insert_order(id, record.clone(), open).await {
+            Err(StoreError::Full { .. }) => {
+                self.store.forget(now).await?;
+                self.store.insert_order(id, record.clone(), open).await?
+            }
+            other => other?,
+        };
+        match inserted {
+            OrderInserted::Inserted => {}
+            OrderInserted::TooManyOpen => {
+                let detail = "the account has too many open orders";
+                let stop = Stop::new(ErrorType::RateLimited, detail);
+                let after = Some(self.policy.retry_after);
+                return Err(stop.with(|refused| refused.retry_after = after));
+            }
+            OrderInserted::Replaced => {
+                let detail = "another order replaces the certificate already";
+                return Err(Stop::new(ErrorType::AlreadyReplaced, detail));
+            }
+        }
+        self.observe(&AcmeEvent::Ordered {
+            order: &id,
+            account: &caller.id,
+            label: &record.label(),
+        });
+        self.order_reply(StatusCode::CREATED, &id, &record)
+    }
+
+    /// What can be said of the identifiers by themselves.
+    fn check_identifiers(&self, identifiers: &[Identifier]) -> Result<Asked, Stop> {
+        if identifiers.is_empty() || identifiers.len() > self.limits.identifiers {
+            let detail = format!("an order has 1 to {} identifiers", self.limits.identifiers);
+            return Err(Stop::malformed(detail));
+        }
+        let different: BTreeSet<_> = identifiers
+            .iter()
+            .map(|it| (it.kind.as_str(), it.value.as_str()))
+            .collect();
+        if different.len() < identifiers.len() {
+            return Err(Stop::malformed("an identifier stands there twice"));
+        }
+        if let [alone] = identifiers {
+            if self.is_device(&alone.kind) {
+                self.check_device(alone)?;
+                return Ok(Asked::Device(alone.clone()));
+            }
+        }
+        let mut hosts = Vec::new();
+        let mut problems = Vec::new();
+        for identifier in identifiers {
+            match self.check_host(identifier) {
+                Ok(host) => hosts.push(host),
+                Err(problem) => problems.push(problem.with(|problem| {
+                    problem.identifier = Some(identifier.clone());
+                    problem.status = None;
+                })),
+            }
+        }
+        match problems.len() {
+            0 => Ok(Asked::Hosts(hosts)),
+            // RFC 8555 section 6.7.1: one problem for each identifier, and one around them.
+            1 => Err(problems
+                .into_iter()
+                .map(|problem| Stop::new(problem.kind, problem.detail.unwrap_or_default()))
+                .next()
+                .unwrap_or_else(Stop::not_yours)),
+            _ => {
+                let compound = Problem::new(ErrorType::Compound, "several identifiers");
+                Err(compound
+                    .with(|compound| compound.subproblems = problems)
+                    .into())
+            }
+        }
+    }
+
+    fn is_device(&self, kind: &IdentifierType) -> bool {
+        self.devices.is_some()
+            && match kind {
+                IdentifierType::PermanentIdentifier => true,
+                IdentifierType::HardwareModule => self.policy.hardware_module,
+                _ => false,
+            }
+    }
+
+    fn check_device(&self, identifier: &Identifier) -> Result<(), Stop> {
+        let value = &identifier.value;
+        let fits = (1..=self.limits.identifier).contains(&value.len());
+        let plain = fits && !value.chars().any(char::is_control);
+        match plain && general_name(identifier).is_some() {
+            true => Ok(()),
+            false => Err(Stop::malformed("the identifier is too long or malformed")),
+        }
+    }
+
+    fn check_host(&self, identifier: &Identifier) -> Result<(String, bool), Problem> {
+        if self.is_device(&identifier.kind) {
+            let detail = "a device stands alone in its order";
+            return Err(Problem::new(ErrorType::RejectedIdentifier, detail));
+        }
+        let offered = self.http.is_some() || self.dns.is_some();
+        if identifier.kind != IdentifierType::Dns || !offered {
+            let detail = "identifiers of this kind are not taken";
+            return Err(Problem::new(ErrorType::UnsupportedIdentifier, detail));
+        }
+        let value = identifier.value.as_str();
+        let (host, wildcard) = match value.strip_prefix("*.") {
+            Some(host) => (host, true),
+            None => (value, false),
+        };
+        if value.len() > self.limits.identifier || !is_host_name(host) {
+            let detail = "this is no host name in lower case";
+            return Err(Problem::new(ErrorType::Malformed, detail));
+        }
+        if wildcard && self.dns.is_none() {
+            let detail = "wildcards are not taken";
+            return Err(Problem::new(ErrorType::RejectedIdentifier, detail));
+        }
+        Ok((host.to_owned(), wildcard))
+    }
+
+    fn host(
+        &self,
+        host: String,
+        wildcard: bool,
+        expires_at: DateTime<Utc>,
+    ) -> Result<AuthorizationRecord, Stop> {
+        let mut challenges = Vec::new();
+        // RFC 8555 section 8: each challenge has a token of its own. A file proves nothing of other hosts.
+        if self.http.is_some() && !wildcard {
+            let token = Token::random()?;
+            challenges.push(OfferedChallenge::new(ChallengeType::Http01, token));
+        }
+        if self.dns.is_some() {
+            let token = Token::random()?;
+            challenges.push(OfferedChallenge::new(ChallengeType::Dns01, token));
+        }
+        let mut authorization =
+            AuthorizationRecord::new(Identifier::dns(host), expires_at, challenges);
+        authorization.wildcard = wildcard;
+        Ok(authorization)
+    }
+
+    /// The device behind an identifier. One that is not known is refused.
+    async fn expected(
+        &self,
+        identifier: &Identifier,
+        caller: &Caller,
+        segment: Option<&Secret<String>>,
+        now: DateTime<Utc>,
+    ) -> Result<ExpectedDevice, Stop> {
+        let refused = || {
+            let detail = "no certificate is issued for this identifier";
+            Stop::new(ErrorType::RejectedIdentifier, detail)
+        };
+        let devices = self.devices.as_ref().ok_or_else(refused)?;
+        let query = DeviceQuery {
+            identifier,
+            path: segment,
+            account: &caller.id,
+            now,
+        };
+        let expected = devices.authorizer.expect(&query).await?;
+        expected.ok_or_else(refused)
+    }
+
+    /// RFC 9773 section 5: the certificate is of the same account and has a name in common with the order.
+    async fn check_replaces(&self, replaces: &CertId, record: &OrderRecord) -> Result<(), Stop> {
+        let refused = || Stop::malformed("the certificate cannot be replaced by this order");
+        if !self.is_ours(replaces) {
+            return Err(refused());
+        }
+        let id = self.store.order_of_certificate(replaces.serial()).await?;
+        let earlier = match id {
+            Some(id) => self.store.order(&id).await?,
+            None => None,
+        };
+        let earlier = earlier.map(|kept| kept.record).ok_or_else(refused)?;
+        let shares = |authorization: &AuthorizationRecord| {
+            let mut earlier = earlier.authorizations.iter();
+            earlier.any(|it| it.ordered() == authorization.ordered())
+        };
+        let fits = earlier.account == record.account && record.authorizations.iter().any(shares);
+        fits.then_some(()).ok_or_else(refused)
+    }
+
+    /// Whether the name of a certificate is one of the authority's.
+    pub(super) fn is_ours(&self, name: &CertId) -> bool {
+        let issuer = self.authority.chain().first();
+        issuer
+            .and_then(|issuer| issuer.subject_key_id())
+            .is_some_and(|key| key == name.authority_key_id())
+    }
+
+    fn order_reply(
+        &self,
+        status: StatusCode,
+        id: &OrderId,
+        record: &OrderRecord,
+    ) -> Result<Reply, Stop> {
+        let order = self.order_view(id, record, self.clock.now());
+        let waits = order.status == OrderStatus::Processing;
+        Ok(Reply::json(status, &order)?
+            .location(self.base.url(&Route::Order(*id)))
+            .retry_after(waits.then_some(self.policy.retry_after)))
+    }
+
+    /// The order, if it is of the account that asks.
+    pub(super) async fn own_order(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+    ) -> Result<Kept<OrderRecord>, Stop> {
+        let kept = self.store.order(id).await?;
+        kept.filter(|kept| kept.record.account == caller.id)
+            .ok_or_else(Stop::not_yours)
+    }
+
+    pub(super) async fn order(&self, signed: &Signed, id: &OrderId) -> Result<Reply, Stop> {
+        let caller = signed.caller()?;
+        signed.only_gets()?;
+        let kept = self.own_order(caller, id).await?;
+        let kept = self.advance(id, kept, &caller.account.record).await?;
+        self.order_reply(StatusCode::OK, id, &kept.record)
+    }
+
+    pub(super) async fn finalize(&self, signed: &Signed, id: &OrderId) -> Result<Reply, Stop> {
+        let caller = signed.caller()?;
+        let account = caller.id.to_string();
+        self.limit(Scope::Enrolment, Who::Account(&account)).await?;
+        let mut kept = self.own_order(caller, id).await?;
+        let asked: Finalize = signed.read()?;
+        if asked.csr.len() > self.limits.csr {
+            let detail = format!("the CSR is longer than {} bytes", self.limits.csr);
+            return Err(Stop::new(ErrorType::BadCsr, detail));
+        }
+        loop {
+            let now = self.clock.now();
+            match &kept.record.progress {
+                // The very same request again: an answer may have been lost.
+                Progress::Finalizing { csr, .. } | Progress::Issued { csr, .. }
+                    if *csr == asked.csr =>
+                {
+                    break;
+                }
+                _ if kept.record.status(now) != OrderStatus::Ready => {
+                    let detail = "the order is not ready to be finalized";
+                    return Err(Stop::new(ErrorType::OrderNotReady, detail));
+                }
+                _ => {}
+            }
+            self.check_csr(&kept.record, &asked.csr, Some(caller), now)
+                .map_err(|refusal| Stop::new(ErrorType::BadCsr, refusal.to_string()))?;
+            self.keep_permit(&kept.record, now).await?;
+            let mut record = kept.record.clone();
+            record.progress = Progress::Finalizing {
+                csr: asked.csr.clone(),
+                at: now,
+            };
+            match self
+                .store
+                .commit_order(id, kept.version, record.clone())
+                .await?
+            {
+                OrderCommitted::Committed(version) => {
+                    kept = Kept::new(record, version);
+                    break;
+                }
+                // Another request was first: whether it was the same is looked at again.
+                OrderCommitted::Conflict => kept = self.own_order(caller, id).await?,
+                OrderCommitted::KeyUsed => return Err(overtaken()),
+            }
+        }
+        let kept = self.advance(id, kept, &caller.account.record).await?;
+        self.order_reply(StatusCode::OK, id, &kept.record)
+    }
+
+    /// Holds a CSR against an order, with the identifiers that were proven at that time.
+    pub(super) fn check_csr(
+        &self,
+        record: &OrderRecord,
+        csr: &[u8],
+        caller: Option<&Caller>,
+        at: DateTime<Utc>,
+    ) -> Result<Finalizable, CsrRefusal> {
+        let authority = self.authority.chain().iter();
+        let mut taken: Vec<_> = authority.flat_map(|it| it.public_key().ok()).collect();
+        // RFC 8555 section 11.1: the account's key gets no certificate.
+        taken.extend(caller.map(|caller| caller.account.record.key.key().clone()));
+        let rules = CsrRules {
+            rsa_bits: (self.policy.min_rsa_bits, self.policy.max_rsa_bits),
+            taken: &taken,
+        };
+        Finalizable::check(record, csr, at, &rules)
+    }
+
+    /// Keeps the order's permit, which its certificate will spend. Made before the order is finalized and never after,
+    /// so that one which was spent and forgotten does not come back.
+    async fn keep_permit(&self, record: &OrderRecord, now: DateTime<Utc>) -> Result<(), Stop> {
+        let id = record.permit;
+        let permit = ChallengeRecord::new(record.label(), now, record.expires_at);
+        match self.permits.insert_challenge(id, permit.clone()).await {
+            Ok(()) | Err(StoreError::Exists) => Ok(()),
+            Err(StoreError::Full { .. }) => {
+                // As long as the expired ones of a day may still be asked for by name.
+                self.permits.forget_challenges(now).await?;
+                match self.permits.insert_challenge(id, permit).await {
+                    Ok(()) | Err(StoreError::Exists) => Ok(()),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn certificate(&self, signed: &Signed, id: &OrderId) -> Result<Reply, Stop> {
+        let caller = signed.caller()?;
+        signed.only_gets()?;
+        let kept = self.own_order(caller, id).await?;
+        let Some(serial) = kept.record.serial() else {
+            return Err(Stop::not_yours());
+        };
+        let found = self.authority.find(serial).await?;
+        let found = found.ok_or_else(Stop::not_yours)?;
+        let mut pem = found.certificate.to_pem();
+        for above in self.authority.chain() {
+            pem.push_str(&above.to_pem());
+        }
+        Ok(Reply::body(StatusCode::OK, PEM_CERTIFICATE_CHAIN, pem))
+    }
+}
+
+pub(super) fn after(now: DateTime<Utc>, duration: std::time::Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(duration)
+        .ok()
+        .and_then(|duration| now.checked_add_signed(duration))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
