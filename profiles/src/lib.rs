@@ -8,6 +8,8 @@
 //! | [`mdm`] | [`AccessRights`], [`ServerCapability`], [`EnrollmentMode`] |
 //! | [`detect`] | How a profile is packed, by content alone |
 //! | [`builder`] | [`ProfileBuilder`]: payloads put together |
+//! | [`mod@diff`] | [`diff()`]: what is different between two profiles, secrets never shown |
+//! | [`mod@predict`] | [`predict()`]: what a device does with an update, and by which rule |
 //! | [`stable`] | [`Namespace`]: UUIDs from content |
 //! | `enrollment` | `EnrollmentProfile`: MDM, SCEP and roots in one profile, under `crypto` |
 //! | `sign`, `verify` | CMS signatures, under `crypto` |
@@ -85,13 +87,16 @@
 
 pub mod builder;
 pub mod detect;
+pub mod diff;
 #[cfg(feature = "crypto")]
 pub mod enrollment;
 pub mod error;
 pub mod mdm;
 pub mod payload;
+pub mod predict;
 pub mod profile;
 mod scep;
+mod shown;
 #[cfg(feature = "crypto")]
 pub mod sign;
 pub mod stable;
@@ -99,9 +104,11 @@ pub mod stable;
 pub mod verify;
 
 pub use builder::ProfileBuilder;
+pub use diff::diff;
 #[cfg(feature = "crypto")]
 pub use enrollment::{EnrollmentProfile, MdmSettings};
 pub use error::Error;
 pub use mdm::{AccessRights, EnrollmentMode, ServerCapability};
+pub use predict::predict;
 pub use profile::{Profile, Scope};
 pub use stable::Namespace;

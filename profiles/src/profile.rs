@@ -179,7 +179,7 @@ impl Profile {
     }
 
     /// The payloads with their places in `PayloadContent`.
-    fn numbered(&self) -> impl Iterator<Item = (usize, RawPayload<'_>)> {
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (usize, RawPayload<'_>)> {
         self.keys
             .get("PayloadContent")
             .and_then(Value::as_array)

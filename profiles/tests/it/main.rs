@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod builder;
+mod diff;
 #[cfg(feature = "crypto")]
 mod enrollment;
+mod given;
+mod predict;
 mod profile;
 #[cfg(feature = "full")]
 mod property;

@@ -2,6 +2,7 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use mdm_pki::{Certificate, CertificateBuilder, Identity, KeySpec, Name, PrivateKey};
 use mdm_profiles::{
     Error, Profile,
+    predict::Signer,
     sign::{sign, sign_bytes, sign_with},
     verify::{Rejected, Require, Trust, open},
 };
@@ -194,4 +195,20 @@ fn a_message_without_a_profile_is_refused() {
     assert!(matches!(open(&only, &trust), Err(Error::NoContent)));
     let cut = &text[..text.len() / 2];
     assert!(matches!(open(cut, &trust), Err(Error::Crypto(_))));
+}
+
+#[test]
+fn the_signers_of_two_profiles_are_compared() {
+    let (_, one) = identity(KeySpec::P256);
+    let (_, two) = identity(KeySpec::P256);
+    let trust = Trust::new(&[], now());
+    let opened = |identity: &Identity| {
+        let signed = sign(&profile(), identity, now()).unwrap();
+        open(&signed, &trust).unwrap()
+    };
+    let plain = open(&profile().to_xml().unwrap(), &trust).unwrap();
+    assert_eq!(Signer::of(&opened(&one), &opened(&one)), Signer::Same);
+    assert_eq!(Signer::of(&opened(&one), &opened(&two)), Signer::Other);
+    assert_eq!(Signer::of(&opened(&one), &plain), Signer::Lost);
+    assert_eq!(Signer::of(&plain, &opened(&one)), Signer::Same);
 }
