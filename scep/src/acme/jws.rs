@@ -7,6 +7,7 @@ mod read;
 use mdm_pki::{Curve, KeyAlgorithm, PublicKey, SignatureAlgorithm};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
+pub(super) use self::read::is_nonce;
 pub use self::{
     build::UnsignedJws,
     eab::{ExternalAccountBinding, ExternalAccountKey},

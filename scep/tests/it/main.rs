@@ -7,15 +7,20 @@
     missing_docs
 )]
 
+#[cfg(feature = "acme")]
+mod acme_client;
 mod authority;
 mod certmonger;
 mod challenges;
 mod client;
+mod ec;
 mod enrol;
 mod http;
 mod incidents;
+mod limits;
 mod micromdm;
 mod mutation;
+mod ocsp;
 mod peers;
 mod pending;
 mod profiles;
