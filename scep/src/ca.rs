@@ -17,7 +17,7 @@ pub use self::{
     embedded::EmbeddedCa,
     profile::{CertificateProfile, CrlProfile, SanKind, SanRule},
     rollover::NextCa,
-    setup::{RootUse, registration_authority, root},
+    setup::{RootUse, ocsp_responder, registration_authority, root},
 };
 use crate::{
     authorize::Authorized,

@@ -1,7 +1,7 @@
 //! SCEP in HTTP (RFC 8894 section 4): which operation a request asks for, and the content types,
 //! which Apple's client compares as whole strings, parameters included.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use base64::{
     Engine as _,
@@ -186,6 +186,15 @@ pub(crate) fn answer(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An answer that asks the client to come again, in whole seconds from now.
+pub(crate) fn later(status: StatusCode, text: &'static str, wait: Duration) -> Response<Bytes> {
+    let mut response = answer(status, TEXT, text);
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     response
 }
 

@@ -12,6 +12,7 @@
 //! | [`challenge`] | [`ChallengeVerifier`] and [`OneTime`], the challenge for one certificate; a shared one, a webhook |
 //! | [`authorize`] | [`Authorized`], without which nothing is signed |
 //! | [`ca`] | [`CertificateAuthority`], [`EmbeddedCa`], and certificates to begin with |
+//! | [`ocsp`] | [`ocsp::Responder`]: the status of single certificates |
 //! | [`pending`] | [`Approval`]: requests that wait for a person |
 //! | [`store`] | [`Store`]: challenges and certificates; [`MemoryStore`] |
 //! | [`event`] | [`Event`], [`Refusal`] and [`Observer`]: what the operator hears |
@@ -20,6 +21,7 @@
 //! | [`attributes`] | types, statuses, transactions and nonces inside a message |
 //! | [`capability`] | [`Capabilities`] of GetCACaps |
 //! | [`policy`] | [`Policy`]: which algorithms and keys are taken |
+//! | [`limit`] | [`RateLimit`](limit::RateLimit): how often somebody may ask, for servers of both protocols |
 //! | [`http`] | operations and content types |
 //! | [`error`] | [`Error`] |
 //!
@@ -104,7 +106,9 @@ mod der;
 pub mod error;
 pub mod event;
 pub mod http;
+pub mod limit;
 pub mod message;
+pub mod ocsp;
 pub mod pending;
 pub mod policy;
 pub mod server;

@@ -22,6 +22,12 @@ pub struct Policy {
     pub min_rsa_bits: usize,
     /// The largest RSA key that gets a certificate, in bits: 8192 unless changed.
     pub max_rsa_bits: usize,
+    /// Whether EC keys (P-256, P-384, P-521) get a certificate: yes unless changed. What answers such a key is encrypted with
+    /// the challenge in the request (RFC 8894 section 3.1), and one without a challenge is refused.
+    pub ec_keys: bool,
+    /// How many iterations of PBKDF2 make that encryption's key, 10,000 unless changed and 1000 at least. A random challenge
+    /// needs no more; where people think up challenges, whoever captures an answer can try them.
+    pub password_iterations: u32,
     /// Whether GetCert and GetCRL are answered: yes unless changed.
     pub queries: bool,
     /// Whether a certificate renews itself, by RenewalReq: yes unless changed. Apple's client never
@@ -57,6 +63,8 @@ impl Default for Policy {
             legacy_des: false,
             min_rsa_bits: 2048,
             max_rsa_bits: 8192,
+            ec_keys: true,
+            password_iterations: 10_000,
             queries: true,
             renewal: true,
             renewal_window: None,

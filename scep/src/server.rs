@@ -1,6 +1,6 @@
 //! The server: an HTTP request in, an HTTP response out. It holds no socket and no task.
 
-mod gate;
+pub(crate) mod gate;
 mod pki_operation;
 mod poll;
 mod query;
@@ -9,7 +9,7 @@ mod responder;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode};
 use mdm_core::Clock;
 use mdm_pki::{Certificate, cms};
 
@@ -22,6 +22,7 @@ use crate::{
     error::Error,
     event::{Event, Observer, Trace},
     http::{self as wire, HttpLimits, Operation, OperationError},
+    limit::{Admission, Peer, RateLimit, Scope, Unlimited, Who},
     message::is_issued_by,
     policy::Policy,
 };
@@ -39,6 +40,7 @@ pub struct Server {
     policy: Policy,
     limits: HttpLimits,
     observer: Arc<dyn Observer>,
+    limiter: Arc<dyn RateLimit>,
     gates: Gates,
     expiry: ExpiryWatch,
     ca_cert: (HeaderValue, Bytes),
@@ -61,6 +63,7 @@ impl Server {
             policy: Policy::default(),
             limits: HttpLimits::default(),
             observer: Arc::new(Trace),
+            limiter: Arc::new(Unlimited),
             warn_before: ExpiryWatch::BEFORE,
             next_ca: None,
         }
@@ -93,9 +96,14 @@ impl Server {
     /// Answers one request, whatever its path.
     ///
     /// A message that can be answered in kind is, refusals included. Otherwise the status tells:
-    /// 400, 405, 413 and 414 for what is no SCEP request, 503 where nothing could be decided, after
-    /// which the client may come again with the same message.
+    /// 400, 405, 413 and 414 for what is no SCEP request, 429 for who asks too often, 503 where nothing could be
+    /// decided, after which the client may come again with the same message.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let peer = request.extensions().get::<Peer>();
+        let peer = peer.map_or("", |peer| peer.0.as_str());
+        if let Some(refused) = self.limit(Scope::Request, peer).await {
+            return refused;
+        }
         let message = match Operation::parse(&request, &self.limits) {
             Err(error) => return wire::refuse(&error),
             Ok(Operation::GetCaCaps) => {
@@ -113,6 +121,9 @@ impl Server {
             }
             Ok(Operation::PkiOperation(message)) => message,
         };
+        if let Some(refused) = self.limit(Scope::Enrolment, peer).await {
+            return refused;
+        }
         self.warn();
         match self.pki_operation(&message).await {
             Ok(Answer::Message(message)) => {
@@ -120,15 +131,28 @@ impl Server {
             }
             Ok(Answer::Unavailable) => {
                 let text = "the request cannot be decided now\n";
-                let mut response = wire::answer(StatusCode::SERVICE_UNAVAILABLE, wire::TEXT, text);
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
-                response
+                wire::later(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    text,
+                    Duration::from_secs(10),
+                )
             }
             Err(error) => {
                 self.observer.observe(&Event::Unreadable { error: &error });
                 wire::answer(StatusCode::BAD_REQUEST, wire::TEXT, "no SCEP message\n")
+            }
+        }
+    }
+
+    /// The answer to somebody who asks too often.
+    async fn limit(&self, scope: Scope, peer: &str) -> Option<Response<Bytes>> {
+        let now = self.clock.now();
+        match self.limiter.admit(scope, Who::Peer(peer), now).await {
+            Admission::Admitted => None,
+            Admission::Later(wait) => {
+                self.observer.observe(&Event::Limited { peer, wait });
+                let text = "too many requests\n";
+                Some(wire::later(StatusCode::TOO_MANY_REQUESTS, text, wait))
             }
         }
     }
@@ -155,6 +179,7 @@ pub struct ServerBuilder {
     policy: Policy,
     limits: HttpLimits,
     observer: Arc<dyn Observer>,
+    limiter: Arc<dyn RateLimit>,
     warn_before: Duration,
     next_ca: Option<NextCa>,
 }
@@ -175,6 +200,14 @@ impl ServerBuilder {
     /// Who hears of events, in place of `tracing`.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
+        self
+    }
+
+    /// Who may ask how often: everybody always unless changed. Any request counts as [`Scope::Request`], a PKIOperation as
+    /// [`Scope::Enrolment`] too, whoever [`Peer`] in its extensions names. Who asks too often is answered with 429 and
+    /// `Retry-After`, before any key is used.
+    pub fn rate_limit(mut self, limiter: Arc<dyn RateLimit>) -> Self {
+        self.limiter = limiter;
         self
     }
 
@@ -206,6 +239,7 @@ impl ServerBuilder {
             policy: self.policy,
             limits: self.limits,
             observer: self.observer,
+            limiter: self.limiter,
             gates: Gates::default(),
             expiry: ExpiryWatch::new(self.warn_before),
             ca_cert,

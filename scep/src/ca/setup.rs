@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_pki::{
     Certificate, CertificateBuilder, KeyAlgorithm, KeyUsage, Name, PrivateKey, PublicKey,
+    ocsp::{OCSP_NO_CHECK, OCSP_SIGNING},
 };
 
 use crate::error::Error;
@@ -69,6 +70,28 @@ pub fn registration_authority(
     Ok(CertificateBuilder::new(subject, key)
         .validity(not_before, not_after)
         .key_usage(KeyUsage::DIGITAL_SIGNATURE | KeyUsage::KEY_ENCIPHERMENT)
+        .sign(issuer, issuer_key)?)
+}
+
+/// The certificate of whom `issuer` delegates OCSP to (RFC 6960 section 4.2.2.2): RSA or EC, about which itself nobody need
+/// ask, so that its validity should be short.
+///
+/// # Errors
+/// [`Error::Pki`] where signing fails.
+pub fn ocsp_responder(
+    subject: Name,
+    key: &PublicKey,
+    issuer: &Certificate,
+    issuer_key: &PrivateKey,
+    validity: Duration,
+    now: DateTime<Utc>,
+) -> Result<Certificate, Error> {
+    let (not_before, not_after) = window(now, validity, issuer.not_after());
+    Ok(CertificateBuilder::new(subject, key)
+        .validity(not_before, not_after)
+        .key_usage(KeyUsage::DIGITAL_SIGNATURE)
+        .extended_key_usage(&[OCSP_SIGNING])
+        .extension(OCSP_NO_CHECK, false, &[5, 0])
         .sign(issuer, issuer_key)?)
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mdm_core::Secret;
 use mdm_pki::{
     Certificate, CertificateRequest, CertificateRequestBuilder, KeyAlgorithm, Name, PrivateKey,
+    random,
 };
 
 use crate::{attributes::TransactionId, error::Error};
@@ -30,8 +31,12 @@ pub(super) enum Signing {
 impl Enrolment {
     /// A request for `subject` with the challenge from the profile.
     ///
+    /// Nothing can be encrypted to an EC key: what such a key asks for comes back encrypted with the challenge
+    /// (RFC 8894 section 3.1).
+    ///
     /// # Errors
-    /// [`Error::Configuration`] for a key that is not RSA, [`Error::Pki`] where signing fails.
+    /// [`Error::Configuration`] for a key that is neither RSA nor EC, and an EC key without a challenge; [`Error::Pki`]
+    /// where signing fails.
     pub fn new(
         key: PrivateKey,
         subject: Name,
@@ -48,13 +53,13 @@ impl Enrolment {
     /// A request that was made elsewhere, with alternative names for example.
     ///
     /// # Errors
-    /// [`Error::Configuration`] for a key that is not RSA or not the request's.
+    /// As for [`new`](Self::new); [`Error::Configuration`] for a key that is not the request's.
     pub fn from_csr(key: PrivateKey, csr: CertificateRequest) -> Result<Self, Error> {
-        if !matches!(key.public_key().algorithm(), KeyAlgorithm::Rsa { .. }) {
-            return Err(Error::Configuration(
-                "SCEP with this client needs an RSA key",
-            ));
-        }
+        check_key(&key, &csr)?;
+        Self::unchecked(key, csr)
+    }
+
+    fn unchecked(key: PrivateKey, csr: CertificateRequest) -> Result<Self, Error> {
         if !csr.public_key()?.same_key(key.public_key()) {
             return Err(Error::Configuration("the request is of another key"));
         }
@@ -69,24 +74,27 @@ impl Enrolment {
     /// A request for a new certificate in place of `old`, whose key signs the message: a RenewalReq,
     /// without a challenge. Subject and alternative names stay as they are; `key` may be the old one.
     ///
-    /// Apple's client renews by [`new`](Self::new) instead, with a challenge of its own.
+    /// Apple's client renews by [`new`](Self::new) instead, with a challenge of its own. Where the old key is EC, the
+    /// request has a random challenge, for the answer to be encrypted with.
     ///
     /// # Errors
-    /// [`Error::Configuration`] for a key that is not RSA, or an `old_key` that is not that of `old`;
+    /// [`Error::Configuration`] for keys that are neither RSA nor EC, or an `old_key` that is not that of `old`;
     /// [`Error::Pki`] where signing fails.
     pub fn renewal(old: Certificate, old_key: PrivateKey, key: PrivateKey) -> Result<Self, Error> {
         if !old.public_key()?.same_key(old_key.public_key()) {
             return Err(Error::Configuration("the certificate is of another key"));
         }
-        let csr = old
-            .subject_alt_names()
-            .into_iter()
-            .fold(
-                CertificateRequestBuilder::new(old.subject()),
-                |csr, name| csr.san(name),
-            )
-            .sign(&key)?;
-        let mut renewal = Self::from_csr(key, csr)?;
+        let mut csr = old.subject_alt_names().into_iter().fold(
+            CertificateRequestBuilder::new(old.subject()),
+            |csr, name| csr.san(name),
+        );
+        if !is_rsa(&old_key) {
+            let challenge = Secret::new(hex::encode(random::<20>()?));
+            csr = csr.challenge_password(challenge.expose());
+        }
+        let csr = csr.sign(&key)?;
+        check_key(&old_key, &csr)?;
+        let mut renewal = Self::unchecked(key, csr)?;
         renewal.signer = Signing::Renewed(Box::new((old, old_key)));
         Ok(renewal)
     }
@@ -135,6 +143,22 @@ impl Enrolment {
     }
 }
 
+/// Whether an answer can be encrypted for the key that signs the message.
+fn check_key(key: &PrivateKey, csr: &CertificateRequest) -> Result<(), Error> {
+    match key.public_key().algorithm() {
+        KeyAlgorithm::Rsa { .. } => Ok(()),
+        KeyAlgorithm::Ec(_) => match csr.challenge_password() {
+            Some(challenge) if !challenge.expose().is_empty() => Ok(()),
+            _ => Err(Error::Configuration("an EC key needs a challenge")),
+        },
+        _ => Err(Error::Configuration("SCEP needs an RSA or EC key")),
+    }
+}
+
+fn is_rsa(key: &PrivateKey) -> bool {
+    matches!(key.public_key().algorithm(), KeyAlgorithm::Rsa { .. })
+}
+
 /// Who asks for what an authority has issued: a certificate of the authority's, or a self-signed one.
 #[derive(Debug, Clone)]
 pub struct Requester {
@@ -148,9 +172,9 @@ impl Requester {
     /// # Errors
     /// [`Error::Configuration`] for a key that is not RSA or not the certificate's.
     pub fn new(certificate: Certificate, key: PrivateKey) -> Result<Self, Error> {
-        if !matches!(key.public_key().algorithm(), KeyAlgorithm::Rsa { .. }) {
+        if !is_rsa(&key) {
             return Err(Error::Configuration(
-                "SCEP with this client needs an RSA key",
+                "the answer to a query is encrypted to an RSA key",
             ));
         }
         if !certificate.public_key()?.same_key(key.public_key()) {

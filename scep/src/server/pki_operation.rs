@@ -4,6 +4,7 @@
 //! transport, a padding, a CSR or its signature was bad must not be told apart, or the server becomes
 //! an oracle for the envelopes of others.
 
+use mdm_core::Secret;
 use mdm_pki::{
     Certificate, CertificateRequest, DigestAlgorithm, KeyAlgorithm, KeyError, PublicKey,
     cms::{self, ContentCipher, DecryptPolicy, EnvelopedDataBuilder},
@@ -31,10 +32,17 @@ pub(super) enum Answer {
 
 /// How a request ended that was not refused.
 pub(super) enum Outcome {
-    /// With this certs-only or CRL-only message, for the client to read under this cipher.
-    Granted(Vec<u8>, ContentCipher),
+    /// With this certs-only or CRL-only message, sealed in this way for the client.
+    Granted(Vec<u8>, Sealing),
     /// Not yet.
     Pending,
+}
+
+/// How the answer is encrypted.
+pub(super) struct Sealing {
+    pub(super) cipher: ContentCipher,
+    /// With the challenge, for a client whose key nothing can be encrypted to (RFC 8894 section 3.1).
+    pub(super) password: Option<Secret<String>>,
 }
 
 /// Why a request was not served.
@@ -47,7 +55,7 @@ pub(super) enum Stop {
 struct Proven {
     way: Way,
     csr: CertificateRequest,
-    cipher: ContentCipher,
+    sealing: Sealing,
 }
 
 /// What may allow a request.
@@ -110,24 +118,24 @@ impl Server {
             return Err(Refusal::Attribute("senderNonce").into());
         }
         let signer = message.signer().map_err(|_| Refusal::Signature)?;
-        let (certificate, cipher) = match message_type {
+        let (certificate, sealing) = match message_type {
             MessageType::GetCert | MessageType::GetCrl => {
                 let (content, cipher) = self.query(message, message_type, signer).await?;
+                let password = None;
                 self.observer.observe(&Event::Answered {
                     transaction_id,
                     message_type,
                 });
-                return Ok(Outcome::Granted(content, cipher));
+                return Ok(Outcome::Granted(content, Sealing { cipher, password }));
             }
             MessageType::CertPoll => self.poll(message, transaction_id, signer).await?,
             _ => {
                 let proven = self.prove(message, message_type, signer).await?;
-                let cipher = proven.cipher;
-                (self.certify(proven, transaction_id).await?, cipher)
+                self.certify(proven, transaction_id).await?
             }
         };
         Ok(match certificate {
-            Some(certificate) => Outcome::Granted(cms::certs_only(&[certificate])?, cipher),
+            Some(certificate) => Outcome::Granted(cms::certs_only(&[certificate])?, sealing),
             None => Outcome::Pending,
         })
     }
@@ -209,7 +217,8 @@ impl Server {
         if matches!(way, Way::Renewal(_)) {
             self.check_key(&csr.public_key()?)?;
         }
-        Ok(Proven { way, csr, cipher })
+        let sealing = seal(&key, &csr, cipher)?;
+        Ok(Proven { way, csr, sealing })
     }
 
     /// The certificate for a proven request, stored; none for a request that waits.
@@ -217,19 +226,20 @@ impl Server {
         &self,
         proven: Proven,
         transaction_id: &TransactionId,
-    ) -> Result<Option<Certificate>, Stop> {
-        let (transaction, csr) = (transaction_id.clone(), proven.csr);
+    ) -> Result<(Option<Certificate>, Sealing), Stop> {
+        let Proven { way, csr, sealing } = proven;
+        let transaction = transaction_id.clone();
         let key = csr.public_key()?;
-        let request = match proven.way {
+        let request = match way {
             Way::Renewal(renewable) => {
                 let authorized = renewable.authorize(transaction, csr)?;
                 let authorized = authorized.map_err(Refusal::Renewal)?;
                 let certificate = self.issue(authorized, transaction_id, &key).await?;
-                return Ok(Some(certificate));
+                return Ok((Some(certificate), sealing));
             }
             Way::Challenge => EnrolmentRequest::new(transaction, csr, self.clock.now())?,
         };
-        self.ask(request).await
+        Ok((self.ask(request).await?, sealing))
     }
 
     /// The certificate for a request whose verifier allows it; none for a request that waits.
@@ -307,12 +317,14 @@ impl Server {
     }
 
     fn check_key(&self, key: &PublicKey) -> Result<(), Stop> {
-        let bits = match key.algorithm() {
-            KeyAlgorithm::Rsa { bits } => bits,
+        let sizes = self.policy.min_rsa_bits..=self.policy.max_rsa_bits;
+        match key.algorithm() {
+            KeyAlgorithm::Rsa { bits } if sizes.contains(&bits) => {}
+            KeyAlgorithm::Rsa { bits } => {
+                return Err(Refusal::Key(format!("RSA with {bits} bits")).into());
+            }
+            KeyAlgorithm::Ec(_) if self.policy.ec_keys => {}
             other => return Err(Refusal::Algorithm(format!("{other:?} keys")).into()),
-        };
-        if !(self.policy.min_rsa_bits..=self.policy.max_rsa_bits).contains(&bits) {
-            return Err(Refusal::Key(format!("RSA with {bits} bits")).into());
         }
         let ours = self
             .authority
@@ -368,11 +380,16 @@ impl Server {
         reply = match outcome {
             Ok(Outcome::Pending) => reply.status(PkiStatus::Pending),
             // The certificate is stored: what fails from here on is made good by the client's retry.
-            Ok(Outcome::Granted(content, cipher)) => {
-                let envelope = EnvelopedDataBuilder::new(&content)
-                    .cipher(cipher)
-                    .recipient(message.signer()?)
-                    .encrypt()?;
+            Ok(Outcome::Granted(content, sealing)) => {
+                let envelope = EnvelopedDataBuilder::new(&content).cipher(sealing.cipher);
+                let envelope = match &sealing.password {
+                    Some(password) => {
+                        let iterations = self.policy.password_iterations;
+                        envelope.password(password.expose().as_bytes(), iterations)
+                    }
+                    None => envelope.recipient(message.signer()?),
+                };
+                let envelope = envelope.encrypt()?;
                 reply.status(PkiStatus::Success).envelope(envelope)
             }
             Err(refusal) => reply.failure(refusal.fail_info(), Some(refusal.text())),
@@ -385,6 +402,24 @@ impl Server {
             )
             .await
     }
+}
+
+/// How an answer to the holder of this key about this CSR is encrypted.
+pub(super) fn seal(
+    key: &PublicKey,
+    csr: &CertificateRequest,
+    cipher: ContentCipher,
+) -> Result<Sealing, Refusal> {
+    let password = match key.algorithm() {
+        KeyAlgorithm::Rsa { .. } => None,
+        _ => {
+            let challenge = csr.challenge_password();
+            let challenge = challenge.filter(|challenge| !challenge.expose().is_empty());
+            let reason = "an EC key needs a challenge for the answer to be encrypted with";
+            Some(challenge.ok_or_else(|| Refusal::Key(reason.to_owned()))?)
+        }
+    };
+    Ok(Sealing { cipher, password })
 }
 
 /// An authority or verifier of the embedder that mixes up its certificates must not be believed.

@@ -1,8 +1,11 @@
 //! CertPoll: the answer to a request that had to wait (RFC 8894 section 3.3.3).
 
-use mdm_pki::{Certificate, cms::ContentCipher};
+use mdm_pki::Certificate;
 
-use super::{Server, pki_operation::Stop};
+use super::{
+    Server,
+    pki_operation::{Sealing, Stop, seal},
+};
 use crate::{
     attributes::TransactionId,
     authorize::EnrolmentRequest,
@@ -18,7 +21,7 @@ impl Server {
         message: &PkiMessage,
         transaction_id: &TransactionId,
         signer: &Certificate,
-    ) -> Result<(Option<Certificate>, ContentCipher), Stop> {
+    ) -> Result<(Option<Certificate>, Sealing), Stop> {
         let key = self.check_message(message, signer)?;
         if !is_issued_by(signer, signer) {
             return Err(Refusal::Signature.into());
@@ -39,7 +42,8 @@ impl Server {
         if !fits {
             return Err(Refusal::Envelope.into());
         }
+        let sealing = seal(&key, &csr, cipher)?;
         let request = EnrolmentRequest::new(transaction_id.clone(), csr, now)?;
-        Ok((self.ask(request).await?, cipher))
+        Ok((self.ask(request).await?, sealing))
     }
 }

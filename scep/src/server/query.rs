@@ -1,7 +1,7 @@
 //! GetCert and GetCRL: what the authority has issued and revoked (RFC 8894 sections 3.3.4 and 3.3.5).
 
 use mdm_pki::{
-    Certificate,
+    Certificate, KeyAlgorithm,
     cms::{self, ContentCipher},
 };
 
@@ -25,7 +25,12 @@ impl Server {
         message_type: MessageType,
         signer: &Certificate,
     ) -> Result<(Vec<u8>, ContentCipher), Stop> {
-        self.check_message(message, signer)?;
+        let key = self.check_message(message, signer)?;
+        if !matches!(key.algorithm(), KeyAlgorithm::Rsa { .. }) {
+            // A query has no challenge that the answer could be encrypted with.
+            let reason = "the answer to a query is encrypted to an RSA key";
+            return Err(Refusal::Algorithm(reason.to_owned()).into());
+        }
         let issuer = self.authority.chain().first().ok_or(Refusal::NotFound)?;
         if !is_issued_by(signer, signer) && !is_issued_by(signer, issuer) {
             return Err(Refusal::Signature.into());

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use mdm_core::{Clock as _, SystemClock};
 use mdm_pki::{Certificate, Name};
 use mdm_scep::{
@@ -34,6 +34,17 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn start(server: Server) -> Self {
+        let server = Arc::new(server);
+        Self::serve(move |request| {
+            let server = server.clone();
+            async move { server.handle(request).await }
+        })
+    }
+
+    pub(crate) fn serve<F>(handle: impl Fn(Request<Bytes>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Response<Bytes>>,
+    {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/scep", socket.local_addr().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
@@ -47,7 +58,7 @@ impl Listener {
                     return;
                 }
                 if let Some((request, mut stream)) = read(stream.unwrap()) {
-                    let response = runtime.block_on(server.handle(request));
+                    let response = runtime.block_on(handle(request));
                     let head = format!(
                         "HTTP/1.1 {}\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
                         response.status(),

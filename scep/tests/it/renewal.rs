@@ -223,7 +223,10 @@ async fn a_renewal_leads_to_no_other_subject_and_to_no_new_alternative_name() {
 
 #[tokio::test]
 async fn a_renewal_whose_csr_or_key_is_bad_is_refused() {
-    let world = World::new();
+    let world = World::with(Setup {
+        policy: Policy::default().with(|policy| policy.ec_keys = false),
+        ..Setup::default()
+    });
     let old = enrolled(&world).await;
     let raw = renewal(&world, &old);
     let spoiled = raw

@@ -187,7 +187,10 @@ async fn unknown_ciphers_are_refused_with_bad_alg() {
 
 #[tokio::test]
 async fn keys_outside_of_the_policy_are_refused() {
-    let world = World::new();
+    let world = World::with(Setup {
+        policy: Policy::default().with(|policy| policy.ec_keys = false),
+        ..Setup::default()
+    });
     let small = PrivateKey::generate(KeySpec::Rsa1024).unwrap();
     let ec = PrivateKey::generate(KeySpec::P256).unwrap();
     let challenge = world.challenge().await;

@@ -56,6 +56,7 @@ impl Observer for Recorder {
             Event::Refused { refusal, .. } => format!("refused: {refusal}"),
             Event::Unreadable { error } => format!("unreadable: {error}"),
             Event::Unavailable { error, .. } => format!("unavailable: {error}"),
+            Event::Limited { peer, wait } => format!("limited: {peer} for {} s", wait.as_secs()),
             Event::Expiring { certificate, now } => {
                 let days = (certificate.not_after() - *now).num_days();
                 format!("expiring: {} in {days} days", certificate.subject())
@@ -90,6 +91,8 @@ pub(crate) struct Setup {
     pub(crate) verifier: Option<Arc<dyn ChallengeVerifier>>,
     pub(crate) store: Option<Arc<MemoryStore>>,
     pub(crate) warn_before: std::time::Duration,
+    /// When it is, for programs that have a clock of their own.
+    pub(crate) now: Option<DateTime<Utc>>,
 }
 
 impl Default for Setup {
@@ -105,6 +108,7 @@ impl Default for Setup {
             verifier: None,
             store: None,
             warn_before: YEAR / 12,
+            now: None,
         }
     }
 }
@@ -137,7 +141,7 @@ impl World {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
-        let clock = Arc::new(ManualClock::new(start()));
+        let clock = Arc::new(ManualClock::new(setup.now.unwrap_or_else(start)));
         let store = setup.store.unwrap_or_default();
         let now = clock.now();
         let name = Name::from_common_name("Example CA");
@@ -322,17 +326,27 @@ impl Reply {
             "{:?}",
             self.message.attributes
         );
-        let content = self
-            .message
-            .open_envelope()
-            .unwrap()
-            .decrypt(key, &DecryptPolicy::default())
-            .unwrap();
-        SignedData::parse(&content, &Default::default())
-            .unwrap()
-            .certificates()
-            .to_vec()
+        let envelope = self.message.open_envelope().unwrap();
+        certificates_in(&envelope.decrypt(key, &DecryptPolicy::default()).unwrap())
     }
+
+    /// The certificates in a SUCCESS for an EC key, opened with the challenge.
+    pub(crate) fn certificates_under(&self, challenge: &str) -> Vec<Certificate> {
+        let status = self.message.attributes.status;
+        assert_eq!(status, Some(PkiStatus::Success));
+        let envelope = self.message.open_envelope().unwrap();
+        assert!(envelope.recipients().is_empty());
+        let policy = DecryptPolicy::default();
+        let content = envelope.decrypt_with_password(challenge.as_bytes(), &policy);
+        certificates_in(&content.unwrap())
+    }
+}
+
+fn certificates_in(content: &[u8]) -> Vec<Certificate> {
+    SignedData::parse(content, &Default::default())
+        .unwrap()
+        .certificates()
+        .to_vec()
 }
 
 /// A request whose every part can be changed.

@@ -85,6 +85,16 @@ pub enum CertStatus {
     Unknown,
 }
 
+impl CertStatus {
+    /// It no longer counts, since then, in whole seconds, for this reason.
+    pub fn revoked(at: DateTime<Utc>, reason: RevocationReason) -> Self {
+        Self::Revoked {
+            at: at.trunc_subsecs(0),
+            reason,
+        }
+    }
+}
+
 /// The answer about one certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
