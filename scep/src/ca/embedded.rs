@@ -246,3 +246,6 @@ impl CertificateAuthority for EmbeddedCa {
         Ok(last.insert(list).clone())
     }
 }
+
+#[cfg(test)]
+mod tests;

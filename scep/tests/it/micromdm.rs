@@ -9,10 +9,10 @@
 //! GetCert, GetCRL, CertPoll and GetNextCACert are not offered by either.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Output, Stdio},
     sync::Arc,
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -166,10 +166,18 @@ fn our_client_enrols_at_their_server_by_policy_alone() {
         .args(["-allowrenew", "0"])
         .current_dir(folder.path())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let _server = Ended(server);
+    let mut server = Ended(server);
+    let mut log = BufReader::new(server.0.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("msg=listening") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    // It writes on, and would stop were nobody to read.
+    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -205,13 +213,11 @@ async fn our_client(folder: &Path, policy: Policy) -> Result<Name, Error> {
 /// One request on a connection of its own.
 fn over_a_socket(request: &Request<Bytes>) -> Response<Bytes> {
     use std::io::{Read as _, Write as _};
-    let mut stream = (0..100)
+    // It says that it listens just before it does.
+    let mut stream = (0..1_000_000)
         .find_map(|_| {
-            let stream = std::net::TcpStream::connect("127.0.0.1:8089").ok();
-            if stream.is_none() {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            stream
+            std::thread::yield_now();
+            std::net::TcpStream::connect("127.0.0.1:8089").ok()
         })
         .unwrap();
     let head = format!(
