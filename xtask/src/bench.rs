@@ -31,15 +31,21 @@ pub(crate) fn bench(name: &str, arguments: &[&str]) -> Outcome {
     run::succeed(command.args(["--bin", name, "--"]).args(arguments))
 }
 
-/// Builds a peer written in Go, pinned by its `go.sum`, to `.peers/go/NAME`.
+/// Builds a peer written in Go, pinned by its `go.sum`, to `.peers/go/NAME`: the folder's own
+/// program, or the one that its `go.mod` names as a tool.
 pub(crate) fn go(name: &str) -> Outcome {
     let root = run::root();
+    let folder = root.join(GO).join(name);
+    let what = match folder.join("main.go").exists() {
+        true => ".",
+        false => "tool",
+    };
     let mut command = Command::new("go");
     command
         .args(["build", "-mod=readonly", "-trimpath", "-o"])
         .arg(root.join(".peers/go").join(name))
-        .arg(".")
-        .current_dir(root.join(GO).join(name))
+        .arg(what)
+        .current_dir(folder)
         .env("CGO_ENABLED", "0");
     run::succeed(&mut command)
 }

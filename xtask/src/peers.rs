@@ -123,7 +123,7 @@ fn go() -> Outcome {
     let version = asked.ok().filter(|output| output.status.success());
     let Some(version) = version else {
         println!(
-            "Go is missing: the comparisons with {} cannot run",
+            "Go is missing: the comparisons with {} cannot run; the tests then need Debian's pebble",
             bench::go_peers().join(", ")
         );
         return Ok(());

@@ -20,7 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use mdm_core::Clock;
 use mdm_pki::{Certificate, RevocationReason, Signer};
 use mdm_transport::{HttpTransport, TransportErrorKind};
@@ -46,9 +46,12 @@ use super::{
 };
 
 /// How much is taken from a server, and how long it is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
+    /// What the client calls itself, which it has to (RFC 8555 section 6.1): name and version of this crate unless
+    /// changed; `None` leaves it to the transport.
+    pub user_agent: Option<HeaderValue>,
     /// How often a request is signed again with a fresh nonce, after the server took the first one for a bad one: 5
     /// unless changed.
     pub nonce_retries: u32,
@@ -75,7 +78,9 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
+        const NAME: &str = concat!("mdm-scep/", env!("CARGO_PKG_VERSION"));
         Self {
+            user_agent: Some(HeaderValue::from_static(NAME)),
             nonce_retries: 5,
             body: 256 << 10,
             deadline: Duration::from_secs(60),
@@ -351,7 +356,10 @@ impl<T: HttpTransport> Client<T> {
         Answer::read(response, expected, self.inner.settings.body, now)
     }
 
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+    async fn send(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, Error> {
+        if let Some(name) = self.inner.settings.user_agent.clone() {
+            request.headers_mut().insert(header::USER_AGENT, name);
+        }
         let response = self.inner.transport.send(request).await;
         response.map_err(|error| match error.kind() {
             TransportErrorKind::TooLarge => Error::TooLarge {

@@ -55,6 +55,8 @@ async fn a_new_account_is_signed_with_its_key_and_what_follows_with_its_url() {
     };
     assert_eq!(first.headers["content-type"], "application/jose+json");
     assert_eq!(first.headers["accept"], "application/json");
+    let agent = first.headers["user-agent"].to_str().unwrap();
+    assert!(agent.starts_with("mdm-scep/"), "{agent}");
     assert_eq!(
         first.payload,
         json!({"contact": ["mailto:ada@example.com"], "termsOfServiceAgreed": true})
@@ -188,6 +190,7 @@ async fn a_key_change_is_signed_by_both_keys() {
     let fake = Fake::new();
     let session = fake.session().await;
     fake.on("/key-change", [account()]);
+    fake.on("/account/1", [account()]);
     let new = Arc::new(PrivateKey::generate(KeySpec::P384).unwrap());
     let changed = session.change_key(new).await.unwrap();
     assert_eq!(changed.url(), session.url());
@@ -210,9 +213,13 @@ async fn a_key_change_is_signed_by_both_keys() {
         json!({"account": session.url(), "oldKey": serde_json::to_value(session.jwk()).unwrap()})
     );
 
-    fake.on("/account/1", [account()]);
-    changed.account().await.unwrap();
-    assert_eq!(fake.posts().last().unwrap().protected["alg"], "ES384");
+    let seen = fake.posts();
+    assert_eq!(seen[1].path, "/account/1");
+    assert_eq!(seen[1].protected["alg"], "ES384");
+
+    // A server that says yes and does nothing.
+    fake.on("/account/1", [Answer::problem(400, "malformed")]);
+    assert!(session.change_key(key()).await.unwrap_err().is_refused());
 }
 
 #[tokio::test]
@@ -489,7 +496,7 @@ async fn settings_bound_the_answers_and_the_retries() {
         settings.body = 100;
         settings.nonce_retries = 0;
     });
-    let client = fake.client_with(settings);
+    let client = fake.client_with(settings.clone());
     let outcome = client.directory().await;
     assert!(matches!(outcome, Err(Error::TooLarge { limit: 100 })));
     let settings = settings.with(|settings| settings.body = 1000);

@@ -9,6 +9,12 @@
 
 #[cfg(feature = "acme")]
 mod acme_client;
+#[cfg(feature = "acme")]
+mod acme_incidents;
+#[cfg(feature = "acme")]
+mod acme_server;
+#[cfg(feature = "acme")]
+mod acme_peers;
 mod authority;
 mod certmonger;
 mod challenges;
@@ -18,6 +24,7 @@ mod enrol;
 mod http;
 mod incidents;
 mod limits;
+mod listener;
 mod micromdm;
 mod mutation;
 mod ocsp;
@@ -29,6 +36,7 @@ mod renewal;
 mod requests;
 mod rollover;
 mod shared_challenge;
+mod strongswan;
 #[cfg(feature = "webhook")]
 mod webhook;
 mod world;

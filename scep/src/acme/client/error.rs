@@ -136,7 +136,11 @@ impl Error {
 
     /// Whether the server has refused for good; the same request will be refused again.
     pub fn is_refused(&self) -> bool {
-        self.problem().is_some() && !self.is_temporary()
+        let refused = match self {
+            Self::Status { status, .. } => status.is_client_error(),
+            _ => self.problem().is_some(),
+        };
+        refused && !self.is_temporary()
     }
 
     /// Whether the same may be tried again later, after [`retry_after`](Self::retry_after) at the earliest.

@@ -119,8 +119,8 @@ impl<T: HttpTransport> Session<T> {
         Ok(orders)
     }
 
-    /// Gives the account another key (RFC 8555 section 7.3.5). Where the answer gets lost,
-    /// [`Client::find_account`] tells which key the account has.
+    /// Gives the account another key (RFC 8555 section 7.3.5), and sees that the server takes what it signs. Where an
+    /// answer gets lost, [`Client::find_account`] tells which key the account has.
     ///
     /// # Errors
     /// [`Error::Refused`] for a key that has an account already, [`Error::NotOffered`].
@@ -138,6 +138,8 @@ impl<T: HttpTransport> Session<T> {
             .sign_with(&*changed.signer)
             .await?;
         self.post(&url, &inner, Expected::Nothing).await?;
+        // pebble answers 200 also where it has left the key as it was.
+        changed.account().await?;
         Ok(changed)
     }
 
