@@ -30,6 +30,8 @@ mod service;
 mod values;
 
 pub use migrations::SCHEMA_VERSION;
+#[cfg(feature = "scep")]
+pub use scep::IssuedCertificate;
 
 /// The stores of `mdm-service`, `ade-client` and `mdm-scep` in one SQLite file.
 ///

@@ -25,6 +25,7 @@ use crate::{
     console::Console,
     failure::{Done, Failure},
     kind::Kind,
+    text,
 };
 
 /// The longest file that is read, in bytes.
@@ -141,7 +142,7 @@ impl Decode {
         };
         let freshness = match (&self.token, &self.nonce, &self.nonce_base64) {
             (Some(token), ..) => Freshness::acme(token),
-            (_, Some(hex), _) => nonce(told::from_hex(hex))?,
+            (_, Some(hex), _) => nonce(text::from_hex(hex))?,
             (_, _, Some(base64)) => nonce(decode_base64(base64.as_bytes()).ok())?,
             // clap sees to it that there is one.
             _ => nonce(None)?,

@@ -14,9 +14,9 @@ use mdmtool::{
     validate,
 };
 
-use crate::{ade::Ade, attest::Attest, push::Push};
+use crate::{ade::Ade, attest::Attest, push::Push, scep::Scep};
 
-/// Tells what an Apple-MDM document is and says, and works with device assignment and push.
+/// Tells what an Apple-MDM document is and says, and works with device assignment, push and SCEP.
 #[derive(Debug, Parser)]
 #[command(name = "mdmtool", version, about)]
 pub(crate) struct Cli {
@@ -44,6 +44,8 @@ enum Command {
     Attest(Attest),
     /// Work with Apple's push service: send a push, get, look after and renew the certificate.
     Push(Box<Push>),
+    /// Work with certificates by SCEP: get and renew them, look at a server, be one.
+    Scep(Box<Scep>),
 }
 
 /// A file, and what is known about it beforehand.
@@ -130,6 +132,7 @@ impl Cli {
             Command::Ade(ade) => return ade.run(),
             Command::Attest(attest) => return attest.run(),
             Command::Push(push) => return push.run(),
+            Command::Scep(scep) => return scep.run(),
             Command::Validate(validate) => return tell(validate.run(), 2),
             Command::Decode(decode) => decode.run(),
             Command::Roundtrip(decode) => decode.roundtrip(),

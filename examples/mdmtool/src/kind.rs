@@ -36,6 +36,12 @@ pub(crate) enum Kind {
     Attestation,
     /// The push service did not take the push.
     Push,
+    /// Another certificate, or another signer, than the trusted one.
+    Untrusted,
+    /// A person has to decide first.
+    Pending,
+    /// What a server offers is too weak, or nothing that Apple's client takes.
+    Unsuitable,
     /// Nothing of the above.
     Other,
 }
@@ -63,6 +69,9 @@ impl Kind {
             Self::Certificate => "certificate",
             Self::Attestation => "attestation",
             Self::Push => "push",
+            Self::Untrusted => "untrusted",
+            Self::Pending => "pending",
+            Self::Unsuitable => "unsuitable",
             Self::Other => "other",
         }
     }

@@ -1,15 +1,20 @@
 //! `mdmtool`: tells what an Apple-MDM document is and says, checks it, explains the vocabulary, and
-//! works with Apple's device-assignment and push services.
+//! works with Apple's device-assignment and push services and with certificates by SCEP.
 
 mod ade;
 mod attest;
+mod certificate;
 mod cli;
 mod console;
 mod failure;
+mod files;
+mod interval;
 mod kind;
 mod push;
 mod runtime;
+mod scep;
 mod text;
+mod web;
 
 use std::{env, process::ExitCode};
 
@@ -22,7 +27,7 @@ fn main() -> ExitCode {
             let mut arguments = env::args_os().skip(1);
             let first = arguments.next().unwrap_or_default();
             let wants_json = arguments.any(|argument| argument == "--json");
-            let command = ["ade", "attest", "push"]
+            let command = ["ade", "attest", "push", "scep"]
                 .into_iter()
                 .find(|name| first == *name);
             failure::usage(&error, command.filter(|_| wants_json))

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 /// What came from elsewhere, without control characters.
@@ -51,6 +52,31 @@ pub(crate) fn count(number: usize, one: &str) -> String {
         1 => format!("1 {one}"),
         _ => format!("{number} {one}s"),
     }
+}
+
+/// A time as RFC 3339 text in UTC, to the second.
+pub(crate) fn written(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Bytes as hexadecimal text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The bytes of a hexadecimal text; colons and spaces between are nothing.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .chars()
+        .filter(|c| !matches!(c, ':' | ' '))
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    let pair = |pair: &[u8]| pair.iter().fold(0, |byte, digit| byte << 4 | digit);
+    Some(digits.chunks(2).map(pair).collect())
 }
 
 #[cfg(test)]

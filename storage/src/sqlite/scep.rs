@@ -3,6 +3,7 @@
 mod certificates;
 mod challenges;
 mod counter;
+mod listing;
 mod pending;
 #[cfg(test)]
 mod plans;
@@ -17,6 +18,7 @@ use mdm_scep::store::{
 use rusqlite::Connection;
 
 use self::counter::CRL_NUMBER;
+pub use self::listing::IssuedCertificate;
 use super::SqliteStore;
 
 #[async_trait]

@@ -15,6 +15,7 @@ mod bounds;
 mod contract;
 mod faults;
 mod kill;
+mod listing;
 mod migration;
 mod race;
 

@@ -3,11 +3,16 @@
 use std::fmt::Write;
 
 use ade_client::{ServerToken, endpoint::GetAccount, model::Account};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Done, console::Console, online::Online, text};
+use super::{
+    Done,
+    console::Console,
+    online::Online,
+    text::{self, written},
+};
 
 /// From how many days before its end a token is worth a remark.
 const SOON: i64 = 30;
@@ -71,8 +76,4 @@ fn days_left(token: &ServerToken, now: DateTime<Utc>) -> Option<i64> {
             .num_seconds()
             .div_euclid(86_400),
     )
-}
-
-fn written(time: DateTime<Utc>) -> Value {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true).into()
 }

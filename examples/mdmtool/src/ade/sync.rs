@@ -1,7 +1,6 @@
 //! `sync`: keeps a store in step with Apple, once or for as long as nobody interrupts it.
 
 mod changes;
-mod interval;
 mod report;
 mod watch;
 
@@ -22,7 +21,7 @@ use mdm_core::{Clock, SystemClock};
 use mdm_storage::sqlite::SqliteStore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use self::{changes::Change, interval::Interval, report::Report, watch::Watch};
+use self::{changes::Change, report::Report, watch::Watch};
 use super::{
     Done,
     console::Console,
@@ -30,6 +29,7 @@ use super::{
     online::{Server, USER_AGENT},
     token,
 };
+use crate::{interval::Interval, runtime::interrupted};
 
 /// However much there is to do, Apple is not asked more often.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
@@ -319,25 +319,4 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     }
     bar.set_message(text);
     bar.set_position(progress.devices);
-}
-
-/// Ready when somebody wants the program to end.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                result = tokio::signal::ctrl_c() => {
-                    if result.is_ok() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }

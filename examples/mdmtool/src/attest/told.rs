@@ -2,9 +2,8 @@
 
 use std::fmt::Write;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use mdm_pki::{
-    Certificate, Curve, DigestAlgorithm, KeyAlgorithm,
+    Certificate, DigestAlgorithm,
     attestation::{
         AttestationError, Posture, Property, SecureBoot, Sip, Statement, ThirdPartyKexts, Verdict,
     },
@@ -12,7 +11,10 @@ use mdm_pki::{
 };
 use serde_json::{Value, json};
 
-use crate::text;
+use crate::{
+    certificate,
+    text::{self, hex},
+};
 
 pub(super) fn document(form: &str, statement: &Statement) -> Result<Value, AttestationError> {
     let posture = statement.unverified_posture()?;
@@ -25,7 +27,7 @@ pub(super) fn document(form: &str, statement: &Statement) -> Result<Value, Attes
         "freshness": statement.unverified_freshness().map(hex),
         "withholds_identity": posture.withholds_identity(),
         "posture": told(&posture),
-        "chain": chain.map(certificate).collect::<Vec<_>>(),
+        "chain": chain.map(certificate::told).collect::<Vec<_>>(),
     }))
 }
 
@@ -48,29 +50,9 @@ fn key(leaf: &Certificate) -> Value {
     let Ok(key) = leaf.public_key() else {
         return Value::Null;
     };
-    let kind = match key.algorithm() {
-        KeyAlgorithm::Ec(Curve::P256) => "EC P-256".to_owned(),
-        KeyAlgorithm::Ec(Curve::P384) => "EC P-384".to_owned(),
-        KeyAlgorithm::Ec(Curve::P521) => "EC P-521".to_owned(),
-        KeyAlgorithm::Rsa { bits } => format!("RSA {bits}"),
-        KeyAlgorithm::Other(oid) => oid.to_string(),
-        _ => "unknown".to_owned(),
-    };
     json!({
-        "key": kind,
+        "key": certificate::key_kind(&key),
         "key_sha256": digest(DigestAlgorithm::Sha256, key.to_spki_der()).ok().map(|it| hex(&it)),
-    })
-}
-
-fn certificate(certificate: &Certificate) -> Value {
-    let sha256 = certificate.fingerprint(DigestAlgorithm::Sha256);
-    json!({
-        "subject": certificate.subject().to_string(),
-        "issuer": certificate.issuer().to_string(),
-        "serial": hex(certificate.serial()),
-        "not_before": written(certificate.not_before()),
-        "not_after": written(certificate.not_after()),
-        "sha256": sha256.ok().map(|it| hex(&it)),
     })
 }
 
@@ -122,27 +104,4 @@ fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Bad => "bad",
         Verdict::Unknown => "unknown",
     }
-}
-
-fn written(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// The bytes of a hex text; colons and spaces between are nothing.
-pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .filter(|c| !matches!(c, ':' | ' '))
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    let pair = |pair: &[u8]| pair.iter().fold(0, |byte, digit| byte << 4 | digit);
-    Some(digits.chunks(2).map(pair).collect())
 }

@@ -12,10 +12,10 @@ use clap::Subcommand;
 use mdm_pki::CertificateRequest;
 use mdmtool::{input, one_line};
 
-use super::files;
 use crate::{
     console::Console,
     failure::{Done, Failure},
+    files,
     runtime::block_on,
 };
 

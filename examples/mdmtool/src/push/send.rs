@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use mdm_apns::{
     CertificateError, Client, Config, Outcome, Push, PushCertificate, config::PRODUCTION_HOST,
@@ -19,15 +18,13 @@ use mdm_tls::Roots;
 use mdmtool::one_line;
 use serde_json::{Value, json};
 
-use super::{
-    advice,
-    files::{self, IdentityFiles},
-};
+use super::{advice, files::no_push_certificate};
 use crate::{
     console::Console,
     failure::{Done, Failure},
+    files::{self, IdentityFiles},
     kind::Kind,
-    text,
+    text::{self, written},
 };
 
 #[derive(Debug, Args)]
@@ -108,7 +105,7 @@ impl Send {
                 error.to_string(),
                 "take the push certificate that the device is enrolled with, or a renewed one",
             ),
-            other => files::no_push_certificate(self.certificate.file(), &other),
+            other => no_push_certificate(self.certificate.file(), &other),
         })
     }
 
@@ -258,8 +255,4 @@ fn told(outcome: &Outcome, topic: &Topic, host: &str) -> Value {
         "topic": topic,
         "host": host,
     })
-}
-
-fn written(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

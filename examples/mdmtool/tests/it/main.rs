@@ -10,6 +10,7 @@ mod hostile;
 mod kinds;
 mod push;
 mod reports;
+mod scep;
 mod schema;
 mod sealed;
 mod told;

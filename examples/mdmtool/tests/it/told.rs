@@ -38,6 +38,12 @@ impl Told {
         }
     }
 
+    /// It failed with code 2 over the command line, in the parser's words.
+    pub(crate) fn failed_usage(&self) {
+        assert_eq!(self.code, Some(2), "{self:?}");
+        assert!(self.stderr.starts_with("error: "), "{self:?}");
+    }
+
     /// It failed with this code and an error of this kind, as JSON.
     pub(crate) fn error(&self, code: i32, kind: &str) -> Value {
         assert_eq!(self.code, Some(code), "{self:?}");

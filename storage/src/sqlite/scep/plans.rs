@@ -1,6 +1,6 @@
 //! The queries of challenges, certificates and requests that wait.
 
-use super::{certificates, challenges, counter, pending};
+use super::{certificates, challenges, counter, listing, pending};
 use crate::sqlite::plans::{assert_none_walks_or_sorts, empty, plan};
 
 #[test]
@@ -16,6 +16,7 @@ fn no_query_walks_a_table_or_sorts() {
         certificates::FIND,
         certificates::REVOKE,
         certificates::REVOKED,
+        listing::PAGE,
         counter::NEXT,
         counter::ADMIT,
         counter::RELEASE,

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use mdm_apns::certificate::{CustomerRequest, customer::CustomerRequestError};
-use mdmtool::{Error, input};
+use mdmtool::input;
 use serde_json::json;
 
 use super::{in_folder, refused, shown};
 use crate::{
     console::Console,
-    failure::{Done, Failure},
-    push::files::Passphrase,
+    failure::Done,
+    files::{self, Passphrase},
 };
 
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ impl Csr {
             in_folder(self.key, &self.out, "push-key.pem"),
             in_folder(self.csr, &self.out, "push-csr.pem"),
         );
-        write_key(&key_file, &key, passphrase.as_ref())?;
+        files::write_key(&key_file, &key, passphrase.as_ref())?;
         input::write_new(&csr_file, csr.to_pem().as_bytes())?;
         let (key, csr) = (shown(&key_file), shown(&csr_file));
         let encrypted = passphrase.is_some();
@@ -67,25 +67,4 @@ impl Csr {
             )
         })
     }
-}
-
-/// Writes a key that only its owner may read, encrypted if there is a passphrase.
-pub(super) fn write_key(
-    file: &std::path::Path,
-    key: &mdm_pki::PrivateKey,
-    passphrase: Option<&mdm_core::Secret<String>>,
-) -> Done {
-    match passphrase {
-        Some(passphrase) => {
-            let pem = key.to_encrypted_pkcs8_pem(passphrase.expose());
-            let pem =
-                pem.map_err(|error| refused(&error, "give a passphrase, or no --passphrase-file"))?;
-            input::write_new(file, pem.as_bytes())?;
-        }
-        None => {
-            let pem = key.to_pkcs8_pem().map_err(Error::Key)?;
-            input::write_new(file, pem.as_bytes())?;
-        }
-    }
-    Ok::<(), Failure>(())
 }

@@ -1,8 +1,8 @@
 //! `info`: what a push certificate says, and whether it has to be renewed.
 
-use std::{fmt::Write, path::PathBuf};
+use std::path::PathBuf;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use mdm_apns::certificate::{CertificateError, RenewalPolicy, TopicCertificate};
 use mdm_core::Topic;
@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use crate::{
     console::Console,
     failure::{Done, Failure},
+    files::{self, IdentityFiles, Passphrase},
     kind::Kind,
-    push::files::{self, IdentityFiles, Passphrase},
-    text,
+    push::files::{no_push_certificate, topic_certificate},
+    text::{self, hex, written},
 };
 
 const RENEW: &str = "make a request with `mdmtool push cert csr`, have it signed, and press Renew \
@@ -71,23 +72,17 @@ impl Info {
             let files = [Some(self.file.as_path()), self.passphrase.file()];
             files::take_stdin_once(files.into_iter().flatten())?;
             let passphrase = self.passphrase.read()?;
-            return files::topic_certificate(&self.file, passphrase.as_ref());
+            return topic_certificate(&self.file, passphrase.as_ref());
         };
         let files = IdentityFiles::new(&self.file, key, &self.passphrase);
         TopicCertificate::new(files.read()?.certificate)
-            .map_err(|error| files::no_push_certificate(&self.file, &error))
+            .map_err(|error| no_push_certificate(&self.file, &error))
     }
 }
 
 fn told(certificate: &TopicCertificate, renewal: &str, now: DateTime<Utc>) -> Value {
     let inside = certificate.certificate();
     let left = certificate.not_after() - now;
-    let hex = |bytes: &[u8]| {
-        bytes.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    };
     json!({
         "topic": certificate.topic(),
         "environment": certificate.environment().as_str(),
@@ -100,8 +95,4 @@ fn told(certificate: &TopicCertificate, renewal: &str, now: DateTime<Utc>) -> Va
         "serial": hex(inside.serial()),
         "sha256": inside.fingerprint(DigestAlgorithm::Sha256).ok().map(|digest| hex(&digest)),
     })
-}
-
-pub(super) fn written(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

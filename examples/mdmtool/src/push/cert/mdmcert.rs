@@ -12,12 +12,12 @@ use mdm_transport_reqwest::ReqwestTransport;
 use mdmtool::{input, one_line};
 use serde_json::json;
 
-use super::{UPLOAD, csr::write_key, read_csr, refused, shown, write_upload};
+use super::{UPLOAD, read_csr, refused, shown, write_upload};
 use crate::{
     console::Console,
     failure::{Done, Failure},
+    files::{self, IdentityFiles, Passphrase},
     kind::Kind,
-    push::files::{self, IdentityFiles, Passphrase},
 };
 
 /// Where the API key is looked for if no file is named.
@@ -119,7 +119,7 @@ impl Request {
         }
         let made = mdmcert::reply_identity(Utc::now());
         let made = made.map_err(|error| refused(&error, "try again"))?;
-        write_key(&key, &made.key, self.passphrase.read()?.as_ref())?;
+        files::write_key(&key, &made.key, self.passphrase.read()?.as_ref())?;
         input::write_new(&certificate, made.certificate.to_pem().as_bytes())?;
         Ok((made, names))
     }

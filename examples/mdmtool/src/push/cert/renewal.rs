@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::info::written;
 use crate::{
     console::Console,
     failure::{Done, Failure},
+    files::{self, Passphrase},
     kind::Kind,
-    push::files::{self, Passphrase},
-    text,
+    push::files::topic_certificate,
+    text::{self, written},
 };
 
 #[derive(Debug, Args)]
@@ -29,8 +29,8 @@ impl RenewCheck {
         let files = [&*self.old, &*self.new].map(Some);
         files::take_stdin_once(files.into_iter().chain([self.passphrase.file()]).flatten())?;
         let passphrase = self.passphrase.read()?;
-        let old = files::topic_certificate(&self.old, passphrase.as_ref())?;
-        let new = files::topic_certificate(&self.new, passphrase.as_ref())?;
+        let old = topic_certificate(&self.old, passphrase.as_ref())?;
+        let new = topic_certificate(&self.new, passphrase.as_ref())?;
         let verdict = new.renews(&old);
         let document = json!({
             "renews": verdict.is_ok(),

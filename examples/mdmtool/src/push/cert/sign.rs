@@ -7,12 +7,12 @@ use clap::Args;
 use mdm_apns::certificate::{Vendor, upload::RequestError};
 use serde_json::json;
 
-use super::{UPLOAD, info::written, read_csr, refused, shown, write_upload};
+use super::{UPLOAD, read_csr, refused, shown, write_upload};
 use crate::{
     console::Console,
     failure::Done,
-    push::files::{self, IdentityFiles},
-    text::printable,
+    files::{self, IdentityFiles},
+    text::{printable, written},
 };
 
 #[derive(Debug, Args)]

@@ -5,12 +5,12 @@ use std::{fmt, str::FromStr, time::Duration};
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Interval(pub(super) Duration);
+pub(crate) struct Interval(pub(crate) Duration);
 
 /// No time.
 #[derive(Debug, thiserror::Error)]
 #[error("a time is a number with s, m, h or d behind it, such as 15m")]
-pub(super) struct InvalidInterval;
+pub(crate) struct InvalidInterval;
 
 impl FromStr for Interval {
     type Err = InvalidInterval;

@@ -1,0 +1,9 @@
+//! `mdmtool scep`, client and server of the built program over real sockets.
+
+mod caps;
+mod enroll;
+mod files;
+mod hostile;
+mod pending;
+mod serve;
+mod world;
