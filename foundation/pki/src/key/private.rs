@@ -13,7 +13,7 @@ use openssl::{
 use zeroize::Zeroizing;
 
 use super::{
-    public::{Curve, KeyAlgorithm, PublicKey},
+    public::{Curve, KeyAlgorithm, PublicKey, ReadyKey},
     rsa,
 };
 use crate::{
@@ -219,12 +219,11 @@ impl PrivateKey {
         algorithm: SignatureAlgorithm,
         digest: &[u8],
     ) -> Result<Vec<u8>, openssl::error::ErrorStack> {
+        if algorithm.is_rsa() {
+            return rsa::sign(&self.key.rsa()?, algorithm.digest(), digest);
+        }
         let mut context = PkeyCtx::new(&self.key)?;
         context.sign_init()?;
-        if algorithm.is_rsa() {
-            context.set_rsa_padding(Padding::PKCS1)?;
-            context.set_signature_md(md(algorithm.digest()))?;
-        }
         let mut signature = Vec::new();
         context.sign_to_vec(digest, &mut signature)?;
         Ok(signature)
@@ -339,20 +338,19 @@ pub(crate) fn wrap_content_key(
     transport: KeyTransport,
     content_key: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    if !matches!(recipient.algorithm(), KeyAlgorithm::Rsa { .. }) {
+    let ReadyKey::Rsa(key) = ReadyKey::new(recipient)? else {
         return Err(Error::unsupported(
             "recipient key",
             format_args!("{:?}", recipient.algorithm()),
         ));
-    }
-    let key = PKey::public_key_from_der(recipient.to_spki_der())
-        .map_err(|stack| Error::malformed("public key", Error::openssl(stack)))?;
+    };
+    let Some((hash, mask)) = transport.oaep() else {
+        return rsa::wrap_v15(&key, content_key).crypto();
+    };
+    let key = PKey::from_rsa(key).crypto()?;
     let mut context = PkeyCtx::new(&key).crypto()?;
     context.encrypt_init().crypto()?;
-    match transport.oaep() {
-        None => context.set_rsa_padding(Padding::PKCS1).crypto()?,
-        Some((hash, mask)) => set_oaep(&mut context, hash, mask).crypto()?,
-    }
+    set_oaep(&mut context, hash, mask).crypto()?;
     let mut wrapped = Vec::new();
     context.encrypt_to_vec(content_key, &mut wrapped).crypto()?;
     Ok(wrapped)

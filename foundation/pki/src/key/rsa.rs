@@ -1,5 +1,5 @@
-//! RSA below OpenSSL's EVP layer, where two things are easier to get right: verifying without a fetch per signature,
-//! and unwrapping a content key without telling whether its padding was right.
+//! RSA below OpenSSL's EVP layer, where two things are easier to get right: signing and verifying without a fetch per
+//! signature, and unwrapping a content key without telling whether its padding was right.
 
 use openssl::{
     error::ErrorStack,
@@ -35,6 +35,19 @@ pub(super) fn verify(
         .is_some_and(|found| found == digest)
 }
 
+/// RSASSA-PKCS1-v1_5 signature (RFC 8017, section 8.2.1) over a digest of the right length.
+pub(super) fn sign(
+    key: &Rsa<Private>,
+    algorithm: DigestAlgorithm,
+    digest: &[u8],
+) -> Result<Vec<u8>, ErrorStack> {
+    let info = [algorithm.digest_info_prefix(), digest].concat();
+    let mut signature = vec![0; key.size() as usize];
+    let length = key.private_encrypt(&info, &mut signature, Padding::PKCS1)?;
+    signature.truncate(length);
+    Ok(signature)
+}
+
 /// RSASSA-PSS verification (RFC 8017, section 8.1.2) with one digest throughout and a salt of any length.
 pub(super) fn verify_pss(
     key: &Rsa<Public>,
@@ -52,6 +65,14 @@ pub(super) fn verify_pss(
         context.verify(digest, signature)
     };
     verify().unwrap_or(false)
+}
+
+/// Encrypts a content key under PKCS #1 v1.5 (RFC 8017, section 7.2.1).
+pub(super) fn wrap_v15(key: &Rsa<Public>, content_key: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    let mut wrapped = vec![0; key.size() as usize];
+    let length = key.public_encrypt(content_key, &mut wrapped, Padding::PKCS1)?;
+    wrapped.truncate(length);
+    Ok(wrapped)
 }
 
 /// Decrypts a content key of `length` bytes under PKCS #1 v1.5.
