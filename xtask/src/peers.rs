@@ -68,6 +68,12 @@ const PROGRAMS: &[Program] = &[
         held_against: "our SCEP client enrols at micromdm's server",
     },
     Program {
+        name: "pki",
+        version: &["--help"],
+        package: "strongswan-pki",
+        held_against: "strongSwan's client enrols and polls at our SCEP server",
+    },
+    Program {
         name: "ip",
         version: &["-Version"],
         package: "iproute2",

@@ -17,19 +17,15 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use mdm_core::{Clock as _, SystemClock};
+use mdm_core::SystemClock;
 use mdm_pki::{Certificate, Name};
-use mdm_scep::{
-    Bound, CaTrust, Client, EmbeddedCa, Enrolment, Error, MemoryStore, OneTime, Policy, Responder,
-    Server,
-    ca::{RootUse, root},
-};
+use mdm_scep::{CaTrust, Client, Enrolment, Error, Policy};
 use mdm_transport::transport_fn;
 
 use crate::{
-    certmonger::Listener,
+    listener::{Enrolling, found, shown},
     peers::missing,
-    world::{CA_KEY, DEVICE_KEY, Recorder, YEAR, rsa_key},
+    world::{DEVICE_KEY, rsa_key},
 };
 
 fn lenient() -> Policy {
@@ -39,54 +35,24 @@ fn lenient() -> Policy {
     })
 }
 
-fn found(program: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", "command -v \"$0\" >/dev/null", program])
-        .status();
-    found.is_ok_and(|status| status.success())
-}
-
-fn shown(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+fn run(server: &Enrolling, folder: &Path) -> Output {
+    Command::new("scepclient")
+        .current_dir(folder)
+        .args(["-private-key", "key.pem", "-certificate", "leaf.pem"])
+        .args(["-cn", "device7", "-challenge", server.challenge.expose()])
+        .args(["-server-url", &server.listener.url])
+        .output()
+        .unwrap()
 }
 
 /// Runs their client against our server: what it said, what it got, what our operator heard.
 fn their_client(policy: Policy) -> (Output, Option<Certificate>, Vec<String>) {
-    let clock = Arc::new(SystemClock);
-    let store = Arc::new(MemoryStore::new());
-    let key = rsa_key(CA_KEY);
-    let name = Name::from_common_name("Example CA");
-    let ca = root(name, &key, RootUse::Alone, YEAR, clock.now()).unwrap();
-    let authority =
-        EmbeddedCa::new(vec![ca.clone()], Arc::new(key.clone()), store.clone()).unwrap();
-    let challenges = OneTime::new(store);
-    let issue = challenges.issue("micromdm", Bound::common_name("device7"), clock.now());
-    let challenge = futures_util::FutureExt::now_or_never(issue)
-        .unwrap()
-        .unwrap();
-    let events = Arc::new(Recorder::default());
-    let responder = Responder::local(ca, key).unwrap();
-    let server = Server::builder(Arc::new(authority), responder, Arc::new(challenges), clock)
-        .policy(policy)
-        .observer(events.clone())
-        .build()
-        .unwrap();
-    let listener = Listener::start(server);
+    let server = Enrolling::start("micromdm", policy);
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new("scepclient")
-        .current_dir(folder.path())
-        .args(["-private-key", "key.pem", "-certificate", "leaf.pem"])
-        .args(["-cn", "device7", "-challenge", challenge.expose()])
-        .args(["-server-url", &listener.url])
-        .output()
-        .unwrap();
+    let output = run(&server, folder.path());
     let leaf = std::fs::read(folder.path().join("leaf.pem")).ok();
     let leaf = leaf.and_then(|pem| Certificate::from_pem(&pem).ok());
-    (output, leaf, events.lines())
+    (output, leaf, server.events.lines())
 }
 
 #[test]
@@ -112,6 +78,26 @@ fn their_client_enrols_at_our_server_by_policy_alone() {
         Some("device7")
     );
     assert_eq!(events, ["issued: micromdm"]);
+}
+
+/// With a certificate at hand their client renews it, by a RenewalReq of the same key.
+#[test]
+fn their_client_renews_at_our_server_by_policy_alone() {
+    if !found("scepclient") {
+        return missing("scepclient");
+    }
+    let server = Enrolling::start("micromdm", lenient());
+    let folder = tempfile::tempdir().unwrap();
+    for (heard, issued) in [("issued: micromdm", 1), ("issued: the renewal of", 2)] {
+        let output = run(&server, folder.path());
+        assert!(output.status.success(), "{}", shown(&output));
+        assert!(
+            server.events.last().starts_with(heard),
+            "{:?}",
+            server.events.lines()
+        );
+        assert_eq!(server.store.issued(), issued);
+    }
 }
 
 /// Ends their server with the test.

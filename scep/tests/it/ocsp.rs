@@ -19,7 +19,7 @@ use mdm_scep::{
 };
 
 use crate::{
-    certmonger::Listener,
+    listener::Listener,
     peers::missing,
     world::{CA_KEY, OTHER_KEY, Setup, World, YEAR, rsa_key, self_signed, start},
 };

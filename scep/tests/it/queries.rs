@@ -1,4 +1,4 @@
-//! GetCert, GetCRL and revocation. No peer on Debian speaks these messages; `mdm-pki`'s tests hold the lists
+//! GetCert, GetCRL and revocation. No peer on Debian speaks these messages (see `recorded`); `mdm-pki`'s tests hold the lists
 //! against the `openssl` program.
 
 use std::{sync::Arc, time::Duration};

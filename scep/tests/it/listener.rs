@@ -1,0 +1,166 @@
+//! Our server behind a real socket, for programs that are not ours.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::{Command, Output},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{Request, Response};
+use mdm_core::{Clock as _, Secret, SystemClock};
+use mdm_pki::{Certificate, Name};
+use mdm_scep::{
+    Bound, EmbeddedCa, MemoryStore, OneTime, Policy, Responder, Server,
+    ca::{RootUse, root},
+};
+
+use crate::world::{CA_KEY, Recorder, YEAR, rsa_key};
+
+/// Whether this program can be started.
+pub(crate) fn found(program: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", "command -v \"$0\" >/dev/null", program])
+        .status();
+    found.is_ok_and(|status| status.success())
+}
+
+/// What a program said.
+pub(crate) fn shown(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// A server by the machine's clock with a challenge for `CN=device7`.
+pub(crate) struct Enrolling {
+    pub(crate) listener: Listener,
+    pub(crate) challenge: Secret<String>,
+    pub(crate) events: Arc<Recorder>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) ca: Certificate,
+}
+
+impl Enrolling {
+    pub(crate) fn start(label: &str, policy: Policy) -> Self {
+        let clock = Arc::new(SystemClock);
+        let store = Arc::new(MemoryStore::new());
+        let key = rsa_key(CA_KEY);
+        let name = Name::from_common_name("Example CA");
+        let ca = root(name, &key, RootUse::Alone, YEAR, clock.now()).unwrap();
+        let authority =
+            EmbeddedCa::new(vec![ca.clone()], Arc::new(key.clone()), store.clone()).unwrap();
+        let challenges = OneTime::new(store.clone());
+        let issue = challenges.issue(label, Bound::common_name("device7"), clock.now());
+        let challenge = issue.now_or_never().unwrap().unwrap();
+        let events = Arc::new(Recorder::default());
+        let responder = Responder::local(ca.clone(), key).unwrap();
+        let server = Server::builder(Arc::new(authority), responder, Arc::new(challenges), clock)
+            .policy(policy)
+            .observer(events.clone())
+            .build()
+            .unwrap();
+        Self {
+            listener: Listener::start(server),
+            challenge,
+            events,
+            store,
+            ca,
+        }
+    }
+}
+
+/// One connection after the other, each for one request, on a free loopback port.
+pub(crate) struct Listener {
+    pub(crate) url: String,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Listener {
+    pub(crate) fn start(server: Server) -> Self {
+        let server = Arc::new(server);
+        Self::serve(move |request| {
+            let server = server.clone();
+            async move { server.handle(request).await }
+        })
+    }
+
+    pub(crate) fn serve<F>(handle: impl Fn(Request<Bytes>) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Response<Bytes>>,
+    {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/scep", socket.local_addr().unwrap());
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            for stream in socket.incoming() {
+                if stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                if let Some((request, mut stream)) = read(stream.unwrap()) {
+                    let response = runtime.block_on(handle(request));
+                    let head = format!(
+                        "HTTP/1.1 {}\r\ncontent-type: {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                        response.status(),
+                        response.headers()["content-type"].to_str().unwrap(),
+                        response.body().len()
+                    );
+                    stream.write_all(head.as_bytes()).unwrap();
+                    stream.write_all(response.body()).unwrap();
+                }
+            }
+        });
+        Self {
+            url,
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let address = self.url["http://".len()..].trim_end_matches("/scep");
+        let _ = TcpStream::connect(address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn read(stream: TcpStream) -> Option<(Request<Bytes>, TcpStream)> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let mut words = line.split_whitespace();
+    let builder = Request::builder().method(words.next()?).uri(words.next()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let line = line.trim_end().to_ascii_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((builder.body(body.into()).ok()?, reader.into_inner()))
+}

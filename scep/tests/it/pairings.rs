@@ -1,0 +1,215 @@
+//! Every pairing with a program of others, what became of it, and the test that shows it. GetCert and GetCRL are offered by
+//! no peer that is at hand, CertPoll by strongSwan alone: for these, openssl's programs with DER made by hand stand in.
+
+use Outcome::{NotOffered, NotTried, Refused, Works};
+
+/// What becomes of a pairing.
+enum Outcome {
+    /// It works, with the policy as it is.
+    Works,
+    /// One side refuses, in these words, unless the policy is changed as said; nothing, where that does not help.
+    Refused(&'static str, Option<&'static str>),
+    /// The peer has no such thing.
+    NotOffered,
+    /// The peer has it, and nobody has tried.
+    NotTried,
+}
+
+/// The peer, which side of it, the message, what became of it, and where that is shown: source and test.
+type Pairing = (
+    &'static str,
+    Side,
+    &'static str,
+    Outcome,
+    Option<(&'static str, &'static str)>,
+);
+
+#[derive(PartialEq)]
+enum Side {
+    TheirClient,
+    TheirServer,
+}
+use Side::{TheirClient, TheirServer};
+
+const MICROMDM: &str = include_str!("micromdm.rs");
+const CERTMONGER: &str = include_str!("certmonger.rs");
+const STRONGSWAN: &str = include_str!("strongswan.rs");
+const RECORDED: &str = include_str!("recorded.rs");
+const OCSP: &str = include_str!("ocsp.rs");
+
+const MICROMDM_CLIENT: &str = "their_client_enrols_at_our_server_by_policy_alone";
+const MICROMDM_SERVER: &str = "our_client_enrols_at_their_server_by_policy_alone";
+const STRONGSWAN_CLIENT: &str = "their_client_enrols_at_our_server_in_triple_des_by_policy_alone";
+const OPENSSL_SERVER: &str = "our_client_asks_a_server_made_of_openssls_programs";
+
+const PAIRINGS: &[Pairing] = &[
+    (
+        "micromdm 2.1.0 (Debian)",
+        TheirClient,
+        "PKCSReq",
+        Refused("badAlg: SHA-1, then single DES", Some("sha1, legacy_des")),
+        Some((MICROMDM, MICROMDM_CLIENT)),
+    ),
+    (
+        "micromdm 2.1.0 (Debian)",
+        TheirClient,
+        "RenewalReq",
+        Refused("badAlg: SHA-1, then single DES", Some("sha1, legacy_des")),
+        Some((
+            MICROMDM,
+            "their_client_renews_at_our_server_by_policy_alone",
+        )),
+    ),
+    (
+        "micromdm 2.1.0 (Debian)",
+        TheirClient,
+        "CertPoll, GetCert, GetCRL, GetNextCACert",
+        NotOffered,
+        None,
+    ),
+    (
+        "micromdm 2.1.0 (Debian)",
+        TheirServer,
+        "PKCSReq",
+        Refused(
+            "Error::Algorithm: SHA-1, then single DES",
+            Some("sha1, legacy_des"),
+        ),
+        Some((MICROMDM, MICROMDM_SERVER)),
+    ),
+    (
+        "micromdm 2.1.0 (Debian)",
+        TheirServer,
+        "CertPoll, GetCert, GetCRL, GetNextCACert",
+        NotOffered,
+        None,
+    ),
+    (
+        "certmonger",
+        TheirClient,
+        "PKCSReq",
+        Works,
+        Some((CERTMONGER, "certmonger_enrols_with_a_one_time_challenge")),
+    ),
+    (
+        "certmonger",
+        TheirClient,
+        "RenewalReq, CertPoll",
+        NotTried,
+        None,
+    ),
+    (
+        "certmonger",
+        TheirClient,
+        "GetCert, GetCRL, GetNextCACert",
+        NotOffered,
+        None,
+    ),
+    (
+        "strongSwan 5.9.8",
+        TheirClient,
+        "PKCSReq in AES or under SHA-256",
+        Refused("the client: not supported by CA", None),
+        Some((STRONGSWAN, STRONGSWAN_CLIENT)),
+    ),
+    (
+        "strongSwan 5.9.8",
+        TheirClient,
+        "PKCSReq in Triple DES under SHA-512",
+        Refused("badAlg: Triple DES", Some("triple_des")),
+        Some((STRONGSWAN, STRONGSWAN_CLIENT)),
+    ),
+    (
+        "strongSwan 5.9.8",
+        TheirClient,
+        "RenewalReq",
+        Refused(
+            "the client: Renewal operation not supported by SCEP server",
+            None,
+        ),
+        Some((STRONGSWAN, "their_client_does_not_see_that_we_renew")),
+    ),
+    (
+        "strongSwan 5.9.8",
+        TheirClient,
+        "CertPoll",
+        Refused("badAlg: Triple DES", Some("triple_des")),
+        Some((STRONGSWAN, "their_client_polls_until_a_person_has_decided")),
+    ),
+    (
+        "strongSwan 5.9.8",
+        TheirClient,
+        "GetCert, GetCRL, GetNextCACert",
+        NotOffered,
+        None,
+    ),
+    (
+        "openssl's programs, by hand",
+        TheirClient,
+        "GetCert, GetCRL (recorded)",
+        Works,
+        Some((
+            RECORDED,
+            "our_server_answers_a_recorded_get_cert_and_get_crl",
+        )),
+    ),
+    (
+        "openssl's programs, by hand",
+        TheirClient,
+        "CertPoll (recorded)",
+        Works,
+        Some((RECORDED, "our_server_answers_a_recorded_cert_poll")),
+    ),
+    (
+        "openssl's programs, by hand",
+        TheirServer,
+        "GetCert, GetCRL, CertPoll (recorded)",
+        Works,
+        Some((RECORDED, "recorded_answers_are_read_down_to_what_they_hold")),
+    ),
+    (
+        "openssl's programs, by hand",
+        TheirServer,
+        "GetCert, GetCRL, CertPoll",
+        Works,
+        Some((RECORDED, OPENSSL_SERVER)),
+    ),
+    (
+        "openssl ocsp",
+        TheirClient,
+        "OCSP over HTTP",
+        Works,
+        Some((OCSP, "openssl_asks_about_a_certificate_over_http")),
+    ),
+];
+
+#[test]
+fn every_pairing_that_was_tried_has_its_test() {
+    for (peer, side, message, outcome, shown) in PAIRINGS {
+        let row = format!("{peer}, {message}");
+        let tried = matches!(outcome, Works | Refused(..));
+        assert_eq!(tried, shown.is_some(), "{row}");
+        let Some((source, test)) = shown else {
+            continue;
+        };
+        assert!(
+            source.contains(&format!("fn {test}(")),
+            "{row}: no test {test}"
+        );
+        let named = match side {
+            TheirClient => "their_client certmonger openssl_asks our_server",
+            TheirServer => "our_client recorded_answers",
+        };
+        let begins = named.split(' ').any(|begin| test.starts_with(begin));
+        assert!(begins, "{row}: {test} is about the other side");
+        if let Refused(words, by) = outcome {
+            assert!(!words.is_empty());
+            for field in by.iter().flat_map(|by| by.split(", ")) {
+                assert!(
+                    source.contains(&format!("policy.{field} = true")),
+                    "{row}: {field}"
+                );
+            }
+        }
+    }
+}
