@@ -72,7 +72,8 @@ pub struct ExpectedDevice {
     /// What the attestation has to say.
     pub identity: DeviceIdentity,
     /// Whether an answer without an attestation is good enough: no, unless changed. Macs with a T2 chip and old
-    /// processors cannot attest; everybody who knows the identifier can say so.
+    /// processors cannot attest; everybody who knows the identifier can say so. The state of such a device is unknown
+    /// and not judged.
     pub unattested: bool,
     /// The subject that the CSR has to have, to the byte. Without this it may be empty or a common name that is
     /// the identifier.

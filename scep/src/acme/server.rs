@@ -47,7 +47,7 @@ use crate::{
     event::{Event, Observer, Trace},
     limit::{RateLimit, Scope, Unlimited},
     server::gate::Gates,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// A server of ACME over an authority and two stores.
@@ -152,6 +152,16 @@ impl Server {
             }
         }
         response
+    }
+
+    /// Forgets the nonces that have expired and the orders that need not be kept, and says how many there were. To be
+    /// called now and then. The permits of orders go with the [`Store`]'s
+    /// [challenges](Store::forget_challenges), for which a day after their end is early enough.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn forget_old(&self) -> Result<usize, StoreError> {
+        self.store.forget(self.clock.now()).await
     }
 
     async fn serve(&self, route: &Route, request: &Request<Bytes>) -> Result<Reply, Stop> {

@@ -226,28 +226,29 @@ mod tests {
 
     /// Looks over a transport that answers with these, and says what was asked for.
     fn look(answers: &[(u16, &str, &str)]) -> (Seen, Vec<String>) {
-        let answers = Mutex::new(answers.iter().rev().copied().collect::<Vec<_>>());
-        let asked = Mutex::new(Vec::new());
-        // The transport has to live as long as the server, so what it borrows is leaked.
-        let (answers, asked) = (&*Box::leak(Box::new(answers)), &*Box::leak(Box::new(asked)));
-        let transport = transport_fn(move |request: Request<Bytes>| async move {
-            asked.lock().unwrap().push(request.uri().to_string());
-            let Some((status, location, body)) = answers.lock().unwrap().pop() else {
-                return Err(TransportErrorKind::Timeout.into());
-            };
-            let mut response = Response::new(Bytes::from(body.to_owned()));
-            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        let answers = answers.iter().rev().map(|(status, location, body)| {
+            let mut response = Response::new(Bytes::from((*body).to_owned()));
+            *response.status_mut() = StatusCode::from_u16(*status).unwrap();
             if !location.is_empty() {
                 let location = location.parse().unwrap();
                 response.headers_mut().insert(header::LOCATION, location);
             }
-            Ok(response)
+            response
+        });
+        let answers = Mutex::new(answers.collect::<Vec<_>>());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = asked.clone();
+        let transport = transport_fn(move |request: Request<Bytes>| {
+            noted.lock().unwrap().push(request.uri().to_string());
+            let answer = answers.lock().unwrap().pop();
+            async move { answer.ok_or_else(|| TransportErrorKind::Timeout.into()) }
         });
         let seen = HttpValidation::new(Arc::new(transport))
             .look("www.example.com", "token", KEY_AUTHORIZATION)
             .now_or_never()
             .unwrap();
-        (seen, asked.lock().unwrap().clone())
+        let asked = asked.lock().unwrap().clone();
+        (seen, asked)
     }
 
     fn kind(seen: Seen) -> Option<(ErrorType, bool)> {

@@ -22,8 +22,8 @@ use crate::{
     store::StoreError,
 };
 
-/// How often a change is tried again that another one has overtaken.
-const ATTEMPTS: usize = 5;
+/// How often a step is decided again that another one has overtaken.
+pub(super) const ATTEMPTS: usize = 5;
 
 impl Server {
     pub(super) async fn new_account(
@@ -46,13 +46,13 @@ impl Server {
             return Err(Stop::new(ErrorType::AccountDoesNotExist, detail));
         }
         self.limit(Scope::NewAccount, peer(request)).await?;
-        if let Some(terms) = &self.policy.terms_of_service {
-            if !asked.terms_of_service_agreed {
-                let detail = "the terms of service have to be agreed to";
-                let stop = Stop::new(ErrorType::UserActionRequired, detail);
-                let link = (terms.clone(), "terms-of-service");
-                return Err(stop.with(|refused| refused.link = Some(link)));
-            }
+        if let Some(terms) = &self.policy.terms_of_service
+            && !asked.terms_of_service_agreed
+        {
+            let detail = "the terms of service have to be agreed to";
+            let stop = Stop::new(ErrorType::UserActionRequired, detail);
+            let link = (terms.clone(), "terms-of-service");
+            return Err(stop.with(|refused| refused.link = Some(link)));
         }
         self.check_contacts(&asked.contact)?;
         let external = match &asked.external_account_binding {

@@ -57,12 +57,13 @@ impl Server {
             let Some(next) = self.next(&kept.record) else {
                 return Ok(kept);
             };
-            let record = match next {
+            let (record, outcome) = match next {
                 Next::Look(index, number) => {
-                    self.look(&kept.record, index, number, account).await?
+                    let looked = self.look(&kept.record, index, number, account).await?;
+                    (looked, None)
                 }
                 Next::Issue => match self.issue(id, &kept.record).await {
-                    Ok(record) => record,
+                    Ok((record, outcome)) => (record, Some(outcome)),
                     Err(Stop::Unavailable(error)) => {
                         // The order says that it is being processed, and the client asks again.
                         self.observe(&AcmeEvent::Unavailable { error: &error });
@@ -78,8 +79,9 @@ impl Server {
             {
                 OrderCommitted::Committed(version) => {
                     kept = Kept::new(record, version);
-                    if let Next::Look(index, _) = next {
-                        self.tell(id, &kept.record, index, None);
+                    match (next, outcome) {
+                        (Next::Look(index, _), _) => self.tell(id, &kept.record, index, None),
+                        (Next::Issue, outcome) => self.tell_outcome(id, &kept.record, outcome),
                     }
                 }
                 _ => kept = self.reload(id).await?,
@@ -167,27 +169,45 @@ impl Server {
     }
 
     /// The order with its certificate, or without hope of one.
-    async fn issue(&self, id: &OrderId, record: &OrderRecord) -> Result<OrderRecord, Stop> {
+    async fn issue(
+        &self,
+        id: &OrderId,
+        record: &OrderRecord,
+    ) -> Result<(OrderRecord, Outcome), Stop> {
         let Progress::Finalizing { csr, at } = &record.progress else {
             return Err(overtaken());
         };
+        let outcome = self.outcome(id, record, csr, *at).await?;
         let mut changed = record.clone();
-        changed.progress = match self.outcome(id, record, csr, *at).await? {
+        changed.progress = match &outcome {
             Outcome::Certificate(certificate) => Progress::Issued {
                 csr: csr.clone(),
                 serial: certificate.serial().to_vec(),
                 not_after: certificate.not_after(),
             },
-            Outcome::Failed(cause, error) => {
-                self.observe(&AcmeEvent::NotIssued {
-                    order: id,
-                    label: &record.label(),
-                    cause: &cause,
-                });
-                Progress::Failed { error }
-            }
+            Outcome::Failed(_, error) => Progress::Failed {
+                error: error.clone(),
+            },
         };
-        Ok(changed)
+        Ok((changed, outcome))
+    }
+
+    /// Tells the operator how an order ended. Whoever commits the end tells it, so that it is told once.
+    fn tell_outcome(&self, order: &OrderId, record: &OrderRecord, outcome: Option<Outcome>) {
+        let label = &record.label();
+        match outcome {
+            Some(Outcome::Certificate(certificate)) => self.observe(&AcmeEvent::Issued {
+                order,
+                label,
+                certificate: &certificate,
+            }),
+            Some(Outcome::Failed(cause, _)) => self.observe(&AcmeEvent::NotIssued {
+                order,
+                label,
+                cause: &cause,
+            }),
+            None => {}
+        }
     }
 
     async fn outcome(
@@ -208,15 +228,7 @@ impl Server {
         let key = finalizable.public_key()?;
         let authorized = finalizable.authorize(id, record, self.clock.now())?;
         let certificate = match self.authority.issue(authorized).await {
-            Ok(Issued::New(certificate)) => {
-                self.observe(&AcmeEvent::Issued {
-                    order: id,
-                    label: &record.label(),
-                    certificate: &certificate,
-                });
-                certificate
-            }
-            Ok(Issued::Earlier(certificate)) => certificate,
+            Ok(Issued::New(certificate) | Issued::Earlier(certificate)) => certificate,
             Err(IssueError::Refused(reason)) => {
                 let detail = "the authority refuses the request";
                 let problem = Problem::new(ErrorType::BadCsr, detail);

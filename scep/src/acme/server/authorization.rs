@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     AcmeEvent, Server,
-    account::overtaken,
+    account::{ATTEMPTS, overtaken},
     order::after,
     reply::{Reply, Stop},
     request::{Caller, Signed},
@@ -24,9 +24,6 @@ use crate::acme::{
         OrderId, OrderRecord, Proof, Token,
     },
 };
-
-/// How often a step is decided again that another one has overtaken.
-const ATTEMPTS: usize = 5;
 
 impl Server {
     pub(super) async fn authorization(

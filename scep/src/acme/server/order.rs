@@ -10,7 +10,7 @@ use mdm_pki::random;
 
 use super::{
     AcmeEvent, Server,
-    account::overtaken,
+    account::{ATTEMPTS, overtaken},
     reply::{Reply, Stop},
     request::{Caller, Signed, peer},
     route::Route,
@@ -133,36 +133,32 @@ impl Server {
         if different.len() < identifiers.len() {
             return Err(Stop::malformed("an identifier stands there twice"));
         }
-        if let [alone] = identifiers {
-            if self.is_device(&alone.kind) {
-                self.check_device(alone)?;
-                return Ok(Asked::Device(alone.clone()));
-            }
+        if let [alone] = identifiers
+            && self.is_device(&alone.kind)
+        {
+            self.check_device(alone)?;
+            return Ok(Asked::Device(alone.clone()));
         }
         let mut hosts = Vec::new();
         let mut problems = Vec::new();
         for identifier in identifiers {
             match self.check_host(identifier) {
                 Ok(host) => hosts.push(host),
-                Err(problem) => problems.push(problem.with(|problem| {
-                    problem.identifier = Some(identifier.clone());
-                    problem.status = None;
-                })),
+                Err((kind, detail)) => {
+                    problems.push(Problem::new(kind, detail).with(|problem| {
+                        problem.identifier = Some(identifier.clone());
+                    }));
+                }
             }
         }
         match problems.len() {
             0 => Ok(Asked::Hosts(hosts)),
             // RFC 8555 section 6.7.1: one problem for each identifier, and one around them.
-            1 => Err(problems
-                .into_iter()
-                .map(|problem| Stop::new(problem.kind, problem.detail.unwrap_or_default()))
-                .next()
-                .unwrap_or_else(Stop::not_yours)),
+            1 => Err(problems.remove(0).with(|it| it.identifier = None).into()),
             _ => {
                 let compound = Problem::new(ErrorType::Compound, "several identifiers");
-                Err(compound
-                    .with(|compound| compound.subproblems = problems)
-                    .into())
+                let compound = compound.with(|compound| compound.subproblems = problems);
+                Err(compound.into())
             }
         }
     }
@@ -186,15 +182,18 @@ impl Server {
         }
     }
 
-    fn check_host(&self, identifier: &Identifier) -> Result<(String, bool), Problem> {
+    fn check_host(
+        &self,
+        identifier: &Identifier,
+    ) -> Result<(String, bool), (ErrorType, &'static str)> {
         if self.is_device(&identifier.kind) {
             let detail = "a device stands alone in its order";
-            return Err(Problem::new(ErrorType::RejectedIdentifier, detail));
+            return Err((ErrorType::RejectedIdentifier, detail));
         }
         let offered = self.http.is_some() || self.dns.is_some();
         if identifier.kind != IdentifierType::Dns || !offered {
             let detail = "identifiers of this kind are not taken";
-            return Err(Problem::new(ErrorType::UnsupportedIdentifier, detail));
+            return Err((ErrorType::UnsupportedIdentifier, detail));
         }
         let value = identifier.value.as_str();
         let (host, wildcard) = match value.strip_prefix("*.") {
@@ -203,11 +202,11 @@ impl Server {
         };
         if value.len() > self.limits.identifier || !is_host_name(host) {
             let detail = "this is no host name in lower case";
-            return Err(Problem::new(ErrorType::Malformed, detail));
+            return Err((ErrorType::Malformed, detail));
         }
         if wildcard && self.dns.is_none() {
             let detail = "wildcards are not taken";
-            return Err(Problem::new(ErrorType::RejectedIdentifier, detail));
+            return Err((ErrorType::RejectedIdentifier, detail));
         }
         Ok((host.to_owned(), wildcard))
     }
@@ -321,20 +320,31 @@ impl Server {
         let caller = signed.caller()?;
         let account = caller.id.to_string();
         self.limit(Scope::Enrolment, Who::Account(&account)).await?;
-        let mut kept = self.own_order(caller, id).await?;
+        let kept = self.own_order(caller, id).await?;
         let asked: Finalize = signed.read()?;
         if asked.csr.len() > self.limits.csr {
             let detail = format!("the CSR is longer than {} bytes", self.limits.csr);
             return Err(Stop::new(ErrorType::BadCsr, detail));
         }
-        loop {
+        let kept = self.accept(caller, id, kept, &asked.csr).await?;
+        let kept = self.advance(id, kept, &caller.account.record).await?;
+        self.order_reply(StatusCode::OK, id, &kept.record)
+    }
+
+    /// The order with this CSR, which it takes once it is ready, and no other from then on.
+    async fn accept(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+        mut kept: Kept<OrderRecord>,
+        asked: &[u8],
+    ) -> Result<Kept<OrderRecord>, Stop> {
+        for _ in 0..ATTEMPTS {
             let now = self.clock.now();
             match &kept.record.progress {
                 // The very same request again: an answer may have been lost.
-                Progress::Finalizing { csr, .. } | Progress::Issued { csr, .. }
-                    if *csr == asked.csr =>
-                {
-                    break;
+                Progress::Finalizing { csr, .. } | Progress::Issued { csr, .. } if csr == asked => {
+                    return Ok(kept);
                 }
                 _ if kept.record.status(now) != OrderStatus::Ready => {
                     let detail = "the order is not ready to be finalized";
@@ -342,30 +352,22 @@ impl Server {
                 }
                 _ => {}
             }
-            self.check_csr(&kept.record, &asked.csr, Some(caller), now)
+            self.check_csr(&kept.record, asked, Some(caller), now)
                 .map_err(|refusal| Stop::new(ErrorType::BadCsr, refusal.to_string()))?;
             self.keep_permit(&kept.record, now).await?;
             let mut record = kept.record.clone();
             record.progress = Progress::Finalizing {
-                csr: asked.csr.clone(),
+                csr: asked.to_vec(),
                 at: now,
             };
-            match self
-                .store
-                .commit_order(id, kept.version, record.clone())
-                .await?
-            {
-                OrderCommitted::Committed(version) => {
-                    kept = Kept::new(record, version);
-                    break;
-                }
+            let committed = self.store.commit_order(id, kept.version, record.clone());
+            match committed.await? {
+                OrderCommitted::Committed(version) => return Ok(Kept::new(record, version)),
                 // Another request was first: whether it was the same is looked at again.
-                OrderCommitted::Conflict => kept = self.own_order(caller, id).await?,
-                OrderCommitted::KeyUsed => return Err(overtaken()),
+                _ => kept = self.own_order(caller, id).await?,
             }
         }
-        let kept = self.advance(id, kept, &caller.account.record).await?;
-        self.order_reply(StatusCode::OK, id, &kept.record)
+        Err(overtaken())
     }
 
     /// Holds a CSR against an order, with the identifiers that were proven at that time.
