@@ -67,10 +67,10 @@ impl Jwk {
 
     fn from_components(components: &KeyComponents) -> Result<Self, JwkError> {
         let key = PublicKey::from_components(components)?;
-        if let KeyAlgorithm::Rsa { bits } = key.algorithm() {
-            if !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits) {
-                return Err(JwkError::Unsupported);
-            }
+        if let KeyAlgorithm::Rsa { bits } = key.algorithm()
+            && !(MIN_RSA_BITS..=MAX_RSA_BITS).contains(&bits)
+        {
+            return Err(JwkError::Unsupported);
         }
         let components = key.components()?;
         let json = serde_json::to_vec(&Members(&components))

@@ -10,6 +10,7 @@ use super::{identifier::Identifier, json};
 
 open_enum! {
     /// What went wrong. An unknown type is kept.
+    #[derive(Default)]
     pub enum ErrorType {
         /// The account that the request names is none.
         AccountDoesNotExist = "urn:ietf:params:acme:error:accountDoesNotExist",
@@ -64,13 +65,8 @@ open_enum! {
         /// A person has to visit [`Problem::instance`] first.
         UserActionRequired = "urn:ietf:params:acme:error:userActionRequired",
         /// Nothing more than the HTTP status says (RFC 7807 section 4.2).
+        #[default]
         AboutBlank = "about:blank",
-    }
-}
-
-impl Default for ErrorType {
-    fn default() -> Self {
-        Self::AboutBlank
     }
 }
 

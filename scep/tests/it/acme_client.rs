@@ -2,6 +2,7 @@
 
 mod fake;
 mod orders;
+mod ours;
 
 use std::sync::Arc;
 
