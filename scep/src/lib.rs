@@ -24,6 +24,7 @@
 //! | [`limit`] | [`RateLimit`](limit::RateLimit): how often somebody may ask, for servers of both protocols |
 //! | [`http`] | operations and content types |
 //! | [`error`] | [`Error`] |
+//! | `acme` | ACME (RFC 8555) with device attestation, both sides; under the feature of that name |
 //!
 //! # What a server refuses, and how
 //!
@@ -31,9 +32,10 @@
 //! cipher and key are allowed by the [`Policy`]; the message is signed by a self-signed certificate;
 //! what it encrypts is a CSR of the same key with a valid signature; and the verifier accepts the
 //! challenge. A RenewalReq needs no challenge: it is signed by a certificate that the authority has
-//! issued and kept, that is valid and not revoked, and its CSR, of any allowed key, is for the same subject. Everything about the envelope that fails is one refusal, so that the server does not
-//! help to decrypt what others sent. Which challenge failed and why is told to the [`Observer`] and
-//! never to the client.
+//! issued and kept, that is valid and not revoked, and its CSR, of any allowed key, is for the same subject.
+//! What answers an EC key is encrypted with the challenge in the CSR, which such a request has to have. Everything about
+//! the envelope that fails is one refusal, so that the server does not help to decrypt what others sent. Which
+//! challenge failed and why is told to the [`Observer`] and never to the client.
 //!
 //! # Example
 //!

@@ -212,7 +212,7 @@ impl ServerBuilder {
     }
 
     /// How long before the end of the authority's or the responder's certificate
-    /// [`Event::Expiring`](crate::Event::Expiring) begins to tell of it: 30 days unless changed.
+    /// [`Event::Expiring`] begins to tell of it: 30 days unless changed.
     pub fn warn_before(mut self, before: Duration) -> Self {
         self.warn_before = before;
         self
