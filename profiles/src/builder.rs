@@ -20,7 +20,7 @@ use crate::{
 #[cfg_attr(not(feature = "network"), doc = "```ignore")]
 /// use mdm_profiles::{
 ///     Namespace, ProfileBuilder,
-///     payload::{CertificateRoot, WiFi, wifi::EncryptionType},
+///     payload::{CertificateRoot, WiFi, wifi::{EapClientConfiguration, EapType, EncryptionType}},
 /// };
 ///
 /// let mut profile = ProfileBuilder::new("com.example.office", Namespace::new("mdm.example.com"))
@@ -29,7 +29,9 @@ use crate::{
 /// let wifi = WiFi::new().with(|wifi| {
 ///     wifi.ssid_str = Some("Office".into());
 ///     wifi.encryption_type = Some(EncryptionType::Wpa2);
-///     wifi.payload_certificate_uuid = Some(root);
+///     let eap = EapClientConfiguration::new(vec![EapType::Peap])
+///         .with(|eap| eap.payload_certificate_anchor_uuid = Some(vec![root]));
+///     wifi.eap_client_configuration = Some(eap);
 /// });
 /// profile.add("wifi", &wifi)?;
 ///

@@ -10,6 +10,7 @@
 //! | [`builder`] | [`ProfileBuilder`]: payloads put together |
 //! | [`mod@diff`] | [`diff()`]: what is different between two profiles, secrets never shown |
 //! | [`mod@predict`] | [`predict()`]: what a device does with an update, and by which rule |
+//! | [`mod@lint`] | [`lint()`]: what is wrong, weak or worn out, with a reason and a fix; JSON, SARIF |
 //! | [`stable`] | [`Namespace`]: UUIDs from content |
 //! | `enrollment` | `EnrollmentProfile`: MDM, SCEP and roots in one profile, under `crypto` |
 //! | `sign`, `verify` | CMS signatures, under `crypto` |
@@ -91,6 +92,7 @@ pub mod diff;
 #[cfg(feature = "crypto")]
 pub mod enrollment;
 pub mod error;
+pub mod lint;
 pub mod mdm;
 pub mod payload;
 pub mod predict;
@@ -108,6 +110,7 @@ pub use diff::diff;
 #[cfg(feature = "crypto")]
 pub use enrollment::{EnrollmentProfile, MdmSettings};
 pub use error::Error;
+pub use lint::lint;
 pub use mdm::{AccessRights, EnrollmentMode, ServerCapability};
 pub use predict::predict;
 pub use profile::{Profile, Scope};

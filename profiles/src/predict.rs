@@ -273,7 +273,8 @@ impl fmt::Display for Rule {
 ///
 /// What other profiles the device has is not looked at.
 ///
-/// ```
+#[cfg_attr(feature = "crypto", doc = "```")]
+#[cfg_attr(not(feature = "crypto"), doc = "```ignore")]
 /// use mdm_profiles::{EnrollmentProfile, MdmSettings, Namespace, payload::scep::ScepContent};
 /// use mdm_profiles::predict::{Delivery, Rule, predict};
 ///

@@ -114,6 +114,8 @@ named! {
         Duplicate = "duplicate",
         /// A value that rules out, or needs, another value.
         Conflict = "conflict",
+        /// A reference that leads to nothing, or to the wrong thing.
+        Reference = "reference",
         /// Embedded bytes that are not what they claim to be.
         Unreadable = "unreadable",
         /// Not available on the target.

@@ -1,19 +1,25 @@
 //! What is wrong with a profile as a whole. Rules: the schema's `TopLevel` and `CommonPayloadKeys`.
 
+mod references;
+
 use std::collections::HashSet;
 
 use mdm_plist::{Dictionary, Value};
 use mdm_schema::{Finding, Rule, Severity, Target, path, payload};
 
 use super::Profile;
-use crate::{mdm::AccessRights, payload::RawPayload};
+use crate::{
+    mdm::AccessRights,
+    payload::{Mdm, Payload, RawPayload},
+};
 
 pub(super) fn findings(profile: &Profile) -> Vec<Finding> {
     let mut check = Check::default();
     check.frame(profile.keys(), "");
     check.top_level(profile);
     check.payloads(profile);
-    check.references(profile);
+    check.access_rights(profile);
+    references::check(profile, &mut check.found);
     check.found
 }
 
@@ -207,39 +213,17 @@ impl Check {
         }
     }
 
-    /// The MDM payload and what it refers to.
-    fn references(&mut self, profile: &Profile) {
-        let is_mdm = |payload: &RawPayload<'_>| payload.payload_type() == Some("com.apple.mdm");
-        let uuids = profile.payloads().filter_map(|payload| payload.uuid());
-        let uuids: HashSet<_> = uuids.map(str::to_ascii_uppercase).collect();
+    /// Access rights that no device accepts.
+    fn access_rights(&mut self, profile: &Profile) {
+        let is_mdm = |payload: &RawPayload<'_>| payload.payload_type() == Some(Mdm::PAYLOAD_TYPE);
         for (index, payload) in profile.numbered().filter(|(_, payload)| is_mdm(payload)) {
-            let at = path::index("PayloadContent", index);
-            let mut refer = |path: String, uuid: &Value| {
-                let uuid = uuid.as_string();
-                if uuid.is_some_and(|uuid| !uuids.contains(&uuid.to_ascii_uppercase())) {
-                    let message = "is the UUID of no payload";
-                    self.find(path, Rule::Conflict, Severity::Error, message);
-                }
-            };
-            let key = "IdentityCertificateUUID";
-            if let Some(uuid) = payload.keys().get(key) {
-                refer(path::join(&at, key), uuid);
-            }
-            for key in [
-                "ServerURLPinningCertificateUUIDs",
-                "CheckInURLPinningCertificateUUIDs",
-            ] {
-                let pins = payload.keys().get(key).and_then(Value::as_array);
-                for (index, uuid) in pins.into_iter().flatten().enumerate() {
-                    refer(path::index(&path::join(&at, key), index), uuid);
-                }
-            }
             let rights = payload.keys().get("AccessRights");
             if let Some(Value::Integer(bits)) = rights
                 && bits
                     .as_signed()
                     .is_none_or(|bits| AccessRights::try_from(bits).is_err())
             {
+                let at = path::index("PayloadContent", index);
                 self.find(
                     path::join(&at, "AccessRights"),
                     Rule::Range,

@@ -6,6 +6,7 @@ mod diff;
 #[cfg(feature = "crypto")]
 mod enrollment;
 mod given;
+mod lint;
 mod predict;
 mod profile;
 #[cfg(feature = "full")]

@@ -245,10 +245,10 @@ fn references_of_the_management_payload_that_lead_nowhere_are_found() {
             "{FRAME}<key>PayloadContent</key><array>{mdm}</array>"
         )),
         [
-            (at("IdentityCertificateUUID"), Rule::Conflict),
-            (at("ServerURLPinningCertificateUUIDs[0]"), Rule::Conflict),
-            (at("CheckInURLPinningCertificateUUIDs[0]"), Rule::Conflict),
             (at("AccessRights"), Rule::Range),
+            (at("IdentityCertificateUUID"), Rule::Reference),
+            (at("ServerURLPinningCertificateUUIDs[0]"), Rule::Reference),
+            (at("CheckInURLPinningCertificateUUIDs[0]"), Rule::Reference),
         ]
     );
 }
@@ -332,4 +332,44 @@ fn a_version_that_is_a_whole_real_is_a_warning() {
         version("<real>1.5</real>"),
         (at(), Rule::Type, Severity::Error)
     );
+}
+
+#[test]
+fn a_reference_leads_to_a_payload_that_holds_what_is_asked_for() {
+    let refers = |payload_type: &str, keys: &str| {
+        payload("refers", 9, keys).replace("com.example.type.refers", payload_type)
+    };
+    let held =
+        |payload_type: &str| payload("held", 1, "").replace("com.example.type.held", payload_type);
+    let uuid = "<string>0f5a4d4e-3c5e-4c63-8f5e-0e6a9c1b2d01</string>";
+    let identity = format!("<key>PayloadCertificateUUID</key>{uuid}");
+    let anchor = format!(
+        "<key>EAPClientConfiguration</key><dict>
+         <key>PayloadCertificateAnchorUUID</key><array>{uuid}</array></dict>"
+    );
+    let wifi = "com.apple.wifi.managed";
+    let key = "PayloadContent[1].PayloadCertificateUUID";
+    let deep = "PayloadContent[1].EAPClientConfiguration.PayloadCertificateAnchorUUID[0]";
+    for (own_type, keys, held_type, expected) in [
+        (wifi, &identity, "com.apple.security.acme", None),
+        (wifi, &identity, "com.apple.security.root", Some(key)),
+        (wifi, &identity, "com.apple.dock", Some(key)),
+        (
+            "com.apple.security.certificatepreference",
+            &identity,
+            "com.apple.security.root",
+            None,
+        ),
+        (wifi, &anchor, "com.apple.security.pem", None),
+        (wifi, &anchor, "com.apple.security.scep", None),
+        (wifi, &anchor, "com.apple.dock", Some(deep)),
+        ("com.example.agent", &identity, "com.apple.dock", None),
+    ] {
+        let payloads = [held(held_type), refers(own_type, keys)].concat();
+        let found = found(&format!(
+            "{FRAME}<key>PayloadContent</key><array>{payloads}</array>"
+        ));
+        let expected = expected.map(|path| (path.to_owned(), Rule::Reference));
+        assert_eq!(found, Vec::from_iter(expected), "{own_type} {held_type}");
+    }
 }

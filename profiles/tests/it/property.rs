@@ -29,10 +29,16 @@ fn samples() -> impl Iterator<Item = (&'static Schema, u64, Option<Target>, Dict
     })
 }
 
-/// What is no payload, though it has the shape of one, and the payload whose references lead
-/// nowhere in a profile made at random.
+/// What is no payload, though it has the shape of one, and the payload whose rights are more than
+/// what its table says of them.
 fn stands_alone(schema: &Schema) -> bool {
     ["TopLevel", "CommonPayloadKeys", "com.apple.mdm"].contains(&schema.name)
+}
+
+/// In a profile made at random no reference leads anywhere.
+fn apart_from_references(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.rule != Rule::Reference);
+    findings
 }
 
 fn profile(schema: &Schema, keys: &Dictionary) -> Profile {
@@ -92,10 +98,10 @@ fn a_valid_payload_gives_no_finding_in_a_profile() {
             continue;
         }
         let profile = profile(schema, &keys);
-        let found = profile.validate(target.as_ref());
+        let found = apart_from_references(profile.validate(target.as_ref()));
         let wanted = expected(schema, target.as_ref(), "PayloadContent[0]");
         assert_eq!(found, wanted, "{} seed {seed} {target:?}", schema.id);
-        assert_eq!(profile.findings(), []);
+        assert_eq!(apart_from_references(profile.findings()), []);
     }
 }
 
@@ -112,18 +118,24 @@ fn each_mistake_in_a_payload_gives_exactly_its_finding() {
             if !raw.schema().is_some_and(|found| ptr::eq(found, schema)) {
                 continue;
             }
-            tried += 1;
             let mut found = profile.validate(case.target.as_ref());
+            let path = match case.path.as_str() {
+                "" => "PayloadContent[0]".to_owned(),
+                path => format!("PayloadContent[0].{path}"),
+            };
+            // A reference that leads nowhere says already what is wrong with its text.
+            let told = |f: &Finding| f.rule == Rule::Reference && f.path == path;
+            if found.iter().any(told) {
+                continue;
+            }
+            tried += 1;
+            found = apart_from_references(found);
             // The profile around it has targets of its own.
             found.retain(|finding| !finding.path.is_empty());
             if case.violation != Violation::DocumentNotTaken {
                 let known = expected(schema, target.as_ref(), "PayloadContent[0]");
                 found.retain(|finding| !known.contains(finding));
             }
-            let path = match case.path.as_str() {
-                "" => "PayloadContent[0]".to_owned(),
-                path => format!("PayloadContent[0].{path}"),
-            };
             let told = found.iter().map(|f| (f.path.as_str(), f.rule));
             let about = format!("{} seed {seed} {:?} {found:?}", schema.id, case.violation);
             assert!(told.eq([(path.as_str(), case.rule)]), "{about}");

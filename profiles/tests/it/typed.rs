@@ -135,7 +135,7 @@ fn each_mistake_is_found_once() {
         <key>ServerURL</key><string>https://example.com</string>";
     let one = profile(&[payload(Mdm::PAYLOAD_TYPE, 1, mdm)]);
     let wanted = [
-        (at(".IdentityCertificateUUID"), Rule::Conflict),
+        (at(".IdentityCertificateUUID"), Rule::Reference),
         (at(".SignMessage"), Rule::Type),
     ];
     assert_eq!(found(&one, None), wanted);
@@ -255,11 +255,12 @@ fn a_profile_knows_every_key_of_the_top_level_and_of_payloads() {
 #[test]
 fn an_mdm_payload_that_does_not_decode_is_found_with_the_key() {
     let mdm = "<key>IdentityCertificateUUID</key>
-        <string>0F5A4D4E-3C5E-4C63-8F5E-0E6A9C1B2D01</string>
+        <string>0F5A4D4E-3C5E-4C63-8F5E-0E6A9C1B2D02</string>
         <key>ServerURL</key><string>https://mdm.example.com</string>
         <key>Topic</key><string>com.apple.mgmt.x</string>
         <key>AccessRights</key><string>8191</string>";
-    let profile = profile(&[payload(Mdm::PAYLOAD_TYPE, 1, mdm)]);
+    let identity = payload("com.example.identity", 2, "");
+    let profile = profile(&[payload(Mdm::PAYLOAD_TYPE, 1, mdm), identity]);
     let findings = profile.validate(None);
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0].severity, Severity::Error);
