@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
     process::{Command, Output},
     sync::{
         Arc,
@@ -29,6 +30,17 @@ pub(crate) fn found(program: &str) -> bool {
         .args(["-c", "command -v \"$0\" >/dev/null", program])
         .status();
     found.is_ok_and(|status| status.success())
+}
+
+/// A program that `cargo xtask peers` builds where there is Go; `None`, once said so, where it has not.
+pub(crate) fn built(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.peers/go");
+    let program = folder.join(name);
+    let there = program.is_file();
+    if !there {
+        eprintln!("skipped: {name} is not built");
+    }
+    there.then_some(program)
 }
 
 /// What a program said.

@@ -1,5 +1,5 @@
-//! micromdm's `scepclient` and `scepserver` of Debian (package `scep`), over real sockets. Both send
-//! single DES and SHA-1 whatever their peer offers:
+//! micromdm's `scepclient` and `scepserver`, over real sockets: 2.1.0 of Debian (package `scep`), and 2.3.0 where
+//! `cargo xtask peers` has built them. All send single DES and SHA-1 whatever their peer offers:
 //!
 //! | Pairing | By default | With `sha1` | With `legacy_des` too |
 //! |---|---|---|---|
@@ -10,7 +10,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::Arc,
 };
@@ -23,7 +23,7 @@ use mdm_scep::{CaTrust, Client, Enrolment, Error, Policy};
 use mdm_transport::transport_fn;
 
 use crate::{
-    listener::{Enrolling, found, shown},
+    listener::{Enrolling, built, found, shown},
     peers::missing,
     world::{DEVICE_KEY, rsa_key},
 };
@@ -35,8 +35,19 @@ fn lenient() -> Policy {
     })
 }
 
-fn run(server: &Enrolling, folder: &Path) -> Output {
-    Command::new("scepclient")
+/// Their clients that are there, Debian's first.
+fn clients() -> Vec<PathBuf> {
+    let mut clients = Vec::new();
+    match found("scepclient") {
+        true => clients.push(PathBuf::from("scepclient")),
+        false => missing("scepclient"),
+    }
+    clients.extend(built("scepclient"));
+    clients
+}
+
+fn run(client: &Path, server: &Enrolling, folder: &Path) -> Output {
+    Command::new(client)
         .current_dir(folder)
         .args(["-private-key", "key.pem", "-certificate", "leaf.pem"])
         .args(["-cn", "device7", "-challenge", server.challenge.expose()])
@@ -46,10 +57,10 @@ fn run(server: &Enrolling, folder: &Path) -> Output {
 }
 
 /// Runs their client against our server: what it said, what it got, what our operator heard.
-fn their_client(policy: Policy) -> (Output, Option<Certificate>, Vec<String>) {
+fn their_client(client: &Path, policy: Policy) -> (Output, Option<Certificate>, Vec<String>) {
     let server = Enrolling::start("micromdm", policy);
     let folder = tempfile::tempdir().unwrap();
-    let output = run(&server, folder.path());
+    let output = run(client, &server, folder.path());
     let leaf = std::fs::read(folder.path().join("leaf.pem")).ok();
     let leaf = leaf.and_then(|pem| Certificate::from_pem(&pem).ok());
     (output, leaf, server.events.lines())
@@ -57,46 +68,39 @@ fn their_client(policy: Policy) -> (Output, Option<Certificate>, Vec<String>) {
 
 #[test]
 fn their_client_enrols_at_our_server_by_policy_alone() {
-    if !found("scepclient") {
-        return missing("scepclient");
+    for client in clients() {
+        let (output, leaf, events) = their_client(&client, Policy::default());
+        assert!(!output.status.success(), "{}", shown(&output));
+        assert_eq!(leaf, None);
+        assert_eq!(events, ["refused: the algorithm is not allowed: Sha1"]);
+
+        let sha1 = Policy::default().with(|policy| policy.sha1 = true);
+        let (output, leaf, events) = their_client(&client, sha1);
+        assert!(!output.status.success(), "{}", shown(&output));
+        assert_eq!(leaf, None);
+        assert_eq!(events, ["refused: the algorithm is not allowed: DesCbc"]);
+
+        let (output, leaf, events) = their_client(&client, lenient());
+        assert!(output.status.success(), "{}", shown(&output));
+        let name = leaf.unwrap().subject().common_name();
+        assert_eq!(name.as_deref(), Some("device7"));
+        assert_eq!(events, ["issued: micromdm"]);
     }
-    let (output, leaf, events) = their_client(Policy::default());
-    assert!(!output.status.success(), "{}", shown(&output));
-    assert_eq!(leaf, None);
-    assert_eq!(events, ["refused: the algorithm is not allowed: Sha1"]);
-
-    let sha1 = Policy::default().with(|policy| policy.sha1 = true);
-    let (output, leaf, events) = their_client(sha1);
-    assert!(!output.status.success(), "{}", shown(&output));
-    assert_eq!(leaf, None);
-    assert_eq!(events, ["refused: the algorithm is not allowed: DesCbc"]);
-
-    let (output, leaf, events) = their_client(lenient());
-    assert!(output.status.success(), "{}", shown(&output));
-    assert_eq!(
-        leaf.unwrap().subject().common_name().as_deref(),
-        Some("device7")
-    );
-    assert_eq!(events, ["issued: micromdm"]);
 }
 
 /// With a certificate at hand their client renews it, by a RenewalReq of the same key.
 #[test]
 fn their_client_renews_at_our_server_by_policy_alone() {
-    if !found("scepclient") {
-        return missing("scepclient");
-    }
-    let server = Enrolling::start("micromdm", lenient());
-    let folder = tempfile::tempdir().unwrap();
-    for (heard, issued) in [("issued: micromdm", 1), ("issued: the renewal of", 2)] {
-        let output = run(&server, folder.path());
-        assert!(output.status.success(), "{}", shown(&output));
-        assert!(
-            server.events.last().starts_with(heard),
-            "{:?}",
-            server.events.lines()
-        );
-        assert_eq!(server.store.issued(), issued);
+    for client in clients() {
+        let server = Enrolling::start("micromdm", lenient());
+        let folder = tempfile::tempdir().unwrap();
+        for (heard, issued) in [("issued: micromdm", 1), ("issued: the renewal of", 2)] {
+            let output = run(&client, &server, folder.path());
+            assert!(output.status.success(), "{}", shown(&output));
+            let events = server.events.lines();
+            assert!(server.events.last().starts_with(heard), "{events:?}");
+            assert_eq!(server.store.issued(), issued);
+        }
     }
 }
 
@@ -164,27 +168,52 @@ fn our_client_enrols_at_their_server_by_policy_alone() {
     }
     // It writes on, and would stop were nobody to read.
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    check_our_client("http://127.0.0.1:8089/scep", &folder.path().join("depot"));
+}
+
+/// The newest listens on the loopback interface alone, where the program around it tells it to.
+#[test]
+fn our_client_enrols_at_their_newest_server_by_policy_alone() {
+    let Some(program) = built("scep") else {
+        return;
+    };
+    let depot = tempfile::tempdir().unwrap();
+    let mut server = Command::new(program)
+        .arg(depot.path())
+        .arg("secret")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(Ended)
+        .unwrap();
+    let mut url = String::new();
+    let mut said = BufReader::new(server.0.stdout.take().unwrap());
+    said.read_line(&mut url).unwrap();
+    check_our_client(url.trim(), depot.path());
+}
+
+fn check_our_client(url: &str, depot: &Path) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
     let sha1 = Policy::default().with(|policy| policy.sha1 = true);
     for (policy, named) in [(Policy::default(), "Sha1"), (sha1, "single DES")] {
-        let refused = runtime.block_on(our_client(folder.path(), policy));
+        let refused = runtime.block_on(our_client(url, depot, policy));
         assert!(
             matches!(&refused, Err(Error::Algorithm(name)) if name == named),
             "{refused:?}"
         );
     }
-    let enrolled = runtime.block_on(our_client(folder.path(), lenient()));
+    let enrolled = runtime.block_on(our_client(url, depot, lenient()));
     assert_eq!(enrolled.unwrap().common_name().as_deref(), Some("device7"));
 }
 
-async fn our_client(folder: &Path, policy: Policy) -> Result<Name, Error> {
-    let ca = std::fs::read(folder.join("depot/ca.pem")).unwrap();
+async fn our_client(url: &str, depot: &Path, policy: Policy) -> Result<Name, Error> {
+    let ca = std::fs::read(depot.join("ca.pem")).unwrap();
     let ca = Certificate::from_pem(&ca).unwrap();
     let client = Client::new(
         transport_fn(|request| async move { Ok(over_a_socket(&request)) }),
-        "http://127.0.0.1:8089/scep".parse().unwrap(),
+        url.parse().unwrap(),
         CaTrust::Certificate(Box::new(ca)),
         Arc::new(SystemClock),
     )
@@ -199,11 +228,12 @@ async fn our_client(folder: &Path, policy: Policy) -> Result<Name, Error> {
 /// One request on a connection of its own.
 fn over_a_socket(request: &Request<Bytes>) -> Response<Bytes> {
     use std::io::{Read as _, Write as _};
+    let address = request.uri().authority().unwrap().as_str();
     // It says that it listens just before it does.
     let mut stream = (0..1_000_000)
         .find_map(|_| {
             std::thread::yield_now();
-            std::net::TcpStream::connect("127.0.0.1:8089").ok()
+            std::net::TcpStream::connect(address).ok()
         })
         .unwrap();
     let head = format!(

@@ -44,14 +44,14 @@ const OPENSSL_SERVER: &str = "our_client_asks_a_server_made_of_openssls_programs
 
 const PAIRINGS: &[Pairing] = &[
     (
-        "micromdm 2.1.0 (Debian)",
+        "micromdm 2.1.0 (Debian), 2.3.0",
         TheirClient,
         "PKCSReq",
         Refused("badAlg: SHA-1, then single DES", Some("sha1, legacy_des")),
         Some((MICROMDM, MICROMDM_CLIENT)),
     ),
     (
-        "micromdm 2.1.0 (Debian)",
+        "micromdm 2.1.0 (Debian), 2.3.0",
         TheirClient,
         "RenewalReq",
         Refused("badAlg: SHA-1, then single DES", Some("sha1, legacy_des")),
@@ -61,7 +61,7 @@ const PAIRINGS: &[Pairing] = &[
         )),
     ),
     (
-        "micromdm 2.1.0 (Debian)",
+        "micromdm 2.1.0 (Debian), 2.3.0",
         TheirClient,
         "CertPoll, GetCert, GetCRL, GetNextCACert",
         NotOffered,
@@ -78,7 +78,20 @@ const PAIRINGS: &[Pairing] = &[
         Some((MICROMDM, MICROMDM_SERVER)),
     ),
     (
-        "micromdm 2.1.0 (Debian)",
+        "micromdm 2.3.0",
+        TheirServer,
+        "PKCSReq",
+        Refused(
+            "Error::Algorithm: SHA-1, then single DES",
+            Some("sha1, legacy_des"),
+        ),
+        Some((
+            MICROMDM,
+            "our_client_enrols_at_their_newest_server_by_policy_alone",
+        )),
+    ),
+    (
+        "micromdm 2.1.0 (Debian), 2.3.0",
         TheirServer,
         "CertPoll, GetCert, GetCRL, GetNextCACert",
         NotOffered,
