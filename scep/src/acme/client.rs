@@ -190,7 +190,8 @@ impl<T: HttpTransport> Client<T> {
         external: Option<&ExternalAccountKey>,
     ) -> Result<Registered<T>, Error> {
         let directory = self.directory().await?;
-        let url = &directory.new_account;
+        // As it is sent: the binding has to name the same URL as the request.
+        let url = &self.inner.url.named(&directory.new_account)?.to_string();
         let jwk = Jwk::new(key.public_key())?;
         if let Some(external) = external {
             request.external_account_binding = Some(external.bind(&jwk, url)?);
@@ -410,12 +411,9 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// A registration that agrees to the terms of service, if there are any, and names no contact.
+    /// A registration that names no contact and agrees to nothing: consent is a person's to give (RFC 8555 section 7.3.3).
     pub fn new() -> Self {
-        Self {
-            terms_of_service_agreed: true,
-            ..Self::default()
-        }
+        Self::default()
     }
 
     /// The registration with changes.

@@ -33,6 +33,7 @@ async fn a_new_account_is_signed_with_its_key_and_what_follows_with_its_url() {
     let key = key();
     let registration = Registration::new().with(|it| {
         it.contact.push("mailto:ada@example.com".to_owned());
+        it.terms_of_service_agreed = true;
     });
     let registered = fake.client().register(key.clone(), &registration).await;
     let registered = registered.unwrap();

@@ -152,7 +152,7 @@ impl Pebble {
     }
 
     async fn session(&self) -> Session<ReqwestTransport> {
-        let (client, registration) = (self.client(), Registration::new());
+        let (client, registration) = (self.client(), agreeing());
         let registered = client.register(key(KeySpec::P256), &registration);
         registered.await.unwrap().session
     }
@@ -178,6 +178,10 @@ fn tls() -> (Certificate, PrivateKey, Certificate) {
         .sign(&ca, &ca_key)
         .unwrap();
     (ca, key, certificate)
+}
+
+fn agreeing() -> Registration {
+    Registration::new().with(|it| it.terms_of_service_agreed = true)
 }
 
 fn key(spec: KeySpec) -> Arc<PrivateKey> {
@@ -212,8 +216,7 @@ async fn accounts_with_every_kind_of_key_are_made_found_changed_and_given_up() {
         return;
     };
     let client = pebble.client();
-    let registration =
-        Registration::new().with(|it| it.contact = vec!["mailto:ada@example.org".into()]);
+    let registration = agreeing().with(|it| it.contact = vec!["mailto:ada@example.org".into()]);
     for spec in [
         KeySpec::P256,
         KeySpec::P384,
@@ -243,7 +246,7 @@ async fn accounts_with_every_kind_of_key_are_made_found_changed_and_given_up() {
         let error = session.account().await.unwrap_err();
         assert!(error.is(&ErrorType::Unauthorized), "{error}");
     }
-    let unwanted = Registration::new().with(|it| it.terms_of_service_agreed = false);
+    let unwanted = Registration::new();
     let refused = client
         .register(key(KeySpec::P256), &unwanted)
         .await
@@ -266,7 +269,7 @@ async fn an_external_account_is_bound_with_its_key_alone() {
             .external_account_required
     );
     let register = async |external: Option<ExternalAccountKey>| {
-        let registration = Registration::new().with(|it| it.external_account = external);
+        let registration = agreeing().with(|it| it.external_account = external);
         let registered = client.register(key(KeySpec::P256), &registration).await;
         registered.map(|registered| registered.created)
     };
@@ -345,10 +348,7 @@ async fn an_account_changes_its_key() {
     let session = pebble.session().await;
     let taken = key(KeySpec::P256);
     let client = pebble.client();
-    client
-        .register(taken.clone(), &Registration::new())
-        .await
-        .unwrap();
+    client.register(taken.clone(), &agreeing()).await.unwrap();
     assert!(session.change_key(taken).await.unwrap_err().is_refused());
     for spec in [KeySpec::P384, KeySpec::Rsa2048] {
         let changed = session.change_key(key(spec)).await;
