@@ -3,6 +3,7 @@
 mod embedded;
 mod expiry;
 mod profile;
+mod publish;
 mod rollover;
 mod setup;
 
@@ -16,6 +17,7 @@ pub(crate) use self::expiry::ExpiryWatch;
 pub use self::{
     embedded::EmbeddedCa,
     profile::{CertificateProfile, CrlProfile, SanKind, SanRule},
+    publish::publish_crl,
     rollover::NextCa,
     setup::{RootUse, ocsp_responder, registration_authority, root},
 };

@@ -29,7 +29,8 @@ pub struct CertificateProfile {
     pub ocsp_urls: Vec<String>,
     /// Where the issuer's certificate lies, for the same extension. None unless changed.
     pub issuer_urls: Vec<String>,
-    /// Where the revocation list lies: URLs for the extension cRLDistributionPoints. None unless changed.
+    /// Where the revocation list lies, which [`publish_crl`](super::publish_crl) answers with: URLs for the extension
+    /// cRLDistributionPoints. None unless changed.
     pub crl_urls: Vec<String>,
 }
 

@@ -1,18 +1,21 @@
 //! GetCert, GetCRL and revocation. No peer on Debian speaks these messages (see `recorded`); `mdm-pki`'s tests hold the lists
 //! against the `openssl` program.
 
-use std::{sync::Arc, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use mdm_core::{Clock as _, Secret};
 use mdm_pki::{Certificate, CertificateBuilder, Name, RevocationList, RevocationReason};
 use mdm_scep::{
     Client, Error, FailInfo, MessageType, PkiStatus, Policy, Requester,
-    ca::{CertificateAuthority as _, CrlProfile, IssueError},
+    ca::{CertificateAuthority as _, CrlProfile, IssueError, publish_crl},
     store::{Grant, Issuance, RequestId, Revocation, Store as _},
 };
 use mdm_transport::HttpTransport;
 
-use crate::world::{CA_KEY, DEVICE_KEY, OTHER_KEY, Raw, Setup, World, rsa_key, self_signed, start};
+use crate::{
+    peers::missing,
+    world::{CA_KEY, DEVICE_KEY, OTHER_KEY, Raw, Setup, World, rsa_key, self_signed, start},
+};
 
 async fn enrolled(world: &World) -> Certificate {
     let enrolment = world.enrolment(world.challenge().await);
@@ -152,6 +155,46 @@ async fn a_list_is_bounded_and_never_leaves_a_certificate_out() {
     let error = client.revocation_list(&asks, first.serial()).await;
     assert!(error.unwrap_err().is_temporary());
     assert!(world.events.last().contains("more than 1 certificates"));
+}
+
+#[tokio::test]
+async fn the_list_lies_where_certificates_say_for_openssl_to_read() {
+    let world = World::new();
+    let certificate = enrolled(&world).await;
+    revoke(&world, &certificate, RevocationReason::KeyCompromise).await;
+    let response = publish_crl(&*world.ca, world.clock.now()).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/pkix-crl");
+    assert_eq!(response.headers()["cache-control"], "max-age=300, public");
+    let list = RevocationList::from_der(response.body(), 9).unwrap();
+    list.verify_signed_by(&world.root).unwrap();
+    assert!(list.find(certificate.serial()).is_some());
+    // Near the authority's end the list is kept no longer than it counts.
+    let end = world.root.not_after() - chrono::TimeDelta::seconds(9);
+    let late = publish_crl(&*world.ca, end).await;
+    assert_eq!(late.headers()["cache-control"], "max-age=9, public");
+    let ended = publish_crl(&*world.ca, start() + chrono::TimeDelta::days(4000)).await;
+    assert_eq!(ended.status(), 503);
+    assert_eq!(ended.headers()["retry-after"], "60");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("ca.crl"), response.body()).unwrap();
+    std::fs::write(path("ca.pem"), world.root.to_pem()).unwrap();
+    let read = Command::new("openssl")
+        .args([
+            "crl", "-inform", "DER", "-in", "ca.crl", "-CAfile", "ca.pem",
+        ])
+        .args(["-noout", "-text"])
+        .current_dir(folder.path())
+        .output();
+    let Ok(read) = read else {
+        return missing("the openssl program");
+    };
+    let said = String::from_utf8_lossy(&read.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&read.stderr);
+    assert!(errors.contains("verify OK"), "{said}{errors}");
+    assert!(said.contains("Key Compromise"), "{said}");
 }
 
 #[tokio::test]
