@@ -5,7 +5,7 @@
 //! | account: made, found, changed, given up; every kind of key | works | works |
 //! | external account binding | works; without or with a wrong key refused | the same |
 //! | order by `http-01`, chains and their alternates, list of orders | works | works |
-//! | key change | works; the old key is refused then. To a key with an account: 200, and nothing is changed | works; 409 |
+//! | key change | works; the old key is refused then. To a key with an account: 200, and nothing is changed | works; 500, and nothing is changed |
 //! | authorization given up | works | works |
 //! | revocation by account and by the certificate's key | works | works |
 //! | a third of all nonces refused | works | works |
@@ -349,7 +349,11 @@ async fn an_account_changes_its_key() {
     let taken = key(KeySpec::P256);
     let client = pebble.client();
     client.register(taken.clone(), &agreeing()).await.unwrap();
-    assert!(session.change_key(taken).await.unwrap_err().is_refused());
+    let refused = session.change_key(taken).await.unwrap_err();
+    assert!(
+        refused.is_refused() || refused.is(&ErrorType::ServerInternal),
+        "{refused:?}"
+    );
     for spec in [KeySpec::P384, KeySpec::Rsa2048] {
         let changed = session.change_key(key(spec)).await;
         let Ok(changed) = changed else {
