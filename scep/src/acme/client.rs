@@ -338,7 +338,8 @@ impl<T: HttpTransport> Client<T> {
     async fn new_nonce(&self) -> Result<String, Error> {
         let directory = self.directory().await?;
         let url = self.inner.url.named(&directory.new_nonce)?;
-        let request = exchange::new_nonce(url, self.inner.settings.deadline);
+        let settings = &self.inner.settings;
+        let request = exchange::new_nonce(url, settings.body, settings.deadline);
         let response = self.send(request).await?;
         let nonce = exchange::nonce(response.headers());
         self.read(response, Expected::Nothing)?;

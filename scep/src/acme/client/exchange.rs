@@ -64,8 +64,8 @@ pub fn get(url: Uri, limit: usize, deadline: Duration) -> Request<Bytes> {
 }
 
 /// A request for a nonce (RFC 8555 section 7.2).
-pub fn new_nonce(url: Uri, deadline: Duration) -> Request<Bytes> {
-    let mut request = get(url, 0, deadline);
+pub fn new_nonce(url: Uri, limit: usize, deadline: Duration) -> Request<Bytes> {
+    let mut request = get(url, limit, deadline);
     *request.method_mut() = Method::HEAD;
     request.headers_mut().remove(header::ACCEPT);
     request
