@@ -1,20 +1,25 @@
 //! A profile put together from payloads, with identifiers and UUIDs that stay what they are.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use mdm_plist::{Dictionary, Value};
+use chrono::{DateTime, SubsecRound, Utc};
+use mdm_core::Secret;
+use mdm_plist::{Dictionary, Value, date};
 
+pub use crate::payload::top_level::TargetDeviceType;
 use crate::{
     error::Error,
     payload::Payload,
     profile::{Profile, Scope},
     stable::Namespace,
+    variables::Variables,
 };
 
 /// A profile to be.
 ///
 /// Every payload gets an identifier below the profile's own and a UUID from its content, so that the
-/// same input is the same bytes, and a payload that did not change is the same to the device.
+/// same input is the same bytes, and a payload that did not change is the same to the device. Folder,
+/// time zone, locale and clock play no part.
 ///
 #[cfg_attr(feature = "network", doc = "```")]
 #[cfg_attr(not(feature = "network"), doc = "```ignore")]
@@ -30,7 +35,7 @@ use crate::{
 ///     wifi.ssid_str = Some("Office".into());
 ///     wifi.encryption_type = Some(EncryptionType::Wpa2);
 ///     let eap = EapClientConfiguration::new(vec![EapType::Peap])
-///         .with(|eap| eap.payload_certificate_anchor_uuid = Some(vec![root]));
+///         .with(|eap| eap.payload_certificate_anchor_uuid = Some(vec![root.into()]));
 ///     wifi.eap_client_configuration = Some(eap);
 /// });
 /// profile.add("wifi", &wifi)?;
@@ -56,9 +61,27 @@ pub struct ProfileBuilder {
     pub organization: Option<String>,
     /// `PayloadScope`.
     pub scope: Option<Scope>,
+    /// `ConsentText` by language (BCP 47), to which the user has to agree. Whose language is not
+    /// among them sees `default`, else `en`, else the first.
+    pub consent_text: BTreeMap<String, String>,
+    /// `TargetDeviceType`: the kind of device that it is for.
+    pub target_device_type: Option<TargetDeviceType>,
     /// `PayloadRemovalDisallowed`.
     pub removal_disallowed: Option<bool>,
-    /// Any other key at the top level, such as `RemovalDate` or `ConsentText`.
+    /// `HasRemovalPasscode` and the payload that goes with it: who knows the password may remove the
+    /// profile.
+    pub removal_password: Option<Secret<String>>,
+    /// `RemovalDate`: when the device removes it; fractions of a second are dropped.
+    pub removal_date: Option<DateTime<Utc>>,
+    /// `DurationUntilRemoval`: how long after its installation. The earlier of the two counts.
+    pub duration_until_removal: Option<Duration>,
+    /// `PayloadExpirationDate`: when it is no longer valid and the device offers an update. It
+    /// removes nothing.
+    pub expiration_date: Option<DateTime<Utc>>,
+    /// What is filled in wherever a text refers to it, in what is added from now on and in the
+    /// profile's own keys. UUIDs are those of the result.
+    pub variables: Option<Variables>,
+    /// Any other key at the top level.
     pub more: Dictionary,
     payloads: Vec<Value>,
     names: Vec<String>,
@@ -74,7 +97,14 @@ impl ProfileBuilder {
             description: None,
             organization: None,
             scope: None,
+            consent_text: BTreeMap::new(),
+            target_device_type: None,
             removal_disallowed: None,
+            removal_password: None,
+            removal_date: None,
+            duration_until_removal: None,
+            expiration_date: None,
+            variables: None,
             more: Dictionary::new(),
             payloads: Vec::new(),
             names: Vec::new(),
@@ -88,15 +118,15 @@ impl ProfileBuilder {
         self
     }
 
-    /// Adds a payload and tells its UUID, for others to refer to.
+    /// Adds a payload, and returns what others refer to it by.
     ///
     /// `name` is the last part of its `PayloadIdentifier`. Keep it: the device updates the payload
     /// where it knows the identifier, and replaces it where it does not.
     ///
     /// # Errors
-    /// [`Error::Duplicate`] for a name that is taken; [`Error::Plist`] for what a property list
-    /// cannot hold.
-    pub fn add<P: Payload>(&mut self, name: &str, payload: &P) -> Result<String, Error> {
+    /// [`Error::Duplicate`] for a name that is taken; [`Error::Variable`] for a variable that is not
+    /// known; [`Error::Plist`] for what a property list cannot hold.
+    pub fn add<P: Payload>(&mut self, name: &str, payload: &P) -> Result<PayloadRef, Error> {
         self.add_keys(name, P::PAYLOAD_TYPE, payload.to_dictionary())
     }
 
@@ -108,23 +138,24 @@ impl ProfileBuilder {
         &mut self,
         name: &str,
         payload_type: &str,
-        mut keys: Dictionary,
-    ) -> Result<String, Error> {
+        keys: Dictionary,
+    ) -> Result<PayloadRef, Error> {
         if self.names.iter().any(|taken| taken == name) {
             return Err(Error::Duplicate("PayloadIdentifier"));
         }
         let identifier = format!("{}.{name}", self.identifier);
-        let uuid = self.frame(&mut keys, payload_type, identifier)?;
+        let (keys, reference) = self.frame(keys, payload_type, identifier, None)?;
         self.names.push(name.to_owned());
         self.payloads.push(Value::Dictionary(keys));
-        Ok(uuid)
+        Ok(reference)
     }
 
     /// Builds the profile.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an empty identifier; [`Error::Plist`] for what a property list cannot
-    /// hold.
+    /// [`Error::Invalid`] for an empty identifier, or a date that no property list has;
+    /// [`Error::Variable`] and [`Error::Plist`] as [`add`](Self::add), [`Error::Duplicate`] where a
+    /// payload has taken the name `removal-password`.
     pub fn build(&self) -> Result<Profile, Error> {
         if self.identifier.is_empty() {
             return Err(Error::Invalid {
@@ -132,6 +163,29 @@ impl ProfileBuilder {
                 problem: "is empty",
             });
         }
+        if let Some(password) = &self.removal_password {
+            let mut keys = Dictionary::new();
+            keys.insert(
+                "RemovalPassword".to_owned(),
+                password.expose().as_str().into(),
+            );
+            let mut all = self.clone().with(|profile| {
+                profile.removal_password = None;
+                profile
+                    .more
+                    .insert("HasRemovalPasscode".to_owned(), true.into());
+            });
+            all.add_keys("removal-password", "com.apple.profileRemovalPassword", keys)?;
+            return all.build();
+        }
+        let identifier = self.identifier.clone();
+        let payloads = Some(self.payloads.clone());
+        let (keys, _) = self.frame(self.own_keys()?, "Configuration", identifier, payloads)?;
+        Ok(Profile::from_dictionary(keys)?.0)
+    }
+
+    /// The keys at the top level that are not the same for every profile.
+    fn own_keys(&self) -> Result<Dictionary, Error> {
         let mut keys = self.more.clone();
         let mut set = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -146,29 +200,102 @@ impl ProfileBuilder {
         set("PayloadScope", scope.map(|scope| scope.as_str().into()));
         let disallowed = self.removal_disallowed.map(Value::from);
         set("PayloadRemovalDisallowed", disallowed);
-        let payloads = Value::Array(self.payloads.clone());
-        set("PayloadContent", Some(payloads));
-        self.frame(&mut keys, "Configuration", self.identifier.clone())?;
-        Ok(Profile::from_dictionary(keys)?.0)
+        let device = self.target_device_type.map(|device| device.value().into());
+        set("TargetDeviceType", device);
+        let consent = self.consent_text.iter();
+        let consent: Dictionary = consent
+            .map(|(tag, text)| (tag.clone(), Value::from(text.as_str())))
+            .collect();
+        set(
+            "ConsentText",
+            (!consent.is_empty()).then(|| Value::Dictionary(consent)),
+        );
+        set("RemovalDate", day("RemovalDate", self.removal_date)?);
+        set(
+            "PayloadExpirationDate",
+            day("PayloadExpirationDate", self.expiration_date)?,
+        );
+        let duration = self
+            .duration_until_removal
+            .map(|duration| duration.as_secs_f64());
+        set("DurationUntilRemoval", duration.map(Value::Real));
+        Ok(keys)
     }
 
-    /// Adds the four keys that the profile and each payload must have, and sorts all of them.
+    /// Fills in variables and adds the four keys that the profile and each payload must have; all of
+    /// them sorted.
     fn frame(
         &self,
-        keys: &mut Dictionary,
+        mut keys: Dictionary,
         payload_type: &str,
         identifier: String,
-    ) -> Result<String, Error> {
+        payloads: Option<Vec<Value>>,
+    ) -> Result<(Dictionary, PayloadRef), Error> {
         keys.remove("PayloadUUID");
         keys.insert("PayloadIdentifier".to_owned(), identifier.into());
+        if let Some(variables) = &self.variables {
+            variables.fill(&mut keys)?;
+        }
+        if let Some(payloads) = payloads {
+            // What was filled in is not looked into again.
+            keys.insert("PayloadContent".to_owned(), Value::Array(payloads));
+        }
         keys.insert("PayloadType".to_owned(), payload_type.into());
         keys.insert("PayloadVersion".to_owned(), 1.into());
         keys.sort_keys();
-        let uuid = self.namespace.uuid(&mdm_plist::to_xml(keys)?);
+        let uuid = self.namespace.uuid(&mdm_plist::to_xml(&keys)?);
         let uuid = uuid.to_string().to_uppercase();
         keys.insert("PayloadUUID".to_owned(), uuid.as_str().into());
         keys.sort_keys();
-        Ok(uuid)
+        Ok((keys, PayloadRef(uuid)))
+    }
+}
+
+fn day(key: &'static str, time: Option<DateTime<Utc>>) -> Result<Option<Value>, Error> {
+    let Some(time) = time else {
+        return Ok(None);
+    };
+    let date = date::from_chrono(time.trunc_subsecs(0)).ok_or(Error::Invalid {
+        key,
+        problem: "is a date that no property list has",
+    })?;
+    Ok(Some(date.into()))
+}
+
+/// A payload that was added to a profile: what the others refer to it by.
+///
+/// Made by [`ProfileBuilder::add`] alone, and turned into the UUID that a key wants: `root.into()`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PayloadRef(String);
+
+impl PayloadRef {
+    /// Its `PayloadUUID`.
+    pub fn uuid(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PayloadRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<PayloadRef> for String {
+    fn from(payload: PayloadRef) -> Self {
+        payload.0
+    }
+}
+
+impl From<&PayloadRef> for String {
+    fn from(payload: &PayloadRef) -> Self {
+        payload.0.clone()
+    }
+}
+
+impl From<PayloadRef> for Value {
+    fn from(payload: PayloadRef) -> Self {
+        payload.0.into()
     }
 }
 

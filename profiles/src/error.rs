@@ -46,6 +46,10 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A variable that is not known, or that does not fit.
+    #[error(transparent)]
+    Variable(#[from] crate::variables::VariableError),
+
     /// Access rights that the device would refuse.
     #[error(transparent)]
     AccessRights(#[from] InvalidAccessRights),

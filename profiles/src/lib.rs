@@ -7,7 +7,8 @@
 //! | [`payload`] | the type of every payload; [`AnyPayload`](payload::AnyPayload), [`RawPayload`](payload::RawPayload) |
 //! | [`mdm`] | [`AccessRights`], [`ServerCapability`], [`EnrollmentMode`] |
 //! | [`detect`] | How a profile is packed, by content alone |
-//! | [`builder`] | [`ProfileBuilder`]: payloads put together |
+//! | [`builder`] | [`ProfileBuilder`]: payloads put together, references between them by value |
+//! | [`variables`] | [`Variables`]: filled in where a text refers to them, unable to break out |
 //! | [`mod@diff`] | [`diff()`]: what is different between two profiles, secrets never shown |
 //! | [`mod@predict`] | [`predict()`]: what a device does with an update, and by which rule |
 //! | [`mod@lint`] | [`lint()`]: what is wrong, weak or worn out, with a reason and a fix; JSON, SARIF |
@@ -102,10 +103,11 @@ mod shown;
 #[cfg(feature = "crypto")]
 pub mod sign;
 pub mod stable;
+pub mod variables;
 #[cfg(feature = "crypto")]
 pub mod verify;
 
-pub use builder::ProfileBuilder;
+pub use builder::{PayloadRef, ProfileBuilder};
 pub use diff::diff;
 #[cfg(feature = "crypto")]
 pub use enrollment::{EnrollmentProfile, MdmSettings};
@@ -115,3 +117,4 @@ pub use mdm::{AccessRights, EnrollmentMode, ServerCapability};
 pub use predict::predict;
 pub use profile::{Profile, Scope};
 pub use stable::Namespace;
+pub use variables::Variables;

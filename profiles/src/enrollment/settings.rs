@@ -3,6 +3,7 @@
 use mdm_core::Topic;
 
 use crate::{
+    builder::PayloadRef,
     error::Error,
     mdm::{AccessRights, EnrollmentMode, ServerCapability},
     payload::Mdm,
@@ -71,7 +72,7 @@ impl MdmSettings {
         self
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         let urls = [
             ("ServerURL", Some(&self.server_url)),
             ("CheckInURL", self.check_in_url.as_ref()),
@@ -98,15 +99,18 @@ impl MdmSettings {
         Ok(())
     }
 
-    /// The payload, with the UUIDs of the payloads it refers to.
-    pub(super) fn payload(&self, identity: &str, roots: &[String]) -> Mdm {
+    /// The payload, which refers to an identity and to roots.
+    pub(crate) fn payload(&self, identity: &PayloadRef, roots: &[PayloadRef]) -> Mdm {
         let pins = if self.pin_roots { roots } else { &[] };
         let checkin_pins = if self.check_in_url.is_some() {
             pins
         } else {
             &[]
         };
-        let some = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+        let some = |list: &[PayloadRef]| {
+            let uuids = || list.iter().map(String::from).collect();
+            (!list.is_empty()).then(uuids)
+        };
         Mdm::new(identity, self.topic.as_str(), self.server_url.as_str()).with(|mdm| {
             mdm.check_in_url.clone_from(&self.check_in_url);
             mdm.sign_message = Some(self.sign_message);

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod builder;
+mod deterministic;
 mod diff;
 #[cfg(feature = "crypto")]
 mod enrollment;
@@ -14,3 +15,4 @@ mod property;
 #[cfg(feature = "crypto")]
 mod signed;
 mod typed;
+mod variables;
