@@ -74,6 +74,18 @@ const PROGRAMS: &[Program] = &[
         held_against: "strongSwan's client enrols and polls at our SCEP server",
     },
     Program {
+        name: "certbot",
+        version: &["--version"],
+        package: "certbot",
+        held_against: "certbot enrols, renews and revokes at our ACME server",
+    },
+    Program {
+        name: "lego",
+        version: &["--version"],
+        package: "lego",
+        held_against: "lego enrols, renews and revokes at our ACME server",
+    },
+    Program {
         name: "ip",
         version: &["-Version"],
         package: "iproute2",

@@ -9,6 +9,7 @@ mod hosts;
 mod limits;
 mod mutation;
 mod orders;
+mod peers;
 pub(crate) mod raw;
 mod requests;
 mod revocation;
