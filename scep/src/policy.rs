@@ -30,8 +30,8 @@ pub struct Policy {
     pub password_iterations: u32,
     /// Whether GetCert and GetCRL are answered: yes unless changed.
     pub queries: bool,
-    /// Whether a certificate renews itself, by RenewalReq: yes unless changed. Apple's client never
-    /// does so; it asks again with a challenge.
+    /// Whether a certificate renews itself, by RenewalReq or by a PKCSReq that it signs: yes unless changed. Apple's client
+    /// never does so; it asks again with a challenge.
     pub renewal: bool,
     /// How long before its end a certificate renews itself at the earliest: at any time unless set.
     pub renewal_window: Option<Duration>,

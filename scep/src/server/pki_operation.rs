@@ -62,7 +62,8 @@ struct Proven {
 enum Way {
     /// Its challenge: the CSR's own key signed the message.
     Challenge,
-    /// The certificate that signed the message.
+    /// The certificate that signed the message: a RenewalReq, or a PKCSReq, by which clients of the drafts before
+    /// RFC 8894 renew.
     Renewal(Renewable),
 }
 
@@ -192,12 +193,16 @@ impl Server {
         signer: &Certificate,
     ) -> Result<Proven, Stop> {
         let key = self.check_message(message, signer)?;
-        let way = if message_type == MessageType::RenewalReq {
+        let renewal = message_type == MessageType::RenewalReq;
+        let way = if !renewal && is_issued_by(signer, signer) {
+            Way::Challenge
+        } else if self.policy.renewal {
             let now = self.clock.now();
             let renewable = Renewable::check(&*self.authority, signer, &self.policy, now).await?;
-            Way::Renewal(renewable.map_err(Refusal::Renewal)?)
-        } else if is_issued_by(signer, signer) {
-            Way::Challenge
+            Way::Renewal(renewable.map_err(|refusal| match refusal {
+                RenewalRefusal::Stranger if !renewal => Refusal::Signature,
+                refusal => Refusal::Renewal(refusal),
+            })?)
         } else {
             return Err(Refusal::Signature.into());
         };

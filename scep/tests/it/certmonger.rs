@@ -1,4 +1,4 @@
-//! A client that is not ours, over a real socket: certmonger enrols at our server.
+//! A client that is not ours, over a real socket: certmonger enrols at our server and renews.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use mdm_scep::Policy;
 use crate::{listener::Enrolling, peers::missing};
 
 #[test]
-fn certmonger_enrols_with_a_one_time_challenge() {
+fn certmonger_enrols_with_a_one_time_challenge_and_renews() {
     // Debian keeps the session's daemon outside of the usual path.
     let path_variable = format!(
         "{}:/usr/lib/certmonger:/usr/libexec/certmonger",
@@ -34,7 +34,8 @@ fn certmonger_enrols_with_a_one_time_challenge() {
         for _ in $(seq 100); do getcert list -s >/dev/null 2>&1 && break; sleep 0.1; done
         getcert add-scep-ca -s -c peer -u \"$URL\" -r \"$PWD/ca.pem\" -N \"$PWD/ca.pem\" &&
         timeout 60 getcert request -s -c peer -I id -f \"$PWD/leaf.pem\" -k \"$PWD/key.pem\" \
-            -N CN=device7 -L \"$CHALLENGE\" -w -v
+            -N CN=device7 -L \"$CHALLENGE\" -w -v &&
+        timeout 60 getcert resubmit -s -i id -w -v
         code=$?
         getcert list -s
         cat log
@@ -60,5 +61,12 @@ fn certmonger_enrols_with_a_one_time_challenge() {
     assert_eq!(leaf.subject().common_name().as_deref(), Some("device7"));
     leaf.verify_signed_by(&server.ca.public_key().unwrap())
         .unwrap();
-    assert_eq!(server.store.issued(), 1);
+    // Its renewal is a PKCSReq that the certificate at hand signs.
+    let events = server.events.lines();
+    let [first, second] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert_eq!(first, "issued: certmonger");
+    assert!(second.starts_with("issued: the renewal of"), "{second}");
+    assert_eq!(server.store.issued(), 2);
 }

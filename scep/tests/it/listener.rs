@@ -4,7 +4,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -41,6 +41,16 @@ pub(crate) fn built(name: &str) -> Option<PathBuf> {
         eprintln!("skipped: {name} is not built");
     }
     there.then_some(program)
+}
+
+/// A server of theirs that ends with the test.
+pub(crate) struct Ended(pub(crate) Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What a program said.
@@ -175,4 +185,33 @@ fn read(stream: TcpStream) -> Option<(Request<Bytes>, TcpStream)> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     Some((builder.body(body.into()).ok()?, reader.into_inner()))
+}
+
+/// One request on a connection of its own.
+pub(crate) fn over_a_socket(request: &Request<Bytes>) -> Response<Bytes> {
+    let address = request.uri().authority().unwrap().as_str();
+    // It says that it listens just before it does.
+    let mut stream = (0..1_000_000)
+        .find_map(|_| {
+            std::thread::yield_now();
+            TcpStream::connect(address).ok()
+        })
+        .unwrap();
+    let head = format!(
+        "{} {} HTTP/1.0\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
+        request.method(),
+        request.uri().path_and_query().unwrap(),
+        request.body().len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(request.body()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Response::builder()
+        .status(status)
+        .body(Bytes::from(answer.split_off(end + 4)))
+        .unwrap()
 }

@@ -38,6 +38,7 @@ mod renewal;
 mod requests;
 mod rollover;
 mod shared_challenge;
+mod stepca;
 mod strongswan;
 #[cfg(feature = "webhook")]
 mod webhook;

@@ -11,19 +11,17 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     sync::Arc,
 };
 
-use bytes::Bytes;
-use http::{Request, Response};
 use mdm_core::SystemClock;
 use mdm_pki::{Certificate, Name};
 use mdm_scep::{CaTrust, Client, Enrolment, Error, Policy};
 use mdm_transport::transport_fn;
 
 use crate::{
-    listener::{Enrolling, built, found, shown},
+    listener::{Ended, Enrolling, built, found, over_a_socket, shown},
     peers::missing,
     world::{DEVICE_KEY, rsa_key},
 };
@@ -101,16 +99,6 @@ fn their_client_renews_at_our_server_by_policy_alone() {
             assert!(server.events.last().starts_with(heard), "{events:?}");
             assert_eq!(server.store.issued(), issued);
         }
-    }
-}
-
-/// Ends their server with the test.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -223,34 +211,4 @@ async fn our_client(url: &str, depot: &Path, policy: Policy) -> Result<Name, Err
     let enrolment = Enrolment::new(rsa_key(DEVICE_KEY), subject, challenge).unwrap();
     let enrolled = client.enrol(&enrolment).await?;
     Ok(enrolled.certificate.subject())
-}
-
-/// One request on a connection of its own.
-fn over_a_socket(request: &Request<Bytes>) -> Response<Bytes> {
-    use std::io::{Read as _, Write as _};
-    let address = request.uri().authority().unwrap().as_str();
-    // It says that it listens just before it does.
-    let mut stream = (0..1_000_000)
-        .find_map(|_| {
-            std::thread::yield_now();
-            std::net::TcpStream::connect(address).ok()
-        })
-        .unwrap();
-    let head = format!(
-        "{} {} HTTP/1.0\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
-        request.method(),
-        request.uri().path_and_query().unwrap(),
-        request.body().len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(request.body()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let end = answer.windows(4).position(|at| at == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
-    let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Response::builder()
-        .status(status)
-        .body(Bytes::from(answer.split_off(end + 4)))
-        .unwrap()
 }

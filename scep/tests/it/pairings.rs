@@ -34,12 +34,14 @@ use Side::{TheirClient, TheirServer};
 const MICROMDM: &str = include_str!("micromdm.rs");
 const CERTMONGER: &str = include_str!("certmonger.rs");
 const STRONGSWAN: &str = include_str!("strongswan.rs");
+const STEP_CA: &str = include_str!("stepca.rs");
 const RECORDED: &str = include_str!("recorded.rs");
 const OCSP: &str = include_str!("ocsp.rs");
 
 const MICROMDM_CLIENT: &str = "their_client_enrols_at_our_server_by_policy_alone";
 const MICROMDM_SERVER: &str = "our_client_enrols_at_their_server_by_policy_alone";
 const STRONGSWAN_CLIENT: &str = "their_client_enrols_at_our_server_in_triple_des_by_policy_alone";
+const STEP_CA_SERVER: &str = "our_client_enrols_at_step_ca_and_by_policy_alone_in_single_des";
 const OPENSSL_SERVER: &str = "our_client_asks_a_server_made_of_openssls_programs";
 
 const PAIRINGS: &[Pairing] = &[
@@ -102,15 +104,23 @@ const PAIRINGS: &[Pairing] = &[
         TheirClient,
         "PKCSReq",
         Works,
-        Some((CERTMONGER, "certmonger_enrols_with_a_one_time_challenge")),
+        Some((
+            CERTMONGER,
+            "certmonger_enrols_with_a_one_time_challenge_and_renews",
+        )),
     ),
     (
         "certmonger",
         TheirClient,
-        "RenewalReq, CertPoll",
-        NotTried,
-        None,
+        "PKCSReq signed by the certificate to be renewed",
+        Works,
+        Some((
+            CERTMONGER,
+            "certmonger_enrols_with_a_one_time_challenge_and_renews",
+        )),
     ),
+    ("certmonger", TheirClient, "CertPoll", NotTried, None),
+    ("certmonger", TheirClient, "RenewalReq", NotOffered, None),
     (
         "certmonger",
         TheirClient,
@@ -153,6 +163,34 @@ const PAIRINGS: &[Pairing] = &[
         "strongSwan 5.9.8",
         TheirClient,
         "GetCert, GetCRL, GetNextCACert",
+        NotOffered,
+        None,
+    ),
+    (
+        "step-ca 0.30.2, set to AES",
+        TheirServer,
+        "PKCSReq",
+        Works,
+        Some((STEP_CA, STEP_CA_SERVER)),
+    ),
+    (
+        "step-ca 0.30.2, set to AES",
+        TheirServer,
+        "RenewalReq",
+        Refused("the server: it wants a challenge", None),
+        Some((STEP_CA, STEP_CA_SERVER)),
+    ),
+    (
+        "step-ca 0.30.2",
+        TheirServer,
+        "PKCSReq",
+        Refused("Error::Algorithm: single DES", Some("legacy_des")),
+        Some((STEP_CA, STEP_CA_SERVER)),
+    ),
+    (
+        "step-ca 0.30.2",
+        TheirServer,
+        "CertPoll, GetCert, GetCRL, GetNextCACert",
         NotOffered,
         None,
     ),

@@ -292,3 +292,41 @@ async fn the_answer_to_a_renewal_is_for_the_old_key() {
     let kept = world.store.certificate(new.serial()).await.unwrap();
     assert_eq!(kept.unwrap().certificate, new);
 }
+
+/// So do clients of the drafts before RFC 8894, certmonger among them.
+#[tokio::test]
+async fn a_pkcs_req_that_the_old_certificate_signs_renews_it_and_nothing_else() {
+    let world = World::new();
+    let old = enrolled(&world).await;
+    let good = renewal(&world, &old).with(|raw| raw.message_type = MessageType::PkcsReq);
+    let other = good.clone().with(|raw| {
+        let csr = csr(&rsa_key(OTHER_KEY), "device 8", None);
+        raw.content = csr.to_der().to_vec();
+    });
+    world.refused(&other, FailInfo::BadMessageCheck).await;
+    assert!(world.events.last().contains("another subject"));
+    let first = world.ask(good.build()).await.certificates(&good.key);
+    let again = world.ask(good.build()).await.certificates(&good.key);
+    assert_eq!(first, again);
+    assert_eq!(world.store.issued(), 2);
+    // A challenge of somebody else in it is left alone.
+    let challenge = world.challenge().await;
+    let with = good.clone().with(|raw| {
+        let csr = csr(&rsa_key(OTHER_KEY), "device 7", Some(challenge.expose()));
+        raw.content = csr.to_der().to_vec();
+    });
+    world.ask(with.build()).await.certificates(&with.key);
+    let usual = world.request(&challenge);
+    world.ask(usual.build()).await.certificates(&usual.key);
+    let stolen = Revocation::new(world.clock.now(), mdm_pki::RevocationReason::KeyCompromise);
+    world.ca.revoke(old.serial(), stolen).await.unwrap();
+    world.refused(&good, FailInfo::BadRequest).await;
+
+    let strict = World::with(Setup {
+        policy: Policy::default().with(|policy| policy.renewal = false),
+        ..Setup::default()
+    });
+    let old = enrolled(&strict).await;
+    let raw = renewal(&strict, &old).with(|raw| raw.message_type = MessageType::PkcsReq);
+    strict.refused(&raw, FailInfo::BadMessageCheck).await;
+}
