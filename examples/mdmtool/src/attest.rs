@@ -6,6 +6,7 @@
 mod source;
 mod told;
 
+pub(crate) use self::source::att_obj;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,

@@ -14,9 +14,9 @@ use mdmtool::{
     validate,
 };
 
-use crate::{ade::Ade, attest::Attest, push::Push, scep::Scep};
+use crate::{acme::Acme, ade::Ade, attest::Attest, push::Push, scep::Scep};
 
-/// Tells what an Apple-MDM document is and says, and works with device assignment, push and SCEP.
+/// Tells what an Apple-MDM document is and says, and works with device assignment, push, SCEP and ACME.
 #[derive(Debug, Parser)]
 #[command(name = "mdmtool", version, about)]
 pub(crate) struct Cli {
@@ -46,6 +46,8 @@ enum Command {
     Push(Box<Push>),
     /// Work with certificates by SCEP: get and renew them, look at a server, be one.
     Scep(Box<Scep>),
+    /// Work with certificates by ACME and Apple's device attestation: get them, be a server.
+    Acme(Box<Acme>),
 }
 
 /// A file, and what is known about it beforehand.
@@ -133,6 +135,7 @@ impl Cli {
             Command::Attest(attest) => return attest.run(),
             Command::Push(push) => return push.run(),
             Command::Scep(scep) => return scep.run(),
+            Command::Acme(acme) => return acme.run(),
             Command::Validate(validate) => return tell(validate.run(), 2),
             Command::Decode(decode) => decode.run(),
             Command::Roundtrip(decode) => decode.roundtrip(),

@@ -5,16 +5,11 @@
 //! used. No secret is taken from the command line.
 
 mod advice;
-mod authority;
-mod books;
 mod caps;
 mod certs;
 mod challenge;
 mod enroll;
-mod events;
-mod names;
 mod obtain;
-mod own;
 mod pending;
 mod remote;
 mod renew;

@@ -5,13 +5,14 @@ mod listen;
 
 use std::{future::Future, io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
-pub(crate) use self::listen::Listen;
+pub(crate) use self::listen::{Listen, plain};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use mdm_scep::limit::Peer;
 use mdm_tls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -33,8 +34,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What answers.
 #[async_trait]
 pub(crate) trait Site: Send + Sync + 'static {
-    /// The answer to one request, which came from this address.
-    async fn answer(&self, request: Request<Bytes>, from: IpAddr) -> Response<Bytes>;
+    /// The answer to one request, whose extensions name the [`Peer`] that it came from.
+    async fn answer(&self, request: Request<Bytes>) -> Response<Bytes>;
 }
 
 /// A server that is bound to its port.
@@ -153,8 +154,9 @@ impl Connection {
         let body = Limited::new(body, self.max_body).collect();
         let response = match timeout(PATIENCE, body).await {
             Ok(Ok(body)) => {
-                let request = Request::from_parts(head, body.to_bytes());
-                self.site.answer(request, self.from).await
+                let mut request = Request::from_parts(head, body.to_bytes());
+                request.extensions_mut().insert(peer(self.from));
+                self.site.answer(request).await
             }
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 status(StatusCode::PAYLOAD_TOO_LARGE)
@@ -163,6 +165,17 @@ impl Connection {
         };
         Ok(response.map(Full::new))
     }
+}
+
+/// Whom limits count: an address, and of the many that one host may have in IPv6 their common prefix.
+fn peer(address: IpAddr) -> Peer {
+    Peer(match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    })
 }
 
 /// An answer that is its status alone.

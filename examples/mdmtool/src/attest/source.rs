@@ -38,6 +38,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<(&'static str, Answer), String> {
     }
 }
 
+/// The attestation of ACME's challenge alone, in CBOR, from any of the forms that such have.
+pub(crate) fn att_obj(bytes: &[u8]) -> Option<Vec<u8>> {
+    let bytes = bytes.trim_ascii();
+    match bytes.first()? {
+        0xa0..=0xbf => Some(bytes.to_vec()),
+        b'{' => {
+            let payload: Value = serde_json::from_slice(bytes).ok()?;
+            decode_base64(payload.get("attObj")?.as_str()?.as_bytes()).ok()
+        }
+        _ => decode_base64(bytes).ok(),
+    }
+}
+
 /// CBOR and DER, which tell by their first byte, and the `{}` of devices that do not attest.
 fn binary(bytes: &[u8]) -> Option<Result<(&'static str, Answer), String>> {
     match bytes {

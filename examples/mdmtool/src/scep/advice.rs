@@ -1,8 +1,7 @@
 //! What kind of failure it is, and what to do next.
 
 use http::StatusCode;
-use mdm_core::StoreErrorKind;
-use mdm_scep::{Error, FailInfo, store::StoreError};
+use mdm_scep::{Error, FailInfo};
 use mdm_transport::TransportErrorKind;
 use mdmtool::one_line;
 
@@ -11,23 +10,6 @@ use crate::{failure::Failure, kind::Kind};
 /// What went wrong with a server, as a failure.
 pub(super) fn of_server(error: &Error) -> Failure {
     Failure::told(kind(error), one_line(error), next(error))
-}
-
-/// What went wrong with a store, as a failure.
-pub(super) fn of_store(error: &StoreError) -> Failure {
-    Failure::told(Kind::Store, one_line(error), "")
-}
-
-/// Why a store cannot be opened, as a failure.
-pub(super) fn of_opening(error: &mdm_core::StoreError) -> Failure {
-    let next = match error.kind() {
-        StoreErrorKind::SchemaTooNew { .. } => "use the newer program that wrote it",
-        StoreErrorKind::Locked => "try again: another program works with it",
-        _ => {
-            "check that --store names a file that may be written, and that is not another program's"
-        }
-    };
-    Failure::told(Kind::Store, one_line(error), next)
 }
 
 fn kind(error: &Error) -> Kind {

@@ -7,11 +7,11 @@ use mdm_scep::{Store, store::Revocation};
 use mdm_storage::sqlite::{IssuedCertificate, SqliteStore};
 use serde_json::{Value, json};
 
-use super::{advice, books::Books};
 use crate::{
     certificate,
     console::Console,
     failure::{Done, Failure},
+    issue::books::{self, Books},
     kind::Kind,
     text::{self, from_hex, hex, written},
 };
@@ -41,7 +41,7 @@ impl List {
         let mut behind = 0;
         loop {
             let page = store.issued_certificates(behind, PAGE).await;
-            let page = page.map_err(|error| advice::of_store(&error))?;
+            let page = page.map_err(|error| books::failure(&error))?;
             let Some(last) = page.last() else { break };
             behind = last.place;
             for issued in &page {
@@ -122,7 +122,7 @@ impl Revoke {
         let revocation = Revocation::new(Utc::now(), self.reason.into());
         let counts = store.revoke(&serial, revocation).await;
         store.close().await;
-        match counts.map_err(|error| advice::of_store(&error))? {
+        match counts.map_err(|error| books::failure(&error))? {
             Some(counts) => {
                 let document = json!({"serial": hex(&serial), "revoked": revoked(counts)});
                 console.answer(&document, || {

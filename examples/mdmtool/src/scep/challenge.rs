@@ -7,12 +7,17 @@ use clap::Args;
 use mdm_scep::{Bound, OneTime};
 use serde_json::json;
 
-use super::{
-    advice,
-    books::Books,
-    names::{AlternativeName, Subject},
+use super::advice;
+use crate::{
+    console::Console,
+    failure::Done,
+    interval::Interval,
+    issue::{
+        books::Books,
+        names::{AlternativeName, Subject},
+    },
+    text::written,
 };
-use crate::{console::Console, failure::Done, interval::Interval, text::written};
 
 #[derive(Debug, Args)]
 pub(super) struct Issue {

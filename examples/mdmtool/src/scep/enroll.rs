@@ -3,19 +3,22 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mdm_pki::KeySpec;
 use mdm_scep::Enrolment;
 
 use super::{
     advice,
-    names::{AlternativeName, KeyKind, Subject},
     obtain::Patience,
-    own::{self, Challenge, Outcome},
     remote::{Remote, Trust, Weak},
 };
 use crate::{
     console::Console,
     failure::Done,
     files::{self, Passphrase},
+    issue::{
+        names::{AlternativeName, KeyKind, Subject},
+        own::{self, Challenge, Outcome},
+    },
     text,
 };
 
@@ -63,7 +66,7 @@ impl Enroll {
         self.outcome.must_be_free()?;
         let client = self.remote.client(&self.trust, &self.weak)?;
         let challenge = self.challenge.read()?;
-        let key = own::key(&self.key_out, self.key, &self.passphrase)?;
+        let key = own::key(&self.key_out, self.key, KeySpec::Rsa2048, &self.passphrase)?;
         let names: Vec<_> = self.names.into_iter().map(|name| name.0).collect();
         let subject = &self.subject.0;
         let request = self
@@ -75,7 +78,9 @@ impl Enroll {
             .patience
             .obtain(&client, &enrolment, &self.outcome)
             .await?;
-        let told = self.outcome.keep(&enrolled, &self.key_out)?;
+        let told =
+            self.outcome
+                .keep(&enrolled.certificate, Some(&enrolled.issuer), &self.key_out)?;
         console.answer(&told, || text::fields(&told, &[]))
     }
 }

@@ -4,8 +4,10 @@ use clap::Args;
 use mdm_scep::{Client, Enrolled, Enrolment, Polling};
 use mdm_transport_reqwest::ReqwestTransport;
 
-use super::{advice, own::Outcome};
-use crate::{failure::Failure, interval::Interval, kind::Kind, runtime::interrupted};
+use super::advice;
+use crate::{
+    failure::Failure, interval::Interval, issue::own::Outcome, kind::Kind, runtime::interrupted,
+};
 
 /// What to do with a request that waits for a person.
 #[derive(Debug, Args)]

@@ -10,11 +10,14 @@ use mdm_scep::{
 use mdm_storage::sqlite::SqliteStore;
 use serde_json::{Value, json};
 
-use super::{advice, books::Books, names::AlternativeName};
 use crate::{
     certificate,
     console::Console,
     failure::{Done, Failure},
+    issue::{
+        books::{self, Books},
+        names::AlternativeName,
+    },
     kind::Kind,
     text::{self, hex, written},
 };
@@ -33,7 +36,7 @@ impl List {
         let store = self.books.open().await?;
         let waiting = approval(&store).unresolved(MOST).await;
         store.close().await;
-        let waiting = waiting.map_err(|error| advice::of_store(&error))?;
+        let waiting = waiting.map_err(|error| books::failure(&error))?;
         let told: Vec<_> = waiting.iter().map(told).collect();
         if console.is_json() {
             return console.document(&told);
@@ -110,8 +113,8 @@ impl Deny {
     }
 }
 
-async fn resolve(books: &Books, id: &str, how: Resolution, console: &mut Console) -> Done {
-    let store = books.open().await?;
+async fn resolve(from: &Books, id: &str, how: Resolution, console: &mut Console) -> Done {
+    let store = from.open().await?;
     let resolved = decide(&store, id, how).await;
     store.close().await;
     let (request, counts) = resolved?;
@@ -131,7 +134,7 @@ async fn decide(
     id: &str,
     how: Resolution,
 ) -> Result<((PendingId, PendingRequest), Resolution), Failure> {
-    let failed = |error| advice::of_store(&error);
+    let failed = |error| books::failure(&error);
     let approval = approval(store);
     let waiting = approval.unresolved(MOST).await.map_err(failed)?;
     let mut meant = waiting.into_iter().filter(|(found, _)| {

@@ -3,16 +3,24 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use mdm_pki::KeySpec;
 use mdm_scep::Enrolment;
 
 use super::{
     advice,
-    names::KeyKind,
     obtain::Patience,
-    own::{self, Challenge, Outcome},
     remote::{Remote, Trust, Weak},
 };
-use crate::{console::Console, failure::Done, files::IdentityFiles, text};
+use crate::{
+    console::Console,
+    failure::Done,
+    files::IdentityFiles,
+    issue::{
+        names::KeyKind,
+        own::{self, Challenge, Outcome},
+    },
+    text,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Renew {
@@ -53,7 +61,7 @@ impl Renew {
         let old = self.old.read()?;
         let challenge = self.challenge.read()?;
         let key = match &self.key_out {
-            Some(file) => own::key(file, self.new_key, self.old.passphrase())?,
+            Some(file) => own::key(file, self.new_key, KeySpec::Rsa2048, self.old.passphrase())?,
             None => old.key.clone(),
         };
         let enrolment = match challenge {
@@ -73,7 +81,9 @@ impl Renew {
             .obtain(&client, &enrolment, &self.outcome)
             .await?;
         let key = self.key_out.as_deref().unwrap_or(self.old.key_file());
-        let told = self.outcome.keep(&renewed, key)?;
+        let told = self
+            .outcome
+            .keep(&renewed.certificate, Some(&renewed.issuer), key)?;
         console.answer(&told, || text::fields(&told, &[]))
     }
 }

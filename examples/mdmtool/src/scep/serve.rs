@@ -1,43 +1,39 @@
 //! `serve`: a SCEP server with an authority of its own.
 
-use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use chrono::Utc;
 use clap::{Args, ValueEnum};
-use mdm_core::{Clock, SystemClock};
+use mdm_core::SystemClock;
 use mdm_pki::DigestAlgorithm;
 use mdm_scep::{
-    Approval, CertificateProfile, ChallengeVerifier, EmbeddedCa, OneTime, Policy,
-    ca::{CrlProfile, SanRule},
-    challenge::Static,
-    http::HttpLimits,
+    Approval, ChallengeVerifier, OneTime, Policy, ca::SanRule, challenge::Static, http::HttpLimits,
     server::Server,
-    store::StoreError,
 };
 use mdm_storage::sqlite::SqliteStore;
 use mdmtool::one_line;
 use serde_json::Value;
 
 use super::{
-    advice,
-    authority::{Authority, AuthorityFiles},
-    books::Books,
-    events::{self, Reporter},
     remote::Weak,
-    site::{CRL, ISSUER, SCEP, ScepSite},
+    site::{SCEP, ScepSite},
 };
 use crate::{
     certificate::fingerprint,
     console::Console,
     failure::{Done, Failure},
     files,
-    interval::Interval,
+    issue::{
+        authority::{Authority, AuthorityFiles, impossible},
+        books::Books,
+        events::{self, Reporter},
+        pages::Pages,
+        profile::Profile,
+        running::Running,
+    },
     runtime::interrupted,
     web::{Listen, Web},
 };
-
-/// How often what nobody needs any more is forgotten.
-const TIDY: Duration = Duration::from_secs(60 * 60);
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -49,6 +45,8 @@ pub(super) struct Serve {
     authority: AuthorityFiles,
     #[command(flatten)]
     rules: Rules,
+    #[command(flatten)]
+    profile: Profile,
     #[command(flatten)]
     weak: Weak,
 }
@@ -66,16 +64,9 @@ struct Rules {
     /// in place of challenges for one certificate. Whoever knows it gets any certificate.
     #[arg(long, value_name = "FILE")]
     shared_challenge_file: Option<PathBuf>,
-    /// How long certificates last.
-    #[arg(long, value_name = "TIME", default_value = "365d")]
-    validity: Interval,
     /// What becomes of the alternative names in a request.
     #[arg(long, value_name = "RULE", default_value = "omit")]
     san: San,
-    /// The server's address as others reach it, such as http://ca.example.com: certificates say then where the
-    /// revocation list and the authority's certificate are.
-    #[arg(long, value_name = "URL")]
-    public_url: Option<String>,
     /// The smallest RSA key that gets a certificate, in bits. A payload without Keysize makes one of 1024.
     #[arg(long, value_name = "N", default_value_t = Policy::default().min_rsa_bits)]
     min_rsa_bits: usize,
@@ -94,6 +85,15 @@ enum San {
     Omit,
     /// They are taken over.
     Copy,
+}
+
+impl From<San> for SanRule {
+    fn from(san: San) -> Self {
+        match san {
+            San::Omit => Self::Omit,
+            San::Copy => Self::Copy,
+        }
+    }
 }
 
 impl Serve {
@@ -125,29 +125,16 @@ impl Serve {
         stop: impl Future<Output = ()>,
         console: &mut Console,
     ) -> Done {
-        let (reporter, mut events) = events::channel();
+        let (reporter, events) = events::channel();
         let site = self.site(authority, store, reporter)?;
-        tell(&listening(&web, authority)?, console)?;
-        let clock = SystemClock;
-        let mut serving = pin!(web.serve(Arc::new(site), stop));
-        let mut tidy = clock.sleep(Duration::ZERO);
-        loop {
-            tokio::select! {
-                Some(event) = events.recv() => tell(&event, console)?,
-                () = &mut tidy => {
-                    // It is tried again later, and stops nobody meanwhile.
-                    if let Err(error) = forget(store).await {
-                        tell(&events::trouble(&error), console)?;
-                    }
-                    tidy = clock.sleep(TIDY);
-                }
-                () = &mut serving => break,
-            }
-        }
-        while let Ok(event) = events.try_recv() {
-            tell(&event, console)?;
-        }
-        Ok(())
+        let listening = listening(&web, authority)?;
+        let running = Running {
+            web,
+            site: Arc::new(site),
+            events,
+            store,
+        };
+        running.until(stop, &listening, console).await
     }
 
     fn site(
@@ -156,25 +143,20 @@ impl Serve {
         store: &SqliteStore,
         reporter: Reporter,
     ) -> Result<ScepSite, Failure> {
-        let failed = |error: mdm_scep::Error| advice::of_server(&error);
-        let key = Arc::new(authority.issuer.key.clone());
-        // Other programs revoke in the same store, and a list tells so at once.
-        let lists = CrlProfile::default().with(|lists| lists.reuse = Duration::ZERO);
-        let ca = EmbeddedCa::new(authority.chain(), key, Arc::new(store.clone()))
-            .map_err(failed)?
-            .profile(self.rules.profile())
-            .crl_profile(lists);
-        let ca = Arc::new(ca);
-        let responder = authority.responder()?;
-        let verifier = self.rules.verifier(store)?;
-        let server = Server::builder(ca.clone(), responder, verifier, Arc::new(SystemClock))
+        let books = Arc::new(store.clone());
+        let names = self.rules.san;
+        let ca = self.profile.authority(authority, books, |profile| {
+            profile.subject_alt_names = names.into();
+        })?;
+        let (responder, clock) = (authority.responder()?, Arc::new(SystemClock));
+        let server = Server::builder(ca.clone(), responder, self.rules.verifier(store)?, clock)
             .policy(self.policy())
+            .rate_limit(self.profile.rate_limit())
             .observer(Arc::new(reporter))
-            .build()
-            .map_err(failed)?;
+            .build();
         Ok(ScepSite {
-            server,
-            authority: ca,
+            server: server.map_err(|error| impossible(&error))?,
+            pages: Pages::new(ca, authority)?,
         })
     }
 
@@ -188,21 +170,6 @@ impl Serve {
 }
 
 impl Rules {
-    fn profile(&self) -> CertificateProfile {
-        CertificateProfile::default().with(|profile| {
-            profile.validity = self.validity.0;
-            profile.subject_alt_names = match self.san {
-                San::Omit => SanRule::Omit,
-                San::Copy => SanRule::Copy,
-            };
-            if let Some(url) = &self.public_url {
-                let url = url.trim_end_matches('/');
-                profile.crl_urls = vec![format!("{url}{CRL}")];
-                profile.issuer_urls = vec![format!("{url}{ISSUER}")];
-            }
-        })
-    }
-
     fn verifier(&self, store: &SqliteStore) -> Result<Arc<dyn ChallengeVerifier>, Failure> {
         let store = Arc::new(store.clone());
         let challenge: Arc<dyn ChallengeVerifier> = match &self.shared_challenge_file {
@@ -236,22 +203,4 @@ fn listening(web: &Web, authority: &Authority) -> Result<Value, Failure> {
     let sha256 = fingerprint(ca, DigestAlgorithm::Sha256);
     event.insert("fingerprint".to_owned(), sha256.into());
     Ok(Value::Object(event))
-}
-
-/// Tells an event at once, for those who follow.
-fn tell(event: &Value, console: &mut Console) -> Done {
-    let line = match console.is_json() {
-        true => event.to_string(),
-        false => events::line(event),
-    };
-    console.line(&line)?;
-    console.flush()
-}
-
-/// Forgets challenges and requests whose time was over long ago.
-async fn forget(store: &SqliteStore) -> Result<(), StoreError> {
-    let (now, store) = (Utc::now(), Arc::new(store.clone()));
-    OneTime::new(store.clone()).forget_expired(now).await?;
-    Approval::new(store.clone(), store).forget_old(now).await?;
-    Ok(())
 }

@@ -30,6 +30,23 @@ pub(crate) struct Listen {
     max_connections: u16,
 }
 
+/// Binds a port without TLS, for a few connections.
+pub(crate) async fn plain(address: SocketAddr, max_body: usize) -> Result<Web, Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::told(
+            Kind::Other,
+            format!("cannot listen on {address}: {}", one_line(&error)),
+            "name an address of this machine and a port that is free",
+        )
+    })?;
+    Ok(Web {
+        listener,
+        tls: None,
+        max_body,
+        max_connections: 16,
+    })
+}
+
 impl Listen {
     /// Binds the port, for requests with bodies of so many bytes at most.
     pub(crate) async fn bind(
@@ -38,18 +55,11 @@ impl Listen {
         max_body: usize,
     ) -> Result<Web, Failure> {
         let tls = self.tls(passphrase)?;
-        let listener = TcpListener::bind(self.listen).await.map_err(|error| {
-            Failure::told(
-                Kind::Other,
-                format!("cannot listen on {}: {}", self.listen, one_line(&error)),
-                "give by --listen an address of this machine and a port that is free",
-            )
-        })?;
+        let web = plain(self.listen, max_body).await?;
         Ok(Web {
-            listener,
             tls,
-            max_body,
             max_connections: self.max_connections.into(),
+            ..web
         })
     }
 

@@ -1,6 +1,7 @@
 //! The tool as people run it: the built program over files made here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod acme;
 mod ade;
 mod attest;
 mod ddm;

@@ -6,4 +6,4 @@ mod files;
 mod hostile;
 mod pending;
 mod serve;
-mod world;
+pub(crate) mod world;

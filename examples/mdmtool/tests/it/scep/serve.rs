@@ -1,7 +1,10 @@
 //! The server: TLS, revocation, restarts, the end.
 
 use chrono::Utc;
-use mdm_pki::{GeneralName, KeySpec, PrivateKey, RevocationList};
+use mdm_pki::{
+    GeneralName, KeySpec, PrivateKey, RevocationList,
+    ocsp::{CertId, CertStatus, OcspRequest, OcspResponse},
+};
 use mdm_transport::HttpTransport;
 use mdm_transport_reqwest::ReqwestTransport;
 
@@ -9,14 +12,24 @@ use super::world::{World, certificate, enroll};
 
 /// The status of the answer to a GET, and its body.
 fn get(url: &str) -> (u16, Vec<u8>) {
+    exchange(http::Request::get(url), Vec::new())
+}
+
+fn post(url: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
+    exchange(http::Request::post(url), body)
+}
+
+fn exchange(request: http::request::Builder, body: Vec<u8>) -> (u16, Vec<u8>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap();
     runtime.block_on(async {
         let transport = ReqwestTransport::builder().no_proxy().build().unwrap();
-        let request = http::Request::get(url).body(Default::default()).unwrap();
-        let answer = transport.send(request).await.unwrap();
+        let answer = transport
+            .send(request.body(body.into()).unwrap())
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.into_body().to_vec())
     })
 }
@@ -53,9 +66,13 @@ fn what_is_revoked_is_listed_at_once_and_renews_no_more() {
     world.challenge("challenge", "");
     world.run(&enroll(&server, "a")).succeeded();
     let certificate = world.certificate("a.pem");
-    let points = mdm_pki::Oid::constant("2.5.29.31");
-    let points = certificate.extension(points).unwrap();
-    assert!(String::from_utf8_lossy(points).contains("http://ca.example.com/crl"));
+    for (kind, url) in [
+        ("2.5.29.31", "http://ca.example.com/crl"),
+        ("1.3.6.1.5.5.7.1.1", "http://ca.example.com/ocsp"),
+    ] {
+        let points = certificate.extension(kind.parse().unwrap()).unwrap();
+        assert!(String::from_utf8_lossy(points).contains(url), "{url}");
+    }
     let list = |url: &str| {
         let (status, der) = get(&format!("{url}/crl"));
         assert_eq!(status, 200);
@@ -86,6 +103,17 @@ fn what_is_revoked_is_listed_at_once_and_renews_no_more() {
             .stdout
             .is_empty()
     );
+
+    let id = CertId::new(&world.certificate("ca/ca.pem"), certificate.serial()).unwrap();
+    let question = OcspRequest::new(vec![id.clone()]).to_der();
+    let (status, answer) = post(&format!("{}/ocsp", server.origin()), question);
+    assert_eq!(status, 200);
+    let answer = OcspResponse::from_der(&answer, 1).unwrap();
+    answer
+        .verify(&world.certificate("ca/ca.pem"), Utc::now())
+        .unwrap();
+    let told = &answer.find(&id).unwrap().status;
+    assert!(matches!(told, CertStatus::Revoked { .. }), "{told:?}");
 
     let list = list(server.origin());
     assert!(list.find(certificate.serial()).is_some());
@@ -141,7 +169,7 @@ fn asked_to_end_it_ends_and_lets_go_of_port_and_store() {
     let taken = world.run(&format!(
         "serve --listen {listen} --store s --ca-dir new --new-ca"
     ));
-    taken.failed(1, &["cannot listen on", "--listen"]);
+    taken.failed(1, &["cannot listen on", "a port that is free"]);
     assert!(!world.path("new").exists());
     assert_eq!(server.stop(), Some(0));
     assert_eq!(world.start_at(&listen, "").stop(), Some(0));
@@ -167,7 +195,7 @@ fn a_challenge_for_all_devices_is_taken_only_from_a_file_that_is_named() {
 }
 
 #[test]
-fn single_des_and_sha1_are_refused_and_small_keys_by_default_too() {
+fn what_the_rules_forbid_is_refused_and_not_offered() {
     let world = World::new();
     let server = world.serve("--no-renewal --min-rsa-bits 3072");
     world.challenge("challenge", "");
@@ -177,4 +205,23 @@ fn single_des_and_sha1_are_refused_and_small_keys_by_default_too() {
     let caps = world.json(&format!("caps --url {}", server.url));
     let listed = caps["capabilities"].as_array().unwrap();
     assert!(!listed.contains(&"Renewal".into()) && !listed.contains(&"SHA-1".into()));
+}
+
+#[test]
+fn an_ec_key_is_certified_and_one_address_waits_where_it_asks_too_often() {
+    let world = World::new();
+    let server = world.serve("--max-per-minute 1");
+    world.challenge("challenge", "");
+    world
+        .run(&format!("{} --key p256", enroll(&server, "a")))
+        .succeeded();
+    let key = world.certificate("a.pem").public_key().unwrap();
+    assert_eq!(
+        key.algorithm(),
+        mdm_pki::KeyAlgorithm::Ec(mdm_pki::Curve::P256)
+    );
+    world.challenge("challenge", "");
+    let told = world.run(&enroll(&server, "b"));
+    told.failed(1, &["429", "Try again later"]);
+    world.run(&format!("caps --url {}", server.url)).succeeded();
 }

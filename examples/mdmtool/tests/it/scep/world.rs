@@ -44,6 +44,11 @@ impl World {
 
     /// `mdmtool scep` with these words, split at spaces.
     pub(crate) fn command(&self, line: &str) -> Command {
+        self.tool(&format!("scep {line}"))
+    }
+
+    /// `mdmtool` with these words, split at spaces.
+    pub(crate) fn tool(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mdmtool"));
         command
             .current_dir(self.0.path())
@@ -52,7 +57,6 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .arg("scep")
             .args(line.split_whitespace());
         command
     }
@@ -94,26 +98,7 @@ impl World {
 
     pub(crate) fn start_at(&self, listen: &str, rest: &str) -> Server {
         let line = format!("serve --listen {listen} --store scep.db --ca-dir ca --json {rest}");
-        let mut child = self.command(&line).spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (tell, events) = channel();
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if tell.send(serde_json::from_str(&line).unwrap()).is_err() {
-                    break;
-                }
-            }
-        });
-        let mut server = Server {
-            child,
-            events,
-            url: String::new(),
-            fingerprint: String::new(),
-        };
-        let first = server.event("listening");
-        server.url = first["url"].as_str().unwrap().to_owned();
-        server.fingerprint = first["fingerprint"].as_str().unwrap().to_owned();
-        server
+        Server::of(self.command(&line))
     }
 }
 
@@ -126,6 +111,30 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts it, and waits until it listens.
+    pub(crate) fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (tell, events) = channel();
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if tell.send(serde_json::from_str(&line).unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut server = Self {
+            child,
+            events,
+            url: String::new(),
+            fingerprint: String::new(),
+        };
+        let first = server.event("listening");
+        server.url = first["url"].as_str().unwrap().to_owned();
+        server.fingerprint = first["fingerprint"].as_str().unwrap().to_owned();
+        server
+    }
+
     /// Waits for the next event of this name.
     pub(crate) fn event(&self, name: &str) -> Value {
         loop {

@@ -7,10 +7,10 @@ use mdm_pki::{Curve, GeneralName, KeyAlgorithm, KeySpec, Name, PublicKey};
 
 /// A subject in the form of RFC 4514, the last attribute first: `CN=device 7,O=Example`.
 #[derive(Debug, Clone)]
-pub(super) struct Subject(pub(super) Name);
+pub(crate) struct Subject(pub(crate) Name);
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum InvalidName {
+pub(crate) enum InvalidName {
     #[error("a subject is written as in CN=device 7,O=Example, a comma in a value as \\,")]
     Subject,
     #[error("{0:?} is no attribute of a subject")]
@@ -80,7 +80,7 @@ fn unescape(text: &str) -> Option<String> {
 
 /// An alternative name: `dns:host.example.com`.
 #[derive(Debug, Clone)]
-pub(super) struct AlternativeName(pub(super) GeneralName);
+pub(crate) struct AlternativeName(pub(crate) GeneralName);
 
 impl FromStr for AlternativeName {
     type Err = InvalidName;
@@ -118,7 +118,7 @@ impl fmt::Display for AlternativeName {
 
 /// What key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum KeyKind {
+pub(crate) enum KeyKind {
     Rsa2048,
     Rsa3072,
     Rsa4096,
@@ -142,7 +142,7 @@ impl From<KeyKind> for KeySpec {
 
 impl KeyKind {
     /// Whether this key is of the kind.
-    pub(super) fn is_of(self, key: &PublicKey) -> bool {
+    pub(crate) fn is_of(self, key: &PublicKey) -> bool {
         let algorithm = match self {
             Self::Rsa2048 => KeyAlgorithm::Rsa { bits: 2048 },
             Self::Rsa3072 => KeyAlgorithm::Rsa { bits: 3072 },

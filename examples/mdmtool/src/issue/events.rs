@@ -4,7 +4,10 @@ use std::error::Error;
 
 use chrono::Utc;
 use mdm_pki::Certificate;
-use mdm_scep::{Event, Observer};
+use mdm_scep::{
+    Event, Observer,
+    acme::{AcmeEvent, OrderId},
+};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
@@ -15,10 +18,10 @@ const WAITING: usize = 1024;
 
 /// Takes events from a server.
 #[derive(Debug)]
-pub(super) struct Reporter(mpsc::Sender<Value>);
+pub(crate) struct Reporter(mpsc::Sender<Value>);
 
 /// A reporter, and where its events come out.
-pub(super) fn channel() -> (Reporter, mpsc::Receiver<Value>) {
+pub(crate) fn channel() -> (Reporter, mpsc::Receiver<Value>) {
     let (sender, receiver) = mpsc::channel(WAITING);
     (Reporter(sender), receiver)
 }
@@ -30,7 +33,7 @@ impl Observer for Reporter {
 }
 
 /// An event of this name, now.
-pub(super) fn event(name: &str) -> Map<String, Value> {
+pub(crate) fn event(name: &str) -> Map<String, Value> {
     let mut keys = Map::new();
     keys.insert("at".to_owned(), written(Utc::now()).into());
     keys.insert("event".to_owned(), name.into());
@@ -38,14 +41,14 @@ pub(super) fn event(name: &str) -> Map<String, Value> {
 }
 
 /// That something went wrong beside the requests.
-pub(super) fn trouble(error: &dyn Error) -> Value {
+pub(crate) fn trouble(error: &dyn Error) -> Value {
     let mut keys = event("trouble");
     keys.insert("why".to_owned(), mdmtool::one_line(error).into());
     Value::Object(keys)
 }
 
 /// An event as one line: when, what, and then what is known.
-pub(super) fn line(event: &Value) -> String {
+pub(crate) fn line(event: &Value) -> String {
     let word = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut line = format!("{}  {}", word("at"), word("event"));
     for (key, value) in event.as_object().into_iter().flatten() {
@@ -124,6 +127,7 @@ fn told(event: &Event<'_>) -> Value {
                 ("not_after", written(certificate.not_after())),
             ],
         ),
+        Event::Acme(event) => about_acme(event),
         other => ("other", vec![("what", format!("{other:?}"))]),
     };
     let mut keys = self::event(name);
@@ -133,6 +137,71 @@ fn told(event: &Event<'_>) -> Value {
             .map(|(key, value)| (key.to_owned(), value.into())),
     );
     Value::Object(keys)
+}
+
+type About = (&'static str, Vec<(&'static str, String)>);
+
+fn about_acme(event: &AcmeEvent<'_>) -> About {
+    let of_order = |label: &str, order: &OrderId| {
+        vec![("label", label.to_owned()), ("order", order.to_string())]
+    };
+    match event {
+        AcmeEvent::AccountMade { account, .. } => {
+            ("account", vec![("account", account.to_string())])
+        }
+        AcmeEvent::AccountDeactivated { account, .. } => (
+            "account_deactivated",
+            vec![("account", account.to_string())],
+        ),
+        AcmeEvent::KeyChanged { account, .. } => {
+            ("key_changed", vec![("account", account.to_string())])
+        }
+        AcmeEvent::Ordered { order, label, .. } => ("ordered", of_order(label, order)),
+        AcmeEvent::Proven {
+            order,
+            label,
+            attested,
+            ..
+        } => {
+            let mut about = of_order(label, order);
+            about.push(("attested", attested.to_string()));
+            ("proven", about)
+        }
+        AcmeEvent::NotProven {
+            order,
+            label,
+            cause,
+            ..
+        } => {
+            let mut about = of_order(label, order);
+            about.push(("why", (*cause).to_owned()));
+            ("not_proven", about)
+        }
+        AcmeEvent::Issued {
+            order,
+            label,
+            certificate,
+            ..
+        } => ("issued", about_certificate(order, label, certificate)),
+        AcmeEvent::NotIssued {
+            order,
+            label,
+            cause,
+            ..
+        } => {
+            let mut about = of_order(label, order);
+            about.push(("why", (*cause).to_owned()));
+            ("not_issued", about)
+        }
+        AcmeEvent::Revoked { certificate, .. } => {
+            ("revoked", vec![("serial", hex(certificate.serial()))])
+        }
+        AcmeEvent::Refused { problem, .. } => ("refused", vec![("why", problem.to_string())]),
+        AcmeEvent::Unavailable { error, .. } => {
+            ("unavailable", vec![("why", mdmtool::one_line(error))])
+        }
+        other => ("other", vec![("what", format!("{other:?}"))]),
+    }
 }
 
 fn about_certificate(

@@ -11,9 +11,9 @@ use std::{
 use clap::Args;
 use mdm_core::Secret;
 use mdm_pki::{
-    CertificateRequest, CertificateRequestBuilder, GeneralName, KeySpec, Name, PrivateKey,
+    Certificate, CertificateRequest, CertificateRequestBuilder, GeneralName, KeySpec, Name,
+    PrivateKey,
 };
-use mdm_scep::Enrolled;
 use mdmtool::{input, one_line};
 use serde_json::{Value, json};
 
@@ -27,17 +27,17 @@ use crate::{
 /// Where the challenge is. Not on the command line, which others can see.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub(super) struct Challenge {
+pub(crate) struct Challenge {
     /// The challenge: the first line of this file, or - for standard input.
     #[arg(long, value_name = "FILE")]
-    pub(super) challenge_file: Option<PathBuf>,
+    pub(crate) challenge_file: Option<PathBuf>,
     /// The challenge: what stands in this environment variable.
     #[arg(long, value_name = "VARIABLE")]
     challenge_env: Option<String>,
 }
 
 impl Challenge {
-    pub(super) fn read(&self) -> Result<Option<Secret<String>>, Failure> {
+    pub(crate) fn read(&self) -> Result<Option<Secret<String>>, Failure> {
         let challenge = match (&self.challenge_file, &self.challenge_env) {
             (Some(file), _) => files::first_line(file)?,
             (None, Some(variable)) => Secret::new(std::env::var(variable).unwrap_or_default()),
@@ -55,7 +55,7 @@ impl Challenge {
 
 /// Where what was got goes.
 #[derive(Debug, Args)]
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// Where the certificate goes, PEM; never over another file. Until it is there, FILE.csr holds the request,
     /// for the same command to go on with.
     #[arg(long, value_name = "FILE")]
@@ -65,15 +65,16 @@ pub(super) struct Outcome {
     ca_out: Option<PathBuf>,
 }
 
-/// The key in this file; made and written there if there is none.
-pub(super) fn key(
+/// The key in this file; made, `otherwise` where no kind is named, and written there if there is none.
+pub(crate) fn key(
     file: &Path,
     kind: Option<KeyKind>,
+    otherwise: KeySpec,
     passphrase: &Passphrase,
 ) -> Result<PrivateKey, Failure> {
     let passphrase = passphrase.read()?;
     if !file.exists() {
-        let spec = kind.map_or(KeySpec::Rsa2048, KeySpec::from);
+        let spec = kind.map_or(otherwise, KeySpec::from);
         let key = PrivateKey::generate(spec).map_err(mdmtool::Error::Key)?;
         files::write_key(file, &key, passphrase.as_ref())?;
         return Ok(key);
@@ -93,8 +94,13 @@ pub(super) fn key(
 }
 
 impl Outcome {
+    /// Where the certificate goes.
+    pub(crate) fn certificate(&self) -> &Path {
+        &self.cert_out
+    }
+
     /// Refuses to begin what could not be finished.
-    pub(super) fn must_be_free(&self) -> Done {
+    pub(crate) fn must_be_free(&self) -> Done {
         let taken = [Some(&self.cert_out), self.ca_out.as_ref()]
             .into_iter()
             .flatten()
@@ -112,7 +118,7 @@ impl Outcome {
     }
 
     /// The request that was begun, if it is this one; else a new one, kept until it has its answer.
-    pub(super) fn request(
+    pub(crate) fn request(
         &self,
         key: &PrivateKey,
         subject: &Name,
@@ -151,20 +157,20 @@ impl Outcome {
     }
 
     /// Forgets the request: it has its answer.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         // Where it stays, the next request takes its place.
         let _ = fs::remove_file(self.unfinished());
     }
 
     /// Writes what was got, and tells it.
-    pub(super) fn keep(&self, enrolled: &Enrolled, key: &Path) -> Result<Value, Failure> {
-        let Enrolled {
-            certificate,
-            issuer,
-            ..
-        } = enrolled;
+    pub(crate) fn keep(
+        &self,
+        certificate: &Certificate,
+        issuer: Option<&Certificate>,
+        key: &Path,
+    ) -> Result<Value, Failure> {
         input::write_new(&self.cert_out, certificate.to_pem().as_bytes())?;
-        if let Some(file) = &self.ca_out {
+        if let (Some(file), Some(issuer)) = (&self.ca_out, issuer) {
             input::write_new(file, issuer.to_pem().as_bytes())?;
         }
         self.forget();

@@ -164,7 +164,8 @@ impl Authority {
     }
 }
 
-fn impossible(error: &mdm_scep::Error) -> Failure {
+/// That a server cannot be made of these parts.
+pub(crate) fn impossible(error: &mdm_scep::Error) -> Failure {
     Failure::input(
         one_line(error),
         "give a folder with the files that --new-ca makes, or correct the command line",
