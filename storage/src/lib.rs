@@ -5,7 +5,7 @@
 //! | [`sqlite`] | [`SqliteStore`]: one file, nothing to install or to run (feature `sqlite`, default) |
 //!
 //! [`SqliteStore`] is `mdm_service::Store` with the feature `service`, `ade_client::AdeStore` with
-//! `ade`, `mdm_scep::Store` and `mdm_scep::pending::PendingStore` with `scep`; all are on by default.
+//! `ade`, and with `scep` the `Store`, `PendingStore` and `AcmeStore` of `mdm_scep`; all are on by default.
 //!
 #![cfg_attr(
     all(feature = "ade", feature = "scep", feature = "service"),

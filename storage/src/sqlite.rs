@@ -12,6 +12,8 @@ use mdm_core::StoreError;
 #[cfg(feature = "ade")]
 mod ade;
 mod connection;
+#[cfg(any(feature = "ade", feature = "scep"))]
+mod document;
 #[cfg_attr(
     not(any(feature = "ade", feature = "scep", feature = "service")),
     expect(dead_code)
@@ -98,10 +100,8 @@ pub struct Options {
     pub max_bytes: Option<u64>,
     /// Opens an existing file without ever writing to it. Default no.
     pub read_only: bool,
-    /// Most one-time challenges of `mdm-scep` that are kept. Default 100,000.
-    pub challenges: usize,
-    /// Most requests for certificates that wait for a person. Default 100,000.
-    pub pending: usize,
+    /// Most entries of some kinds, beyond which writes answer `Full`.
+    pub limits: Limits,
 }
 
 impl Default for Options {
@@ -114,14 +114,54 @@ impl Default for Options {
             busy_timeout: Duration::from_secs(5),
             max_bytes: None,
             read_only: false,
-            challenges: 100_000,
-            pending: 100_000,
+            limits: Limits::default(),
         }
     }
 }
 
 impl Options {
     /// The options after `edit`: sets several fields in one expression.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+/// How many entries of `mdm-scep` are kept of what strangers or passing requests leave behind. Certificates
+/// are not bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// One-time challenges, which orders of ACME have as well. Default 1,000,000.
+    pub challenges: usize,
+    /// Requests that wait for a person. Default 100,000.
+    pub pending: usize,
+    /// Accounts of ACME. Default 1,000,000.
+    pub accounts: usize,
+    /// Orders of ACME, which are kept as long as their certificates are valid. Default 1,000,000.
+    pub orders: usize,
+    /// Nonces of ACME that were spent and have not expired. Default 1,000,000.
+    pub nonces: usize,
+    /// Attested keys, which are never forgotten. Default 10,000,000.
+    pub attested_keys: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            challenges: 1_000_000,
+            pending: 100_000,
+            accounts: 1_000_000,
+            orders: 1_000_000,
+            nonces: 1_000_000,
+            attested_keys: 10_000_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The limits after `edit`.
     #[must_use]
     pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
         edit(&mut self);

@@ -84,8 +84,8 @@ impl Engine {
     }
 
     #[cfg(feature = "scep")]
-    pub(super) fn options(&self) -> &super::Options {
-        &self.0.target.options
+    pub(super) fn limits(&self) -> &super::Limits {
+        &self.0.target.options.limits
     }
 
     /// Runs `step` in the next transaction and answers once it is durable, or not done at all.

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0001_service.sql"),
     include_str!("migrations/0002_ade.sql"),
     include_str!("migrations/0003_scep.sql"),
+    include_str!("migrations/0004_acme.sql"),
 ];
 
 /// Brings the file to [`SCHEMA_VERSION`], all steps in one transaction.

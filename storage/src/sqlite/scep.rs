@@ -1,5 +1,6 @@
 //! [`Store`] of `mdm-scep`: challenges and certificates; requests that wait are next door.
 
+mod acme;
 mod certificates;
 mod challenges;
 mod counter;
@@ -28,7 +29,7 @@ impl Store for SqliteStore {
         id: ChallengeId,
         record: ChallengeRecord,
     ) -> Result<(), StoreError> {
-        let limit = self.engine.options().challenges;
+        let limit = self.engine.limits().challenges;
         self.scep_write(move |connection| challenges::insert(connection, &id, &record, limit))
             .await?
     }

@@ -11,6 +11,7 @@ use mdm_scep::{
 };
 use mdm_storage::SqliteStore;
 
+mod acme;
 mod bounds;
 mod contract;
 mod faults;

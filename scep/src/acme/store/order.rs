@@ -294,6 +294,21 @@ impl OrderRecord {
         )
     }
 
+    /// The first moment at which it [is open](Self::is_open) no longer, as it stands; `None` where it never is. For a
+    /// store that looks for open orders.
+    pub fn open_until(&self) -> Option<DateTime<Utc>> {
+        if !self.is_open(DateTime::<Utc>::MIN_UTC) {
+            return None;
+        }
+        Some(match self.progress {
+            Progress::Open => {
+                let ends = self.authorizations.iter().map(|it| it.expires_at);
+                ends.fold(self.expires_at, Ord::min)
+            }
+            _ => DateTime::<Utc>::MAX_UTC,
+        })
+    }
+
     /// Whether it can come to nothing any more, so that what it was to replace is free again.
     pub fn has_failed(&self, now: DateTime<Utc>) -> bool {
         self.status(now) == OrderStatus::Invalid
@@ -356,5 +371,53 @@ mod permit {
         deserializer: D,
     ) -> Result<ChallengeId, D::Error> {
         bytes32::deserialize(deserializer).map(ChallengeId::from_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_open_exactly_until_it_says() {
+        let now = DateTime::UNIX_EPOCH;
+        let hour = TimeDelta::hours(1);
+        let name = || Identifier::permanent_identifier("device 7");
+        let authorization = |ends, state: &AuthorizationState| {
+            let mut record = AuthorizationRecord::new(name(), now + hour * ends, Vec::new());
+            record.state = state.clone();
+            record
+        };
+        let states = [
+            AuthorizationState::Pending,
+            AuthorizationState::Valid(Proof::new(now)),
+            AuthorizationState::Invalid,
+            AuthorizationState::Deactivated,
+        ];
+        let error = crate::acme::problem::Problem::default();
+        let progresses = [
+            Progress::Open,
+            Progress::Finalizing {
+                csr: Vec::new(),
+                at: now,
+            },
+            Progress::Failed { error },
+        ];
+        for one in &states {
+            for other in &states {
+                for progress in &progresses {
+                    let account = AccountId::from_bytes([1; 16]);
+                    let permit = ChallengeId::from_bytes([7; 32]);
+                    let both = vec![authorization(2, one), authorization(4, other)];
+                    let mut order = OrderRecord::new(account, now, now + hour * 3, both, permit);
+                    order.progress = progress.clone();
+                    for at in 0..6 {
+                        let at = now + hour * at;
+                        let open = order.open_until().is_some_and(|until| at < until);
+                        assert_eq!(open, order.is_open(at), "{order:?} at {at}");
+                    }
+                }
+            }
+        }
     }
 }

@@ -1,51 +1,11 @@
-//! Records as documents, times as keys.
+//! Accounts and times as columns.
 
 use ade_client::record::AccountId;
 use chrono::{DateTime, Utc};
 use rusqlite::{Row, types::Type};
-use serde::{Serialize, de::DeserializeOwned};
 
+pub(super) use crate::sqlite::document::{read, read_optional, write};
 use crate::sqlite::values::unreadable;
-
-/// A document that cannot be read or written. `serde_json` repeats values in its errors, which may
-/// be secrets; this says only where.
-#[derive(Debug, thiserror::Error)]
-#[error("a document fails as {category:?} at line {line}, column {column}")]
-struct Unreadable {
-    category: serde_json::error::Category,
-    line: usize,
-    column: usize,
-}
-
-impl From<serde_json::Error> for Unreadable {
-    fn from(error: serde_json::Error) -> Self {
-        Self {
-            category: error.classify(),
-            line: error.line(),
-            column: error.column(),
-        }
-    }
-}
-
-/// The record whose document is the first column.
-pub(super) fn read<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<T> {
-    parse(row.get_ref(0)?.as_str()?)
-}
-
-/// The same where there may be none.
-pub(super) fn read_optional<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<Option<T>> {
-    row.get_ref(0)?.as_str_or_null()?.map(parse).transpose()
-}
-
-fn parse<T: DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(text).map_err(|error| unreadable(0, Type::Text, Unreadable::from(error)))
-}
-
-/// The record's document.
-pub(super) fn write(record: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(record)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(Unreadable::from(error))))
-}
 
 /// The account named in the first column.
 pub(super) fn account_id(row: &Row<'_>) -> rusqlite::Result<AccountId> {
@@ -104,12 +64,5 @@ mod tests {
             let back = connection.query_row("SELECT ?1", [time_key(time)], optional_time);
             assert_eq!(back.unwrap(), Some(time));
         }
-    }
-
-    #[test]
-    fn a_document_that_cannot_be_read_is_not_repeated() {
-        let error = parse::<u32>(r#""hunter2""#).unwrap_err();
-        let shown = format!("{error} {error:?}");
-        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn insert(
     if exists {
         return Ok(Err(StoreError::Exists));
     }
-    if !counter::admit(connection, CHALLENGES, limit)? {
+    if !counter::admit(connection, CHALLENGES, 1, limit)? {
         return Ok(Err(StoreError::Full { limit }));
     }
     let spent = record.spent.as_ref();

@@ -7,12 +7,16 @@ use crate::sqlite::values;
 pub(super) const CHALLENGES: &str = "challenges";
 pub(super) const PENDING: &str = "pending";
 pub(super) const CRL_NUMBER: &str = "crl_number";
+pub(super) const ACCOUNTS: &str = "accounts";
+pub(super) const ORDERS: &str = "orders";
+pub(super) const NONCES: &str = "nonces";
+pub(super) const ATTESTED_KEYS: &str = "attested_keys";
 
 pub(super) const NEXT: &str =
     "UPDATE scep_counter SET value = value + 1 WHERE name = ?1 RETURNING value";
 
 pub(super) const ADMIT: &str =
-    "UPDATE scep_counter SET value = value + 1 WHERE name = ?1 AND value < ?2";
+    "UPDATE scep_counter SET value = value + ?2 WHERE name = ?1 AND value + ?2 <= ?3";
 
 pub(super) const RELEASE: &str = "UPDATE scep_counter SET value = value - ?2 WHERE name = ?1";
 
@@ -24,11 +28,18 @@ pub(super) fn next(connection: &Connection, name: &str) -> rusqlite::Result<u64>
     Ok(number.unsigned_abs())
 }
 
-/// Counts one more, unless there are as many as there may be.
-pub(super) fn admit(connection: &Connection, name: &str, limit: usize) -> rusqlite::Result<bool> {
-    let counted = connection
-        .prepare_cached(ADMIT)?
-        .execute(params![name, values::limit(limit)])?;
+/// Counts so many more, unless these were more than there may be.
+pub(super) fn admit(
+    connection: &Connection,
+    name: &str,
+    more: usize,
+    limit: usize,
+) -> rusqlite::Result<bool> {
+    let counted = connection.prepare_cached(ADMIT)?.execute(params![
+        name,
+        values::limit(more),
+        values::limit(limit)
+    ])?;
     Ok(counted == 1)
 }
 

@@ -49,7 +49,7 @@ pub(super) const FORGET: &str = "DELETE FROM scep_pending WHERE since < ?1";
 #[async_trait]
 impl PendingStore for SqliteStore {
     async fn hold(&self, id: PendingId, request: PendingRequest) -> Result<(), StoreError> {
-        let limit = self.engine.options().pending;
+        let limit = self.engine.limits().pending;
         self.scep_write(move |connection| hold(connection, &id, &request, limit))
             .await?
     }
@@ -115,7 +115,7 @@ fn hold(
     match kept {
         Some(kept) if kept == pending.request => return Ok(Err(StoreError::Exists)),
         Some(_) => {}
-        None if counter::admit(connection, PENDING, limit)? => {}
+        None if counter::admit(connection, PENDING, 1, limit)? => {}
         None => return Ok(Err(StoreError::Full { limit })),
     }
     let (grant_kind, grant_by, label) = rows::grant_columns(&pending.grant)?;

@@ -1,6 +1,9 @@
-//! The queries of challenges, certificates and requests that wait.
+//! The queries of challenges, certificates, requests that wait, accounts and orders.
 
-use super::{certificates, challenges, counter, listing, pending};
+use super::{
+    acme::{accounts, nonces, orders},
+    certificates, challenges, counter, listing, pending,
+};
 use crate::sqlite::plans::{assert_none_walks_or_sorts, empty, plan};
 
 #[test]
@@ -25,6 +28,20 @@ fn no_query_walks_a_table_or_sorts() {
         pending::RESOLVE,
         pending::RESOLUTION,
         pending::FORGET,
+        accounts::FIND,
+        accounts::OF_KEY,
+        accounts::OF_EXTERNAL,
+        accounts::UPDATE,
+        nonces::EXISTS,
+        nonces::FORGET,
+        orders::FIND,
+        orders::REPLACING,
+        orders::UPDATE,
+        orders::OWNER,
+        orders::KEY,
+        orders::LIST,
+        orders::OF_CERTIFICATE,
+        orders::FORGET,
     ]);
 }
 
@@ -47,4 +64,13 @@ fn what_nobody_has_decided_on_is_walked_from_the_oldest_on() {
         !plan.iter().any(|step| step.contains("TEMP B-TREE")),
         "{plan:#?}"
     );
+}
+
+#[test]
+fn open_orders_are_counted_in_an_index_that_holds_no_others() {
+    let plan = plan(&empty(), orders::OPEN);
+    let counts = |step: &String| {
+        step.contains("COVERING INDEX acme_order_open (account=? AND open_until>?)")
+    };
+    assert!(plan.iter().any(counts), "{plan:#?}");
 }

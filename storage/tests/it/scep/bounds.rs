@@ -13,8 +13,8 @@ use crate::scratch;
 
 fn two() -> Options {
     Options::default().with(|options| {
-        options.challenges = 2;
-        options.pending = 2;
+        options.limits.challenges = 2;
+        options.limits.pending = 2;
     })
 }
 

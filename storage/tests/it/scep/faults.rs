@@ -37,7 +37,7 @@ async fn a_locked_store_spends_no_challenge_and_goes_on_when_the_lock_is_gone() 
 
 #[tokio::test]
 async fn a_full_disk_leaves_no_half_of_a_commit() {
-    let limited = Options::default().with(|options| options.max_bytes = Some(200_000));
+    let limited = Options::default().with(|options| options.max_bytes = Some(400_000));
     let store = SqliteStore::open_with(scratch::path(), limited)
         .await
         .unwrap();

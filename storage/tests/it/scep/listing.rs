@@ -30,7 +30,10 @@ async fn issued_certificates_are_listed_page_by_page_with_what_became_of_them() 
         behind = last.place;
         listed.extend(page);
     }
-    let certificates: Vec<_> = listed.iter().map(|it| it.record.certificate.clone()).collect();
+    let certificates: Vec<_> = listed
+        .iter()
+        .map(|it| it.record.certificate.clone())
+        .collect();
     assert_eq!(certificates, issued);
     let labels: Vec<_> = listed.iter().map(|it| it.label.as_str()).collect();
     let expected = ["device 0", "device 1", "device 2", "device 3", "device 4"];
