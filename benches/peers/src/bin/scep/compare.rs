@@ -1,0 +1,151 @@
+//! Ours against micromdm's server and against OpenSSL's own speed, runs interleaved.
+
+use std::process::Command;
+
+use mdm_benches::{Line, Unit, report::Better};
+use tokio::runtime::Runtime;
+
+use crate::{
+    Failure,
+    client::Devices,
+    load::{self, Run},
+    process::{Running, Side},
+};
+
+/// How often each side runs with each number of connections.
+const ROUNDS: usize = 5;
+
+const CONNECTIONS: [usize; 2] = [1, 8];
+
+/// Requests of one run: each side is busy for a second or two, and its processor time is told in hundredths.
+const OURS: usize = 1500;
+const THEIRS: usize = 400;
+
+/// How many times less processor time ours has to take.
+const BAR: f64 = 3.0;
+
+/// What part of OpenSSL's speed has to be left: a certificate takes three operations with a private key.
+const SPEED: f64 = 0.65;
+const OPERATIONS: f64 = 3.0;
+
+/// Processor time of the server.
+pub(crate) const EACH: Unit = Unit::Other("µs/certificate", Better::Lower);
+
+pub(crate) fn compare() -> Result<bool, Failure> {
+    let runtime = Runtime::new()?;
+    let devices = Devices::new()?;
+    println!("scep: {ROUNDS} interleaved runs a side, medians; a server is new in each run");
+    let mut met = true;
+    for connections in CONNECTIONS {
+        met &= row(&runtime, &devices, connections)?;
+    }
+    println!("scep: step-ca is not built here and not compared");
+    Ok(met)
+}
+
+fn row(runtime: &Runtime, devices: &Devices, connections: usize) -> Result<bool, Failure> {
+    let mut ours = Side::Ours.runs(OURS);
+    let mut theirs = Side::Micromdm.runs(THEIRS);
+    let mut thirds = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        ours.one(runtime, devices, connections)?;
+        theirs.one(runtime, devices, connections)?;
+        thirds.push(signs_per_second()? / OPERATIONS);
+    }
+    let (ours_each, theirs_each) = (ours.each(), theirs.each());
+    let rates: Vec<f64> = ours_each.iter().map(|each| 1e6 / each).collect();
+    let row = match connections {
+        1 => "1 connection".to_owned(),
+        more => format!("{more} connections"),
+    };
+    let made = |line: Option<Line>| line.ok_or("a run answered no positive number");
+    let lines = [
+        made(Line::from_runs(
+            format!("scep {row}, micromdm"),
+            EACH,
+            &ours_each,
+            &theirs_each,
+            Some(BAR),
+        ))?,
+        made(Line::from_runs(
+            format!("scep {row}, openssl speed rsa2048 signs / {OPERATIONS}"),
+            Unit::PerSecond,
+            &rates,
+            &thirds,
+            Some(SPEED),
+        ))?,
+    ];
+    for line in &lines {
+        if let Some(bar) = line.bar {
+            let word = if line.is_met() { "met" } else { "MISSED" };
+            println!("{}: bar {bar:.2} {word}", line.name);
+        }
+        println!("{line}");
+    }
+    println!(
+        "scep {row}, by the clock on the wall: ours {:.0}/s, micromdm {:.0}/s",
+        ours.rate(),
+        theirs.rate()
+    );
+    let failed = ours.failed();
+    println!(
+        "scep {row}, requests without a certificate: ours {failed} of {}, micromdm {} of {}",
+        OURS * ROUNDS,
+        theirs.failed(),
+        THEIRS * ROUNDS
+    );
+    Ok(failed == 0 && lines.iter().all(Line::is_met))
+}
+
+/// The runs of one side.
+struct Runs {
+    side: Side,
+    requests: usize,
+    runs: Vec<Run>,
+}
+
+impl Side {
+    fn runs(self, requests: usize) -> Runs {
+        Runs {
+            side: self,
+            requests,
+            runs: Vec::with_capacity(ROUNDS),
+        }
+    }
+}
+
+impl Runs {
+    fn one(&mut self, on: &Runtime, devices: &Devices, connections: usize) -> Result<(), Failure> {
+        let server = Running::start(self.side)?;
+        let run = load::run(&server, devices, 0, self.requests, connections);
+        self.runs.push(on.block_on(run)?);
+        Ok(())
+    }
+
+    fn each(&self) -> Vec<f64> {
+        self.runs.iter().map(|run| run.each).collect()
+    }
+
+    /// The middle one of the rates.
+    fn rate(&self) -> f64 {
+        let mut rates: Vec<f64> = self.runs.iter().map(|run| run.rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    fn failed(&self) -> usize {
+        self.runs.iter().map(|run| run.failed).sum()
+    }
+}
+
+/// What `openssl speed` says of signatures with a key of 2048 bits, by its processor time.
+fn signs_per_second() -> Result<f64, Failure> {
+    let output = Command::new("openssl")
+        .args(["speed", "-mr", "-seconds", "1", "rsa2048"])
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    // `+F2:NUMBER:BITS:SIGNATURES A SECOND:VERIFICATIONS A SECOND`
+    let line = text.lines().find_map(|line| line.strip_prefix("+F2:"));
+    let sign = line.and_then(|line| line.split(':').nth(2));
+    Ok(sign.ok_or("openssl speed tells no figures")?.parse()?)
+}
