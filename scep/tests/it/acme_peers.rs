@@ -13,6 +13,7 @@
 //! | `permanent-identifier` and `device-attest-01` | refused: it knows host names and addresses | the same |
 
 use std::{
+    io::{BufRead as _, BufReader},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -112,7 +113,7 @@ impl Pebble {
             .env("PEBBLE_WFE_ORDERS_PER_PAGE", "1")
             .env("PEBBLE_AUTHZREUSE", "0")
             .env("PEBBLE_ALTERNATE_ROOTS", "1")
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
@@ -121,14 +122,25 @@ impl Pebble {
             folder,
             port,
         };
-        for _ in 0..200 {
+        let mut log = BufReader::new(pebble.process.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains(&format!("Listening on: 127.0.0.1:{port}")) {
+            line.clear();
+            if log.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+        }
+        // It writes on, and would stop were nobody to read.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        // It says that it listens just before it does.
+        for _ in 0..1_000_000 {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
                 return Some(pebble);
             }
             if pebble.process.try_wait().unwrap().is_some() {
                 return None;
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::yield_now();
         }
         None
     }
