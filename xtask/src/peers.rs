@@ -117,6 +117,7 @@ pub(crate) fn peers() -> Outcome {
         a2::VERSION
     );
     go()?;
+    java()?;
     println!("programs");
     let mut missing = Vec::new();
     for program in PROGRAMS {
@@ -152,6 +153,27 @@ fn go() -> Outcome {
         bench::go(&name)?;
         println!("  {name}: {}", version.trim());
     }
+    Ok(())
+}
+
+/// Fetches the peer written in Java, pinned by its `pom.xml`; where Maven is missing, only says so.
+fn java() -> Outcome {
+    let asked = Command::new("mvn").arg("--version").output();
+    if !asked.is_ok_and(|output| output.status.success()) {
+        println!("Maven is missing: the tests with jscep are skipped");
+        return Ok(());
+    }
+    let root = run::root();
+    let mut command = Command::new("mvn");
+    command
+        .args(["--quiet", "--batch-mode", "dependency:copy-dependencies"])
+        .arg(format!(
+            "-DoutputDirectory={}",
+            root.join(".peers/jscep").display()
+        ))
+        .current_dir(root.join("benches/peers/jscep"));
+    run::succeed(&mut command)?;
+    println!("  jscep: 2.5.8 (its client enrols, renews, polls and asks at our SCEP server)");
     Ok(())
 }
 

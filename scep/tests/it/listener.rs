@@ -18,8 +18,9 @@ use http::{Request, Response};
 use mdm_core::{Clock as _, Secret, SystemClock};
 use mdm_pki::{Certificate, Name};
 use mdm_scep::{
-    Bound, EmbeddedCa, MemoryStore, OneTime, Policy, Responder, Server,
+    Approval, Bound, EmbeddedCa, Event, MemoryStore, Observer, OneTime, Policy, Responder, Server,
     ca::{RootUse, root},
+    pending::Resolution,
 };
 
 use crate::world::{CA_KEY, Recorder, YEAR, rsa_key};
@@ -34,13 +35,18 @@ pub(crate) fn found(program: &str) -> bool {
 
 /// A program that `cargo xtask peers` builds where there is Go; `None`, once said so, where it has not.
 pub(crate) fn built(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.peers/go");
-    let program = folder.join(name);
-    let there = program.is_file();
+    built_folder(&format!("go/{name}"))
+}
+
+/// What `cargo xtask peers` has put there.
+pub(crate) fn built_folder(name: &str) -> Option<PathBuf> {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.peers");
+    let peer = peers.join(name);
+    let there = peer.exists();
     if !there {
         eprintln!("skipped: {name} is not built");
     }
-    there.then_some(program)
+    there.then_some(peer)
 }
 
 /// A server of theirs that ends with the test.
@@ -96,6 +102,55 @@ impl Enrolling {
             events,
             store,
             ca,
+        }
+    }
+}
+
+/// A server by the machine's clock that lets every request wait, for as long as it takes to tell the client so.
+pub(crate) struct Waiting {
+    pub(crate) listener: Listener,
+    pub(crate) observer: Arc<Approving>,
+    pub(crate) ca: Certificate,
+}
+
+impl Waiting {
+    pub(crate) fn start(policy: Policy) -> Self {
+        let clock = Arc::new(SystemClock);
+        let store = Arc::new(MemoryStore::new());
+        let key = rsa_key(CA_KEY);
+        let name = Name::from_common_name("Example CA");
+        let ca = root(name, &key, RootUse::Alone, YEAR, clock.now()).unwrap();
+        let authority = EmbeddedCa::new(vec![ca.clone()], Arc::new(key.clone()), store.clone());
+        let approval = Approval::new(store.clone(), store);
+        let observer = Arc::new(Approving(approval.clone(), Recorder::default()));
+        let responder = Responder::local(ca.clone(), key).unwrap();
+        let authority = Arc::new(authority.unwrap());
+        let server = Server::builder(authority, responder, Arc::new(approval), clock)
+            .policy(policy)
+            .observer(observer.clone())
+            .build()
+            .unwrap();
+        Self {
+            listener: Listener::start(server),
+            observer,
+            ca,
+        }
+    }
+}
+
+/// Approves whatever waits.
+#[derive(Debug)]
+pub(crate) struct Approving(Approval, pub(crate) Recorder);
+
+impl Observer for Approving {
+    fn observe(&self, event: &Event<'_>) {
+        self.1.observe(event);
+        if matches!(event, Event::Pending { .. }) {
+            let waiting = self.0.unresolved(9).now_or_never().unwrap();
+            for (id, pending) in waiting.unwrap() {
+                let resolved = self.0.resolve(&id, pending.request, Resolution::Approved);
+                resolved.now_or_never().unwrap().unwrap();
+            }
         }
     }
 }

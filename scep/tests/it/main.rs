@@ -23,6 +23,7 @@ mod ec;
 mod enrol;
 mod http;
 mod incidents;
+mod jscep;
 mod limits;
 mod listener;
 mod micromdm;

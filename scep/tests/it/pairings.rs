@@ -1,5 +1,6 @@
-//! Every pairing with a program of others, what became of it, and the test that shows it. GetCert and GetCRL are offered by
-//! no peer that is at hand, CertPoll by strongSwan alone: for these, openssl's programs with DER made by hand stand in.
+//! Every pairing with a program of others, what became of it, and the test that shows it. GetCert, GetCRL and CertPoll are
+//! offered by no server at hand, and GetCert and GetCRL by no client but jscep's: for these, openssl's programs with DER made
+//! by hand stand in.
 
 use Outcome::{NotOffered, NotTried, Refused, Works};
 
@@ -35,13 +36,14 @@ const MICROMDM: &str = include_str!("micromdm.rs");
 const CERTMONGER: &str = include_str!("certmonger.rs");
 const STRONGSWAN: &str = include_str!("strongswan.rs");
 const STEP_CA: &str = include_str!("stepca.rs");
+const JSCEP: &str = include_str!("jscep.rs");
 const RECORDED: &str = include_str!("recorded.rs");
 const OCSP: &str = include_str!("ocsp.rs");
 
 const MICROMDM_CLIENT: &str = "their_client_enrols_at_our_server_by_policy_alone";
 const MICROMDM_SERVER: &str = "our_client_enrols_at_their_server_by_policy_alone";
 const STRONGSWAN_CLIENT: &str = "their_client_enrols_at_our_server_in_triple_des_by_policy_alone";
-const STEP_CA_SERVER: &str = "our_client_enrols_at_step_ca_and_by_policy_alone_in_single_des";
+const STEP_CA_SERVER: &str = "our_client_enrols_at_step_ca_by_policy_alone";
 const OPENSSL_SERVER: &str = "our_client_asks_a_server_made_of_openssls_programs";
 
 const PAIRINGS: &[Pairing] = &[
@@ -167,10 +169,28 @@ const PAIRINGS: &[Pairing] = &[
         None,
     ),
     (
+        "jscep 2.5.8",
+        TheirClient,
+        "PKCSReq, RenewalReq, GetCert, GetCRL",
+        Works,
+        Some((
+            JSCEP,
+            "their_client_enrols_asks_for_certificate_and_list_and_renews",
+        )),
+    ),
+    (
+        "jscep 2.5.8",
+        TheirClient,
+        "CertPoll",
+        Works,
+        Some((JSCEP, "their_client_polls_until_a_person_has_decided")),
+    ),
+    ("jscep 2.5.8", TheirClient, "GetNextCACert", NotTried, None),
+    (
         "step-ca 0.30.2, set to AES",
         TheirServer,
         "PKCSReq",
-        Works,
+        Refused("Error::Algorithm: SHA-1", Some("sha1")),
         Some((STEP_CA, STEP_CA_SERVER)),
     ),
     (
@@ -184,7 +204,10 @@ const PAIRINGS: &[Pairing] = &[
         "step-ca 0.30.2",
         TheirServer,
         "PKCSReq",
-        Refused("Error::Algorithm: single DES", Some("legacy_des")),
+        Refused(
+            "Error::Algorithm: SHA-1, then single DES",
+            Some("sha1, legacy_des"),
+        ),
         Some((STEP_CA, STEP_CA_SERVER)),
     ),
     (

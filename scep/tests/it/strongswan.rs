@@ -13,22 +13,15 @@
 use std::{
     path::Path,
     process::{Command, Output},
-    sync::Arc,
 };
 
-use futures_util::FutureExt as _;
-use mdm_core::{Clock as _, SystemClock};
 use mdm_pki::Certificate;
-use mdm_scep::{
-    Approval, EmbeddedCa, Event, MemoryStore, Observer, Policy, Responder, Server,
-    ca::{RootUse, root},
-    pending::Resolution,
-};
+use mdm_scep::Policy;
 
 use crate::{
-    listener::{Enrolling, Listener, found, shown},
+    listener::{Enrolling, Waiting, found, shown},
     peers::missing,
-    world::{CA_KEY, DEVICE_KEY, OTHER_KEY, Recorder, YEAR, rsa_key},
+    world::{DEVICE_KEY, OTHER_KEY, rsa_key},
 };
 
 /// What it can do at all.
@@ -134,54 +127,19 @@ fn their_client_does_not_see_that_we_renew() {
     assert_eq!(server.store.issued(), 1);
 }
 
-/// Approves whatever waits.
-#[derive(Debug)]
-struct Approving(Approval, Recorder);
-
-impl Observer for Approving {
-    fn observe(&self, event: &Event<'_>) {
-        self.1.observe(event);
-        if matches!(event, Event::Pending { .. }) {
-            let waiting = self.0.unresolved(9).now_or_never().unwrap();
-            for (id, pending) in waiting.unwrap() {
-                let resolved = self.0.resolve(&id, pending.request, Resolution::Approved);
-                resolved.now_or_never().unwrap().unwrap();
-            }
-        }
-    }
-}
-
 #[test]
 fn their_client_polls_until_a_person_has_decided() {
     if !is_there() {
         return;
     }
-    let clock = Arc::new(SystemClock);
-    let store = Arc::new(MemoryStore::new());
-    let key = rsa_key(CA_KEY);
-    let name = mdm_pki::Name::from_common_name("Example CA");
-    let ca = root(name, &key, RootUse::Alone, YEAR, clock.now()).unwrap();
-    let authority = EmbeddedCa::new(vec![ca.clone()], Arc::new(key.clone()), store.clone());
-    let approval = Approval::new(store.clone(), store);
-    let observer = Arc::new(Approving(approval.clone(), Recorder::default()));
-    let responder = Responder::local(ca.clone(), key).unwrap();
-    let server = Server::builder(
-        Arc::new(authority.unwrap()),
-        responder,
-        Arc::new(approval),
-        clock,
-    )
-    .policy(triple_des())
-    .observer(observer.clone())
-    .build()
-    .unwrap();
-    let listener = Listener::start(server);
+    let server = Waiting::start(triple_des());
     let polls = ["--interval", "1", "--maxpolltime", "30"];
     let options = [&USABLE[..], &polls].concat();
-    let (output, leaf) = run(&listener.url, &ca, DEVICE_KEY, &options);
-    let leaf = leaf.unwrap_or_else(|| panic!("{} {:?}", shown(&output), observer.1.lines()));
-    leaf.verify_signed_by(&ca.public_key().unwrap()).unwrap();
-    let events = observer.1.lines();
+    let (output, leaf) = run(&server.listener.url, &server.ca, DEVICE_KEY, &options);
+    let leaf = leaf.unwrap_or_else(|| panic!("{} {:?}", shown(&output), server.observer.1.lines()));
+    leaf.verify_signed_by(&server.ca.public_key().unwrap())
+        .unwrap();
+    let events = server.observer.1.lines();
     let [waits, issued] = events.as_slice() else {
         panic!("{events:?}");
     };
