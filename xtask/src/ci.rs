@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::conformance;
 use crate::demo;
+use crate::fuzz::{self, Plan};
 use crate::metadata::{Metadata, Package, VENDORED};
 use crate::openssl;
 use crate::rules;
@@ -41,6 +42,7 @@ const STEPS: &[Step] = &[
         test::suite(&run.features, &[], &mut run.tally)
     }),
     ("test the plist reader in release", release),
+    ("fuzz, 20 s a target", |_| fuzz::fuzz(Plan::SHORT, None)),
     ("rustdoc", rustdoc),
     ("package", package),
     ("conformance", |_| conformance::conformance(None)),

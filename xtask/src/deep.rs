@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
+use crate::fuzz::{self, Plan};
 use crate::openssl;
 use crate::run::{self, Outcome};
 
 /// The tests there are.
-const NAMES: &str = "ade [--run NUMBER], apns";
+const NAMES: &str = "ade [--run NUMBER], apns, fuzz [NAME]";
 
 /// Runs the test and shows what it prints.
 pub(crate) fn deep(arguments: &[&str]) -> Outcome {
@@ -14,6 +15,8 @@ pub(crate) fn deep(arguments: &[&str]) -> Outcome {
         ["ade"] => ade(None),
         ["ade", "--run", number] => ade(Some(number)),
         ["apns"] => run::succeed(test("mdm-apns", "faults::")?.env("APNS_FAULTS", "full")),
+        ["fuzz"] => fuzz::fuzz(Plan::LONG, None),
+        ["fuzz", name] => fuzz::fuzz(Plan::LONG, Some(name)),
         _ => Err(format!("which test? {NAMES}").into()),
     }
 }

@@ -11,6 +11,7 @@ mod conformance;
 mod cost;
 mod deep;
 mod demo;
+mod fuzz;
 mod metadata;
 mod openssl;
 mod peers;
@@ -32,6 +33,8 @@ usage: cargo xtask COMMAND
   rules                        the dependency rules alone
   bench NAME                   one comparison with its peers
   deep ade [--run NUMBER]      the sync under faults at full length, in release; or one of its runs
+  deep apns                    what pushes are lost under faults, at full length
+  deep fuzz [NAME]             each fuzz target for ten minutes, or one
   cost                         what the generated types cost to compile
   peers                        builds and lists the peers of tests and comparisons
   conformance [--from PATH]    the tables against PATH/schema, the tool against PATH/vectors (../shared)
