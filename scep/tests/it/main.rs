@@ -12,9 +12,9 @@ mod acme_client;
 #[cfg(feature = "acme")]
 mod acme_incidents;
 #[cfg(feature = "acme")]
-mod acme_server;
-#[cfg(feature = "acme")]
 mod acme_peers;
+#[cfg(feature = "acme")]
+mod acme_server;
 mod authority;
 mod certmonger;
 mod challenges;
