@@ -1,4 +1,4 @@
-//! `cargo xtask ci` and `deep fuzz`: the fuzz targets, built with coverage feedback and run for a while.
+//! `cargo xtask fuzz` and `deep fuzz`: the fuzz targets, built with coverage feedback and run for a while.
 //!
 //! The flags are those of cargo-fuzz, which is not needed, and neither is a nightly compiler: without a sanitizer
 //! all of them are stable, and AddressSanitizer comes with the stable one too.

@@ -32,6 +32,7 @@ usage: cargo xtask COMMAND
   ci                           everything that has to hold before a change lands
   rules                        the dependency rules alone
   bench NAME                   one comparison with its peers
+  fuzz [NAME]                  each fuzz target for 20 s, or one
   deep ade [--run NUMBER]      the sync under faults at full length, in release; or one of its runs
   deep apns                    what pushes are lost under faults, at full length
   deep fuzz [NAME]             each fuzz target for ten minutes, or one
@@ -68,6 +69,8 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["rules"] => rules::rules(),
         ["bench", name, rest @ ..] => bench::bench(name, rest),
         ["bench"] => Err(format!("which comparison? {}", bench::offered()).into()),
+        ["fuzz"] => fuzz::fuzz(fuzz::Plan::SHORT, None),
+        ["fuzz", name] => fuzz::fuzz(fuzz::Plan::SHORT, Some(name)),
         ["deep", rest @ ..] => deep::deep(rest),
         ["cost"] => cost::cost(),
         ["peers"] => peers::peers(),
