@@ -157,12 +157,7 @@ impl ProfileBuilder {
     /// [`Error::Variable`] and [`Error::Plist`] as [`add`](Self::add), [`Error::Duplicate`] where a
     /// payload has taken the name `removal-password`.
     pub fn build(&self) -> Result<Profile, Error> {
-        if self.identifier.is_empty() {
-            return Err(Error::Invalid {
-                key: "PayloadIdentifier",
-                problem: "is empty",
-            });
-        }
+        self.check()?;
         if let Some(password) = &self.removal_password {
             let mut keys = Dictionary::new();
             keys.insert(
@@ -179,9 +174,31 @@ impl ProfileBuilder {
             return all.build();
         }
         let identifier = self.identifier.clone();
-        let payloads = Some(self.payloads.clone());
+        let payloads = Some(Value::Array(self.payloads.clone()));
         let (keys, _) = self.frame(self.own_keys()?, "Configuration", identifier, payloads)?;
         Ok(Profile::from_dictionary(keys)?.0)
+    }
+
+    /// Builds the profile of over-the-air enrolment in the place of one with payloads.
+    pub(crate) fn service(&self, mut content: Dictionary) -> Result<Profile, Error> {
+        if let Some(variables) = &self.variables {
+            variables.fill(&mut content)?;
+        }
+        let content = Some(Value::Dictionary(content));
+        let identifier = self.identifier.clone();
+        self.check()?;
+        let (keys, _) = self.frame(self.own_keys()?, "Profile Service", identifier, content)?;
+        Ok(Profile::from_dictionary(keys)?.0)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        if self.identifier.is_empty() {
+            return Err(Error::Invalid {
+                key: "PayloadIdentifier",
+                problem: "is empty",
+            });
+        }
+        Ok(())
     }
 
     /// The keys at the top level that are not the same for every profile.
@@ -229,16 +246,16 @@ impl ProfileBuilder {
         mut keys: Dictionary,
         payload_type: &str,
         identifier: String,
-        payloads: Option<Vec<Value>>,
+        content: Option<Value>,
     ) -> Result<(Dictionary, PayloadRef), Error> {
         keys.remove("PayloadUUID");
         keys.insert("PayloadIdentifier".to_owned(), identifier.into());
         if let Some(variables) = &self.variables {
             variables.fill(&mut keys)?;
         }
-        if let Some(payloads) = payloads {
+        if let Some(content) = content {
             // What was filled in is not looked into again.
-            keys.insert("PayloadContent".to_owned(), Value::Array(payloads));
+            keys.insert("PayloadContent".to_owned(), content);
         }
         keys.insert("PayloadType".to_owned(), payload_type.into());
         keys.insert("PayloadVersion".to_owned(), 1.into());

@@ -1,15 +1,16 @@
-//! The profile that enrols a device: management, an identity from SCEP, the roots to trust.
+//! The profile that enrols a device: management, an identity, the roots to trust.
 
+mod identity;
 mod settings;
 
-use mdm_pki::{Certificate, DigestAlgorithm};
+use mdm_pki::Certificate;
 
-pub use self::settings::MdmSettings;
+pub use self::{identity::EnrollmentIdentity, settings::MdmSettings};
 use crate::{
     builder::ProfileBuilder,
     error::Error,
-    payload::{CertificateRoot, Scep, scep::ScepContent},
     profile::{Profile, Scope},
+    recipe,
     stable::Namespace,
 };
 
@@ -45,9 +46,8 @@ pub struct EnrollmentProfile {
     pub namespace: Namespace,
     /// The management payload.
     pub mdm: MdmSettings,
-    /// How the device gets its identity. Where it says nothing about the key, that is one of RSA
-    /// with 2048 bits, to sign and to encrypt.
-    pub scep: ScepContent,
+    /// How the device gets its identity.
+    pub identity: EnrollmentIdentity,
     /// The roots that the device shall trust.
     pub roots: Vec<Certificate>,
     /// `PayloadDisplayName`: what the user sees.
@@ -68,13 +68,13 @@ impl EnrollmentProfile {
         identifier: impl Into<String>,
         namespace: Namespace,
         mdm: MdmSettings,
-        scep: ScepContent,
+        identity: impl Into<EnrollmentIdentity>,
     ) -> Self {
         Self {
             identifier: identifier.into(),
             namespace,
             mdm,
-            scep,
+            identity: identity.into(),
             roots: Vec::new(),
             display_name: None,
             description: None,
@@ -104,16 +104,16 @@ impl EnrollmentProfile {
     /// one of MDM; [`Error::AccessRights`] for rights that no device accepts; [`Error::Duplicate`]
     /// for the same root twice.
     pub fn build(&self) -> Result<Profile, Error> {
-        self.mdm.check()?;
-        let scheme = self.scep.url.get(..4).unwrap_or_default();
-        if !scheme.eq_ignore_ascii_case("http") {
-            // SCEP protects its own messages, so Apple takes plain HTTP here.
-            return Err(Error::Invalid {
-                key: "URL",
-                problem: "of the SCEP server is no http or https URL",
-            });
-        }
+        self.to_builder()?.build()
+    }
 
+    /// The profile before it is built, to ask for consent, set an expiry, or add more payloads.
+    ///
+    /// # Errors
+    /// See [`build`](Self::build).
+    pub fn to_builder(&self) -> Result<ProfileBuilder, Error> {
+        self.mdm.check()?;
+        self.identity.check()?;
         let mut profile = ProfileBuilder::new(&*self.identifier, self.namespace).with(|profile| {
             profile.display_name.clone_from(&self.display_name);
             profile.description.clone_from(&self.description);
@@ -121,24 +121,9 @@ impl EnrollmentProfile {
             profile.scope.clone_from(&self.scope);
             profile.removal_disallowed = self.removal_disallowed;
         });
-        let mut roots = Vec::new();
-        for root in &self.roots {
-            let print = root.fingerprint(DigestAlgorithm::Sha256)?;
-            let name: String = print
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            let payload = CertificateRoot::new(root.to_der());
-            let uuid = profile.add(&format!("root.{name}"), &payload);
-            roots.push(uuid.map_err(|error| match error {
-                Error::Duplicate(_) => Error::Duplicate("root certificate"),
-                error => error,
-            })?);
-        }
-        let scep = Scep::new(self.scep.clone().or_rsa_2048());
-        let identity = profile.add("scep", &scep)?;
+        let roots = recipe::roots(&mut profile, &self.roots)?;
+        let identity = self.identity.add(&mut profile)?;
         profile.add("mdm", &self.mdm.payload(&identity, &roots))?;
-        profile.build()
+        Ok(profile)
     }
 }

@@ -13,7 +13,8 @@
 //! | [`mod@predict`] | [`predict()`]: what a device does with an update, and by which rule |
 //! | [`mod@lint`] | [`lint()`]: what is wrong, weak or worn out, with a reason and a fix; JSON, SARIF |
 //! | [`stable`] | [`Namespace`]: UUIDs from content |
-//! | `enrollment` | `EnrollmentProfile`: MDM, SCEP and roots in one profile, under `crypto` |
+//! | [`recipe`] | Wi-Fi, VPN, certificates, FileVault, passcodes and others, ready-made |
+//! | `enrollment` | `EnrollmentProfile`: MDM, an identity and roots in one profile, under `crypto` |
 //! | `sign`, `verify` | CMS signatures, under `crypto` |
 //!
 //! The feature `crypto` is the part that links OpenSSL; it is off unless you ask for it. On by default
@@ -87,6 +88,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs tells which feature an item needs.
 
+mod acme;
 pub mod builder;
 pub mod detect;
 pub mod diff;
@@ -98,6 +100,7 @@ pub mod mdm;
 pub mod payload;
 pub mod predict;
 pub mod profile;
+pub mod recipe;
 mod scep;
 mod shown;
 #[cfg(feature = "crypto")]
@@ -110,7 +113,7 @@ pub mod verify;
 pub use builder::{PayloadRef, ProfileBuilder};
 pub use diff::diff;
 #[cfg(feature = "crypto")]
-pub use enrollment::{EnrollmentProfile, MdmSettings};
+pub use enrollment::{EnrollmentIdentity, EnrollmentProfile, MdmSettings};
 pub use error::Error;
 pub use lint::lint;
 pub use mdm::{AccessRights, EnrollmentMode, ServerCapability};

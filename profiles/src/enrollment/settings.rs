@@ -65,6 +65,21 @@ impl MdmSettings {
         }
     }
 
+    /// The same for an account-driven enrolment of this mode. In [`EnrollmentMode::Byod`], which is
+    /// User Enrolment, there are no access rights.
+    pub fn account_driven(
+        server_url: impl Into<String>,
+        topic: Topic,
+        mode: EnrollmentMode,
+    ) -> Self {
+        Self::new(server_url, topic).with(|mdm| {
+            if mode == EnrollmentMode::Byod {
+                mdm.access_rights = None;
+            }
+            mdm.enrollment_mode = Some(mode);
+        })
+    }
+
     /// Changes some settings.
     #[must_use]
     pub fn with(mut self, set: impl FnOnce(&mut Self)) -> Self {
@@ -72,7 +87,7 @@ impl MdmSettings {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         let urls = [
             ("ServerURL", Some(&self.server_url)),
             ("CheckInURL", self.check_in_url.as_ref()),
@@ -100,7 +115,7 @@ impl MdmSettings {
     }
 
     /// The payload, which refers to an identity and to roots.
-    pub(crate) fn payload(&self, identity: &PayloadRef, roots: &[PayloadRef]) -> Mdm {
+    pub(super) fn payload(&self, identity: &PayloadRef, roots: &[PayloadRef]) -> Mdm {
         let pins = if self.pin_roots { roots } else { &[] };
         let checkin_pins = if self.check_in_url.is_some() {
             pins

@@ -1,8 +1,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_pki::{Certificate, CertificateBuilder, KeySpec, Name, PrivateKey};
 use mdm_profiles::{
-    AccessRights, EnrollmentMode, EnrollmentProfile, Error, MdmSettings, Namespace, Profile, Scope,
-    ServerCapability,
+    AccessRights, EnrollmentIdentity, EnrollmentMode, EnrollmentProfile, Error, MdmSettings,
+    Namespace, Profile, Scope, ServerCapability,
     mdm::InvalidAccessRights,
     payload::{
         CertificateRoot, Mdm, Scep,
@@ -35,6 +35,13 @@ fn enrollment() -> EnrollmentProfile {
         mdm,
         scep,
     )
+}
+
+fn scep(profile: &mut EnrollmentProfile) -> &mut ScepContent {
+    match &mut profile.identity {
+        EnrollmentIdentity::Scep(scep) => scep,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn mdm(profile: &Profile) -> Mdm {
@@ -105,7 +112,7 @@ fn the_same_input_gives_the_same_bytes_and_other_input_other_uuids() {
     );
     let other = build(|p| p.namespace = Namespace::new("mdm.example.org"));
     assert_ne!(other.uuid(), first.uuid());
-    let challenged = build(|p| p.scep.challenge = Some("twice".to_owned().into()));
+    let challenged = build(|p| scep(p).challenge = Some("twice".to_owned().into()));
     assert_ne!(
         mdm(&challenged).identity_certificate_uuid,
         mdm(&first).identity_certificate_uuid
@@ -155,7 +162,7 @@ fn what_a_device_would_refuse_is_refused_here() {
             build(|p| p.mdm.topic = "com.example".parse().unwrap()),
             "Topic",
         ),
-        (build(|p| p.scep.url = "ftp://example.com".into()), "URL"),
+        (build(|p| scep(p).url = "ftp://example.com".into()), "URL"),
     ] {
         assert!(
             matches!(&error, Error::Invalid { key, .. } if *key == wanted),
@@ -191,7 +198,7 @@ fn a_profile_keeps_its_uuid_from_one_version_of_this_crate_to_the_next() {
     let profile = enrollment()
         .with(|p| {
             p.mdm.required_app_id_for_mdm = Some(361_309_726);
-            p.scep.retries = Some(5);
+            scep(p).retries = Some(5);
             p.display_name = Some("Enrolment".into());
             p.scope = Some(Scope::System);
             p.removal_disallowed = Some(true);
@@ -205,9 +212,9 @@ fn a_profile_keeps_its_uuid_from_one_version_of_this_crate_to_the_next() {
 #[test]
 fn q07_an_enrolment_asks_for_2048_bits_unless_told_otherwise() {
     let keysize = |set: fn(&mut ScepContent)| {
-        let profile = enrollment().with(|p| set(&mut p.scep)).build().unwrap();
-        let scep = profile.payload("com.apple.security.scep").unwrap();
-        scep.decode::<Scep>().unwrap().payload_content.keysize
+        let profile = enrollment().with(|p| set(scep(p))).build().unwrap();
+        let payload = profile.payload("com.apple.security.scep").unwrap();
+        payload.decode::<Scep>().unwrap().payload_content.keysize
     };
     assert_eq!(keysize(|_| ()), Some(Keysize::Bits2048));
     let larger = keysize(|scep| scep.keysize = Some(Keysize::Bits4096));

@@ -12,6 +12,8 @@ mod predict;
 mod profile;
 #[cfg(feature = "full")]
 mod property;
+#[cfg(all(feature = "crypto", feature = "full"))]
+mod recipe;
 #[cfg(feature = "crypto")]
 mod signed;
 mod typed;

@@ -1,0 +1,72 @@
+//! Networks: Wi-Fi and VPN.
+
+use mdm_core::Secret;
+
+use crate::{
+    builder::PayloadRef,
+    payload::{
+        Vpn, WiFi,
+        vpn::{
+            DiffieHellmanGroup, EncryptionAlgorithm, Ikev2, Ikev2AuthenticationMethod,
+            IntegrityAlgorithm, SecurityAssociationParameters, VpnType,
+        },
+        wifi::{EapClientConfiguration, EapType, EncryptionType, TlsMinimumVersion},
+    },
+};
+
+/// A network with one password for all, WPA2 or WPA3.
+pub fn wifi_password(ssid: impl Into<String>, password: impl Into<Secret<String>>) -> WiFi {
+    WiFi::new().with(|wifi| {
+        wifi.ssid_str = Some(ssid.into());
+        wifi.encryption_type = Some(EncryptionType::Wpa2);
+        wifi.password = Some(password.into());
+    })
+}
+
+/// A network that devices join by certificate (EAP-TLS): this identity, and a server that has one of
+/// these names and chains to one of these authorities.
+pub fn wifi_certificate(
+    ssid: impl Into<String>,
+    identity: &PayloadRef,
+    authorities: &[PayloadRef],
+    servers: &[&str],
+) -> WiFi {
+    let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+    let eap = EapClientConfiguration::new(vec![EapType::Tls]).with(|eap| {
+        let authorities = authorities.iter().map(String::from);
+        eap.payload_certificate_anchor_uuid = some(authorities.collect());
+        eap.tls_trusted_server_names = some(servers.iter().map(ToString::to_string).collect());
+        eap.tls_minimum_version = Some(TlsMinimumVersion::V1_2);
+    });
+    WiFi::new().with(|wifi| {
+        wifi.ssid_str = Some(ssid.into());
+        wifi.encryption_type = Some(EncryptionType::Wpa2);
+        wifi.payload_certificate_uuid = Some(identity.into());
+        wifi.eap_client_configuration = Some(eap);
+    })
+}
+
+/// A VPN by IKEv2 with a certificate: AES-256-GCM, SHA2-256, group 19.
+///
+/// `server` is its address and the name in its certificate, `local` the name in the device's own.
+pub fn vpn_certificate(
+    name: impl Into<String>,
+    server: &str,
+    local: impl Into<String>,
+    identity: &PayloadRef,
+) -> Vpn {
+    let strong = || {
+        SecurityAssociationParameters::new().with(|parameters| {
+            parameters.encryption_algorithm = Some(EncryptionAlgorithm::Aes256Gcm);
+            parameters.integrity_algorithm = Some(IntegrityAlgorithm::Sha2_256);
+            parameters.diffie_hellman_group = Some(DiffieHellmanGroup::Ecp256);
+        })
+    };
+    let method = Ikev2AuthenticationMethod::Certificate;
+    let ikev2 = Ikev2::new(server, local, server, method).with(|ikev2| {
+        ikev2.payload_certificate_uuid = Some(identity.into());
+        ikev2.ike_security_association_parameters = Some(strong());
+        ikev2.child_security_association_parameters = Some(strong());
+    });
+    Vpn::new(VpnType::Ikev2, name).with(|vpn| vpn.ikev2 = Some(ikev2))
+}
