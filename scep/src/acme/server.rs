@@ -42,7 +42,7 @@ use super::{
     validate::{HttpValidation, TxtLookup},
 };
 use crate::{
-    ca::CertificateAuthority,
+    ca::{CertificateAuthority, ExpiryWatch},
     error::Error,
     event::{Event, Observer, Trace},
     limit::{RateLimit, Scope, Unlimited},
@@ -71,6 +71,7 @@ pub struct Server {
     rate_limit: Arc<dyn RateLimit>,
     observer: Arc<dyn Observer>,
     gates: Gates,
+    expiry: ExpiryWatch,
 }
 
 impl Server {
@@ -118,6 +119,10 @@ impl Server {
     /// A refusal is a problem document. Where nothing could be decided the status is 503, and the client may come again
     /// with a new nonce.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let now = self.clock.now();
+        for certificate in self.expiry.due(self.authority.chain().iter(), now) {
+            self.observer.observe(&Event::Expiring { certificate, now });
+        }
         let route = self.base.route(request.uri());
         let served = match &route {
             None => Ok(not_found()),
@@ -365,7 +370,6 @@ impl ServerBuilder {
             clock: self.clock,
             base,
             nonces: Nonces::new(nonce_key, self.policy.nonce_lifetime),
-            policy: self.policy,
             limits,
             external: self.external,
             devices,
@@ -374,6 +378,8 @@ impl ServerBuilder {
             rate_limit: self.rate_limit,
             observer: self.observer,
             gates: Gates::default(),
+            expiry: ExpiryWatch::new(self.policy.warn_before),
+            policy: self.policy,
         })
     }
 }

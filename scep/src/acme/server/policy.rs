@@ -35,6 +35,9 @@ pub struct Policy {
     pub validation_interval: Duration,
     /// After how long a client is asked to come again, where it has to wait: 5 seconds unless changed.
     pub retry_after: Duration,
+    /// How long before the authority's certificate ends [`Event::Expiring`](crate::Event::Expiring) begins to tell of
+    /// it: 30 days unless changed.
+    pub warn_before: Duration,
     /// How often clients should ask when to renew: every 6 hours unless changed. They are told to do so when a third of
     /// a certificate's time is left, and before a sixth is.
     pub renewal_info_interval: Duration,
@@ -63,6 +66,7 @@ impl Default for Policy {
             validation_attempts: 5,
             validation_interval: Duration::from_secs(5),
             retry_after: Duration::from_secs(5),
+            warn_before: 30 * DAY,
             renewal_info_interval: 6 * HOUR,
         }
     }

@@ -1,7 +1,7 @@
 //! What every store of ACME must do, as a check that any of them can be put to.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use mdm_pki::{KeySpec, PrivateKey};
+use mdm_pki::{GeneralName, KeySpec, Name, PrivateKey};
 
 use super::{
     AccountId, AccountRecord, AccountWritten, AcmeStore, AttestedProof, AuthorizationRecord,
@@ -56,10 +56,11 @@ fn order(account: AccountId, now: DateTime<Utc>) -> Result<OrderRecord, Broken> 
     let expires_at = now + TimeDelta::days(1);
     let identifier = Identifier::permanent_identifier("device 7");
     let mut authorization = AuthorizationRecord::new(identifier, expires_at, vec![challenge]);
-    authorization.device = Some(ExpectedDevice::new(
-        "Ada's Mac",
-        DeviceIdentity::UserEnrollment,
-    ));
+    let device = ExpectedDevice::new("Ada's Mac", DeviceIdentity::UserEnrollment);
+    authorization.device = Some(device.with(|device| {
+        device.subject = Some(Name::from_common_name("Ada's Mac"));
+        device.names = vec![GeneralName::Dns("ada.example.com".to_owned())];
+    }));
     let permit = ChallengeId::from_bytes([7; 32]);
     let authorizations = vec![authorization];
     Ok(OrderRecord::new(

@@ -346,3 +346,18 @@ async fn a_lifetime_of_nonces_can_be_chosen() {
         .problem(400, "badNonce");
     assert_eq!(unb64(header["nonce"].as_str().unwrap()).len(), 40);
 }
+
+#[tokio::test]
+async fn an_authority_that_ends_soon_is_told_of_once_a_day() {
+    let world = World::new();
+    let url = world.server.directory_url();
+    let client = Raw::new(&world.server).await;
+    assert_eq!(world.heard.count("expiring"), 0);
+    world.pass((10 * 365 - 29) * 24 * 3600);
+    for _ in 0..2 {
+        client.get(&url).await.ok(200);
+        client.get(&url).await.ok(200);
+        world.pass(24 * 3600);
+    }
+    assert_eq!(world.heard.count("expiring: CN=Example CA"), 2);
+}

@@ -88,20 +88,27 @@ impl Heard {
 
 impl Observer for Heard {
     fn observe(&self, event: &Event<'_>) {
-        let Event::Acme(event) = event else { return };
         let line = match event {
-            AcmeEvent::Proven {
-                label, attested, ..
-            } => format!("proven: {label}, {attested}"),
-            AcmeEvent::NotProven { label, cause, .. } => format!("not proven: {label}: {cause}"),
-            AcmeEvent::Issued { label, .. } => format!("issued: {label}"),
-            AcmeEvent::NotIssued { label, cause, .. } => format!("not issued: {label}: {cause}"),
-            AcmeEvent::Revoked { reason, .. } => format!("revoked: {reason:?}"),
-            AcmeEvent::Refused { problem, .. } => format!("refused: {problem}"),
-            AcmeEvent::Unavailable { error, .. } => format!("unavailable: {error}"),
+            Event::Acme(event) => told(event),
+            Event::Expiring { certificate, .. } => format!("expiring: {}", certificate.subject()),
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(line);
+    }
+}
+
+fn told(event: &AcmeEvent<'_>) -> String {
+    match event {
+        AcmeEvent::Proven {
+            label, attested, ..
+        } => format!("proven: {label}, {attested}"),
+        AcmeEvent::NotProven { label, cause, .. } => format!("not proven: {label}: {cause}"),
+        AcmeEvent::Issued { label, .. } => format!("issued: {label}"),
+        AcmeEvent::NotIssued { label, cause, .. } => format!("not issued: {label}: {cause}"),
+        AcmeEvent::Revoked { reason, .. } => format!("revoked: {reason:?}"),
+        AcmeEvent::Refused { problem, .. } => format!("refused: {problem}"),
+        AcmeEvent::Unavailable { error, .. } => format!("unavailable: {error}"),
+        other => format!("{other:?}"),
     }
 }
 
