@@ -25,8 +25,8 @@ pub struct Policy {
     /// Whether EC keys (P-256, P-384, P-521) get a certificate: yes unless changed. What answers such a key is encrypted with
     /// the challenge in the request (RFC 8894 section 3.1), and one without a challenge is refused.
     pub ec_keys: bool,
-    /// How many iterations of PBKDF2 make that encryption's key, 10,000 unless changed and 1000 at least. A random challenge
-    /// needs no more; where people think up challenges, whoever captures an answer can try them.
+    /// How many iterations of PBKDF2 make that encryption's key: 10,000 unless changed; fewer than 1000 count as 1000. A
+    /// random challenge needs no more; where people think up challenges, whoever captures an answer can try them.
     pub password_iterations: u32,
     /// Whether GetCert and GetCRL are answered: yes unless changed.
     pub queries: bool,

@@ -389,7 +389,7 @@ impl Server {
                 let envelope = EnvelopedDataBuilder::new(&content).cipher(sealing.cipher);
                 let envelope = match &sealing.password {
                     Some(password) => {
-                        let iterations = self.policy.password_iterations;
+                        let iterations = self.policy.password_iterations.max(1000);
                         envelope.password(password.expose().as_bytes(), iterations)
                     }
                     None => envelope.recipient(message.signer()?),
