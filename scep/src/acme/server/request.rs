@@ -14,6 +14,7 @@ use crate::{
         resource::AccountStatus,
         store::{AccountId, AccountRecord, Kept},
     },
+    event::Event,
     limit::{Admission, Peer, Scope, Who},
     store::StoreError,
 };
@@ -82,6 +83,10 @@ impl Server {
         match self.rate_limit.admit(scope, who, self.clock.now()).await {
             Admission::Admitted => Ok(()),
             Admission::Later(after) => {
+                if let Who::Peer(peer) = who {
+                    let limited = Event::Limited { peer, wait: after };
+                    self.observer.observe(&limited);
+                }
                 let detail = "too many requests of this kind";
                 let stop = Stop::new(ErrorType::RateLimited, detail);
                 Err(stop.with(|refused| refused.retry_after = Some(after)))

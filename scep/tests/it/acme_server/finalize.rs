@@ -1,5 +1,6 @@
 //! From a ready order to its one certificate.
 
+use mdm_core::Secret;
 use mdm_pki::{
     CertificateRequestBuilder, GeneralName, KeySpec, KeyUsage, Name, Oid, PrivateKey,
     oid::SUBJECT_ALT_NAME,
@@ -231,6 +232,36 @@ async fn fifty_parallel_finalizes_end_in_one_certificate() {
     assert_eq!(certificates.len(), 1);
     assert_eq!(world.permits.issued(), 1);
     assert_eq!(world.heard.count("issued"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_over_the_same_stores_end_in_one_certificate() {
+    let key = || Secret::new([9; 32]);
+    let world = World::with(|builder| builder.nonce_key(key()));
+    let other = world.node(|builder| builder.nonce_key(key()));
+    for _ in 0..5 {
+        let issued = world.permits.issued();
+        let key = ec();
+        let (client, order) = world.ready(&key).await;
+        let mut elsewhere = client.clone();
+        elsewhere.server = other.clone();
+        let payload = csr(&key, Name::default());
+        let all = (0..50).map(|number| {
+            let client = [&client, &elsewhere][number % 2].clone();
+            let (order, payload) = (order.clone(), payload.clone());
+            tokio::spawn(async move {
+                let done = finalize(&client, &order, payload).await.ok(200).json();
+                assert_eq!(done["status"], "valid");
+                download(&client, &done).await
+            })
+        });
+        let all = futures_util::future::join_all(all).await;
+        let certificates: std::collections::HashSet<_> =
+            all.into_iter().map(|it| it.unwrap()).collect();
+        assert_eq!(certificates.len(), 1);
+        assert_eq!(world.permits.issued(), issued + 1);
+    }
+    assert_eq!(world.heard.count("issued"), 5);
 }
 
 #[tokio::test]

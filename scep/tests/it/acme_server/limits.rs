@@ -78,6 +78,7 @@ async fn peers_are_told_apart_by_whoever_accepts_them() {
         [200, 200, 429]
     );
     assert_eq!(get("b").await, 200);
+    assert_eq!(world.heard.count("Limited { peer: \"a\", wait: 30s }"), 1);
 }
 
 #[tokio::test]

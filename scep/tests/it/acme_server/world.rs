@@ -120,6 +120,33 @@ pub(crate) struct World {
     pub(crate) expected: Arc<Expected>,
     pub(crate) heard: Arc<Heard>,
     pub(crate) server: Arc<Server>,
+    parts: Parts,
+}
+
+/// What servers are made of.
+struct Parts {
+    ca: Arc<dyn CertificateAuthority>,
+    permits: Arc<dyn Store>,
+    store: Arc<dyn AcmeStore>,
+    clock: Arc<ManualClock>,
+    expected: Arc<Expected>,
+    heard: Arc<Heard>,
+}
+
+impl Parts {
+    fn server(&self, change: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Arc<Server> {
+        let apple_root = Certificate::from_der(apple().root()).unwrap();
+        let builder = Server::builder(
+            self.ca.clone(),
+            self.permits.clone(),
+            self.store.clone(),
+            self.clock.clone(),
+            BASE.parse().unwrap(),
+        )
+        .devices(self.expected.clone(), Verifier::new(&[apple_root]).unwrap())
+        .observer(self.heard.clone());
+        Arc::new(change(builder).build().unwrap())
+    }
 }
 
 impl World {
@@ -150,26 +177,30 @@ impl World {
         let expected = Arc::new(Expected::default());
         expected.add(CLIENT, None, mac());
         let heard = Arc::new(Heard::default());
-        let apple_root = Certificate::from_der(apple().root()).unwrap();
-        let builder = Server::builder(
-            ca_layer(ca.clone()),
-            layered,
-            store_layer(Arc::new(MemoryAcmeStore::new())),
-            clock.clone(),
-            BASE.parse().unwrap(),
-        )
-        .devices(expected.clone(), Verifier::new(&[apple_root]).unwrap())
-        .observer(heard.clone());
-        let server = Arc::new(change(builder).build().unwrap());
+        let store = store_layer(Arc::new(MemoryAcmeStore::new()));
+        let parts = Parts {
+            ca: ca_layer(ca.clone()),
+            permits: layered,
+            store,
+            clock: clock.clone(),
+            expected: expected.clone(),
+            heard: heard.clone(),
+        };
         Self {
+            server: parts.server(change),
             clock,
             permits,
             ca,
             root,
             expected,
             heard,
-            server,
+            parts,
         }
+    }
+
+    /// Another server over the same stores.
+    pub(crate) fn node(&self, change: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Arc<Server> {
+        self.parts.server(change)
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
