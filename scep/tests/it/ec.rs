@@ -134,6 +134,19 @@ async fn what_is_wrong_with_an_ec_request_is_refused_like_anything_else() {
         .certificates_under(challenge.expose());
 }
 
+#[tokio::test]
+async fn no_changed_byte_of_an_ec_csr_yields_a_certificate() {
+    let world = World::new();
+    let challenge = world.challenge().await;
+    let good = request(&world, ec(), Some(challenge.expose()));
+    for place in 0..good.content.len() {
+        let raw = good
+            .clone()
+            .with(|raw| raw.content[place] ^= 1 << (place % 8));
+        world.refused(&raw, FailInfo::BadMessageCheck).await;
+    }
+}
+
 async fn enrolled(world: &World, key: &PrivateKey) -> Certificate {
     let enrolment = enrolment(key.clone(), world.challenge().await);
     world.client().enrol(&enrolment).await.unwrap().certificate

@@ -61,6 +61,11 @@ const INCIDENTS: &[(&str, &str, &str)] = &[
         "no_changed_byte_of_a_csr_yields_a_certificate",
     ),
     (
+        "no proof of possession, for EC keys",
+        include_str!("ec.rs"),
+        "no_changed_byte_of_an_ec_csr_yields_a_certificate",
+    ),
+    (
         "no proof of possession in a renewal",
         include_str!("renewal.rs"),
         "no_changed_byte_of_a_renewal_yields_a_certificate",

@@ -31,7 +31,7 @@ fn their_client(url: &str, challenge: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn their_client_enrols_asks_for_certificate_and_list_and_renews() {
+fn their_client_enrols_asks_what_there_is_to_ask_and_renews() {
     let server = Enrolling::start("jscep", Policy::default());
     let challenge = server.challenge.expose();
     let Some(said) = their_client(&server.listener.url, challenge) else {
@@ -44,6 +44,8 @@ fn their_client_enrols_asks_for_certificate_and_list_and_renews() {
             "enrolled CN=device7",
             "found true",
             "list CN=Example CA",
+            // It looks beside the content, where the signer's certificate is, and not into it (RFC 8894 section 4.7).
+            "next CN=Example CA",
             "renewed true"
         ],
         "{said:?} {events:?}"

@@ -19,11 +19,11 @@ use mdm_core::{Clock as _, Secret, SystemClock};
 use mdm_pki::{Certificate, Name};
 use mdm_scep::{
     Approval, Bound, EmbeddedCa, Event, MemoryStore, Observer, OneTime, Policy, Responder, Server,
-    ca::{RootUse, root},
+    ca::{NextCa, RootUse, root},
     pending::Resolution,
 };
 
-use crate::world::{CA_KEY, Recorder, YEAR, rsa_key};
+use crate::world::{CA_KEY, OTHER_KEY, Recorder, YEAR, rsa_key};
 
 /// Whether this program can be started.
 pub(crate) fn found(program: &str) -> bool {
@@ -90,9 +90,14 @@ impl Enrolling {
         let issue = challenges.issue(label, Bound::common_name("device7"), clock.now());
         let challenge = issue.now_or_never().unwrap().unwrap();
         let events = Arc::new(Recorder::default());
+        let next = rsa_key(OTHER_KEY);
+        let name = Name::from_common_name("Next CA");
+        let next = root(name, &next, RootUse::Alone, YEAR, clock.now()).unwrap();
+        let next = NextCa::sign(&[next], &ca, &key).now_or_never().unwrap();
         let responder = Responder::local(ca.clone(), key).unwrap();
         let server = Server::builder(Arc::new(authority), responder, Arc::new(challenges), clock)
             .policy(policy)
+            .next_ca(next.unwrap())
             .observer(events.clone())
             .build()
             .unwrap();

@@ -52,6 +52,10 @@ public class Peer {
         X509CRL list = client.getRevocationList(certificate, keys.getPrivate(), issuer, serial);
         say("list", list.getIssuerX500Principal().getName());
 
+        if (client.getCaCapabilities().isRolloverSupported()) {
+            X509Certificate rollover = certificate(client.getRolloverCertificate());
+            say("next", rollover.getSubjectX500Principal().getName());
+        }
         KeyPair next = keys();
         response = client.enrol(certificate, keys.getPrivate(), request(next, null));
         if (response.isSuccess()) {
