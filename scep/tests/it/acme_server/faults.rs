@@ -1,7 +1,7 @@
-//! Stores and an authority that fail at any one step: nothing is lost, and nothing is issued twice.
+//! Stores and an authority that fail, or a process that ends, at any one step: nothing is lost, and nothing is issued twice.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -31,20 +31,49 @@ use super::{
     world::{World, answer, apple, attests, csr, device_order, download, ec},
 };
 
-/// When a step fails, and whether it was done all the same.
+/// How a step goes wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct How {
+    /// It is done and its answer lost, rather than not done.
+    done: bool,
+    /// The process ends with it, rather than hear of it.
+    ends: bool,
+}
+
+const LOST: How = How {
+    done: true,
+    ends: false,
+};
+
+const HOWS: [How; 4] = [
+    How {
+        done: false,
+        ends: false,
+    },
+    LOST,
+    How {
+        done: false,
+        ends: true,
+    },
+    How {
+        done: true,
+        ends: true,
+    },
+];
+
+/// When a step goes wrong, and how.
 #[derive(Debug, Default)]
 struct Fault {
     steps: AtomicUsize,
     at: AtomicUsize,
-    /// Whether the step is done and its answer lost, rather than not done.
-    done: std::sync::atomic::AtomicBool,
+    how: Mutex<How>,
 }
 
 impl Fault {
-    fn arm(&self, step: usize, done: bool) {
+    fn arm(&self, step: usize, how: How) {
         self.steps.store(0, Ordering::SeqCst);
         self.at.store(step, Ordering::SeqCst);
-        self.done.store(done, Ordering::SeqCst);
+        *self.how.lock().unwrap() = how;
     }
 
     fn disarm(&self) {
@@ -64,8 +93,12 @@ impl Fault {
         if number != self.at.load(Ordering::SeqCst) {
             return step.await;
         }
-        if self.done.load(Ordering::SeqCst) {
+        let how = *self.how.lock().unwrap();
+        if how.done {
             step.await?;
+        }
+        if how.ends {
+            std::future::pending::<()>().await;
         }
         Err(StoreError::unavailable("a fault").into())
     }
@@ -163,6 +196,9 @@ async fn again<F: Future<Output = Answer>>(mut ask: impl FnMut() -> F) -> Answer
         if !answer.status.is_server_error() {
             return answer;
         }
+        if answer.status == 502 {
+            continue;
+        }
         assert_eq!(answer.status, 503, "{answer:?}");
         assert!(!answer.header("retry-after").is_empty());
     }
@@ -172,6 +208,7 @@ async fn again<F: Future<Output = Answer>>(mut ask: impl FnMut() -> F) -> Answer
 /// From nothing to a certificate, with retries. Every request is the same when it is sent again.
 async fn enrol(world: &World, key: &PrivateKey) -> (Raw, Value, Certificate) {
     let mut client = Raw::new(&world.server).await;
+    client.impatient = true;
     let url = client.url("newAccount");
     let made = again(|| client.post(&url, json!({}))).await;
     assert!(made.status.is_success(), "{made:?}");
@@ -213,19 +250,19 @@ async fn enrol(world: &World, key: &PrivateKey) -> (Raw, Value, Certificate) {
 async fn a_fault_at_any_step_loses_no_certificate_and_doubles_none() {
     let (world, fault) = world();
     let key = ec();
-    fault.arm(0, false);
+    fault.arm(0, How::default());
     enrol(&world, &key).await;
     let steps = fault.steps();
     assert!(steps > 25, "{steps}");
-    for done in [false, true] {
+    for how in HOWS {
         for step in 1..=steps {
             let (world, fault) = self::world();
             let key = ec();
-            fault.arm(step, done);
+            fault.arm(step, how);
             let (client, order, certificate) = enrol(&world, &key).await;
-            assert!(fault.steps() > steps, "step {step} has failed");
+            assert!(fault.steps() > steps, "step {step} went wrong");
             fault.disarm();
-            let whole = format!("step {step}, done: {done}");
+            let whole = format!("step {step}, {how:?}");
             assert_eq!(world.permits.issued(), 1, "{whole}");
             assert!(certificate.public_key().unwrap().same_key(key.public_key()));
             assert_eq!(download(&client, &order).await, certificate, "{whole}");
@@ -246,7 +283,7 @@ async fn whoever_comes_back_after_the_process_ended_gets_the_certificate_that_wa
         if world.permits.issued() > 0 {
             break;
         }
-        fault.arm(step, true);
+        fault.arm(step, LOST);
         let answer = client.post(url, payload.clone()).await;
         fault.disarm();
         if answer.status == 200 && answer.json()["status"] == "processing" {
@@ -273,7 +310,7 @@ async fn a_permit_that_is_gone_does_not_come_back() {
     // The certificate is kept and its answer lost; then the store forgets what was spent.
     let mut step = 1;
     while world.permits.issued() == 0 {
-        fault.arm(step, true);
+        fault.arm(step, LOST);
         client.post(url, payload.clone()).await;
         fault.disarm();
         step += 1;
@@ -295,7 +332,7 @@ async fn a_fault_while_a_device_is_looked_at_proves_nothing() {
     let client = world.client().await;
     let (order, challenge) = device_order(&client).await;
     for step in 1..10 {
-        fault.arm(step, false);
+        fault.arm(step, How::default());
         let refused = answer(&client, &challenge, json!({"attObj": "AAAA"})).await;
         fault.disarm();
         if refused.status == 200 {

@@ -7,6 +7,7 @@ use std::sync::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, Response, StatusCode};
 use mdm_pki::{DigestAlgorithm, KeySpec, PrivateKey, SignatureAlgorithm, digest};
 use mdm_scep::acme::Server;
@@ -120,6 +121,8 @@ pub(crate) struct Raw {
     pub(crate) key: PrivateKey,
     pub(crate) kid: Option<String>,
     pub(crate) directory: Value,
+    /// Whether an answer that does not come at once is given up: the process has ended.
+    pub(crate) impatient: bool,
 }
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -135,6 +138,7 @@ impl Raw {
             key: PrivateKey::generate(KeySpec::P256).unwrap(),
             kid: None,
             directory: Value::Null,
+            impatient: false,
         };
         raw.directory = raw.get(directory).await.ok(200).json();
         raw
@@ -152,7 +156,15 @@ impl Raw {
     }
 
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Answer {
-        Answer::new(self.server.handle(request).await)
+        let handled = self.server.handle(request);
+        if !self.impatient {
+            return Answer::new(handled.await);
+        }
+        Answer::new(handled.now_or_never().unwrap_or_else(|| {
+            let mut gone = Response::new(Bytes::new());
+            *gone.status_mut() = StatusCode::BAD_GATEWAY;
+            gone
+        }))
     }
 
     pub(crate) async fn get(&self, url: &str) -> Answer {
