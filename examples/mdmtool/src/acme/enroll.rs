@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use mdm_core::{Secret, SystemClock};
-use mdm_pki::{GeneralName, KeySpec, Name};
+use mdm_pki::{GeneralName, KeySpec};
 use mdm_scep::acme::{
     AcmeUrl, Client, Registration,
     client::{CertificateChain, Error, Offer, Session},
@@ -15,6 +15,7 @@ use mdm_scep::acme::{
 use mdm_transport_reqwest::ReqwestTransport;
 use mdmtool::one_line;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::{
     advice,
@@ -133,53 +134,34 @@ impl Enroll {
         let key = own::key(&self.key_out, self.key, KeySpec::P256, &self.passphrase)?;
         let subject = self.subject.as_ref().map(|subject| subject.0.clone());
         let names = alternative_names(&self.identifiers);
-        let request =
-            self.outcome
-                .request(&key, &subject.unwrap_or_else(Name::default), &names, None)?;
-        let order = OrderFile::beside(
-            self.outcome.certificate(),
-            &self.directory,
-            &self.identifiers,
-        );
+        let request = self
+            .outcome
+            .request(&key, &subject.unwrap_or_default(), &names, None)?;
+        let certificate = self.outcome.certificate();
+        let order = OrderFile::beside(certificate, &self.directory, &self.identifiers);
 
-        let failed = |error: &Error| advice::of_server(error);
         let asked = async {
             let registered = client.register(Arc::new(account), &registration).await?;
-            self.complete(&registered.session, &order, &request, &answers)
-                .await
+            let session = &registered.session;
+            self.complete(session, &order, &request, &answers).await
         };
-        let served = async {
-            match web {
-                Some(web) => web.serve(Arc::new(shown), std::future::pending()).await,
-                None => std::future::pending().await,
+        match (beside(web, shown, asked).await, answers.wanted()) {
+            (Ok(chain), _) => {
+                let issuer = chain.issuers.first();
+                let told = self.outcome.keep(&chain.leaf, issuer, &self.key_out)?;
+                order.forget();
+                console.answer(&told, || text::fields(&told, &[]))
             }
-        };
-        let chain = tokio::select! {
-            chain = asked => chain,
-            () = served => Err(Stopped::Here(Failure::Interrupted)),
-            () = interrupted() => {
-                let next = "key and order stay; the same command goes on from there";
-                Err(Stopped::Here(Failure::told(Kind::Interrupted, "interrupted", next)))
-            }
-        };
-        let chain = match (chain, answers.wanted()) {
-            (Ok(chain), _) => chain,
-            (Err(Stopped::Here(failure)), _) => return Err(failure),
-            (Err(Stopped::Server(Error::Solver(_))), Some(offer)) => {
-                return self.wanting(&offer, console);
-            }
+            (Err(Stopped::Server(Error::Solver(_))), Some(offer)) => self.wanting(&offer, console),
             (Err(Stopped::Server(error)), _) => {
                 if error.is_refused() || matches!(error, Error::Order { .. }) {
                     order.forget();
                     self.outcome.forget();
                 }
-                return Err(failed(&error));
+                Err(advice::of_server(&error))
             }
-        };
-        let issuer = chain.issuers.first();
-        let told = self.outcome.keep(&chain.leaf, issuer, &self.key_out)?;
-        order.forget();
-        console.answer(&told, || text::fields(&told, &[]))
+            (Err(Stopped::Here(failure)), _) => Err(failure),
+        }
     }
 
     /// Takes up the order that was begun, or places one.
@@ -276,6 +258,32 @@ impl Proof {
             Some(address) => Ok(Some(web::plain(address, MAX_BODY).await?)),
         }
     }
+}
+
+/// Asks while the web server, if there is one, shows what is to be seen, and until somebody interrupts.
+async fn beside(
+    web: Option<web::Web>,
+    shown: Shown,
+    asked: impl Future<Output = Result<CertificateChain, Stopped>>,
+) -> Result<CertificateChain, Stopped> {
+    let (done, stop) = oneshot::channel::<()>();
+    let asked = async {
+        let answer = tokio::select! {
+            answer = asked => answer,
+            () = interrupted() => {
+                let next = "key and order stay; the same command goes on from there";
+                Err(Failure::told(Kind::Interrupted, "interrupted", next).into())
+            }
+        };
+        drop(done);
+        answer
+    };
+    let served = async {
+        if let Some(web) = web {
+            web.serve(Arc::new(shown), async { drop(stop.await) }).await;
+        }
+    };
+    tokio::join!(asked, served).0
 }
 
 /// Why there is no certificate: the server's doing, or something here.

@@ -7,7 +7,7 @@ use clap::Args;
 use http::Uri;
 use mdm_core::SystemClock;
 use mdm_pki::{DigestAlgorithm, attestation::Verifier};
-use mdm_scep::acme::{HttpValidation, Limits, MemoryAcmeStore, Server};
+use mdm_scep::acme::{HttpValidation, Limits, Server};
 use mdm_storage::sqlite::SqliteStore;
 use mdm_transport_reqwest::ReqwestTransport;
 use serde_json::Value;
@@ -96,11 +96,10 @@ impl Serve {
         devices: Option<(Known, Verifier)>,
         reporter: Reporter,
     ) -> Result<(AcmeSite, Value), Failure> {
-        let permits = Arc::new(store.clone());
-        let ca = self.profile.authority(authority, permits.clone(), |_| {})?;
-        let orders = Arc::new(MemoryAcmeStore::new());
-        let base = self.base_url(web)?;
-        let mut server = Server::builder(ca.clone(), permits, orders, Arc::new(SystemClock), base)
+        let books = Arc::new(store.clone());
+        let ca = self.profile.authority(authority, books.clone(), |_| {})?;
+        let (clock, base) = (Arc::new(SystemClock), self.base_url(web)?);
+        let mut server = Server::builder(ca.clone(), books.clone(), books, clock, base)
             .rate_limit(self.profile.rate_limit())
             .observer(Arc::new(reporter));
         if let Some((known, verifier)) = devices {

@@ -13,7 +13,8 @@ use crate::{failure::Failure, kind::Kind};
 /// The store of a server.
 #[derive(Debug, Args)]
 pub(crate) struct Books {
-    /// The server's store: challenges, certificates, requests that wait. The server may run meanwhile.
+    /// The server's store: challenges, certificates, requests that wait, accounts and orders. The server may run
+    /// meanwhile.
     #[arg(long, value_name = "FILE")]
     store: PathBuf,
 }

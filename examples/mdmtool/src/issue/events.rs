@@ -52,10 +52,8 @@ pub(crate) fn line(event: &Value) -> String {
     let word = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
     let mut line = format!("{}  {}", word("at"), word("event"));
     for (key, value) in event.as_object().into_iter().flatten() {
-        let known = !matches!(key.as_str(), "at" | "event");
-        match value.as_str().filter(|_| known) {
-            Some(value) => line.push_str(&format!("  {key}: {}", printable(value))),
-            None => {}
+        if let (false, Some(value)) = (matches!(key.as_str(), "at" | "event"), value.as_str()) {
+            line.push_str(&format!("  {key}: {}", printable(value)));
         }
     }
     line

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use mdm_core::SystemClock;
-use mdm_scep::{CertificateAuthority, ocsp};
+use mdm_scep::{CertificateAuthority, ca::publish_crl, ocsp};
 
 use super::authority::{Authority, impossible};
 use crate::{failure::Failure, web::status};
@@ -51,24 +51,21 @@ impl Pages {
         }
         match path {
             CRL | ISSUER if !is_get => Ok(status(StatusCode::METHOD_NOT_ALLOWED)),
-            CRL => Ok(match self.authority.crl(Utc::now()).await {
-                Ok(list) => file("application/pkix-crl", list.to_der()),
-                Err(_) => status(StatusCode::SERVICE_UNAVAILABLE),
-            }),
-            ISSUER => Ok(match self.authority.chain().first() {
-                Some(issuer) => file("application/pkix-cert", issuer.to_der()),
-                None => status(StatusCode::NOT_FOUND),
-            }),
+            CRL => Ok(publish_crl(&*self.authority, Utc::now()).await),
+            ISSUER => Ok(self.issuer()),
             _ => Err(request),
         }
     }
-}
 
-fn file(content_type: &'static str, der: &[u8]) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::copy_from_slice(der));
-    let content_type = HeaderValue::from_static(content_type);
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, content_type);
-    response
+    fn issuer(&self) -> Response<Bytes> {
+        let Some(issuer) = self.authority.chain().first() else {
+            return status(StatusCode::NOT_FOUND);
+        };
+        let mut response = Response::new(Bytes::copy_from_slice(issuer.to_der()));
+        let content_type = HeaderValue::from_static("application/pkix-cert");
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, content_type);
+        response
+    }
 }

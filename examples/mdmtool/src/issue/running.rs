@@ -4,7 +4,7 @@ use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use mdm_core::{Clock, SystemClock};
-use mdm_scep::{Approval, OneTime, store::StoreError};
+use mdm_scep::{Approval, OneTime, acme::AcmeStore, store::StoreError};
 use mdm_storage::sqlite::SqliteStore;
 use serde_json::Value;
 use tokio::sync::mpsc::Receiver;
@@ -68,10 +68,13 @@ fn tell(event: &Value, console: &mut Console) -> Done {
     console.flush()
 }
 
-/// Forgets challenges and requests whose time was over long ago.
+/// Forgets challenges, requests and orders whose time was over long ago.
 async fn forget(store: &SqliteStore) -> Result<(), StoreError> {
     let (now, store) = (Utc::now(), Arc::new(store.clone()));
     OneTime::new(store.clone()).forget_expired(now).await?;
-    Approval::new(store.clone(), store).forget_old(now).await?;
+    Approval::new(store.clone(), store.clone())
+        .forget_old(now)
+        .await?;
+    AcmeStore::forget(&*store, now).await?;
     Ok(())
 }

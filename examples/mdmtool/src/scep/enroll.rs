@@ -74,6 +74,7 @@ impl Enroll {
             .request(&key, subject, &names, challenge.as_ref())?;
         let enrolment =
             Enrolment::from_csr(key, request).map_err(|error| advice::of_server(&error))?;
+        self.trust.warn(&self.remote, console);
         let enrolled = self
             .patience
             .obtain(&client, &enrolment, &self.outcome)

@@ -10,7 +10,7 @@ use mdm_core::SystemClock;
 use mdm_scep::{CaTrust, Client, Policy, ScepUrl};
 use mdm_transport_reqwest::ReqwestTransport;
 
-use crate::{failure::Failure, files, text::from_hex};
+use crate::{console::Console, failure::Failure, files, text::from_hex};
 
 /// What servers see as the program's name.
 const USER_AGENT: &str = concat!("mdmtool/", env!("CARGO_PKG_VERSION"));
@@ -69,6 +69,7 @@ impl Remote {
         Ok(builder.build()?)
     }
 
+    /// A client of the server.
     pub(super) fn client(
         &self,
         trust: &Trust,
@@ -86,6 +87,13 @@ impl Remote {
 }
 
 impl Trust {
+    /// Tells that nothing proves the server, where that is so.
+    pub(super) fn warn(&self, remote: &Remote, console: &Console) {
+        if self.trust_any && !remote.url.is_https() {
+            console.note("nothing proves this server: whoever answers gets the challenge");
+        }
+    }
+
     fn read(&self) -> Result<CaTrust, Failure> {
         if let Some(hex) = &self.fingerprint {
             let trust = from_hex(hex).map(CaTrust::fingerprint);

@@ -76,6 +76,7 @@ impl Renew {
             }
         };
         let enrolment = enrolment.map_err(|error| advice::of_server(&error))?;
+        self.trust.warn(&self.remote, console);
         let renewed = self
             .patience
             .obtain(&client, &enrolment, &self.outcome)

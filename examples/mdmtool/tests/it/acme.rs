@@ -73,12 +73,12 @@ impl Devices {
 }
 
 fn serve(world: &World, rest: &str) -> Command {
-    serve_at(world, "127.0.0.1:0", rest)
+    serve_at(world, "127.0.0.1:0", "scep.db", rest)
 }
 
-fn serve_at(world: &World, listen: &str, rest: &str) -> Command {
+fn serve_at(world: &World, listen: &str, store: &str, rest: &str) -> Command {
     world.tool(&format!(
-        "acme serve --listen {listen} --store scep.db --ca-dir ca --attestation-root apple.pem \
+        "acme serve --listen {listen} --store {store} --ca-dir ca --attestation-root apple.pem \
          --devices devices.json --json {rest}"
     ))
 }
@@ -175,27 +175,46 @@ fn base64(bytes: &[u8]) -> String {
     serde_json::json!({"attObj": att_obj}).to_string()
 }
 
+impl Devices {
+    /// The same after a kill, at the same address, with this store.
+    fn restarted(self, store: &str) -> Self {
+        let listen = self.server.url.replace("http://", "");
+        let Self {
+            world,
+            apple,
+            server,
+        } = self;
+        server.kill();
+        Self {
+            server: Server::of(serve_at(&world, &listen, store, "")),
+            world,
+            apple,
+        }
+    }
+}
+
 #[test]
-fn an_order_that_the_server_no_longer_knows_is_begun_anew() {
+fn an_order_outlives_the_server_and_is_begun_anew_where_nobody_knows_it_any_more() {
     let devices = Devices::new();
     let token = devices.token("ada");
     let account = devices.world.read("account.pem");
-    let listen = devices.server.url.replace("http://", "");
-    let Devices {
-        world,
-        apple,
-        server,
-    } = devices;
-    server.kill();
-    let server = Server::of(serve_at(&world, &listen, ""));
-    let devices = Devices {
-        world,
-        apple,
-        server,
-    };
     devices.attest(&token, Some("C02AAAAAAAAA"));
+    let devices = devices.restarted("scep.db");
+    devices
+        .enroll("ada", "--attestation attestation")
+        .succeeded();
+    assert_eq!(devices.world.listed().len(), 1);
+    let devices = devices.restarted("scep.db");
+    assert_eq!(devices.world.listed().len(), 1);
+
+    for file in ["key.pem", "cert.pem"] {
+        std::fs::remove_file(devices.world.path(file)).unwrap();
+    }
+    let token = devices.token("ada");
+    devices.attest(&token, Some("C02AAAAAAAAA"));
+    let devices = devices.restarted("other.db");
     let told = devices.enroll("ada", "--attestation attestation");
-    assert_eq!(told.code, Some(1), "{told:?}");
+    told.failed(1, &["Begin anew"]);
     assert!(devices.ends());
     let again = devices.token("ada");
     assert_ne!(again, token);

@@ -149,7 +149,15 @@ fn another_fingerprint_or_authority_is_not_trusted_and_nothing_is_sent() {
             server.url
         ))
         .error(1, "untrusted");
-    // The challenge is as good as before.
+    // The challenge is as good as before, also for those who trust whatever they see.
+    let blind = world.run(&format!(
+        "enroll --url {} --trust-any --subject CN=b --key-out k --cert-out b",
+        server.url
+    ));
+    assert!(
+        blind.stderr.contains("nothing proves this server"),
+        "{blind:?}"
+    );
     world
         .run(&format!(
             "enroll --url {} --ca ca/ca.pem {rest}",
