@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     connection::Target,
     error::{connection_is_spent, store_error},
+    line::{Entrance, Line, line},
 };
 
 /// The way to the threads. Clones share them.
@@ -35,7 +36,7 @@ struct Shared {
 #[derive(Clone)]
 struct Lines {
     writer: mpsc::Sender<Box<dyn Job>>,
-    readers: mpsc::Sender<Box<dyn Job>>,
+    readers: Entrance<Box<dyn Job>>,
 }
 
 impl fmt::Debug for Engine {
@@ -52,7 +53,7 @@ impl Engine {
         let options = &target.options;
         let (alive, ended) = watch::channel(());
         let (write, writes) = mpsc::channel(options.queue.get());
-        let (read, reads) = mpsc::channel(options.queue.get());
+        let (read, reads) = line(options.queue.get());
         let (opened, open) = oneshot::channel();
         let writer = Writer {
             target: target.clone(),
@@ -61,7 +62,6 @@ impl Engine {
         };
         spawn("mdm-sqlite-write", alive.clone(), || writer.run(opened))?;
         open.await.map_err(|_| closed())??;
-        let reads = Arc::new(Mutex::new(reads));
         for _ in 0..options.readers.get() {
             let (target, reads) = (target.clone(), Arc::clone(&reads));
             spawn("mdm-sqlite-read", alive.clone(), move || {
@@ -95,7 +95,9 @@ impl Engine {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let line = self.lines().ok_or_else(closed)?.writer;
-        submit(&line, step).await
+        let (job, answer) = task(step);
+        line.send(job).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
     }
 
     /// Runs `query` on a connection that only reads. It sees every write answered before.
@@ -105,7 +107,9 @@ impl Engine {
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
         let line = self.lines().ok_or_else(closed)?.readers;
-        submit(&line, query).await
+        let (job, answer) = task(query);
+        line.enter(job).await;
+        answer.await.map_err(|_| closed())?
     }
 
     /// Closes the lines and waits for the threads to finish what is queued.
@@ -190,16 +194,14 @@ impl<T> Answer for Done<T> {
     }
 }
 
-async fn submit<T, F>(line: &mpsc::Sender<Box<dyn Job>>, step: F) -> Result<T, StoreError>
+/// A step as a job, and where its answer comes out.
+fn task<T, F>(step: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
 where
     T: Send + 'static,
     F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    line.send(Box::new(Task { step, reply }))
-        .await
-        .map_err(|_| closed())?;
-    answer.await.map_err(|_| closed())?
+    (Box::new(Task { step, reply }), answer)
 }
 
 struct Writer {
@@ -325,14 +327,9 @@ impl Writer {
     }
 }
 
-fn run_reader(target: &Target, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>) {
+fn run_reader(target: &Target, jobs: &Line<Box<dyn Job>>) {
     let mut connection = None;
-    loop {
-        let job = jobs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .blocking_recv();
-        let Some(job) = job else { return };
+    while let Some(job) = jobs.take() {
         let ready = match connection.take() {
             Some(connection) => Ok(connection),
             None => target.open_reader(),
