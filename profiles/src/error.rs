@@ -50,6 +50,13 @@ pub enum Error {
     #[error(transparent)]
     Variable(#[from] crate::variables::VariableError),
 
+    /// Settings that are not as their schema wants them; what is wrong is listed inside.
+    #[error("the settings are not as their schema wants them")]
+    Settings {
+        /// What is wrong; not empty.
+        findings: Vec<mdm_schema::Finding>,
+    },
+
     /// Access rights that the device would refuse.
     #[error(transparent)]
     AccessRights(#[from] InvalidAccessRights),

@@ -38,6 +38,7 @@ mod ota;
 mod restrictions;
 #[cfg(feature = "security")]
 mod security;
+mod settings;
 
 #[cfg(feature = "apps")]
 pub use self::apps::{app, folder, home_screen, web_clip};
@@ -50,3 +51,6 @@ pub use self::ota::ProfileService;
 pub use self::restrictions::restrictions;
 #[cfg(feature = "security")]
 pub use self::security::{FileVault, allow_app, file_vault, full_disk_access, passcode};
+#[cfg(feature = "apps")]
+pub use self::settings::managed_preferences;
+pub use self::settings::settings;

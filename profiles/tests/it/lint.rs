@@ -141,27 +141,21 @@ fn what_several_targets_share_is_told_once() {
 
 #[test]
 fn installed_by_hand_a_profile_has_other_objections() {
-    let lock = one(
-        "com.apple.app.lock",
-        "<key>App</key><dict><key>Identifier</key><string>a</string></dict>",
-    );
-    let supervised = options().target("ios:18.2,supervised".parse().unwrap());
-    let by_hand = supervised
+    let extensions = one("com.apple.system-extension-policy", "");
+    let by_server = options().target("macos:15.2".parse().unwrap());
+    let by_hand = by_server
         .clone()
         .with(|options| options.delivery = Installer::Manual);
-    let rules = |options: &LintOptions| {
-        lint(&lock, options)
+    let told = |options: &LintOptions| {
+        let report = lint(&extensions, options);
+        report
             .findings
             .iter()
             .map(|f| f.rule.id)
             .collect::<Vec<_>>()
     };
-    assert_eq!(rules(&supervised), [""; 0]);
-    let by_hand = rules(&by_hand);
-    assert!(
-        by_hand.is_empty() || by_hand == ["enrollment"],
-        "{by_hand:?}"
-    );
+    assert_eq!(told(&by_server), [""; 0]);
+    assert_eq!(told(&by_hand), ["enrollment"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_pki::{Certificate, CertificateBuilder, Identity, KeySpec, Name, PrivateKey};
+use mdm_plist::{Dictionary, Value};
 use mdm_profiles::{
     EnrollmentMode, EnrollmentProfile, Error, MdmSettings, Namespace, Profile, ProfileBuilder,
     lint::{LintOptions, lint},
@@ -257,4 +258,43 @@ fn settings_of_one_payload_are_clean() {
     assert_clean(&with(&layout), &["ios:18.2,supervised"]);
     let empty = recipe::home_screen([Vec::new()], []);
     assert_eq!(empty.dock, None);
+}
+
+#[test]
+fn settings_of_other_vendors_are_forced_on_a_domain() {
+    let settings: Dictionary = [("Level", Value::from(3))].into_iter().collect();
+    let preferences = recipe::managed_preferences("com.example.agent", settings);
+    let profile = with(&preferences);
+    assert_clean(&profile, MACS);
+    let payload = profile
+        .payload("com.apple.ManagedClient.preferences")
+        .unwrap();
+    let xml = String::from_utf8(mdm_plist::to_xml(payload.keys()).unwrap()).unwrap();
+    let path = [
+        "com.example.agent",
+        "Forced",
+        "mcx_preference_settings",
+        "Level",
+    ];
+    let places: Vec<_> = path
+        .iter()
+        .map(|key| xml.find(&format!("<key>{key}</key>")))
+        .collect();
+    assert!(
+        places.iter().all(Option::is_some) && places.is_sorted(),
+        "{xml}"
+    );
+}
+
+#[test]
+fn settings_are_held_against_the_schema_of_who_wrote_them() {
+    let set = |key: &str| -> Dictionary { [(key, Value::from(3))].into_iter().collect() };
+    let dock = &mdm_schema::payload::DOCK;
+    assert!(
+        recipe::settings(dock, set("tilesize")).is_err(),
+        "out of its range"
+    );
+    assert!(recipe::settings(dock, set("tileSize")).is_err(), "misspelt");
+    let fits: Dictionary = [("tilesize", Value::from(40))].into_iter().collect();
+    assert_eq!(recipe::settings(dock, fits.clone()).unwrap(), fits);
 }
