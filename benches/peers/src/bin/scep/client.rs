@@ -101,7 +101,7 @@ impl Devices {
             return Err("a reply of somebody else, or to something else".into());
         }
         let (key, _) = &self.0[asked.device];
-        // The peer answers in single DES, whatever it is asked in.
+        // micromdm answers in single DES, whatever it is asked in.
         let policy = DecryptPolicy::default().with(|policy| policy.single_des = true);
         let content = message.open_envelope()?.decrypt(key, &policy)?;
         let certs = SignedData::parse(&content, &Default::default())?;

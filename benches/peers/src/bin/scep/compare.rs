@@ -1,4 +1,4 @@
-//! Ours against micromdm's server and against OpenSSL's own speed, runs interleaved.
+//! Ours against the servers of others and against OpenSSL's own speed, runs interleaved.
 
 use std::process::Command;
 
@@ -10,6 +10,7 @@ use crate::{
     client::Devices,
     load::{self, Run},
     process::{Running, Side},
+    step_ca,
 };
 
 /// How often each side runs with each number of connections.
@@ -39,62 +40,60 @@ pub(crate) fn compare() -> Result<bool, Failure> {
     for connections in CONNECTIONS {
         met &= row(&runtime, &devices, connections)?;
     }
-    println!("scep: step-ca is not built here and not compared");
+    if !step_ca::is_built() {
+        println!("scep: step-ca is not built (`cargo xtask peers` builds it) and was not compared");
+    }
     Ok(met)
 }
 
 fn row(runtime: &Runtime, devices: &Devices, connections: usize) -> Result<bool, Failure> {
     let mut ours = Side::Ours.runs(OURS);
-    let mut theirs = Side::Micromdm.runs(THEIRS);
+    let mut peers = vec![Side::Micromdm.runs(THEIRS)];
+    if step_ca::is_built() {
+        peers.push(Side::StepCa.runs(THEIRS));
+    }
     let mut thirds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         ours.one(runtime, devices, connections)?;
-        theirs.one(runtime, devices, connections)?;
+        for peer in &mut peers {
+            peer.one(runtime, devices, connections)?;
+        }
         thirds.push(signs_per_second()? / OPERATIONS);
     }
-    let (ours_each, theirs_each) = (ours.each(), theirs.each());
-    let rates: Vec<f64> = ours_each.iter().map(|each| 1e6 / each).collect();
     let row = match connections {
         1 => "1 connection".to_owned(),
         more => format!("{more} connections"),
     };
-    let made = |line: Option<Line>| line.ok_or("a run answered no positive number");
-    let lines = [
-        made(Line::from_runs(
-            format!("scep {row}, micromdm"),
-            EACH,
-            &ours_each,
-            &theirs_each,
-            Some(BAR),
-        ))?,
-        made(Line::from_runs(
-            format!("scep {row}, openssl speed rsa2048 signs / {OPERATIONS}"),
-            Unit::PerSecond,
-            &rates,
-            &thirds,
-            Some(SPEED),
-        ))?,
-    ];
-    for line in &lines {
+    let mut lines = Vec::new();
+    for peer in &peers {
+        let name = format!("scep {row}, {}", peer.side.name());
+        let bar = (peer.side == Side::Micromdm).then_some(BAR);
+        lines.push(Line::from_runs(name, EACH, &ours.each(), &peer.each(), bar));
+    }
+    let name = format!("scep {row}, openssl speed rsa2048 signs / {OPERATIONS}");
+    let rates: Vec<f64> = ours.each().iter().map(|each| 1e6 / each).collect();
+    let speed = Line::from_runs(name, Unit::PerSecond, &rates, &thirds, Some(SPEED));
+    lines.push(speed);
+    let mut met = true;
+    for line in lines {
+        let line = line.ok_or("a run answered no positive number")?;
         if let Some(bar) = line.bar {
             let word = if line.is_met() { "met" } else { "MISSED" };
             println!("{}: bar {bar:.2} {word}", line.name);
         }
         println!("{line}");
+        met &= line.is_met();
     }
-    println!(
-        "scep {row}, by the clock on the wall: ours {:.0}/s, micromdm {:.0}/s",
-        ours.rate(),
-        theirs.rate()
-    );
-    let failed = ours.failed();
-    println!(
-        "scep {row}, requests without a certificate: ours {failed} of {}, micromdm {} of {}",
-        OURS * ROUNDS,
-        theirs.failed(),
-        THEIRS * ROUNDS
-    );
-    Ok(failed == 0 && lines.iter().all(Line::is_met))
+    for runs in peers.iter().chain([&ours]) {
+        println!(
+            "scep {row}, {}: {:.0}/s by the clock on the wall, {} of {} requests without a certificate",
+            runs.side.name(),
+            runs.rate(),
+            runs.failed(),
+            runs.requests * ROUNDS
+        );
+    }
+    Ok(met && ours.failed() == 0)
 }
 
 /// The runs of one side.
@@ -105,6 +104,14 @@ struct Runs {
 }
 
 impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Micromdm => "micromdm",
+            Self::StepCa => "step-ca",
+        }
+    }
+
     fn runs(self, requests: usize) -> Runs {
         Runs {
             side: self,

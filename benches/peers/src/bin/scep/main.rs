@@ -1,5 +1,5 @@
 //! `cargo xtask bench scep`: processor time of the server for one RSA-2048 certificate, by our server over
-//! SQLite and by micromdm's scepserver, over loopback HTTP with one connection and with eight.
+//! SQLite, by micromdm's scepserver and by step-ca, over loopback HTTP with one connection and with eight.
 //!
 //! Requests are made before and replies checked after the clock runs; every certificate is on the disk
 //! before it leaves, on either side. Ours is held against OpenSSL's own speed too, and has to stay flat from
@@ -11,6 +11,7 @@ mod load;
 mod process;
 mod scale;
 mod serve;
+mod step_ca;
 
 use std::{error::Error, process::ExitCode};
 

@@ -10,12 +10,12 @@ use std::{
 use nix::unistd::{SysconfVar, sysconf};
 use tempfile::TempDir;
 
-use crate::{Failure, serve};
+use crate::{Failure, serve, step_ca};
 
 /// Where `cargo xtask bench` builds the peer, seen from the workspace's folder.
 const MICROMDM: &str = ".peers/go/scep";
 
-/// The challenge of the peer, which knows but one.
+/// The challenge of the peers, which know but one.
 pub(crate) const CHALLENGE: &str = "a challenge for everybody";
 
 /// A server.
@@ -23,6 +23,7 @@ pub(crate) const CHALLENGE: &str = "a challenge for everybody";
 pub(crate) enum Side {
     Ours,
     Micromdm,
+    StepCa,
 }
 
 /// A running server; ends when dropped.
@@ -46,6 +47,15 @@ impl Running {
     /// Starts a server over what is in the folder.
     pub(crate) fn start_in(side: Side, folder: TempDir) -> Result<Self, Failure> {
         let mut command = match side {
+            Side::StepCa => {
+                let (process, url) = step_ca::start(folder.path())?;
+                return Ok(Self {
+                    side,
+                    url,
+                    process,
+                    folder,
+                });
+            }
             Side::Ours => {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.arg("serve").arg(folder.path());
