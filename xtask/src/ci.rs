@@ -16,6 +16,7 @@ use crate::test::{self, Tally};
 const OUTSIDE: &[&str] = &[
     "benches/peers/Cargo.toml",
     "benches/peers/a2/Cargo.toml",
+    "benches/peers/instant-acme/Cargo.toml",
     "fuzz/Cargo.toml",
 ];
 

@@ -118,6 +118,8 @@ pub(crate) fn peers() -> Outcome {
     );
     go()?;
     java()?;
+    instant_acme()?;
+    println!("  instant-acme: 0.8.5 (enrols at our ACME server, by attestation too; built apart)");
     println!("programs");
     let mut missing = Vec::new();
     for program in PROGRAMS {
@@ -134,6 +136,13 @@ pub(crate) fn peers() -> Outcome {
         return Ok(());
     }
     Err(format!("missing: install the Debian packages {}", missing.join(" ")).into())
+}
+
+/// Builds the program around the `instant-acme` crate: `.peers/instant-acme/release/mdm-peer-instant-acme`.
+fn instant_acme() -> Outcome {
+    let mut build = run::cargo(&["build", "--quiet", "--release", "--locked"]);
+    build.args(["--manifest-path", "benches/peers/instant-acme/Cargo.toml"]);
+    run::succeed(build.args(["--target-dir", ".peers/instant-acme"]))
 }
 
 /// Builds the peers written in Go; where there is no Go, only says so.
