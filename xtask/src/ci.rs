@@ -7,6 +7,7 @@ use crate::demo;
 use crate::fuzz::{self, Plan};
 use crate::metadata::{Metadata, Package, VENDORED};
 use crate::openssl;
+use crate::peers;
 use crate::rules;
 use crate::run::{self, Outcome};
 use crate::schema;
@@ -39,6 +40,7 @@ const STEPS: &[Step] = &[
     ("clippy", clippy),
     ("packages outside the workspace", outside),
     ("each crate by its features", single_features),
+    ("peers of the tests", |_| peers::for_tests()),
     ("test", |run| {
         test::suite(&run.features, &[], &mut run.tally)
     }),

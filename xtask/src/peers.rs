@@ -138,6 +138,22 @@ pub(crate) fn peers() -> Outcome {
     Err(format!("missing: install the Debian packages {}", missing.join(" ")).into())
 }
 
+/// The Go programs that tests start; the others are for comparisons.
+const GO_FOR_TESTS: &[&str] = &["scep", "scepclient", "step-ca"];
+
+/// Builds what tests start and no Debian package has. Where there is no Go or no Maven, those tests are skipped.
+pub(crate) fn for_tests() -> Outcome {
+    instant_acme()?;
+    match go_version() {
+        None => println!(
+            "Go is missing: the tests with {} are skipped",
+            GO_FOR_TESTS.join(", ")
+        ),
+        Some(_) => GO_FOR_TESTS.iter().try_for_each(|name| bench::go(name))?,
+    }
+    java()
+}
+
 /// Builds the program around the `instant-acme` crate: `.peers/instant-acme/release/mdm-peer-instant-acme`.
 fn instant_acme() -> Outcome {
     let mut build = run::cargo(&["build", "--quiet", "--release", "--locked"]);
@@ -147,22 +163,25 @@ fn instant_acme() -> Outcome {
 
 /// Builds the peers written in Go; where there is no Go, only says so.
 fn go() -> Outcome {
-    let asked = Command::new("go").arg("version").output();
-    let version = asked.ok().filter(|output| output.status.success());
-    let Some(version) = version else {
+    let Some(version) = go_version() else {
         println!(
             "Go is missing: the comparisons with {} cannot run; the tests then need Debian's pebble",
             bench::go_peers().join(", ")
         );
         return Ok(());
     };
-    let version = String::from_utf8_lossy(&version.stdout);
     println!("Go programs (built in .peers, pinned by benches/peers/go/*/go.sum)");
     for name in bench::go_peers() {
         bench::go(&name)?;
         println!("  {name}: {}", version.trim());
     }
     Ok(())
+}
+
+fn go_version() -> Option<String> {
+    let asked = Command::new("go").arg("version").output().ok()?;
+    let version = String::from_utf8_lossy(&asked.stdout).into_owned();
+    asked.status.success().then_some(version)
 }
 
 /// Fetches the peer written in Java, pinned by its `pom.xml`; where Maven is missing, only says so.
