@@ -3,6 +3,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`sqlite`] | [`SqliteStore`]: one file, nothing to install or to run (feature `sqlite`, default) |
+//! | `postgres` | `PostgresStore`: one database for many nodes; the stores of `mdm-scep` so far (feature `postgres`) |
 //!
 //! [`SqliteStore`] is `mdm_service::Store` with the feature `service`, `ade_client::AdeStore` with
 //! `ade`, and with `scep` the `Store`, `PendingStore` and `AcmeStore` of `mdm_scep`; all are on by default.
@@ -41,8 +42,19 @@
 //! # }
 //! ```
 
+#[cfg(any(
+    all(feature = "sqlite", any(feature = "ade", feature = "scep")),
+    all(feature = "postgres", feature = "scep")
+))]
+mod document;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod limits;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

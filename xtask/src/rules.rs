@@ -53,7 +53,7 @@ pub(crate) const FLOORS: &[(&str, &[&[&str]])] = &[
         "mdm-storage",
         &[
             CORE,
-            &["mdm-pki"],
+            &["mdm-pki", "mdm-tls"],
             &["ade-client", "mdm-scep", "mdm-service"],
         ],
     ),
@@ -80,6 +80,7 @@ pub(crate) const RESERVED: &[(&str, &[&str])] = &[
     ("h2", &["mdm-apns", "mdm-fake-apple"]),
     ("rusqlite", &["mdm-storage"]),
     ("tokio-postgres", &["mdm-storage"]),
+    ("deadpool-postgres", &["mdm-storage"]),
     ("tokio", ASYNC),
 ];
 
@@ -107,6 +108,8 @@ pub(crate) const BEHIND: &[(&str, &str, &str)] = &[
     ("mdm-storage", "mdm-pki", "scep"),
     ("mdm-storage", "rusqlite", "sqlite"),
     ("mdm-storage", "tokio-postgres", "postgres"),
+    ("mdm-storage", "deadpool-postgres", "postgres"),
+    ("mdm-storage", "mdm-tls", "postgres"),
 ];
 
 /// Crates that stay light: without features they build nothing of [`HEAVY`].

@@ -1,4 +1,4 @@
-//! The SQLite store seen from outside.
+//! The stores seen from outside.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -10,5 +10,7 @@ mod faults;
 mod fixture;
 mod kill;
 mod opening;
+#[cfg(all(feature = "postgres", unix))]
+mod postgres;
 mod scep;
 mod scratch;

@@ -9,9 +9,8 @@ use mdm_scep::{
     pending::{PendingId, PendingRequest},
     store::{ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId, StoreError},
 };
-use mdm_storage::SqliteStore;
 
-mod acme;
+pub(crate) mod acme;
 mod bounds;
 mod contract;
 mod faults;
@@ -44,7 +43,7 @@ pub(crate) fn request(n: usize) -> RequestId {
 }
 
 /// Keeps challenge `n`, which expires `n` seconds after now.
-pub(crate) async fn issue(store: &SqliteStore, n: usize) -> Result<(), StoreError> {
+pub(crate) async fn issue(store: &impl Store, n: usize) -> Result<(), StoreError> {
     let expires_at = NOW + TimeDelta::seconds(n as i64);
     let record = ChallengeRecord::new(format!("device {n}"), NOW, expires_at);
     store.insert_challenge(challenge(n), record).await
@@ -52,7 +51,7 @@ pub(crate) async fn issue(store: &SqliteStore, n: usize) -> Result<(), StoreErro
 
 /// Spends challenge `n` for this certificate.
 pub(crate) async fn spend(
-    store: &SqliteStore,
+    store: &impl Store,
     n: usize,
     certificate: Certificate,
 ) -> Result<Committed, StoreError> {

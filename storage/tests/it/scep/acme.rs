@@ -23,17 +23,17 @@ async fn empty() -> SqliteStore {
     SqliteStore::open(scratch::path()).await.unwrap()
 }
 
-fn later() -> DateTime<Utc> {
+pub(crate) fn later() -> DateTime<Utc> {
     NOW + TimeDelta::hours(1)
 }
 
-fn account() -> AccountRecord {
+pub(crate) fn account() -> AccountRecord {
     let key = PrivateKey::generate(KeySpec::P256).unwrap();
     AccountRecord::new(Jwk::new(key.public_key()).unwrap(), NOW)
 }
 
 /// An order whose one identifier was proven with this key.
-fn order(key: u8) -> OrderRecord {
+pub(crate) fn order(key: u8) -> OrderRecord {
     let name = Identifier::permanent_identifier("device");
     let mut authorization = AuthorizationRecord::new(name, later(), Vec::new());
     let mut proof = Proof::new(NOW);

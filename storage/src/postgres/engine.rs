@@ -1,0 +1,198 @@
+//! Connections, and steps that are asked for over them.
+
+use std::{net::IpAddr, time::Duration};
+
+use deadpool_postgres::{
+    Client, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
+use mdm_core::{Secret, StoreError, StoreErrorKind};
+use mdm_tls::ClientConfig;
+use tokio_postgres::{
+    Config, NoTls, Row,
+    config::{Host, SslMode},
+    types::ToSql,
+};
+
+use super::{
+    Limits, Options,
+    error::{lost_a_race, pool_error, store_error},
+    tls::VerifyFull,
+};
+
+/// What a statement is asked with.
+pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A pool of connections with its limits.
+#[derive(Clone)]
+pub(super) struct Engine {
+    pool: Pool,
+    /// Beyond it a connection that has not answered counts as lost.
+    patience: Duration,
+    attempts: usize,
+    limits: Limits,
+}
+
+impl Engine {
+    /// Connects to nothing yet.
+    pub(super) fn start(address: &Secret<String>, options: Options) -> Result<Self, StoreError> {
+        // What the driver says about an address may repeat a part of it.
+        let Ok(mut config) = address.expose().parse::<Config>() else {
+            return Err(StoreError::with_source(
+                StoreErrorKind::Other,
+                "the address cannot be read",
+            ));
+        };
+        config.connect_timeout(options.acquire_timeout);
+        config.tcp_user_timeout(options.statement_timeout.saturating_mul(2));
+        if config.get_application_name().is_none() {
+            config.application_name("mdm-storage");
+        }
+        let session = session(options.statement_timeout);
+        let pool = Pool::builder(manager(config, options.tls)?)
+            .max_size(options.connections.get())
+            .wait_timeout(Some(options.acquire_timeout))
+            .create_timeout(Some(options.acquire_timeout))
+            .recycle_timeout(Some(options.acquire_timeout))
+            .runtime(Runtime::Tokio1)
+            .post_create(Hook::async_fn(move |client, _| {
+                let session = session.clone();
+                Box::pin(async move {
+                    let begun = client.batch_execute(&session).await;
+                    begun.map_err(HookError::Backend)
+                })
+            }))
+            .build()
+            .map_err(|error| StoreError::with_source(StoreErrorKind::Other, error))?;
+        Ok(Self {
+            pool,
+            patience: options.statement_timeout.saturating_mul(2),
+            attempts: options.attempts.get(),
+            limits: options.limits,
+        })
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn close(&self) {
+        self.pool.close();
+    }
+
+    /// A connection of one's own.
+    pub(super) async fn client(&self) -> Result<Client, StoreError> {
+        self.pool.get().await.map_err(pool_error)
+    }
+
+    /// What a statement answers. It is a transaction by itself, and asked again where it lost a race.
+    pub(super) async fn rows(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let client = self.client().await?;
+            let asked = async {
+                let statement = client.prepare_cached(sql).await?;
+                client.query(&statement, parameters).await
+            };
+            let answer = match tokio::time::timeout(self.patience, asked).await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    // Nobody shall wait behind what is still on its way there.
+                    drop(Object::take(client));
+                    let late = "no answer in time";
+                    return Err(StoreError::with_source(StoreErrorKind::Unreachable, late));
+                }
+            };
+            match answer {
+                Err(error) if lost_a_race(&error) && attempt < self.attempts => attempt += 1,
+                other => return other.map_err(store_error),
+            }
+        }
+    }
+
+    /// The first row of what a statement answers.
+    pub(super) async fn row(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, parameters).await?.into_iter().next())
+    }
+}
+
+/// What every session begins with: the isolation that the steps are written for, and commits that are on the disk when
+/// they are answered, also where the server is set otherwise.
+fn session(statement_timeout: Duration) -> String {
+    let milliseconds = i32::try_from(statement_timeout.as_millis()).unwrap_or(i32::MAX);
+    format!(
+        "SET default_transaction_isolation TO 'read committed';
+         SET statement_timeout = {};
+         SET idle_in_transaction_session_timeout = '2min';
+         SELECT set_config('synchronous_commit', 'on', false)
+         WHERE current_setting('synchronous_commit') = 'off'",
+        milliseconds.max(1)
+    )
+}
+
+fn manager(mut config: Config, tls: Option<ClientConfig>) -> Result<Manager, StoreError> {
+    let recycling = ManagerConfig {
+        recycling_method: RecyclingMethod::Fast,
+    };
+    let plain = config.get_ssl_mode() == SslMode::Disable
+        || is_local(&config, false)
+        || (tls.is_none() && is_local(&config, true));
+    if plain {
+        config.ssl_mode(SslMode::Disable);
+        return Ok(Manager::from_config(config, NoTls, recycling));
+    }
+    let tls = match tls {
+        Some(tls) => tls,
+        None => ClientConfig::builder()
+            .build()
+            .map_err(|error| StoreError::with_source(StoreErrorKind::Other, error))?,
+    };
+    // No server gets around it by saying that it cannot.
+    config.ssl_mode(SslMode::Require);
+    Ok(Manager::from_config(config, VerifyFull(tls), recycling))
+}
+
+/// Whether nothing leaves this machine, or not even this machine's files.
+fn is_local(config: &Config, loopback: bool) -> bool {
+    let stays = |address: &IpAddr| loopback && address.is_loopback();
+    config.get_hostaddrs().iter().all(stays)
+        && config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) if name == "localhost" => loopback,
+            Host::Tcp(name) => name.parse().is_ok_and(|address| stays(&address)),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_read_is_not_repeated() {
+        let address = Secret::new("host=db password=hunter 2".to_owned());
+        let Err(error) = Engine::start(&address, Options::default()) else {
+            panic!("taken");
+        };
+        assert!(!format!("{error:?}").contains("hunter"), "{error:?}");
+    }
+
+    #[test]
+    fn only_what_stays_on_this_machine_is_local() {
+        let local = |address: &str| is_local(&address.parse().unwrap(), true);
+        assert!(local("host=/run/postgresql"));
+        assert!(local("host=localhost"));
+        assert!(local("postgresql://mdm@[::1]:5433/mdm"));
+        assert!(!is_local(&"host=localhost".parse().unwrap(), false));
+        assert!(!local("host=db.example.com"));
+        assert!(!local("host=localhost,db.example.com"));
+        assert!(!local("host=localhost hostaddr=192.0.2.1"));
+    }
+}
