@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use mdm_pki::{KeySpec, PrivateKey};
 use mdm_plist::{Dictionary, Value};
 
-use crate::{Hardware, checkin::put};
+use crate::{Attester, Hardware, checkin::put};
 
 /// An answer to one command.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,19 +71,47 @@ fn error_chain(domain: &str, code: i64, description: String) -> Dictionary {
 }
 
 /// `DeviceInformation`: each query that this device knows; the others are left out, as devices do.
-pub(crate) fn device_information(hardware: &Hardware, command: &Dictionary) -> Answer {
+pub(crate) fn device_information(
+    hardware: &Hardware,
+    attester: Option<&Attester>,
+    command: &Dictionary,
+) -> Answer {
     let Some(queries) = command.get("Queries").and_then(Value::as_array) else {
         return Answer::CommandFormatError;
     };
     let mut found = Dictionary::new();
     for query in queries.iter().filter_map(Value::as_string) {
-        if let Some(value) = query_response(hardware, query) {
+        let value = match query {
+            "DevicePropertiesAttestation" => attestation(hardware, attester, command),
+            _ => query_response(hardware, query),
+        };
+        if let Some(value) = value {
             put(&mut found, query, value);
         }
     }
     let mut keys = Dictionary::new();
     put(&mut keys, "QueryResponses", found);
     Answer::Acknowledged(keys)
+}
+
+/// Apple's word for a key that is made for it; left out by hardware that cannot.
+fn attestation(
+    hardware: &Hardware,
+    attester: Option<&Attester>,
+    command: &Dictionary,
+) -> Option<Value> {
+    let attester = attester.filter(|_| hardware.attests)?;
+    let nonce = command.get("DeviceAttestationNonce");
+    let nonce = nonce.and_then(Value::as_data);
+    let key = PrivateKey::generate(KeySpec::P384).ok()?;
+    let chain = attester.chain(hardware, key.public_key(), nonce).ok()?;
+    Some(
+        chain
+            .into_iter()
+            .map(Value::Data)
+            .collect::<Vec<_>>()
+            .into(),
+    )
 }
 
 fn query_response(hardware: &Hardware, query: &str) -> Option<Value> {

@@ -1,21 +1,21 @@
 //! One device: out of its box, through Setup Assistant, managed, and let go.
 
+mod answers;
+mod identity;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use mdm_core::{Clock, PushMagic, PushToken};
-use mdm_pki::{Certificate, DigestAlgorithm, Identity, KeySpec, Name, PrivateKey, cms, random};
+use mdm_pki::{Certificate, DigestAlgorithm, Identity, cms, random};
 use mdm_plist::{Dictionary, Value};
-use mdm_scep::client::{CaTrust, Client, Enrolment};
 use mdm_transport::HttpTransport;
 
 use crate::{
-    Activation, Answer, Error, Hardware, Responder,
-    checkin::{self, put},
-    command,
+    Activation, Answer, Attester, Error, Hardware, Responder, checkin, command,
     settings::{EnrollmentSettings, text},
-    trust::{self, SignedProfile},
+    trust::SignedProfile,
 };
 
 const CHECK_IN: &str = "application/x-apple-aspen-mdm-checkin";
@@ -36,6 +36,7 @@ pub struct Device {
     transport: Arc<dyn HttpTransport>,
     clock: Arc<dyn Clock>,
     responder: Option<Arc<dyn Responder>>,
+    attester: Option<Attester>,
     settings: Option<EnrollmentSettings>,
     anchors: Vec<Certificate>,
     identity: Option<Identity>,
@@ -58,6 +59,7 @@ impl Device {
             transport,
             clock,
             responder: None,
+            attester: None,
             settings: None,
             anchors: Vec::new(),
             identity: None,
@@ -69,6 +71,11 @@ impl Device {
     /// Lets `responder` answer commands first.
     pub fn set_responder(&mut self, responder: Arc<dyn Responder>) {
         self.responder = Some(responder);
+    }
+
+    /// Lets Apple vouch for the keys of the device, as `attester` says.
+    pub fn set_attester(&mut self, attester: Attester) {
+        self.attester = Some(attester);
     }
 
     /// What the device is.
@@ -86,12 +93,12 @@ impl Device {
         self.profiles.keys().map(String::as_str)
     }
 
-    /// The identity that the SCEP server gave.
+    /// The identity that the SCEP or ACME server gave.
     pub fn identity(&self) -> Option<&Identity> {
         self.identity.as_ref()
     }
 
-    /// Takes another identity than the SCEP server gave, as a thief of nothing but a name would.
+    /// Takes another identity than it was given, as a thief of nothing but a name would.
     pub fn set_identity(&mut self, identity: Identity) {
         self.identity = Some(identity);
     }
@@ -150,39 +157,6 @@ impl Device {
         self.profiles
             .insert(settings.identifier.clone(), signed.profile);
         Ok(self.settings.insert(settings))
-    }
-
-    /// Makes a key and lets the SCEP server of the profile certify it.
-    ///
-    /// # Errors
-    /// [`Error::Scep`] when it refuses.
-    pub async fn obtain_identity(&mut self) -> Result<&Identity, Error> {
-        let settings = &self.settings()?.scep;
-        let key = PrivateKey::generate(key_spec(settings.key_size)?)?;
-        let subject = settings
-            .subject
-            .iter()
-            .try_fold(Name::builder(), |name, (kind, value)| {
-                name.named(kind, value)
-            })?;
-        let trust = match &settings.ca_fingerprint {
-            Some(fingerprint) => CaTrust::fingerprint(fingerprint.clone())?,
-            None => CaTrust::Any,
-        };
-        let mut client = Client::new(
-            &self.transport,
-            settings.url.parse()?,
-            trust,
-            Arc::clone(&self.clock),
-        );
-        if let Some(name) = &settings.name {
-            client = client.ca(name);
-        }
-        let enrolment = Enrolment::new(key.clone(), subject.build(), settings.challenge.clone())?;
-        let certificate = client.enrol(&enrolment).await?.certificate;
-        Ok(self
-            .identity
-            .insert(Identity::new(certificate, Vec::new(), key)?))
     }
 
     /// Sends `Authenticate`.
@@ -253,7 +227,7 @@ impl Device {
                 match request.and_then(|request| Some((request, text(request, "RequestType")?))) {
                     Some((request, kind)) => {
                         answered.push(kind.to_owned());
-                        self.answer(kind, request)
+                        self.answer(kind, request).await
                     }
                     None => Answer::CommandFormatError,
                 };
@@ -298,79 +272,6 @@ impl Device {
         self.settings
             .as_ref()
             .ok_or(Error::NotReady("enrolment profile"))
-    }
-
-    fn answer(&mut self, kind: &str, request: &Dictionary) -> Answer {
-        if let Some(answer) = self
-            .responder
-            .as_ref()
-            .and_then(|own| own.answer(kind, request))
-        {
-            return answer;
-        }
-        match kind {
-            "DeviceInformation" => command::device_information(&self.hardware, request),
-            "InstallProfile" => self.install_profile(request),
-            "ProfileList" => self.profile_list(),
-            "RemoveProfile" => self.remove_profile(request),
-            _ => Answer::Error(
-                "MCMDMErrorDomain",
-                12021,
-                format!("“{kind}” is not a valid request type."),
-            ),
-        }
-    }
-
-    /// A profile that comes by MDM may be unsigned; one that is signed must be signed by a signer
-    /// that the device trusts.
-    fn install_profile(&mut self, request: &Dictionary) -> Answer {
-        let Some(payload) = request.get("Payload").and_then(Value::as_data) else {
-            return Answer::CommandFormatError;
-        };
-        match trust::read_managed_profile(payload, &self.anchors, self.clock.now()) {
-            Ok((identifier, profile)) => {
-                self.profiles.insert(identifier, profile);
-                Answer::Acknowledged(Dictionary::new())
-            }
-            Err(error) => Answer::Error("MCInstallationErrorDomain", 4001, error.to_string()),
-        }
-    }
-
-    fn remove_profile(&mut self, request: &Dictionary) -> Answer {
-        let identifier = text(request, "Identifier").unwrap_or_default();
-        match self.profiles.remove(identifier) {
-            Some(_) => Answer::Acknowledged(Dictionary::new()),
-            None => Answer::Error(
-                "MCMDMErrorDomain",
-                12075,
-                format!("The profile “{identifier}” is not installed."),
-            ),
-        }
-    }
-
-    fn profile_list(&self) -> Answer {
-        let list = self
-            .profiles
-            .values()
-            .map(|profile| {
-                let mut entry = Dictionary::new();
-                for key in [
-                    "PayloadDisplayName",
-                    "PayloadIdentifier",
-                    "PayloadUUID",
-                    "PayloadVersion",
-                ] {
-                    if let Some(value) = profile.get(key) {
-                        put(&mut entry, key, value.clone());
-                    }
-                }
-                put(&mut entry, "IsManaged", true);
-                Value::Dictionary(entry)
-            })
-            .collect::<Vec<_>>();
-        let mut keys = Dictionary::new();
-        put(&mut keys, "ProfileList", list);
-        Answer::Acknowledged(keys)
     }
 
     async fn check_in(&self, name: &'static str, message: &Dictionary) -> Result<(), Error> {
@@ -438,16 +339,6 @@ fn request(
         .uri(url.as_str())
         .header(http::header::CONTENT_TYPE, content_type)
         .header(http::header::USER_AGENT, "MDM/1.0"))
-}
-
-fn key_spec(bits: u64) -> Result<KeySpec, Error> {
-    match bits {
-        1024 => Ok(KeySpec::Rsa1024),
-        2048 => Ok(KeySpec::Rsa2048),
-        3072 => Ok(KeySpec::Rsa3072),
-        4096 => Ok(KeySpec::Rsa4096),
-        _ => Err(Error::Profile("Keysize")),
-    }
 }
 
 /// A random UUID in the upper-case form that devices use.

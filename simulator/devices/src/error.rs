@@ -38,6 +38,9 @@ pub enum Error {
     /// The SCEP server gave no identity.
     #[error("the SCEP server issued no identity")]
     Scep(#[from] mdm_scep::Error),
+    /// The ACME server gave no identity.
+    #[error("the ACME server issued no identity")]
+    Acme(#[from] mdm_scep::acme::client::Error),
     /// A URL in a profile cannot be used.
     #[error("not a usable URL in the profile's {0}")]
     Url(&'static str),

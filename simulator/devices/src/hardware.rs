@@ -22,6 +22,9 @@ pub struct Hardware {
     pub build_version: String,
     /// The name its user gave it.
     pub device_name: String,
+    /// Whether it has a Secure Enclave that Apple attests keys of. Devices that do not ignore what a profile says
+    /// of attestation.
+    pub attests: bool,
 }
 
 impl Hardware {
@@ -46,6 +49,21 @@ impl Hardware {
             os_version: "27.0".to_owned(),
             build_version: "26A100".to_owned(),
             device_name: format!("MacBook Pro {serial_number}"),
+            attests: true,
+        })
+    }
+
+    /// A MacBook Pro with Intel's processor and a T2 chip, whose keys Apple does not attest.
+    ///
+    /// # Errors
+    /// [`InvalidId`] when the text cannot be a serial number.
+    pub fn t2_mac(serial_number: &str) -> Result<Self, InvalidId> {
+        Ok(Self {
+            product_name: "MacBookPro16,1".to_owned(),
+            os_version: "15.7".to_owned(),
+            build_version: "24G222".to_owned(),
+            attests: false,
+            ..Self::mac(serial_number)?
         })
     }
 
@@ -63,7 +81,14 @@ impl Hardware {
             os_version: "27.0".to_owned(),
             build_version: "24A100".to_owned(),
             device_name: format!("iPhone {serial_number}"),
+            attests: true,
         })
+    }
+}
+
+impl Hardware {
+    pub(crate) fn is_mac(&self) -> bool {
+        self.product_name.starts_with("Mac")
     }
 }
 

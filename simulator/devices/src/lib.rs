@@ -12,6 +12,7 @@
 //! | [`DeviceCa`] | mints device identities; what a server pins |
 //! | [`Activation`] | what Apple tells the device: the server and its anchors |
 //! | [`Device`] | the steps of a device's life |
+//! | [`Attester`] | Apple's word for its keys: every property, every defect |
 //! | [`Answer`], [`Responder`] | answers of a test's own choosing |
 //!
 //! ```
@@ -43,6 +44,7 @@
 //! ```
 
 mod activation;
+mod attester;
 mod checkin;
 mod command;
 mod device;
@@ -53,9 +55,12 @@ mod settings;
 mod trust;
 
 pub use activation::Activation;
+pub use attester::Attester;
 pub use command::{Answer, Responder};
 pub use device::{Device, MAX_COMMANDS};
 pub use error::Error;
 pub use factory::DeviceCa;
 pub use hardware::Hardware;
-pub use settings::{EnrollmentSettings, MdmSettings, ScepSettings};
+pub use settings::{
+    AcmeSettings, EnrollmentSettings, IdentitySettings, MdmSettings, ScepSettings, Wish,
+};

@@ -1,9 +1,13 @@
 //! What an enrolment profile tells the device: whom to obey, and how to get an identity.
 
-use mdm_core::{Secret, Topic};
+mod identity;
+
+use mdm_core::Topic;
 use mdm_pki::Certificate;
 use mdm_plist::{Dictionary, Value};
 
+pub(crate) use self::identity::rsa;
+pub use self::identity::{AcmeSettings, IdentitySettings, ScepSettings, Wish};
 use crate::Error;
 
 /// The settings of the `com.apple.mdm` payload.
@@ -22,32 +26,14 @@ pub struct MdmSettings {
     pub check_out_when_removed: bool,
 }
 
-/// The settings of the `com.apple.security.scep` payload that the MDM payload points to.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ScepSettings {
-    /// The SCEP server.
-    pub url: String,
-    /// The one-time challenge.
-    pub challenge: Option<Secret<String>>,
-    /// The subject asked for, as pairs of attribute name or OID and value.
-    pub subject: Vec<(String, String)>,
-    /// The RSA key's size in bits. Apple's default is 1024 (Q7).
-    pub key_size: u64,
-    /// The instance name, sent with GetCACert.
-    pub name: Option<String>,
-    /// The fingerprint that the CA's certificate must have.
-    pub ca_fingerprint: Option<Vec<u8>>,
-}
-
 /// An enrolment profile, read as a device reads it: only what it needs, and all of that required.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EnrollmentSettings {
     /// The MDM payload.
     pub mdm: MdmSettings,
-    /// The identity's SCEP payload.
-    pub scep: ScepSettings,
+    /// The identity's payload.
+    pub identity: IdentitySettings,
     /// Root certificates that the profile installs.
     pub roots: Vec<Certificate>,
     /// The profile's own identifier.
@@ -79,10 +65,6 @@ impl EnrollmentSettings {
             .ok_or(Error::Profile("com.apple.mdm"))?;
         let identity = text(mdm, "IdentityCertificateUUID")
             .ok_or(Error::Profile("IdentityCertificateUUID"))?;
-        let scep = of_type("com.apple.security.scep")
-            .find(|payload| text(payload, "PayloadUUID") == Some(identity))
-            .and_then(|payload| payload.get("PayloadContent")?.as_dictionary())
-            .ok_or(Error::Profile("IdentityCertificateUUID"))?;
         let roots = of_type("com.apple.security.root")
             .map(|payload| {
                 let der = payload.get("PayloadContent").and_then(Value::as_data);
@@ -93,7 +75,7 @@ impl EnrollmentSettings {
 
         Ok(Self {
             mdm: read_mdm(mdm)?,
-            scep: read_scep(scep)?,
+            identity: IdentitySettings::read(&payloads, identity)?,
             roots,
             identifier: required(profile, "PayloadIdentifier")?,
         })
@@ -125,42 +107,6 @@ fn read_mdm(payload: &Dictionary) -> Result<MdmSettings, Error> {
         check_out_when_removed: flag("CheckOutWhenRemoved"),
         server_url,
     })
-}
-
-fn read_scep(content: &Dictionary) -> Result<ScepSettings, Error> {
-    Ok(ScepSettings {
-        url: required(content, "URL")?,
-        challenge: text(content, "Challenge").map(|word| Secret::new(word.to_owned())),
-        subject: read_subject(content),
-        key_size: content
-            .get("Keysize")
-            .and_then(Value::as_unsigned_integer)
-            .unwrap_or(1024),
-        name: text(content, "Name").map(str::to_owned),
-        ca_fingerprint: content
-            .get("CAFingerprint")
-            .and_then(Value::as_data)
-            .map(<[u8]>::to_vec),
-    })
-}
-
-/// `Subject` is an array of relative names, each an array of `[type, value]` pairs.
-fn read_subject(content: &Dictionary) -> Vec<(String, String)> {
-    let names = content
-        .get("Subject")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let pairs = names
-        .filter_map(Value::as_array)
-        .flatten()
-        .filter_map(Value::as_array);
-    pairs
-        .filter_map(|pair| match pair.as_slice() {
-            [kind, value] => Some((kind.as_string()?.to_owned(), value.as_string()?.to_owned())),
-            _ => None,
-        })
-        .collect()
 }
 
 pub(crate) fn text<'a>(dictionary: &'a Dictionary, key: &str) -> Option<&'a str> {

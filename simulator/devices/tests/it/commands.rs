@@ -6,14 +6,14 @@ use mdm_simulator::{Answer, Error, MAX_COMMANDS, Responder};
 
 use crate::server::{Server, signed, text};
 
-fn command(uuid: &str, keys: &str) -> String {
+pub(crate) fn command(uuid: &str, keys: &str) -> String {
     format!(
         r#"<plist version="1.0"><dict><key>CommandUUID</key><string>{uuid}</string>
         <key>Command</key><dict>{keys}</dict></dict></plist>"#
     )
 }
 
-fn install(uuid: &str, profile: &[u8]) -> String {
+pub(crate) fn install(uuid: &str, profile: &[u8]) -> String {
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     let payload = STANDARD.encode(profile);
     let keys = "<key>RequestType</key><string>InstallProfile</string><key>Payload</key>";

@@ -36,6 +36,8 @@ pub(crate) struct Server {
     pub(crate) received: Arc<Mutex<Vec<Received>>>,
     pub(crate) answers: Arc<Mutex<VecDeque<Vec<u8>>>>,
     challenge: Secret<String>,
+    challenges: OneTime,
+    signers: Arc<Mutex<Vec<Certificate>>>,
     transport: Arc<dyn HttpTransport>,
 }
 
@@ -58,7 +60,7 @@ impl Server {
         let scep = Scep::builder(
             Arc::new(issuing),
             Responder::local(ca.clone(), key).unwrap(),
-            Arc::new(challenges),
+            Arc::new(challenges.clone()),
             Arc::new(ManualClock::new(now)),
         )
         .build()
@@ -67,15 +69,23 @@ impl Server {
         let scep = Arc::new(scep);
         let received = Arc::new(Mutex::new(Vec::new()));
         let answers = Arc::new(Mutex::new(VecDeque::<Vec<u8>>::new()));
+        let signers = Arc::new(Mutex::new(Vec::new()));
         let (seen, next, issuer) = (received.clone(), answers.clone(), ca.clone());
+        let by = signers.clone();
         let transport = transport_fn(move |request: Request<Bytes>| {
-            let (scep, seen, next, issuer) =
-                (scep.clone(), seen.clone(), next.clone(), issuer.clone());
+            let (scep, seen, next, issuer, by) = (
+                scep.clone(),
+                seen.clone(),
+                next.clone(),
+                issuer.clone(),
+                by.clone(),
+            );
             async move {
                 if request.uri().path() == "/scep" {
                     return Ok(scep.handle(request).await);
                 }
                 let message = verified(&request, &issuer, now);
+                by.lock().unwrap().push(signer(&request));
                 let kind = request.headers()["content-type"]
                     .to_str()
                     .unwrap()
@@ -94,21 +104,35 @@ impl Server {
             received,
             answers,
             challenge,
+            challenges,
+            signers,
             transport: Arc::new(transport),
         }
     }
 
+    /// Lets the profile have a challenge that nobody has used.
+    pub(crate) async fn fresh_challenge(&mut self) {
+        let issued = self.challenges.issue("mac", Bound::default(), self.now);
+        self.challenge = issued.await.unwrap();
+    }
+
+    /// Whose signatures the messages had.
+    pub(crate) fn signers(&self) -> Vec<Certificate> {
+        self.signers.lock().unwrap().clone()
+    }
+
     pub(crate) fn mac(&self) -> Device {
-        let hardware = Hardware::mac("C02SIM000001").unwrap();
+        self.device(Hardware::mac("C02SIM000001").unwrap())
+    }
+
+    fn device(&self, hardware: Hardware) -> Device {
         let built_in = self.factory.device_identity(&hardware).unwrap();
         let clock = Arc::new(ManualClock::new(self.now));
         Device::new(hardware, built_in, self.transport.clone(), clock)
     }
 
     pub(crate) fn activation(&self) -> Activation {
-        let anchor = STANDARD.encode(self.web.root().to_der());
-        let json = serde_json::json!({ "url": format!("{URL}/enroll"), "anchor_certs": [anchor] });
-        Activation::from_json(&json).unwrap()
+        activation(URL, &self.web)
     }
 
     /// The enrolment profile as a hand would write it.
@@ -151,7 +175,11 @@ impl Server {
 
     /// A managed Mac, and nothing in the record of what it sent.
     pub(crate) async fn managed_mac(&self) -> Device {
-        let mut mac = self.mac();
+        self.managed(Hardware::mac("C02SIM000001").unwrap()).await
+    }
+
+    pub(crate) async fn managed(&self, hardware: Hardware) -> Device {
+        let mut mac = self.device(hardware);
         let profile = signed(&self.profile(), &self.signer);
         mac.install_enrollment_profile(&profile, &self.activation())
             .unwrap();
@@ -174,6 +202,13 @@ impl Server {
     }
 }
 
+/// What Apple tells about the server there.
+pub(crate) fn activation(url: &str, web: &Authority) -> Activation {
+    let anchor = STANDARD.encode(web.root().to_der());
+    let json = serde_json::json!({ "url": format!("{url}/enroll"), "anchor_certs": [anchor] });
+    Activation::from_json(&json).unwrap()
+}
+
 pub(crate) fn signed(content: &str, signer: &Identity) -> Vec<u8> {
     SignedDataBuilder::new(content.as_bytes())
         .signer(&signer.certificate, DigestAlgorithm::Sha256)
@@ -188,8 +223,20 @@ pub(crate) fn text<'a>(message: &'a Dictionary, key: &str) -> &'a str {
         .unwrap_or_default()
 }
 
+fn signer(request: &Request<Bytes>) -> Certificate {
+    let cms = STANDARD
+        .decode(&request.headers()["mdm-signature"])
+        .unwrap();
+    let signature = SignedData::parse(&cms, &Limits::default()).unwrap();
+    signature.signers()[0].certificate().unwrap().clone()
+}
+
 /// The message of a request whose `Mdm-Signature` an issued identity made.
-fn verified(request: &Request<Bytes>, issuer: &Certificate, now: DateTime<Utc>) -> Dictionary {
+pub(crate) fn verified(
+    request: &Request<Bytes>,
+    issuer: &Certificate,
+    now: DateTime<Utc>,
+) -> Dictionary {
     let header = request.headers()["mdm-signature"].as_bytes();
     let cms = STANDARD.decode(header).unwrap();
     let signature = SignedData::parse(&cms, &Limits::default()).unwrap();
