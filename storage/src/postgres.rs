@@ -44,7 +44,6 @@ pub use migrations::SCHEMA_VERSION;
 /// ```
 #[derive(Clone)]
 pub struct PostgresStore {
-    #[cfg_attr(not(feature = "scep"), expect(dead_code))]
     engine: engine::Engine,
 }
 

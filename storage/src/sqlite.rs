@@ -20,10 +20,6 @@ mod document;
 )]
 mod engine;
 mod error;
-#[cfg_attr(
-    not(any(feature = "ade", feature = "scep", feature = "service")),
-    expect(dead_code)
-)]
 mod line;
 mod migrations;
 #[cfg(test)]

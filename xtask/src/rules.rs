@@ -176,10 +176,11 @@ pub(crate) const SECOND_CRYPTO: &[&str] = &[
     "x25519-dalek",
 ];
 
-/// Hashes that are allowed where their carrier is in the build: those of SCRAM, which the database
-/// asks for, and the one by which UUIDs of version 5 are names, which protects nothing.
+/// What is allowed where its carrier is in the build: the hashes of SCRAM, which the database asks
+/// for, with the generator of its nonces, and the hash by which UUIDs of version 5 are names, which
+/// protects nothing.
 pub(crate) const CARRIED: &[(&str, &[&str])] = &[
-    ("postgres-protocol", &["hmac", "md-5", "sha2"]),
+    ("postgres-protocol", &["chacha20", "hmac", "md-5", "sha2"]),
     ("uuid", &["sha1_smol"]),
 ];
 
