@@ -10,7 +10,7 @@ mod renewal;
 
 use chrono::{DateTime, Utc};
 use mdm_core::Secret;
-use mdm_pki::{Certificate, CertificateRequest, GeneralName};
+use mdm_pki::{Certificate, CertificateRequest, GeneralName, Name, Oid};
 
 #[cfg(feature = "acme")]
 pub use self::order::CsrRefusal;
@@ -23,6 +23,11 @@ use crate::{
     challenge::{ChallengeRefusal, ChallengeVerifier, Verdict},
     store::{Grant, RequestId, StoreError},
 };
+
+/// `id-on-permanentIdentifier` (RFC 4043 section 2).
+pub(crate) const PERMANENT_IDENTIFIER: Oid = Oid::constant("1.3.6.1.5.5.7.8.3");
+/// `id-on-hardwareModuleName` (RFC 4108 section 5).
+pub(crate) const HARDWARE_MODULE_NAME: Oid = Oid::constant("1.3.6.1.5.5.7.8.4");
 
 /// A proven request that asks for permission.
 ///
@@ -76,6 +81,12 @@ impl EnrolmentRequest {
     pub fn now(&self) -> DateTime<Utc> {
         self.now
     }
+}
+
+/// Whether the subject can be read to its end. It goes into the certificate byte for byte, and others read more than strict
+/// DER: a part that is passed over here would be a name that nobody has looked at.
+pub(crate) fn has_whole_subject(csr: &CertificateRequest) -> bool {
+    Name::from_der(csr.subject().to_der()).is_ok()
 }
 
 /// Permission for one certificate. It cannot be made, copied or kept by anybody else:

@@ -31,7 +31,9 @@ pub struct Policy {
     /// Whether GetCert and GetCRL are answered: yes unless changed.
     pub queries: bool,
     /// Whether a certificate renews itself, by RenewalReq or by a PKCSReq that it signs: yes unless changed. Apple's client
-    /// never does so; it asks again with a challenge.
+    /// never does so; it asks again with a challenge. A certificate that names a device as ACME does never renews itself here:
+    /// its key was attested, and the next one would not be. One for host names that ACME has proven does, without another
+    /// proof: where one authority serves both protocols, that may be a reason to switch this off.
     pub renewal: bool,
     /// How long before its end a certificate renews itself at the earliest: at any time unless set.
     pub renewal_window: Option<Duration>,

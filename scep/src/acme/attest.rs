@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_core::{Secret, SerialNumber, Udid};
 use mdm_pki::{
-    GeneralName, Name, Oid,
+    GeneralName, Name,
     attestation::{
         Answer, Attestation, AttestationError, AttestedKey, Freshness, Limits, Posture, Property,
         Verdict, Verifier,
@@ -27,14 +27,11 @@ use super::{
     store::{AccountId, Token},
 };
 use crate::{
+    authorize::{HARDWARE_MODULE_NAME, PERMANENT_IDENTIFIER},
     der::{split, tlv},
     store::StoreError,
 };
 
-/// `id-on-permanentIdentifier` (RFC 4043 section 2).
-const PERMANENT_IDENTIFIER: Oid = Oid::constant("1.3.6.1.5.5.7.8.3");
-/// `id-on-hardwareModuleName` (RFC 4108 section 5).
-const HARDWARE_MODULE_NAME: Oid = Oid::constant("1.3.6.1.5.5.7.8.4");
 const UTF8_STRING: u8 = 0x0c;
 const SEQUENCE: u8 = 0x30;
 

@@ -10,7 +10,7 @@ use mdm_pki::{
     oid::{COMMON_NAME, SUBJECT_ALT_NAME},
 };
 
-use super::{Authorized, EnrolmentRequest};
+use super::{Authorized, EnrolmentRequest, has_whole_subject};
 use crate::{
     acme::{
         attest::general_name,
@@ -82,6 +82,9 @@ impl Finalizable {
         let csr = CertificateRequest::from_der(csr).map_err(|_| CsrRefusal::Malformed)?;
         let key = csr.public_key().map_err(|_| CsrRefusal::Malformed)?;
         csr.verify().map_err(|_| CsrRefusal::Signature)?;
+        if !has_whole_subject(&csr) {
+            return Err(CsrRefusal::Subject);
+        }
         check_key(&key, rules)?;
         for authorization in &order.authorizations {
             let proof = authorization.proof(at).ok_or(CsrRefusal::NotReady)?;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use mdm_pki::{Certificate, CertificateRequest, RevocationReason};
+use mdm_pki::{Certificate, CertificateRequest, GeneralName, RevocationReason};
 
-use super::{Authorized, EnrolmentRequest};
+use super::{Authorized, EnrolmentRequest, HARDWARE_MODULE_NAME, PERMANENT_IDENTIFIER};
 use crate::{
     attributes::TransactionId,
     ca::CertificateAuthority,
@@ -49,6 +49,12 @@ pub enum RenewalRefusal {
         /// When the window opens.
         from: DateTime<Utc>,
     },
+    /// It names a device as orders of ACME do: which key such a device may use, an attestation says each time.
+    #[error("the certificate {serial} names a device that has to attest each key")]
+    Attested {
+        /// Its serial number, in hexadecimal.
+        serial: String,
+    },
     /// The request is for another subject. One certificate never leads to another identity.
     #[error("the certificate {serial} is for another subject than the request")]
     Subject {
@@ -90,6 +96,9 @@ impl Renewable {
             return Ok(Err(RenewalRefusal::Stranger));
         };
         let serial = hex::encode(signer.serial());
+        if names_attested_device(signer) {
+            return Ok(Err(RenewalRefusal::Attested { serial }));
+        }
         if let Some(revocation) = record.revoked {
             return Ok(Err(RenewalRefusal::Revoked {
                 serial,
@@ -139,6 +148,16 @@ impl Renewable {
             names: None,
         }))
     }
+}
+
+fn names_attested_device(certificate: &Certificate) -> bool {
+    let names = certificate.subject_alt_names();
+    names.iter().any(|name| match name {
+        GeneralName::OtherName { kind, .. } => {
+            [PERMANENT_IDENTIFIER, HARDWARE_MODULE_NAME].contains(kind)
+        }
+        _ => false,
+    })
 }
 
 fn opens(certificate: &Certificate, window: Option<Duration>) -> Option<DateTime<Utc>> {

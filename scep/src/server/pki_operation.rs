@@ -13,7 +13,10 @@ use mdm_pki::{
 use super::Server;
 use crate::{
     attributes::{MessageType, Nonce, PkiStatus, TransactionId},
-    authorize::{Authorized, Decision, EnrolmentRequest, Renewable, RenewalRefusal, authorize},
+    authorize::{
+        Authorized, Decision, EnrolmentRequest, Renewable, RenewalRefusal, authorize,
+        has_whole_subject,
+    },
     ca::{IssueError, Issued},
     challenge::ChallengeRefusal,
     error::Error,
@@ -213,6 +216,7 @@ impl Server {
             (Way::Renewal(_), Ok(_)) => true,
             (_, Err(_)) => false,
         });
+        let csr = csr.filter(has_whole_subject);
         let Some(csr) = csr else {
             // Takes the time of the verification below: a clock must not tell garbage from a CSR.
             let _ = message.verify();

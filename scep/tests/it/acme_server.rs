@@ -12,6 +12,7 @@ mod orders;
 mod peers;
 pub(crate) mod raw;
 mod requests;
+mod review;
 mod revocation;
 mod store;
 pub(crate) mod world;
