@@ -8,7 +8,7 @@ mod memory;
 use std::{error, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use mdm_pki::{
     Certificate, DigestAlgorithm, RevocationReason,
     digest::{constant_time_eq, digest},
@@ -252,15 +252,17 @@ impl CertificateRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {
-    /// Since when, in whole seconds on a revocation list.
+    /// Since when: in whole microseconds, and in whole seconds on a revocation list.
     pub at: DateTime<Utc>,
     /// Why.
     pub reason: RevocationReason,
 }
 
 impl Revocation {
-    /// Revoked at this time for this reason.
+    /// Revoked at this time, cut to microseconds, for this reason. Databases keep no more of a time, and what comes
+    /// back from one is compared with what was put in.
     pub fn new(at: DateTime<Utc>, reason: RevocationReason) -> Self {
+        let at = at.trunc_subsecs(6);
         Self { at, reason }
     }
 }
