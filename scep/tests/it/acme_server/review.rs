@@ -48,7 +48,7 @@ fn csr_of(key: &PrivateKey, subject: &[u8], challenge: &str) -> Vec<u8> {
     let challenge = tlv(0x31, &tlv(0x0c, challenge.as_bytes()));
     let attribute = tlv(0x30, &[&kind[..], &challenge].concat());
     let spki = key.public_key().to_spki_der();
-    let inside = [&[2, 1, 0][..], subject, &spki, &tlv(0xa0, &attribute)].concat();
+    let inside = [&[2, 1, 0][..], subject, spki, &tlv(0xa0, &attribute)].concat();
     let info = tlv(0x30, &inside);
     let (algorithm, identifier) = match key.public_key().algorithm() {
         KeyAlgorithm::Ec(_) => (
