@@ -14,6 +14,8 @@ mod acme_incidents;
 #[cfg(feature = "acme")]
 mod acme_peers;
 #[cfg(feature = "acme")]
+mod acme_peers_device;
+#[cfg(feature = "acme")]
 mod acme_server;
 mod authority;
 mod certmonger;

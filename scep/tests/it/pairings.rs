@@ -36,6 +36,7 @@ const MICROMDM: &str = include_str!("micromdm.rs");
 const CERTMONGER: &str = include_str!("certmonger.rs");
 const STRONGSWAN: &str = include_str!("strongswan.rs");
 const STEP_CA: &str = include_str!("stepca.rs");
+const DEVICE: &str = include_str!("acme_peers_device.rs");
 const JSCEP: &str = include_str!("jscep.rs");
 const RECORDED: &str = include_str!("recorded.rs");
 const OCSP: &str = include_str!("ocsp.rs");
@@ -44,6 +45,7 @@ const MICROMDM_CLIENT: &str = "their_client_enrols_at_our_server_by_policy_alone
 const MICROMDM_SERVER: &str = "our_client_enrols_at_their_server_by_policy_alone";
 const STRONGSWAN_CLIENT: &str = "their_client_enrols_at_our_server_in_triple_des_by_policy_alone";
 const STEP_CA_SERVER: &str = "our_client_enrols_at_step_ca_by_policy_alone";
+const STEP_CA_ACME: &str = "our_client_enrols_with_an_attested_key_at_step_ca";
 const OPENSSL_SERVER: &str = "our_client_asks_a_server_made_of_openssls_programs";
 
 const PAIRINGS: &[Pairing] = &[
@@ -228,6 +230,37 @@ const PAIRINGS: &[Pairing] = &[
         "CertPoll, GetCert, GetCRL, GetNextCACert",
         NotOffered,
         None,
+    ),
+    (
+        "step-ca 0.30.2",
+        TheirServer,
+        "device-attest-01, by serial number",
+        Works,
+        Some((DEVICE, STEP_CA_ACME)),
+    ),
+    (
+        "step-ca 0.30.2",
+        TheirServer,
+        "device-attest-01, by an identifier of the server's choice",
+        Refused("the server: badAttestationStatement", None),
+        Some((DEVICE, STEP_CA_ACME)),
+    ),
+    (
+        "instant-acme 0.8.5",
+        TheirClient,
+        "http-01, renewal information, key change, revocation",
+        Works,
+        Some((DEVICE, "their_client_enrols_by_http_01_and_revokes")),
+    ),
+    (
+        "instant-acme 0.8.5",
+        TheirClient,
+        "device-attest-01",
+        Works,
+        Some((
+            DEVICE,
+            "their_client_enrols_with_an_attested_key_and_without_a_good_one_does_not",
+        )),
     ),
     (
         "openssl's programs, by hand",

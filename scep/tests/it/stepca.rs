@@ -30,11 +30,13 @@ use crate::{
 };
 
 /// A server with an intermediate of its own that answers under this cipher.
-struct StepCa {
+pub(crate) struct StepCa {
     _server: Ended,
     _folder: TempDir,
-    root: Certificate,
+    pub(crate) root: Certificate,
     url: String,
+    /// Where it listens with TLS, as `localhost`.
+    pub(crate) tls: u16,
 }
 
 fn authority(name: &str, key: &PrivateKey, path: u8) -> CertificateBuilder {
@@ -58,6 +60,16 @@ fn free_port() -> u16 {
 
 impl StepCa {
     fn start(program: &Path, cipher: u8) -> Self {
+        let provisioner = format!(
+            r#"{{"type":"SCEP","name":"devices","challenge":"secret",
+                "minimumPublicKeyLength":2048,"includeRoot":true,
+                "encryptionAlgorithmIdentifier":{cipher}}}"#
+        );
+        Self::with(program, &provisioner, "Serving HTTP on")
+    }
+
+    /// With one provisioner, in JSON. Without TLS it listens for SCEP alone; the line that tells when it does differs.
+    pub(crate) fn with(program: &Path, provisioner: &str, listens: &str) -> Self {
         let (root_key, key) = (rsa_key(CA_KEY), rsa_key(RA_KEY));
         let root = authority("Step Root", &root_key, 1);
         let root = root.self_signed(&root_key).unwrap();
@@ -70,9 +82,8 @@ impl StepCa {
             r#"{{"root":"root.crt","crt":"ca.crt","key":"ca.key",
                 "address":"127.0.0.1:{tls}","insecureAddress":"127.0.0.1:{plain}",
                 "dnsNames":["localhost"],"logger":{{"format":"text"}},
-                "authority":{{"provisioners":[{{"type":"SCEP","name":"devices","challenge":"secret",
-                    "minimumPublicKeyLength":2048,"includeRoot":true,
-                    "encryptionAlgorithmIdentifier":{cipher}}}]}}}}"#
+                "db":{{"type":"badgerv2","dataSource":"db"}},
+                "authority":{{"provisioners":[{provisioner}]}}}}"#
         );
         for (name, content) in [
             ("root.crt", root.to_pem()),
@@ -93,7 +104,7 @@ impl StepCa {
             .unwrap();
         let mut log = BufReader::new(server.0.stderr.take().unwrap());
         let mut said = String::new();
-        while !said.contains("Serving HTTP on") {
+        while !said.contains(listens) {
             assert_ne!(log.read_line(&mut said).unwrap(), 0, "it ended: {said}");
         }
         // It writes on, and would stop were nobody to read.
@@ -103,6 +114,7 @@ impl StepCa {
             _folder: folder,
             root,
             url: format!("http://127.0.0.1:{plain}/scep/devices"),
+            tls,
         }
     }
 

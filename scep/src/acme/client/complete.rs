@@ -14,7 +14,10 @@ use super::{
 };
 use crate::acme::{
     problem::ErrorType,
-    resource::{Authorization, AuthorizationStatus, ChallengeStatus, NewOrder, Order, OrderStatus},
+    resource::{
+        Authorization, AuthorizationStatus, Challenge, ChallengeStatus, NewOrder, Order,
+        OrderStatus,
+    },
 };
 
 impl<T: HttpTransport> Session<T> {
@@ -168,8 +171,12 @@ impl<T: HttpTransport> Session<T> {
 
 /// Whether it still waits: `false` for a valid one, an error for one that came to nothing.
 fn is_open(authorization: &Authorization) -> Result<bool, Error> {
+    let challenges = &authorization.challenges;
+    let is_invalid = |challenge: &Challenge| challenge.status == ChallengeStatus::Invalid;
+    // step-ca leaves it pending with nothing left that could be solved.
+    let is_over = !challenges.is_empty() && challenges.iter().all(is_invalid);
     match &authorization.status {
-        AuthorizationStatus::Pending => Ok(true),
+        AuthorizationStatus::Pending if !is_over => Ok(true),
         AuthorizationStatus::Valid => Ok(false),
         status => Err(Error::Authorization {
             identifier: authorization.identifier.clone(),
