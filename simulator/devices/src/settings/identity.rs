@@ -218,7 +218,8 @@ fn read_names(content: &Dictionary) -> Result<Vec<GeneralName>, Error> {
     let Some(names) = names.as_dictionary() else {
         return Err(unusable);
     };
-    let kinds: [(&str, fn(String) -> GeneralName); 4] = [
+    type Kind = fn(String) -> GeneralName;
+    let kinds: [(&str, Kind); 4] = [
         ("rfc822Name", GeneralName::Email),
         ("dNSName", GeneralName::Dns),
         ("uniformResourceIdentifier", GeneralName::Uri),
