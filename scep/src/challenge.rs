@@ -7,7 +7,7 @@
 //! its name, and [`Webhook`] asks somebody else.
 
 mod bound;
-mod permit;
+pub(crate) mod permit;
 mod shared;
 #[cfg(feature = "webhook")]
 pub mod webhook;

@@ -10,13 +10,13 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use mdm_pki::{CertificateRequest, PublicKey, random};
+use mdm_pki::{CertificateRequest, PublicKey};
 
 use crate::{
     attributes::TransactionId,
     authorize::EnrolmentRequest,
-    challenge::{ChallengeRefusal, ChallengeVerifier, Verdict},
-    store::{ChallengeId, ChallengeRecord, Grant, RequestId, Store, StoreError, sha256},
+    challenge::{ChallengeRefusal, ChallengeVerifier, Verdict, permit::Permits},
+    store::{ChallengeId, Grant, RequestId, Store, StoreError, sha256},
 };
 
 /// Where requests wait.
@@ -151,6 +151,7 @@ impl Resolution {
 #[derive(Debug, Clone)]
 pub struct Approval {
     store: Arc<dyn Store>,
+    permits: Permits,
     pending: Arc<dyn PendingStore>,
     first: Option<Arc<dyn ChallengeVerifier>>,
     lifetime: Duration,
@@ -164,6 +165,7 @@ impl Approval {
     /// Lets every proven request wait. `store` has to be the store of the authority too.
     pub fn new(store: Arc<dyn Store>, pending: Arc<dyn PendingStore>) -> Self {
         Self {
+            permits: Permits::new(store.clone()),
             store,
             pending,
             first: None,
@@ -181,6 +183,7 @@ impl Approval {
     /// Changes how long requests wait. The record of a challenge must be kept as long.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.permits = self.permits.lifetime(lifetime);
         self.lifetime = lifetime;
         self
     }
@@ -243,15 +246,11 @@ impl Approval {
         request: &EnrolmentRequest,
     ) -> Result<Verdict, StoreError> {
         let grant = match &self.first {
-            None => None,
+            None => Grant::elsewhere(request.transaction_id().to_string()),
             Some(verifier) => match verifier.verify(request).await? {
-                Verdict::Granted(grant) => Some(grant),
+                Verdict::Granted(grant) => grant,
                 other => return Ok(other),
             },
-        };
-        let grant = match grant {
-            Some(grant @ Grant::Challenge { .. }) => grant,
-            other => self.one_time(request, other).await?,
         };
         let label = grant.label().to_owned();
         let pending =
@@ -268,35 +267,22 @@ impl Approval {
         Ok(Verdict::Pending { label })
     }
 
-    /// What else makes one request end in one certificate: a challenge that nobody knows.
-    async fn one_time(
-        &self,
-        request: &EnrolmentRequest,
-        grant: Option<Grant>,
-    ) -> Result<Grant, StoreError> {
-        let label = match grant {
-            Some(grant) => grant.label().to_owned(),
-            None => request.transaction_id().to_string(),
-        };
-        let lifetime = TimeDelta::from_std(self.lifetime).unwrap_or(TimeDelta::MAX);
-        let expires_at = request
-            .now()
-            .checked_add_signed(lifetime)
-            .unwrap_or(DateTime::<Utc>::MAX_UTC);
-        let id = ChallengeId::from_bytes(random::<32>()?);
-        let record = ChallengeRecord::new(label.clone(), request.now(), expires_at);
-        self.store.insert_challenge(id, record).await?;
-        Ok(Grant::challenge(id, label))
-    }
-
     /// A request that has been approved.
     async fn grant(
         &self,
         pending: PendingRequest,
-        now: DateTime<Utc>,
+        request: &EnrolmentRequest,
     ) -> Result<Verdict, StoreError> {
         let Grant::Challenge { id, label } = &pending.grant else {
-            return Ok(Verdict::Granted(pending.grant));
+            // What was not allowed once by a challenge is allowed once by a permit. Made now and not before, so that
+            // strangers who ask to wait leave nothing behind.
+            return match self.permits.spent(request).await? {
+                Some(verdict) => Ok(verdict),
+                None => {
+                    let label = pending.grant.label().to_owned();
+                    self.permits.grant(request, label).await
+                }
+            };
         };
         let Some(record) = self.store.challenge(id).await? else {
             return Ok(Verdict::Refused(ChallengeRefusal::Unknown));
@@ -308,7 +294,9 @@ impl Approval {
             }
             Some(_) => Verdict::Refused(ChallengeRefusal::Spent {
                 label: label.clone(),
-                age: (now - record.issued_at).to_std().unwrap_or_default(),
+                age: (request.now() - record.issued_at)
+                    .to_std()
+                    .unwrap_or_default(),
             }),
         })
     }
@@ -329,7 +317,7 @@ impl ChallengeVerifier for Approval {
                 label,
                 reason: reason.clone(),
             }),
-            Some(Resolution::Approved) => self.grant(pending, request.now()).await?,
+            Some(Resolution::Approved) => self.grant(pending, request).await?,
         })
     }
 
@@ -346,7 +334,7 @@ impl ChallengeVerifier for Approval {
     fn turn(&self, request: &EnrolmentRequest) -> Result<Option<ChallengeId>, StoreError> {
         match &self.first {
             Some(verifier) => verifier.turn(request),
-            None => Ok(None),
+            None => Permits::id(request).map(Some),
         }
     }
 }

@@ -13,35 +13,35 @@ use crate::{
 
 /// One permit for each request, in the store of the authority.
 #[derive(Debug, Clone)]
-pub(super) struct Permits {
+pub(crate) struct Permits {
     store: Arc<dyn Store>,
     lifetime: Duration,
 }
 
 impl Permits {
     /// How long the very same request gets the same certificate unless told otherwise.
-    pub(super) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+    pub(crate) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             lifetime: Self::LIFETIME,
         }
     }
 
-    pub(super) fn lifetime(mut self, lifetime: Duration) -> Self {
+    pub(crate) fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
     /// The permit of this request. No challenge's text has its id: the first byte is in no text.
-    pub(super) fn id(request: &EnrolmentRequest) -> Result<ChallengeId, StoreError> {
+    pub(crate) fn id(request: &EnrolmentRequest) -> Result<ChallengeId, StoreError> {
         let name = [&[0xff][..], b"permit", request.id().as_bytes()].concat();
         Ok(ChallengeId::from_bytes(sha256(&name)?))
     }
 
     /// What has been decided on this very request before; nothing, if it has no certificate yet.
-    pub(super) async fn spent(
+    pub(crate) async fn spent(
         &self,
         request: &EnrolmentRequest,
     ) -> Result<Option<Verdict>, StoreError> {
@@ -64,7 +64,7 @@ impl Permits {
     }
 
     /// Allows the request once.
-    pub(super) async fn grant(
+    pub(crate) async fn grant(
         &self,
         request: &EnrolmentRequest,
         label: String,

@@ -11,8 +11,8 @@ use http::Request;
 use mdm_core::{Clock as _, Secret};
 use mdm_pki::{Certificate, CertificateBuilder, Name};
 use mdm_scep::{
-    Approval, Client, Enrolled, Error, FailInfo, MemoryStore, MessageType, OneTime, PkiMessage,
-    PkiStatus, Polling, TransactionId, pending::Resolution, store::contract,
+    Approval, Bound, Client, Enrolled, Error, FailInfo, MemoryStore, MessageType, OneTime,
+    PkiMessage, PkiStatus, Polling, TransactionId, pending::Resolution, store::contract,
 };
 use mdm_transport::{HttpTransport, transport_fn};
 
@@ -245,7 +245,8 @@ async fn a_request_waits_a_day_and_another_of_its_key_takes_its_place() {
 #[tokio::test]
 async fn a_full_store_makes_room_by_forgetting_requests_that_have_waited_too_long() {
     let store = Arc::new(MemoryStore::with_limit(2));
-    let verifier = Approval::new(Arc::new(MemoryStore::new()), store.clone());
+    let challenges = Arc::new(MemoryStore::with_limit(1));
+    let verifier = Approval::new(challenges.clone(), store.clone());
     let world = World::with(Setup {
         verifier: Some(Arc::new(verifier)),
         ..Setup::default()
@@ -260,6 +261,10 @@ async fn a_full_store_makes_room_by_forgetting_requests_that_have_waited_too_lon
         .clock
         .advance(Approval::LIFETIME + Duration::from_secs(1));
     assert_eq!(status(&world, &request("T3")).await, PkiStatus::Pending);
+    // Nobody has decided on anything: no request has taken a challenge's place.
+    let one_time = OneTime::new(challenges);
+    let issued = one_time.issue("Ada's Mac", Bound::default(), world.clock.now());
+    assert!(issued.await.is_ok());
 }
 
 #[tokio::test]

@@ -29,8 +29,8 @@ use crate::{
     store::RequestId,
 };
 
-/// More steps than an order of the most identifiers can need at once.
-const STEPS: usize = 1000;
+/// How many other changes may overtake one request's steps.
+const OVERTAKEN: usize = 10;
 
 /// What has become of a CSR.
 enum Outcome {
@@ -53,12 +53,15 @@ impl Server {
         // One at a time on this node saves looks and signatures; between nodes the commits decide.
         let _turn = self.gates.pass(kept.record.permit).await;
         let mut kept = self.reload(id).await?;
-        for _ in 0..STEPS {
+        let (mut looks, mut changes) = (0, 0);
+        while changes <= OVERTAKEN {
             let Some(next) = self.next(&kept.record) else {
                 return Ok(kept);
             };
             let (record, outcome) = match next {
+                Next::Look(..) if looks == self.limits.looks => return Ok(kept),
                 Next::Look(index, number) => {
+                    looks += 1;
                     let looked = self.look(&kept.record, index, number, account).await?;
                     (looked, None)
                 }
@@ -84,7 +87,10 @@ impl Server {
                         (Next::Issue, outcome) => self.tell_outcome(id, &kept.record, outcome),
                     }
                 }
-                _ => kept = self.reload(id).await?,
+                _ => {
+                    changes += 1;
+                    kept = self.reload(id).await?;
+                }
             }
         }
         Err(overtaken())

@@ -86,6 +86,9 @@ pub struct Limits {
     pub identifiers: usize,
     /// The longest identifier, in bytes: 256 unless changed.
     pub identifier: usize,
+    /// How many host names are looked at in the course of one request, which waits for it: 10 unless changed. The others
+    /// are looked at when the client asks again.
+    pub looks: usize,
     /// The most orders of an account that are pending, ready or processing: 100 unless changed.
     pub open_orders: usize,
     /// The most contacts of an account: 5 unless changed.
@@ -116,6 +119,7 @@ impl Default for Limits {
             csr: 16 << 10,
             identifiers: 100,
             identifier: 256,
+            looks: 10,
             open_orders: 100,
             contacts: 5,
             contact: 320,

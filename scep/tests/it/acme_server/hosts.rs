@@ -329,6 +329,27 @@ async fn silence_is_looked_at_again_when_the_client_asks_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn one_request_looks_at_so_many_hosts_and_the_next_at_the_others() {
+    let (world, outside) = world();
+    let client = world.client().await;
+    let hosts: Vec<_> = (0..25).map(|it| format!("h{it}.example.com")).collect();
+    let hosts: Vec<_> = hosts.iter().map(String::as_str).collect();
+    let (order, challenges) = ordered(&client, &hosts, "http-01").await;
+    for (_, challenge) in &challenges {
+        answer(&client, challenge, json!({})).await.ok(200);
+    }
+    assert_eq!(outside.asked(), 25);
+    for (host, challenge) in &challenges {
+        outside.meet(&client, host, challenge);
+    }
+    world.pass(5);
+    for (asked, expected) in [(35, "pending"), (45, "pending"), (50, "ready")] {
+        assert_eq!(status(&client, &order["url"]).await["status"], expected);
+        assert_eq!(outside.asked(), asked);
+    }
+}
+
+#[tokio::test]
 async fn fifty_who_ask_at_once_cost_one_look() {
     let (world, outside) = world();
     let client = world.client().await;
