@@ -8,6 +8,7 @@ use crate::fuzz::{self, Plan};
 use crate::metadata::{Metadata, Package, VENDORED};
 use crate::openssl;
 use crate::peers;
+use crate::quirks;
 use crate::rules;
 use crate::run::{self, Outcome};
 use crate::schema;
@@ -36,6 +37,7 @@ type Step = (&'static str, fn(&mut Run) -> Outcome);
 const STEPS: &[Step] = &[
     ("format", format),
     ("dependency rules", |_| rules::rules()),
+    ("quirks", |_| quirks::quirks()),
     ("schema", |_| schema::check()),
     ("clippy", clippy),
     ("packages outside the workspace", outside),

@@ -15,6 +15,7 @@ mod fuzz;
 mod metadata;
 mod openssl;
 mod peers;
+mod quirks;
 mod rules;
 mod run;
 mod schema;
@@ -31,6 +32,7 @@ usage: cargo xtask COMMAND
   test [-- FILTER]             the whole test suite; lists what it skipped for want of a peer
   ci                           everything that has to hold before a change lands
   rules                        the dependency rules alone
+  quirks                       whether each line of docs/quirks.md has a test of its number
   bench NAME                   one comparison with its peers
   fuzz [NAME]                  each fuzz target for 20 s, or one
   deep ade [--run NUMBER]      the sync under faults at full length, in release; or one of its runs
@@ -66,6 +68,7 @@ fn dispatch(arguments: &[&str]) -> Outcome {
         ["demo", rest @ ..] => demo::demo(rest),
         ["test", rest @ ..] => test::test(rest),
         ["ci"] => ci::ci(),
+        ["quirks"] => quirks::quirks(),
         ["rules"] => rules::rules(),
         ["bench", name, rest @ ..] => bench::bench(name, rest),
         ["bench"] => Err(format!("which comparison? {}", bench::offered()).into()),

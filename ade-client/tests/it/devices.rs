@@ -98,7 +98,7 @@ async fn a_sync_goes_on_where_the_fetch_ended_and_tells_what_changed() {
 }
 
 #[tokio::test]
-async fn each_wrong_cursor_has_its_error() {
+async fn q20_each_wrong_cursor_has_its_error() {
     let scene = Scene::with_devices(2).await;
     let (_, cursor) = fetch_all(&scene.client, 1).await;
     let fetch = FetchDevices::after(cursor.clone());
@@ -117,7 +117,7 @@ async fn each_wrong_cursor_has_its_error() {
 }
 
 #[tokio::test]
-async fn an_old_protocol_version_hides_what_it_did_not_know() {
+async fn q21_an_old_protocol_version_hides_what_it_did_not_know() {
     let scene = Scene::new(Config::default()).await;
     scene.apple.add_device(json!({
         "serial_number": "DMPX", "device_family": "iPad", "os": "iPadOS", "eid": "8904",

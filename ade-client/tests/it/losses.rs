@@ -360,7 +360,7 @@ async fn a_profile_that_apple_gives_the_same_name_again_replaces_nothing() {
 }
 
 #[tokio::test]
-async fn a_fetch_that_gets_no_further_begins_anew_after_a_week() {
+async fn q20_a_fetch_that_gets_no_further_begins_anew_after_a_week() {
     let case = Case::new(2_500).await;
     let service = case.service_of(
         super::office::Points::never(),
@@ -381,7 +381,7 @@ async fn a_fetch_that_gets_no_further_begins_anew_after_a_week() {
 }
 
 #[tokio::test]
-async fn a_cursor_that_apple_would_not_take_back_is_a_lost_one() {
+async fn q20_a_cursor_that_apple_would_not_take_back_is_a_lost_one() {
     let case = Case::synced(2).await;
     case.edit(|account| {
         account.sync.cursor = Some(ade_client::model::Cursor::new("x".repeat(1001)));

@@ -38,7 +38,7 @@ async fn one_session_serves_many_requests() {
 }
 
 #[tokio::test]
-async fn a_session_that_changes_with_every_answer_is_followed() {
+async fn q21_a_session_that_changes_with_every_answer_is_followed() {
     let config = Config::default().with(|config| config.rotate_session_every = Some(1));
     let scene = Scene::new(config).await;
     for _ in 0..5 {
@@ -55,7 +55,7 @@ async fn a_session_that_changes_with_every_answer_is_followed() {
 }
 
 #[tokio::test]
-async fn a_lost_session_is_opened_again_and_the_request_sent_once_more() {
+async fn q21_a_lost_session_is_opened_again_and_the_request_sent_once_more() {
     for loss in [SessionLoss::Unauthorized, SessionLoss::Forbidden] {
         let scene = Scene::new(Config::default()).await;
         scene.client.send(&GetAccount::new()).await.unwrap();

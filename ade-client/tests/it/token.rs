@@ -16,7 +16,7 @@ async fn the_way_of_a_token_from_the_key_pair_to_the_account() {
 }
 
 #[tokio::test]
-async fn the_file_is_indefinite_ber_and_opens_with_its_own_key_alone() {
+async fn q01_the_file_is_indefinite_ber_and_opens_with_its_own_key_alone() {
     let scene = Scene::new(Config::default()).await;
     let certificate = scene.pair.certificate_pem();
     let file = scene

@@ -111,7 +111,7 @@ async fn more_pushes_than_the_server_takes_at_a_time_wait_their_turn() {
 }
 
 #[tokio::test]
-async fn a_dead_token_is_told_with_its_time() {
+async fn q24_a_dead_token_is_told_with_its_time() {
     let house = House::new().await;
     let (client, _running) = house.client();
     let now = mdm_core::Clock::now(&*house.clock);
@@ -130,7 +130,7 @@ async fn a_dead_token_is_told_with_its_time() {
 }
 
 #[tokio::test]
-async fn an_unknown_token_and_one_of_another_topic_are_suspect_and_not_dead() {
+async fn q24_an_unknown_token_and_one_of_another_topic_are_suspect_and_not_dead() {
     let house = House::new().await;
     let (client, _running) = house.client();
     house

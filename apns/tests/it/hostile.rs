@@ -147,7 +147,7 @@ async fn a_body_at_the_limit_is_read_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_missing_or_no_json_costs_the_reason_alone() {
+async fn q24_a_body_that_is_missing_or_no_json_costs_the_reason_alone() {
     for body in ["", "<html>", "\u{0}"] {
         match meet(Fault::raw(503, body)).await {
             Ok(Outcome::RetryAfter { delay, rejection }) => {

@@ -16,7 +16,7 @@ const INCIDENTS: &[(&str, &str, &str)] = &[
         "attestations without freshness were taken; and expired ones, such as a device's certificate had signed, for \
          another key, with a broken signature",
         ATTESTATION,
-        "no_defect_of_an_attestation_passes",
+        "q06_no_defect_of_an_attestation_passes",
     ),
     (
         "the freshness of another token was taken",

@@ -150,7 +150,7 @@ async fn an_answer_repeats_transaction_and_nonce_and_has_a_fresh_nonce_of_its_ow
 }
 
 #[tokio::test]
-async fn digest_and_cipher_of_the_request_are_mirrored() {
+async fn q07_digest_and_cipher_of_the_request_are_mirrored() {
     use mdm_pki::cms::ContentCipher::{Aes128Cbc, Aes192Cbc, Aes256Cbc};
     let world = World::new();
     for digest in [

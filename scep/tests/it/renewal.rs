@@ -65,7 +65,7 @@ async fn a_certificate_renews_itself_for_a_new_key_and_for_the_old_one() {
 }
 
 #[tokio::test]
-async fn apples_client_renews_by_pkcsreq_with_a_fresh_challenge_and_a_temporary_signer() {
+async fn q07_apples_client_renews_by_pkcsreq_with_a_fresh_challenge_and_a_temporary_signer() {
     let world = World::new();
     let old = enrolled(&world).await;
     // Key, transaction and subject are those of the first time; only the challenge is new.

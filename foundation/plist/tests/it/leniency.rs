@@ -41,7 +41,7 @@ fn cdata_sections_are_text() {
 }
 
 #[test]
-fn comments_and_processing_instructions_are_passed_over_everywhere() {
+fn q19_comments_and_processing_instructions_are_passed_over_everywhere() {
     let xml = "<!-- a > b --><?before x?><?xml version=\"1.0\"?><!-- <dict> -->\
         <plist><!----><dict><!-- a --><key>k<!-- b -->1</key><?pi?><string>v<!-- -- > -->w<?pi </string>?></string>\
         <key>list</key><array><!-- c --><true/><!-- d --></array><!-- e --></dict><!-- f --></plist>";
@@ -51,7 +51,7 @@ fn comments_and_processing_instructions_are_passed_over_everywhere() {
 }
 
 #[test]
-fn document_type_header_and_plist_element_may_be_missing_or_swapped() {
+fn q19_document_type_header_and_plist_element_may_be_missing_or_swapped() {
     let header = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
     let doctype = "<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">";
     let root = "<plist version=\"1.0\"><string>a</string></plist>";
@@ -79,7 +79,7 @@ fn a_leading_byte_order_mark_or_white_space_is_read() {
 }
 
 #[test]
-fn whatever_follows_the_end_of_the_plist_element_is_ignored() {
+fn q19_whatever_follows_the_end_of_the_plist_element_is_ignored() {
     for junk in [
         &b"\0\0\0"[..],
         b"</plist>",

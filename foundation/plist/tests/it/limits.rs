@@ -67,7 +67,7 @@ fn all_envelopes_are_too_deep(bytes: &[u8]) {
 }
 
 #[test]
-fn a_million_nested_arrays_in_xml_are_a_depth_error() {
+fn q19_a_million_nested_arrays_in_xml_are_a_depth_error() {
     on_small_stack(|| {
         let bytes = nested_xml(MILLION);
         assert!(bytes.len() >= 15_000_000);
@@ -76,7 +76,7 @@ fn a_million_nested_arrays_in_xml_are_a_depth_error() {
 }
 
 #[test]
-fn a_million_nested_arrays_in_binary_are_a_depth_error() {
+fn q19_a_million_nested_arrays_in_binary_are_a_depth_error() {
     on_small_stack(|| all_views_are_too_deep(&nested_binary(MILLION)));
 }
 

@@ -145,3 +145,38 @@ fn an_error_on_writing_says_where() {
     assert_eq!(error.to_string(), "the integer is out of range in `a.b`");
     assert_eq!(error.position(), None);
 }
+
+#[test]
+fn q18_data_is_base64_once_whatever_is_inside() {
+    // A profile, and one that a careful caller has encoded already.
+    for payload in [&b"<?xml version=\"1.0\"?><plist/>"[..], b"PD94bWw="] {
+        let written = xml(&Value::Data(payload.to_vec()));
+        let (_, inside) = written.split_once("<data>").unwrap();
+        let (inside, _) = inside.split_once("</data>").unwrap();
+        let text: String = inside.split_whitespace().collect();
+        let expected = base64(payload);
+        assert_eq!(text, expected);
+        let read: Value = from_slice(written.as_bytes()).unwrap();
+        assert_eq!(read.as_data(), Some(payload));
+    }
+}
+
+/// Base64 by its definition, apart from what writes the property list.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group
+            .iter()
+            .fold(0, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let index = (bits >> (18 - 6 * place)) & 63;
+            text.push(match place <= group.len() {
+                true => char::from(ALPHABET[index as usize]),
+                false => '=',
+            });
+        }
+    }
+    text
+}

@@ -79,7 +79,7 @@ async fn a_device_that_attests_gets_its_certificate() {
 }
 
 #[tokio::test]
-async fn no_defect_of_an_attestation_passes() {
+async fn q06_no_defect_of_an_attestation_passes() {
     let world = World::new();
     for defect in Defect::ALL {
         // It says whose it is otherwise.

@@ -76,7 +76,7 @@ async fn is_bad(client: &Raw, order: &Value, payload: Value, detail: &str) {
 }
 
 #[tokio::test]
-async fn a_csr_has_to_be_for_the_attested_key_and_the_proven_names() {
+async fn q06_a_csr_has_to_be_for_the_attested_key_and_the_proven_names() {
     let world = World::new();
     let key = ec();
     let (client, order) = world.ready(&key).await;
