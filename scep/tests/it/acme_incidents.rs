@@ -56,7 +56,7 @@ const INCIDENTS: &[(&str, &str, &str)] = &[
     (
         "the key of the CSR was not the attested one",
         FINALIZE,
-        "a_csr_has_to_be_for_the_attested_key_and_the_proven_names",
+        "q06_a_csr_has_to_be_for_the_attested_key_and_the_proven_names",
     ),
     (
         "VU#971035: what was proven for one identity was used for another",
