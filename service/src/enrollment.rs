@@ -12,6 +12,15 @@ use mdm_protocol::EnrollmentId;
 use crate::Body;
 
 pub mod decide;
+mod decision;
+mod escrow;
+mod invitation;
+mod reported;
+
+pub use decision::{EnrollmentDecision, EnrollmentKind, EnrollmentReason};
+pub use escrow::{EscrowEntry, EscrowKind};
+pub use invitation::{Claim, Invitation, Spend};
+pub use reported::Reported;
 
 /// What is known of one enrolment.
 ///
@@ -40,6 +49,18 @@ pub struct Enrollment {
     pub serial_number: Option<SerialNumber>,
     /// The short name of a user.
     pub user_short_name: Option<String>,
+    /// The vendor's name of the account whose device it is.
+    pub owner: Option<String>,
+    /// The pools that the device takes a place in, such as those of licences; empty once it is
+    /// [`Disabled`](EnrollmentStatus::Disabled), and for a user.
+    pub licences: Vec<String>,
+    /// What it last said of itself.
+    pub reported: Option<Reported>,
+    /// The invitation that its last `Authenticate` named. An update of the enrolment profile has to
+    /// repeat it in its URLs, which may not change.
+    pub invitation: Option<String>,
+    /// What its last coming was taken for; `None` for a user.
+    pub decision: Option<EnrollmentDecision>,
     /// The last `Authenticate` as it came.
     pub authenticate: Option<Body>,
     /// When the last `Authenticate` came.
@@ -48,6 +69,11 @@ pub struct Enrollment {
     pub enrolled_at: Option<DateTime<Utc>>,
     /// When it was disabled, if it is.
     pub disabled_at: Option<DateTime<Utc>>,
+    /// When it was last heard of. A poll moves it only where it is older than
+    /// [`Report::seen_every`](crate::queue::Report::seen_every), and nothing moves it back.
+    pub last_seen_at: Option<DateTime<Utc>>,
+    /// Since when its push token is dead (Q24), if it is: only a `TokenUpdate` revives it.
+    pub push_dead_at: Option<DateTime<Utc>>,
 }
 
 impl Enrollment {
@@ -64,11 +90,26 @@ impl Enrollment {
             bootstrap_token: None,
             serial_number: None,
             user_short_name: None,
+            owner: None,
+            licences: Vec::new(),
+            reported: None,
+            invitation: None,
+            decision: None,
             authenticate: None,
             authenticated_at: None,
             enrolled_at: None,
             disabled_at: None,
+            last_seen_at: None,
+            push_dead_at: None,
         }
+    }
+
+    /// Whether it can be pushed to: it is [`Enrolled`](EnrollmentStatus::Enrolled) and its token not
+    /// known to be dead.
+    pub fn is_pushable(&self) -> bool {
+        self.status == EnrollmentStatus::Enrolled
+            && self.push.is_some()
+            && self.push_dead_at.is_none()
     }
 
     /// The enrolment after `edit`: sets several fields in one expression.

@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use mdm_protocol::EnrollmentId;
 use serde::{Deserialize, Serialize};
 
+use crate::queue::Sequence;
+
 /// Something that happened to an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,6 +25,37 @@ impl Event {
             enrollment,
             at,
             kind,
+        }
+    }
+}
+
+/// An event that a subscriber could not be given, kept until somebody looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// Its place among the subscriber's events.
+    pub sequence: Sequence,
+    /// The event.
+    pub event: Event,
+    /// Why it was given up.
+    pub reason: String,
+    /// When it was given up.
+    pub at: DateTime<Utc>,
+}
+
+impl DeadLetter {
+    /// An event that was given up.
+    pub fn new(
+        sequence: Sequence,
+        event: Event,
+        reason: impl Into<String>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            sequence,
+            event,
+            reason: reason.into(),
+            at,
         }
     }
 }
@@ -55,6 +88,8 @@ pub enum EventKind {
     IdentityRenewed,
     /// `CheckOut`: the device, or the user, is managed no longer. What was queued is cancelled.
     CheckedOut,
+    /// The vendor took the enrolment back. What was queued is cancelled; nothing was wiped.
+    Retired,
     /// The device deposited its bootstrap token, or took it back.
     #[non_exhaustive]
     BootstrapToken {
@@ -69,6 +104,12 @@ pub enum EventKind {
         /// The `Status` that the device gave.
         status: String,
     },
+    /// A command was not answered before its time was over, and is offered no more.
+    #[non_exhaustive]
+    CommandExpired {
+        /// Which command.
+        command_uuid: String,
+    },
 }
 
 impl EventKind {
@@ -77,6 +118,13 @@ impl EventKind {
         Self::CommandSettled {
             command_uuid: command_uuid.into(),
             status: status.into(),
+        }
+    }
+
+    /// A command was not answered before its time was over.
+    pub fn command_expired(command_uuid: impl Into<String>) -> Self {
+        Self::CommandExpired {
+            command_uuid: command_uuid.into(),
         }
     }
 }

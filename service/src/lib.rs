@@ -105,11 +105,14 @@ mod service;
 pub mod store;
 
 pub use body::Body;
-pub use enrollment::{BootstrapToken, Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
-pub use event::{AuthenticateReason, Event, EventKind};
+pub use enrollment::{
+    BootstrapToken, Claim, Enrollment, EnrollmentStatus, EscrowEntry, EscrowKind, Fingerprint,
+    Invitation, PushAddress, Reported,
+};
+pub use event::{AuthenticateReason, DeadLetter, Event, EventKind};
 pub use extension::CheckInExtension;
 pub use identity::{IdentityError, IdentitySource, MdmSignature};
 pub use mdm_protocol::EnrollmentId;
-pub use push::{PushOutcome, PushTarget, Pusher};
+pub use push::{PushOutcome, PushSettled, PushTarget, Pusher};
 pub use service::{Builder, EnqueueError, Limits, Service};
 pub use store::{MemoryStore, Store, StoreError, StoreErrorKind};

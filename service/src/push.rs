@@ -48,6 +48,38 @@ impl PushTarget {
     }
 }
 
+/// A push that was due, and what it leaves behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PushSettled {
+    /// The push as it was due.
+    pub target: PushTarget,
+    /// When to push again, unless the device called meanwhile; `None`: not before something is queued.
+    pub next: Option<DateTime<Utc>>,
+    /// Since when the token is dead, if it is (410, Q24).
+    pub dead_at: Option<DateTime<Utc>>,
+}
+
+impl PushSettled {
+    /// A push to be repeated at `next`, unless the device called meanwhile.
+    pub fn again(target: PushTarget, next: Option<DateTime<Utc>>) -> Self {
+        Self {
+            target,
+            next,
+            dead_at: None,
+        }
+    }
+
+    /// A push whose token is dead since `at`.
+    pub fn dead(target: PushTarget, at: DateTime<Utc>) -> Self {
+        Self {
+            target,
+            next: None,
+            dead_at: Some(at),
+        }
+    }
+}
+
 /// What became of one push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,10 +1,16 @@
 //! Commands on their way to a device, and what the device reported of them.
 
+use std::fmt;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use mdm_protocol::EnrollmentId;
 
-use crate::{Body, Event, Fingerprint};
+use crate::Body;
+
+mod report;
+
+pub use report::{Polled, PushTimes, QueuedCommand, Report, ReportKind, Settlement};
 
 /// A place in an order that only grows: of commands in a store, or of events in the outbox.
 ///
@@ -27,6 +33,12 @@ impl Sequence {
     }
 }
 
+impl fmt::Display for Sequence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A command to be queued for one enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,8 +51,14 @@ pub struct NewCommand {
     pub request_type: String,
     /// The property list that the device will get, as it is.
     pub body: Body,
-    /// When it was queued, for listings; the order does not depend on it.
+    /// When it was queued: a push is due from then on. The order does not depend on it.
     pub at: DateTime<Utc>,
+    /// What is offered first: the higher, and of the same the one that was queued first. 0 unless set.
+    pub priority: i16,
+    /// From when on it is not offered any more.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// While a command of that key waits for the enrolment, another is not queued.
+    pub key: Option<String>,
 }
 
 impl NewCommand {
@@ -58,12 +76,27 @@ impl NewCommand {
             request_type: request_type.into(),
             body: Body::from(body.into()),
             at,
+            priority: 0,
+            expires_at: None,
+            key: None,
         }
+    }
+
+    /// The command after `edit`: sets several fields in one expression.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+
+    /// Whether its time is over.
+    pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
     }
 }
 
 /// What became of a command to be queued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Enqueued {
     /// It is queued, at this place.
@@ -71,166 +104,46 @@ pub enum Enqueued {
     /// This enrolment already has a command of that UUID, whatever became of it: nothing changed.
     /// So an enqueue whose answer was lost may be repeated.
     Duplicate,
+    /// A command of the same key waits for this enrolment already: nothing was queued.
+    #[non_exhaustive]
+    Merged {
+        /// The command that waits.
+        command_uuid: String,
+    },
     /// There is no such enrolment, or it is disabled: nothing was queued.
     NotEnrolled,
 }
 
-/// What a device said at the command endpoint, with all that the store needs for one atomic step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Report {
-    /// Who reports.
-    pub enrollment: EnrollmentId,
-    /// The certificate that the report came with.
-    pub certificate: Fingerprint,
-    /// When it came.
-    pub at: DateTime<Utc>,
-    /// What it says.
-    pub kind: ReportKind,
-}
-
-impl Report {
-    /// A report of `enrollment`.
-    pub fn new(
-        enrollment: EnrollmentId,
-        certificate: Fingerprint,
-        at: DateTime<Utc>,
-        kind: ReportKind,
-    ) -> Self {
-        Self {
-            enrollment,
-            certificate,
-            at,
-            kind,
-        }
-    }
-}
-
-/// What a report says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReportKind {
-    /// `Idle`: offers everything again that was set aside (Q17).
-    Idle,
-    /// `NotNow`: sets the command aside and asks for one that was never answered (Q17).
-    #[non_exhaustive]
-    NotNow {
-        /// The command that has to wait.
-        command_uuid: String,
-    },
-    /// Anything else that names a command: it is settled, however its body reads.
-    #[non_exhaustive]
-    Final {
-        /// The command that is answered.
-        command_uuid: String,
-        /// The `Status`, as the device wrote it.
-        status: String,
-        /// The report as it came.
-        body: Body,
-        /// Goes to the outbox if this report settles the command.
-        event: Event,
-    },
-}
-
-impl ReportKind {
-    /// `NotNow` for a command.
-    pub fn not_now(command_uuid: impl Into<String>) -> Self {
-        Self::NotNow {
+impl Enqueued {
+    /// A command of the same key waits.
+    pub fn merged(command_uuid: impl Into<String>) -> Self {
+        Self::Merged {
             command_uuid: command_uuid.into(),
         }
     }
-
-    /// A final answer to a command.
-    pub fn settles(
-        command_uuid: impl Into<String>,
-        status: impl Into<String>,
-        body: impl Into<Bytes>,
-        event: Event,
-    ) -> Self {
-        Self::Final {
-            command_uuid: command_uuid.into(),
-            status: status.into(),
-            body: Body::from(body.into()),
-            event,
-        }
-    }
 }
 
-/// The store's answer to a [`Report`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which commands are listed; what is `None` does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Polled {
-    /// The certificate is not the one pinned to the device: nothing was recorded.
-    NotPinned,
-    /// The report was taken.
-    #[non_exhaustive]
-    Taken {
-        /// What it did.
-        settlement: Settlement,
-        /// What the device shall do next.
-        next: Option<QueuedCommand>,
-    },
+pub struct CommandFilter {
+    /// Those that wait, or those that are finished.
+    pub waiting: Option<bool>,
+    /// Those of one `RequestType`.
+    pub request_type: Option<String>,
 }
 
-impl Polled {
-    /// The report was taken.
-    pub fn taken(settlement: Settlement, next: Option<QueuedCommand>) -> Self {
-        Self::Taken { settlement, next }
+impl CommandFilter {
+    /// All commands.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// What the device shall do next, if the report was taken and there is something.
-    pub fn next(&self) -> Option<&QueuedCommand> {
-        match self {
-            Self::Taken { next, .. } => next.as_ref(),
-            Self::NotPinned => None,
-        }
-    }
-
-    /// What the report did, if it was taken.
-    pub fn settlement(&self) -> Option<Settlement> {
-        match self {
-            Self::Taken { settlement, .. } => Some(*settlement),
-            Self::NotPinned => None,
-        }
-    }
-}
-
-/// What a report did to the command that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Settlement {
-    /// The report names no command.
-    NoCommand,
-    /// The command is settled now, and the event is in the outbox.
-    Settled,
-    /// The command waits for the next `Idle`.
-    SetAside,
-    /// The command was settled or cancelled before: the first answer stands (Q17).
-    Before,
-    /// This enrolment has no command of that UUID: accepted all the same (Q17).
-    Unknown,
-}
-
-/// A command as it is offered to the device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct QueuedCommand {
-    /// Its place in the queue.
-    pub sequence: Sequence,
-    /// Names it to the device.
-    pub command_uuid: String,
-    /// The property list for the device.
-    pub body: Body,
-}
-
-impl QueuedCommand {
-    /// A queued command.
-    pub fn new(sequence: Sequence, command_uuid: impl Into<String>, body: Body) -> Self {
-        Self {
-            sequence,
-            command_uuid: command_uuid.into(),
-            body,
-        }
+    /// The filter after `edit`.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
     }
 }
 
@@ -275,10 +188,17 @@ pub enum CommandState {
         /// When it came.
         at: DateTime<Utc>,
     },
-    /// It was taken back before the device answered it: by `Authenticate` or `CheckOut`.
+    /// It was taken back before the device answered it: by `Authenticate` or `CheckOut`, or by
+    /// whoever queued it.
     #[non_exhaustive]
     Cancelled {
         /// When.
+        at: DateTime<Utc>,
+    },
+    /// Its time was over before the device answered it.
+    #[non_exhaustive]
+    Expired {
+        /// When that was noticed.
         at: DateTime<Utc>,
     },
 }
@@ -296,5 +216,23 @@ impl CommandState {
     /// Taken back.
     pub fn cancelled(at: DateTime<Utc>) -> Self {
         Self::Cancelled { at }
+    }
+
+    /// Not answered in time.
+    pub fn expired(at: DateTime<Utc>) -> Self {
+        Self::Expired { at }
+    }
+
+    /// Whether the device may still answer it.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self, Self::Queued | Self::NotNow)
+    }
+
+    /// When it was finished, if it is.
+    pub fn finished_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Queued | Self::NotNow => None,
+            Self::Settled { at, .. } | Self::Cancelled { at } | Self::Expired { at } => Some(*at),
+        }
     }
 }

@@ -18,7 +18,10 @@ use chrono::{DateTime, Utc};
 use mdm_core::{Secret, SerialNumber};
 use mdm_protocol::EnrollmentId;
 
-use super::{BootstrapToken, Enrollment, EnrollmentStatus, Fingerprint, PushAddress};
+use super::{
+    BootstrapToken, Claim, Enrollment, EnrollmentStatus, EscrowEntry, Fingerprint, PushAddress,
+    Reported, Spend,
+};
 use crate::{Body, Event, EventKind, event::AuthenticateReason};
 
 /// How often the enrolment of a device was changed; 0 for a device never seen.
@@ -106,6 +109,8 @@ pub enum Message {
     Authenticate {
         /// The serial number, if the message tells it.
         serial_number: Option<SerialNumber>,
+        /// What the message tells of the device; [`Message::reporting`] sets it.
+        reported: Option<Reported>,
         /// The message as it came.
         raw: Body,
     },
@@ -126,8 +131,18 @@ impl Message {
     pub fn authenticate(serial_number: Option<SerialNumber>, raw: impl Into<Body>) -> Self {
         Self::Authenticate {
             serial_number,
+            reported: None,
             raw: raw.into(),
         }
+    }
+
+    /// The same `Authenticate` with what it tells of the device. Any other message stays as it is.
+    #[must_use]
+    pub fn reporting(mut self, told: Reported) -> Self {
+        if let Self::Authenticate { reported, .. } = &mut self {
+            *reported = Some(told);
+        }
+        self
     }
 
     /// `TokenUpdate` with nothing but the address; [`TokenUpdated`] takes the rest.
@@ -230,6 +245,15 @@ pub struct Step {
     pub user: Option<Enrollment>,
     /// What goes with it. Comes before the new state of `user`.
     pub cascade: Cascade,
+    /// The limits of the pools that the device may take a place in only while there is one left. What
+    /// places it has from now on `device.licences` says; [`Step::claim`] sets both.
+    pub claims: Vec<Claim>,
+    /// The invitation that the device spends.
+    pub invitation: Option<Spend>,
+    /// Secrets to keep for good.
+    pub escrow: Vec<EscrowEntry>,
+    /// Whether the enrolment is to be pushed to at `at` if a command waits for it.
+    pub wakes: bool,
     /// What the vendor is told.
     pub events: Vec<Event>,
 }
@@ -242,7 +266,20 @@ impl Step {
             device: None,
             user: None,
             cascade: Cascade::None,
+            claims: Vec::new(),
+            invitation: None,
+            escrow: Vec::new(),
+            wakes: false,
             events: Vec::new(),
+        }
+    }
+
+    /// Gives the step's device a place in each of these pools, as long as there is one left, and in no
+    /// others. A step without a device stays as it is.
+    pub fn claim(&mut self, claims: Vec<Claim>) {
+        if let Some(device) = &mut self.device {
+            device.licences = claims.iter().map(|claim| claim.pool.clone()).collect();
+            self.claims = claims;
         }
     }
 
@@ -251,6 +288,8 @@ impl Step {
         self.device.is_none()
             && self.user.is_none()
             && self.cascade == Cascade::None
+            && self.invitation.is_none()
+            && self.escrow.is_empty()
             && self.events.is_empty()
     }
 }
@@ -261,9 +300,11 @@ impl Step {
 /// [`Refusal`] if the message must not be taken; then nothing changes.
 pub fn decide(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step, Refusal> {
     match message {
-        Message::Authenticate { serial_number, raw } => {
-            authenticate(loaded, sender, serial_number, raw)
-        }
+        Message::Authenticate {
+            serial_number,
+            reported,
+            raw,
+        } => authenticate(loaded, sender, serial_number, reported, raw),
         Message::TokenUpdate(update) => token_update(loaded, sender, update),
         Message::CheckOut => check_out(loaded, sender),
         Message::SetBootstrapToken { token } => set_bootstrap_token(loaded, sender, token),
@@ -320,6 +361,7 @@ pub fn renew(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
         None => {}
     }
     let mut device = known.clone();
+    device.last_seen_at = Some(sender.at);
     device.certificate = Some(sender.certificate);
     if let Some(deposited) = &mut device.bootstrap_token
         && Some(deposited.certificate) == known.certificate
@@ -336,10 +378,20 @@ pub fn renew(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
     Ok(step)
 }
 
+/// Takes an enrolment back that may never say goodbye (Q14): the device, or the user, is managed no
+/// longer, what was queued is cancelled, its places are free. Nothing is wiped, nothing escrowed is
+/// forgotten, and an `Authenticate` or a user's `TokenUpdate` enrols it again.
+///
+/// The step is empty if there is no such enrolment or it is disabled.
+pub fn retire(loaded: &Loaded, id: &EnrollmentId, at: DateTime<Utc>) -> Step {
+    disable(loaded, id, at, EventKind::Retired)
+}
+
 fn authenticate(
     loaded: &Loaded,
     sender: &Sender,
     serial_number: Option<SerialNumber>,
+    reported: Option<Reported>,
     raw: Body,
 ) -> Result<Step, Refusal> {
     if sender.id.channel().is_user() {
@@ -367,8 +419,10 @@ fn authenticate(
     let mut state = Enrollment {
         certificate: Some(sender.certificate),
         serial_number,
+        reported,
         authenticate: Some(raw),
         authenticated_at: Some(sender.at),
+        last_seen_at: Some(sender.at),
         ..Enrollment::new(sender.id.clone())
     };
     if let Some(known) = &loaded.device {
@@ -378,6 +432,9 @@ fn authenticate(
             deposited.is_former = true;
         }
         state.serial_number = state.serial_number.or_else(|| known.serial_number.clone());
+        state.reported = state.reported.or_else(|| known.reported.clone());
+        state.owner.clone_from(&known.owner);
+        state.licences.clone_from(&known.licences);
     }
     step.device = Some(state);
     step.cascade = Cascade::Device;
@@ -413,7 +470,9 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
     }
     state.status = EnrollmentStatus::Enrolled;
     state.disabled_at = None;
+    state.last_seen_at = Some(sender.at);
     state.push = Some(update.push);
+    state.push_dead_at = None;
     state.token_update_tally = state.token_update_tally.saturating_add(1);
     // Q12: what the message leaves out stays as it was.
     state.unlock_token = update.unlock_token.or(state.unlock_token);
@@ -432,6 +491,7 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
         }
     };
     let mut step = Step::new(sender.at);
+    step.wakes = true;
     step.events = vec![event(sender, kind)];
     if is_user {
         step.user = Some(state);
@@ -442,21 +502,34 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
 }
 
 fn check_out(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
-    let device = authorize(loaded, sender)?;
-    let mut step = Step::new(sender.at);
-    let is_user = sender.id != device.id;
+    authorize(loaded, sender)?;
+    let mut step = disable(loaded, &sender.id, sender.at, EventKind::CheckedOut);
+    for state in step.device.iter_mut().chain(&mut step.user) {
+        state.last_seen_at = Some(sender.at);
+    }
+    Ok(step)
+}
+
+/// Disables the enrolment, if it is not yet: its queue goes, its places become free, and what is
+/// escrowed stays.
+fn disable(loaded: &Loaded, id: &EnrollmentId, at: DateTime<Utc>, why: EventKind) -> Step {
+    let mut step = Step::new(at);
+    let is_user = id.channel().is_user();
     let known = if is_user {
-        loaded.user.as_ref()
+        &loaded.user
     } else {
-        Some(device)
+        &loaded.device
     };
-    let Some(known) = known.filter(|known| known.status != EnrollmentStatus::Disabled) else {
-        return Ok(step);
+    let enabled = |known: &&Enrollment| known.status != EnrollmentStatus::Disabled;
+    let Some(known) = known.as_ref().filter(enabled) else {
+        return step;
     };
     let state = Enrollment {
         status: EnrollmentStatus::Disabled,
-        disabled_at: Some(sender.at),
+        disabled_at: Some(at),
         push: None,
+        push_dead_at: None,
+        licences: Vec::new(),
         ..known.clone()
     };
     // Q14: a user who leaves does not unenrol the device; a device that leaves takes its users along.
@@ -467,8 +540,8 @@ fn check_out(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
         step.device = Some(state);
         step.cascade = Cascade::Device;
     }
-    step.events = vec![event(sender, EventKind::CheckedOut)];
-    Ok(step)
+    step.events = vec![Event::new(id.clone(), at, why)];
+    step
 }
 
 fn set_bootstrap_token(
@@ -490,6 +563,7 @@ fn set_bootstrap_token(
     if device.bootstrap_token != deposited {
         step.device = Some(Enrollment {
             bootstrap_token: deposited,
+            last_seen_at: Some(sender.at),
             ..device.clone()
         });
     }

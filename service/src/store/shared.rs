@@ -6,91 +6,90 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_protocol::EnrollmentId;
 
-use super::{CommandStore, CommitError, EnrollmentStore, Outbox, StoreError};
+use super::{
+    CommandStore, CommitError, EnrollmentFilter, EnrollmentStore, EscrowStore, InvitationStore,
+    LeaseStore, Outbox, PushStore, StoreError,
+};
 use crate::{
-    Enrollment, Event, Fingerprint, PushTarget,
+    DeadLetter, Enrollment, EscrowEntry, EscrowKind, Event, Fingerprint, Invitation, PushTarget,
     enrollment::decide::{Loaded, Step, Version},
-    queue::{CommandRecord, Enqueued, NewCommand, Polled, Report, Sequence},
+    push::PushSettled,
+    queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Polled, Report, Sequence},
 };
 
-#[async_trait]
-impl<S: EnrollmentStore + ?Sized> EnrollmentStore for Arc<S> {
-    async fn load(
-        &self,
-        id: &EnrollmentId,
-        certificate: &Fingerprint,
-    ) -> Result<Loaded, StoreError> {
-        (**self).load(id, certificate).await
-    }
-
-    async fn commit(
-        &self,
-        id: &EnrollmentId,
-        version: Version,
-        step: Step,
-    ) -> Result<(), CommitError> {
-        (**self).commit(id, version, step).await
-    }
-
-    async fn enrollment(&self, id: &EnrollmentId) -> Result<Option<Enrollment>, StoreError> {
-        (**self).enrollment(id).await
-    }
-
-    async fn push_targets(
-        &self,
-        ids: &[EnrollmentId],
-    ) -> Result<Vec<Option<PushTarget>>, StoreError> {
-        (**self).push_targets(ids).await
-    }
+macro_rules! forward {
+    ($store:ident { $( $method:ident($($argument:ident: $type:ty),*) -> $answer:ty; )* }) => {
+        #[async_trait]
+        impl<S: $store + ?Sized> $store for Arc<S> {
+            $(
+                async fn $method(&self, $($argument: $type),*) -> $answer {
+                    (**self).$method($($argument),*).await
+                }
+            )*
+        }
+    };
 }
 
-#[async_trait]
-impl<S: CommandStore + ?Sized> CommandStore for Arc<S> {
-    async fn enqueue(&self, commands: Vec<NewCommand>) -> Result<Vec<Enqueued>, StoreError> {
-        (**self).enqueue(commands).await
-    }
+forward! { EnrollmentStore {
+    load(id: &EnrollmentId, certificate: &Fingerprint) -> Result<Loaded, StoreError>;
+    commit(id: &EnrollmentId, version: Version, step: Step) -> Result<(), CommitError>;
+    enrollment(id: &EnrollmentId) -> Result<Option<Enrollment>, StoreError>;
+    enrollments(filter: &EnrollmentFilter, after: Option<&EnrollmentId>, limit: usize)
+        -> Result<Vec<Enrollment>, StoreError>;
+    places_taken(pool: &str) -> Result<u64, StoreError>;
+    push_targets(ids: &[EnrollmentId]) -> Result<Vec<Option<PushTarget>>, StoreError>;
+} }
 
-    async fn record_report_and_next(&self, report: Report) -> Result<Polled, StoreError> {
-        (**self).record_report_and_next(report).await
-    }
+forward! { CommandStore {
+    enqueue(commands: Vec<NewCommand>) -> Result<Vec<Enqueued>, StoreError>;
+    record_report_and_next(report: Report) -> Result<Polled, StoreError>;
+    command(id: &EnrollmentId, command_uuid: &str) -> Result<Option<CommandRecord>, StoreError>;
+    commands(id: &EnrollmentId, filter: &CommandFilter, after: Sequence, limit: usize)
+        -> Result<Vec<CommandRecord>, StoreError>;
+    cancel(id: &EnrollmentId, command_uuid: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
+    clear(ids: &[EnrollmentId], at: DateTime<Utc>) -> Result<u64, StoreError>;
+    expire(now: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
+    forget_finished(before: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
+} }
 
-    async fn command(
-        &self,
-        id: &EnrollmentId,
-        command_uuid: &str,
-    ) -> Result<Option<CommandRecord>, StoreError> {
-        (**self).command(id, command_uuid).await
-    }
+forward! { PushStore {
+    due_pushes(now: DateTime<Utc>, lease: DateTime<Utc>, limit: usize)
+        -> Result<Vec<PushTarget>, StoreError>;
+    settle_pushes(lease: DateTime<Utc>, outcomes: &[PushSettled]) -> Result<(), StoreError>;
+    wake(ids: &[EnrollmentId], at: DateTime<Utc>) -> Result<(), StoreError>;
+} }
 
-    async fn commands(
-        &self,
-        id: &EnrollmentId,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<CommandRecord>, StoreError> {
-        (**self).commands(id, after, limit).await
-    }
+forward! { InvitationStore {
+    invite(invitation: Invitation) -> Result<(), StoreError>;
+    invitation(id: &str) -> Result<Option<Invitation>, StoreError>;
+    forget_invitations(now: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
+} }
 
-    async fn forget_finished(
-        &self,
-        before: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        (**self).forget_finished(before, limit).await
-    }
-}
+forward! { EscrowStore {
+    escrow(entries: Vec<EscrowEntry>) -> Result<(), StoreError>;
+    escrowed(id: &EnrollmentId, kind: Option<&EscrowKind>, limit: usize)
+        -> Result<Vec<EscrowEntry>, StoreError>;
+    escrow_page(after: Sequence, limit: usize)
+        -> Result<Vec<(Sequence, EscrowEntry)>, StoreError>;
+} }
 
-#[async_trait]
-impl<S: Outbox + ?Sized> Outbox for Arc<S> {
-    async fn events(
-        &self,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<(Sequence, Event)>, StoreError> {
-        (**self).events(after, limit).await
-    }
+forward! { Outbox {
+    subscribe(subscriber: &str) -> Result<bool, StoreError>;
+    unsubscribe(subscriber: &str) -> Result<bool, StoreError>;
+    subscribers() -> Result<Vec<String>, StoreError>;
+    events(subscriber: &str, limit: usize) -> Result<Vec<(Sequence, Event)>, StoreError>;
+    pending_events(subscriber: &str) -> Result<u64, StoreError>;
+    acknowledge_events(subscriber: &str, sequences: &[Sequence]) -> Result<(), StoreError>;
+    bury_events(subscriber: &str, sequences: &[Sequence], reason: &str, at: DateTime<Utc>)
+        -> Result<u64, StoreError>;
+    dead_letters(subscriber: &str, after: Sequence, limit: usize)
+        -> Result<Vec<DeadLetter>, StoreError>;
+    revive_dead_letters(subscriber: &str, sequences: &[Sequence]) -> Result<u64, StoreError>;
+    forget_dead_letters(subscriber: &str, sequences: &[Sequence]) -> Result<u64, StoreError>;
+} }
 
-    async fn acknowledge_events(&self, through: Sequence) -> Result<(), StoreError> {
-        (**self).acknowledge_events(through).await
-    }
-}
+forward! { LeaseStore {
+    lease(name: &str, holder: &str, now: DateTime<Utc>, until: DateTime<Utc>)
+        -> Result<bool, StoreError>;
+    release(name: &str, holder: &str) -> Result<(), StoreError>;
+} }
