@@ -1,0 +1,78 @@
+//! What a device's coming was taken for, and why: said once, where it is decided, and kept.
+
+use serde::{Deserialize, Serialize};
+
+/// What a device's coming was taken for, with everything that spoke for it.
+///
+/// Made at `Authenticate`, or where a device goes on with another certificate without one; the first
+/// `TokenUpdate` adds whether the device was erased, which only `AwaitingConfiguration` tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct EnrollmentDecision {
+    /// What it was taken for.
+    pub kind: EnrollmentKind,
+    /// What spoke for it, in the order in which it was seen.
+    pub reasons: Vec<EnrollmentReason>,
+}
+
+impl EnrollmentDecision {
+    /// A decision.
+    pub fn new(
+        kind: EnrollmentKind,
+        reasons: impl IntoIterator<Item = EnrollmentReason>,
+    ) -> Self {
+        Self {
+            kind,
+            reasons: reasons.into_iter().collect(),
+        }
+    }
+
+    /// Whether this spoke for it.
+    pub fn because(&self, reason: EnrollmentReason) -> bool {
+        self.reasons.contains(&reason)
+    }
+}
+
+/// What a device's coming is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EnrollmentKind {
+    /// A device that was never seen: everything begins.
+    NewDevice,
+    /// A known device that begins anew: its queue goes, its push address goes, its tally starts again.
+    ReEnrollment,
+    /// A known device that goes on with another certificate: nothing else changes.
+    IdentityRenewal,
+}
+
+/// What spoke for a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EnrollmentReason {
+    /// It sent `Authenticate`.
+    Authenticate,
+    /// It sent something else than `Authenticate`, and was vouched for.
+    NoAuthenticate,
+    /// No device of this name was seen before.
+    UnknownDevice,
+    /// It is enrolled, for all that is known here.
+    WasEnrolled,
+    /// It began to enrol before and sent no `TokenUpdate`.
+    WasNotFinished,
+    /// It checked out before, or the vendor took the enrolment back.
+    WasDisabled,
+    /// It came with the certificate that is pinned to it.
+    PinnedCertificate,
+    /// It came with a certificate that was pinned to it before the present one.
+    FormerCertificate,
+    /// It came with a certificate that was never seen.
+    NewCertificate,
+    /// No certificate was pinned to it: it was imported.
+    NothingPinned,
+    /// It waits in Setup Assistant: it was erased, or is new.
+    AwaitingConfiguration,
+    /// It does not wait in Setup Assistant: what it held, it may still hold.
+    NotAwaitingConfiguration,
+}
