@@ -1,10 +1,11 @@
 //! What a vendor wants to hear of: written to the outbox in the same commit as what it tells.
 
 use chrono::{DateTime, Utc};
+use mdm_core::SerialNumber;
 use mdm_protocol::EnrollmentId;
 use serde::{Deserialize, Serialize};
 
-use crate::queue::Sequence;
+use crate::{enrollment::EnrollmentDecision, queue::Sequence};
 
 /// Something that happened to an enrolment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +69,8 @@ pub enum EventKind {
     /// A device began to enrol (`Authenticate`). What was queued for it and its users is cancelled.
     #[non_exhaustive]
     Authenticated {
-        /// Why it is taken for a new enrolment or a repeated one.
-        reason: AuthenticateReason,
+        /// What it was taken for, and why.
+        decision: EnrollmentDecision,
     },
     /// A `TokenUpdate`, the first since `Authenticate` or since the enrolment was disabled: it can be
     /// pushed to from now on.
@@ -77,6 +78,9 @@ pub enum EventKind {
     Enrolled {
         /// Whether the device waits in Setup Assistant for `DeviceConfigured`.
         awaiting_configuration: bool,
+        /// What it was taken for, and why; `None` for a user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<EnrollmentDecision>,
     },
     /// A `TokenUpdate` of an enrolment that was enrolled already.
     #[non_exhaustive]
@@ -85,7 +89,28 @@ pub enum EventKind {
         tally: u64,
     },
     /// The device came with a renewed certificate, which is pinned from now on. Nothing else changed.
-    IdentityRenewed,
+    #[non_exhaustive]
+    IdentityRenewed {
+        /// What it was taken for, and why.
+        decision: EnrollmentDecision,
+    },
+    /// A device asked for its profile, or sent `Authenticate`, and was not admitted.
+    #[non_exhaustive]
+    Refused {
+        /// Where it stood.
+        stage: RefusedAt,
+        /// Why: the name of a [`DenialReason`](crate::DenialReason).
+        reason: String,
+        /// What the policy says about it, for logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// The device's serial number, if it told one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        serial_number: Option<SerialNumber>,
+        /// The account that it was to belong to, if there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
+    },
     /// `CheckOut`: the device, or the user, is managed no longer. What was queued is cancelled.
     CheckedOut,
     /// The vendor took the enrolment back. What was queued is cancelled; nothing was wiped.
@@ -129,15 +154,13 @@ impl EventKind {
     }
 }
 
-/// Why an `Authenticate` was taken as it was.
+/// How far a device had come that was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum AuthenticateReason {
-    /// Never seen before.
-    NewDevice,
-    /// Known, and presents another certificate: wiped, or enrolled anew.
-    NewCertificate,
-    /// Known, with the certificate that it had: the profile was removed and installed again.
-    SameCertificate,
+pub enum RefusedAt {
+    /// It asked for its profile.
+    Profile,
+    /// It sent `Authenticate`, or came back without one after it was disabled.
+    Authenticate,
 }

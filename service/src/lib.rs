@@ -106,10 +106,10 @@ pub mod store;
 
 pub use body::Body;
 pub use enrollment::{
-    BootstrapToken, Claim, Enrollment, EnrollmentStatus, EscrowEntry, EscrowKind, Fingerprint,
-    Invitation, PushAddress, Reported,
+    BootstrapToken, Claim, Enrollment, EnrollmentDecision, EnrollmentKind, EnrollmentReason,
+    EnrollmentStatus, EscrowEntry, EscrowKind, Fingerprint, Invitation, PushAddress, Reported,
 };
-pub use event::{AuthenticateReason, DeadLetter, Event, EventKind};
+pub use event::{DeadLetter, Event, EventKind, RefusedAt};
 pub use extension::CheckInExtension;
 pub use identity::{IdentityError, IdentitySource, MdmSignature};
 pub use mdm_protocol::EnrollmentId;

@@ -19,10 +19,10 @@ use mdm_core::{Secret, SerialNumber};
 use mdm_protocol::EnrollmentId;
 
 use super::{
-    BootstrapToken, Claim, Enrollment, EnrollmentStatus, EscrowEntry, Fingerprint, PushAddress,
-    Reported, Spend,
+    BootstrapToken, Claim, Enrollment, EnrollmentDecision, EnrollmentKind, EnrollmentReason,
+    EnrollmentStatus, EscrowEntry, Fingerprint, PushAddress, Reported, Spend,
 };
-use crate::{Body, Event, EventKind, event::AuthenticateReason};
+use crate::{Body, Event, EventKind};
 
 /// How often the enrolment of a device was changed; 0 for a device never seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -368,11 +368,17 @@ pub fn renew(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
     {
         deposited.certificate = sender.certificate;
     }
+    let reasons = reasons(loaded, sender, EnrollmentReason::NoAuthenticate);
+    let decision = EnrollmentDecision::new(EnrollmentKind::IdentityRenewal, reasons);
+    // What a device that is about to enrol was taken for is not decided anew.
+    if known.status != EnrollmentStatus::Authenticated {
+        device.decision = Some(decision.clone());
+    }
     let mut step = Step::new(sender.at);
     step.events = vec![Event::new(
         known.id.clone(),
         sender.at,
-        EventKind::IdentityRenewed,
+        EventKind::IdentityRenewed { decision },
     )];
     step.device = Some(device);
     Ok(step)
@@ -405,21 +411,26 @@ fn authenticate(
         return Err(Refusal::CertificateReused);
     }
     let mut step = Step::new(sender.at);
-    let reason = match &loaded.device {
-        None => AuthenticateReason::NewDevice,
-        Some(known) if known.certificate != Some(sender.certificate) => {
-            AuthenticateReason::NewCertificate
-        }
+    let kind = match &loaded.device {
+        None => EnrollmentKind::NewDevice,
         // The answer was lost and the device repeats itself: what was queued meanwhile stays.
-        Some(known) if known.status == EnrollmentStatus::Authenticated => return Ok(step),
-        Some(_) => AuthenticateReason::SameCertificate,
+        Some(known)
+            if known.status == EnrollmentStatus::Authenticated
+                && known.certificate == Some(sender.certificate) =>
+        {
+            return Ok(step);
+        }
+        Some(_) => EnrollmentKind::ReEnrollment,
     };
+    let reasons = reasons(loaded, sender, EnrollmentReason::Authenticate);
+    let decision = EnrollmentDecision::new(kind, reasons);
     // Escrowed tokens outlive an `Authenticate`: a device that kept its data may still need them.
     // The first `TokenUpdate` tells whether it did.
     let mut state = Enrollment {
         certificate: Some(sender.certificate),
         serial_number,
         reported,
+        decision: Some(decision.clone()),
         authenticate: Some(raw),
         authenticated_at: Some(sender.at),
         last_seen_at: Some(sender.at),
@@ -438,7 +449,7 @@ fn authenticate(
     }
     step.device = Some(state);
     step.cascade = Cascade::Device;
-    step.events = vec![event(sender, EventKind::Authenticated { reason })];
+    step.events = vec![event(sender, EventKind::Authenticated { decision })];
     Ok(step)
 }
 
@@ -457,6 +468,9 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
         device.clone()
     };
     let before = state.status;
+    if !is_user {
+        decide_on_data(&mut state, loaded, sender, update.awaiting_configuration);
+    }
     match before {
         // Setup Assistant is running, so the device was erased: what was escrowed before opens
         // nothing now.
@@ -484,6 +498,7 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
         state.enrolled_at = Some(sender.at);
         EventKind::Enrolled {
             awaiting_configuration: state.awaiting_configuration.unwrap_or(false),
+            decision: state.decision.clone(),
         }
     } else {
         EventKind::TokenUpdated {
@@ -499,6 +514,55 @@ fn token_update(loaded: &Loaded, sender: &Sender, update: TokenUpdated) -> Resul
         step.device = Some(state);
     }
     Ok(step)
+}
+
+/// What the first `TokenUpdate` of a device adds to the decision, or what it is by itself where the
+/// device comes back without `Authenticate`.
+fn decide_on_data(
+    state: &mut Enrollment,
+    loaded: &Loaded,
+    sender: &Sender,
+    awaiting_configuration: Option<bool>,
+) {
+    let data = match awaiting_configuration {
+        Some(true) => EnrollmentReason::AwaitingConfiguration,
+        _ => EnrollmentReason::NotAwaitingConfiguration,
+    };
+    match state.status {
+        EnrollmentStatus::Authenticated => {
+            if let Some(decision) = &mut state.decision {
+                decision.reasons.push(data);
+            }
+        }
+        EnrollmentStatus::Disabled => {
+            let mut reasons = reasons(loaded, sender, EnrollmentReason::NoAuthenticate);
+            reasons.push(data);
+            let kind = EnrollmentKind::ReEnrollment;
+            state.decision = Some(EnrollmentDecision::new(kind, reasons));
+        }
+        EnrollmentStatus::Enrolled => {}
+    }
+}
+
+/// What speaks for a decision about the device: how it comes, what it was, and which certificate it has.
+fn reasons(loaded: &Loaded, sender: &Sender, first: EnrollmentReason) -> Vec<EnrollmentReason> {
+    let Some(known) = &loaded.device else {
+        return vec![first, EnrollmentReason::UnknownDevice];
+    };
+    let was = match known.status {
+        EnrollmentStatus::Authenticated => EnrollmentReason::WasNotFinished,
+        EnrollmentStatus::Enrolled => EnrollmentReason::WasEnrolled,
+        EnrollmentStatus::Disabled => EnrollmentReason::WasDisabled,
+    };
+    let certificate = match known.certificate {
+        Some(pinned) if pinned == sender.certificate => EnrollmentReason::PinnedCertificate,
+        _ if loaded.certificate_owner.as_ref() == Some(&known.id) => {
+            EnrollmentReason::FormerCertificate
+        }
+        None => EnrollmentReason::NothingPinned,
+        Some(_) => EnrollmentReason::NewCertificate,
+    };
+    vec![first, was, certificate]
 }
 
 fn check_out(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {

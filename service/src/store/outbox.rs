@@ -36,6 +36,13 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     /// [`StoreError`] if the store cannot answer.
     async fn subscribers(&self) -> Result<Vec<String>, StoreError>;
 
+    /// Writes events that belong to no step, such as that of a device which was turned away before it was
+    /// known.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed: then none is written.
+    async fn tell(&self, events: Vec<Event>) -> Result<(), StoreError>;
+
     /// The subscriber's events, oldest first, at most `limit`.
     ///
     /// # Errors

@@ -77,6 +77,7 @@ forward! { Outbox {
     subscribe(subscriber: &str) -> Result<bool, StoreError>;
     unsubscribe(subscriber: &str) -> Result<bool, StoreError>;
     subscribers() -> Result<Vec<String>, StoreError>;
+    tell(events: Vec<Event>) -> Result<(), StoreError>;
     events(subscriber: &str, limit: usize) -> Result<Vec<(Sequence, Event)>, StoreError>;
     pending_events(subscriber: &str) -> Result<u64, StoreError>;
     acknowledge_events(subscriber: &str, sequences: &[Sequence]) -> Result<(), StoreError>;

@@ -33,6 +33,14 @@ impl Outbox for MemoryStore {
         Ok(self.state().mailboxes.keys().cloned().collect())
     }
 
+    async fn tell(&self, events: Vec<Event>) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for event in &events {
+            state.write_event(event);
+        }
+        Ok(())
+    }
+
     async fn events(
         &self,
         subscriber: &str,
