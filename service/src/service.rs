@@ -10,17 +10,25 @@ use mdm_core::Clock;
 use mdm_protocol::{Command, EnrollmentId, checkin};
 
 use crate::{
-    CheckInExtension, IdentitySource, PushOutcome, Pusher, Store, StoreError,
-    queue::{CommandRecord, Enqueued, NewCommand, Sequence},
+    AdmissionPolicy, CheckInExtension, DeclarativeSource, IdentitySource, PinPolicy, PushOutcome,
+    Pusher, ReturnToServiceSource, Store, StoreError, TokenSource, UserPolicy,
+    queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Sequence},
 };
 
+mod admit;
 mod answer;
+mod builder;
 mod check_in;
+mod migration;
 mod renewal;
+mod reply;
 mod report;
 mod salvage;
 
 use answer::Refused;
+
+pub use builder::Builder;
+pub use migration::{Exported, ImportError, Imported};
 
 /// How often a message is decided again after somebody else changed the enrolment. Messages of one
 /// device come one after another, so more than one conflict is rare.
@@ -34,6 +42,12 @@ struct Inner {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     identity: Arc<dyn IdentitySource>,
+    pins: Arc<dyn PinPolicy>,
+    admission: Arc<dyn AdmissionPolicy>,
+    users: Option<Arc<dyn UserPolicy>>,
+    tokens: Option<Arc<dyn TokenSource>>,
+    return_to_service: Option<Arc<dyn ReturnToServiceSource>>,
+    declarative: Option<Arc<dyn DeclarativeSource>>,
     extension: Option<Arc<dyn CheckInExtension>>,
     pusher: Option<Arc<dyn Pusher>>,
     limits: Limits,
@@ -71,41 +85,6 @@ impl Limits {
     }
 }
 
-/// Puts a [`Service`] together.
-#[must_use]
-pub struct Builder(Inner);
-
-impl Builder {
-    /// Answers the check-in messages that the service has no answer of its own to.
-    pub fn extension(mut self, extension: impl CheckInExtension + 'static) -> Self {
-        self.0.extension = Some(Arc::new(extension));
-        self
-    }
-
-    /// Sends the pushes of [`Service::push`]. Without one they are all `NotPushable`.
-    pub fn pusher(mut self, pusher: impl Pusher + 'static) -> Self {
-        self.0.pusher = Some(Arc::new(pusher));
-        self
-    }
-
-    /// Bounds on what a device sends.
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.0.limits = limits;
-        self
-    }
-
-    /// What `Retry-After` says while the store fails, in whole seconds. Default 60 seconds.
-    pub fn retry_after(mut self, delay: Duration) -> Self {
-        self.0.retry_after = delay;
-        self
-    }
-
-    /// The service.
-    pub fn build(self) -> Service {
-        Service(Arc::new(self.0))
-    }
-}
-
 impl Service {
     /// Begins a service on a store, with the clock that it lives by and the way in which devices
     /// prove who they are.
@@ -114,32 +93,26 @@ impl Service {
         clock: impl Clock + 'static,
         identity: impl IdentitySource + 'static,
     ) -> Builder {
-        Builder(Inner {
-            store: Arc::new(store),
-            clock: Arc::new(clock),
-            identity: Arc::new(identity),
-            extension: None,
-            pusher: None,
-            limits: Limits::default(),
-            retry_after: Duration::from_secs(60),
-        })
+        Builder::new(Arc::new(store), Arc::new(clock), Arc::new(identity))
     }
 
     /// Answers a device, where one URL takes check-in messages and command reports: the content
     /// type tells them apart (Q10).
     ///
     /// Never fails: whatever is wrong becomes a status. Neither 401 nor
-    /// `com.apple.unrecognized.device` is ever sent, since both make a device unenrol.
+    /// `com.apple.unrecognized.device` is ever sent, since both make a device unenrol; only a policy that
+    /// says [`Unrecognized`](crate::DenialReason::Unrecognized) at `Authenticate` gets the latter.
     ///
     /// | Status | When |
     /// |---|---|
     /// | 200 | taken; the body is the answer or the next command, or empty |
     /// | 400 | malformed, of an unknown type, or without a valid signature |
     /// | 403 | the certificate is not the one pinned to this enrolment, or may not be pinned; a user of a device that checked out |
+    /// | 403 with a body | the device is not admitted; the body says why ([`Denial`](crate::Denial)) |
     /// | 405 | not `PUT` |
     /// | 410 | `UserAuthenticate`: this user is not managed (Q15) |
     /// | 413 | over the [`Limits`] |
-    /// | 503 | the store failed: nothing is recorded, `Retry-After` is set |
+    /// | 503 | the store or a policy failed: nothing is recorded, `Retry-After` is set |
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         if is_check_in(&request) {
             self.handle_check_in(request).await
@@ -196,17 +169,18 @@ impl Service {
         self.0.store.command(id, command_uuid).await
     }
 
-    /// The enrolment's commands after `after`, oldest first, at most `limit`.
+    /// The enrolment's commands that `filter` takes, after `after`, oldest first, at most `limit`.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot answer.
     pub async fn commands(
         &self,
         id: &EnrollmentId,
+        filter: &CommandFilter,
         after: Sequence,
         limit: usize,
     ) -> Result<Vec<CommandRecord>, StoreError> {
-        self.0.store.commands(id, after, limit).await
+        self.0.store.commands(id, filter, after, limit).await
     }
 
     /// Tells each enrolment to call; answers for each, in order.
@@ -288,7 +262,7 @@ fn is_check_in(request: &Request<Bytes>) -> bool {
 }
 
 /// What both endpoints ask of a request before they look into it.
-fn admit(request: &Request<Bytes>, limit: usize) -> Result<(), Refused> {
+fn within_limits(request: &Request<Bytes>, limit: usize) -> Result<(), Refused> {
     if request.method() != http::Method::PUT {
         return Err(Refused::Status(StatusCode::METHOD_NOT_ALLOWED));
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{IdentityError, StoreError, enrollment::decide::Refusal};
+use crate::{IdentityError, StoreError, enrollment::decide::Refusal, store::CommitError};
 
 /// Why a request is not taken. Its text goes to the log and never to the device.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     #[error("refused with {0}")]
     Status(StatusCode),
     #[error("malformed: {0}")]
@@ -20,10 +20,16 @@ pub(super) enum Refused {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
+    #[error("not admitted: {}", .0.reason.as_str())]
+    Denied(Denial),
     #[error("this message is not answered here")]
     Unanswered,
     #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
     #[error("the enrolment kept changing")]
     Contention,
 }
@@ -35,8 +41,9 @@ impl From<mdm_protocol::id::IdError> for Refused {
 }
 
 impl Refused {
-    /// The response. Its body is empty: a device reads none, and a stranger shall learn nothing.
-    pub(super) fn respond(&self, retry_after: Duration) -> Response<Bytes> {
+    /// The response. Its body is empty: a device reads none, and a stranger shall learn nothing; only a
+    /// device that is not admitted is told why.
+    pub(crate) fn respond(&self, retry_after: Duration) -> Response<Bytes> {
         let status = match self {
             Self::Status(status) => *status,
             Self::Malformed(_) | Self::Unusable(_) | Self::Identity(_) | Self::Unanswered => {
@@ -44,7 +51,10 @@ impl Refused {
             }
             Self::Refusal(Refusal::WrongChannel) => StatusCode::BAD_REQUEST,
             Self::Refusal(_) => StatusCode::FORBIDDEN,
-            Self::Store(_) | Self::Contention => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Commit(CommitError::InvitationSpent | CommitError::PoolFull { .. }) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Store(_) | Self::Commit(_) | Self::Contention => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut response = empty(status);
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -73,8 +83,31 @@ impl std::fmt::Display for Chain<'_> {
     }
 }
 
+/// 403 with the reason in Apple's form for errors.
+pub(crate) fn denied(denial: &Denial) -> Response<Bytes> {
+    let mut response = match denial.body() {
+        Ok(body) => json(body),
+        Err(error) => {
+            tracing::error!(error = %error, "a denial cannot be written");
+            Response::default()
+        }
+    };
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
+/// 200 with JSON.
+pub(crate) fn json(body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
 /// A response without a body.
-pub(super) fn empty(status: StatusCode) -> Response<Bytes> {
+pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
     response

@@ -1,21 +1,20 @@
-//! The check-in endpoint.
+//! The check-in endpoint: what changes an enrolment.
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use mdm_pki::Certificate;
-use mdm_protocol::{
-    checkin::{CheckIn, GetBootstrapTokenResponse},
-    id::HasIds,
-};
+use mdm_protocol::{checkin::CheckIn, id::HasIds};
 
 use super::{
-    ATTEMPTS, Inner, admit,
+    ATTEMPTS, Inner,
+    admit::{self, Invited},
     answer::{self, Refused},
-    renewal,
+    renewal, reply, within_limits,
 };
 use crate::{
-    Fingerprint, PushAddress,
-    enrollment::decide::{self, Message, Refusal, Sender, TokenUpdated},
+    Admission, Applicant, Denial, DenialReason, EnrollmentStatus, Fingerprint, PushAddress,
+    Reported, Stage,
+    enrollment::decide::{self, Loaded, Message, Refusal, Sender, Step, TokenUpdated},
     store::CommitError,
 };
 
@@ -23,7 +22,7 @@ pub(super) async fn answer(
     service: &Inner,
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, Refused> {
-    admit(request, service.limits.check_in_bytes)?;
+    within_limits(request, service.limits.check_in_bytes)?;
     let now = service.clock.now();
     let certificate = service.identity.identify(request, now).await?;
     let fingerprint = Fingerprint::of(&certificate).map_err(crate::IdentityError::unusable)?;
@@ -38,17 +37,32 @@ pub(super) async fn answer(
         "check-in"
     );
 
-    match change(&message, body) {
-        Some(change) => commit(service, &certificate, &sender, &message, change).await,
-        None => answer_only(service, &certificate, &sender, &message).await,
+    let asked = Asked {
+        certificate: &certificate,
+        sender: &sender,
+        message: &message,
+        invitation: admit::named(request.uri()),
+    };
+    match change(&asked, body) {
+        Some(change) => commit(service, &asked, change).await,
+        None => reply::answer(service, &asked).await,
     }
 }
 
+/// A message, and who sent it.
+pub(super) struct Asked<'a> {
+    pub(super) certificate: &'a Certificate,
+    pub(super) sender: &'a Sender,
+    pub(super) message: &'a CheckIn,
+    invitation: Option<&'a str>,
+}
+
 /// What the message changes, if it is one that changes the enrolment.
-fn change(message: &CheckIn, raw: &Bytes) -> Option<Message> {
-    Some(match message {
-        CheckIn::Authenticate(authenticate) => {
-            Message::authenticate(authenticate.serial_number.clone(), raw.clone())
+fn change(asked: &Asked<'_>, raw: &Bytes) -> Option<Message> {
+    Some(match asked.message {
+        CheckIn::Authenticate(told) => {
+            Message::authenticate(told.serial_number.clone(), raw.clone())
+                .reporting(Reported::of_authenticate(told, asked.sender.at))
         }
         CheckIn::TokenUpdate(update) => {
             let push = PushAddress::new(
@@ -74,70 +88,117 @@ fn change(message: &CheckIn, raw: &Bytes) -> Option<Message> {
 
 async fn commit(
     service: &Inner,
-    certificate: &Certificate,
-    sender: &Sender,
-    message: &CheckIn,
+    asked: &Asked<'_>,
     change: Message,
 ) -> Result<Response<Bytes>, Refused> {
+    let sender = asked.sender;
     for _ in 0..ATTEMPTS {
         let loaded = service.store.load(&sender.id, &sender.certificate).await?;
-        let step = match decide::decide(&loaded, sender, change.clone()) {
+        let mut step = match decide::decide(&loaded, sender, change.clone()) {
             Err(Refusal::NotPinned) => {
-                renewal::admit(service, certificate, sender).await?;
+                renewal::admit(service, asked.certificate, sender).await?;
                 continue;
             }
             decided => decided?,
         };
-        if let CheckIn::Authenticate(authenticate) = message {
+        if let CheckIn::Authenticate(message) = asked.message {
             let known = loaded.device.as_ref();
-            let identity = &service.identity;
-            if !identity.may_pin(certificate, authenticate, known).await {
+            let pins = &service.pins;
+            if !pins.may_pin(asked.certificate, message, known).await? {
                 return Err(Refusal::MayNotPin.into());
             }
         }
         if step.is_empty() {
             return Ok(answer::empty(StatusCode::OK));
         }
+        let applicant = applicant(asked, &loaded);
+        if let Some(applicant) = &applicant
+            && let Err(denial) = admitted(service, asked, applicant, &loaded, &mut step).await?
+        {
+            return denied(service, sender, applicant, denial).await;
+        }
         match service.store.commit(&sender.id, loaded.version, step).await {
             Ok(()) => return Ok(answer::empty(StatusCode::OK)),
             Err(CommitError::Conflict) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
+            Err(refused) => {
+                let reason = match &refused {
+                    CommitError::PoolFull { pool } => DenialReason::no_licence(pool),
+                    _ => DenialReason::Invitation,
+                };
+                let denial = Denial::new(reason);
+                return match &applicant {
+                    Some(applicant) => denied(service, sender, applicant, denial).await,
+                    None => Err(Refused::Denied(denial)),
+                };
+            }
         }
     }
     Err(Refused::Contention)
 }
 
-/// Answers a message that changes nothing.
-async fn answer_only(
+/// The device as an applicant, if it wants to be taken in: by `Authenticate`, or by a `TokenUpdate` after
+/// it was disabled.
+fn applicant(asked: &Asked<'_>, loaded: &Loaded) -> Option<Applicant> {
+    let at = asked.sender.at;
+    let known = loaded.device.as_ref();
+    match asked.message {
+        CheckIn::Authenticate(message) => {
+            Some(Applicant::authenticating(message, asked.certificate, at))
+        }
+        CheckIn::TokenUpdate(_) if !asked.sender.id.channel().is_user() => known
+            .filter(|known| known.status == EnrollmentStatus::Disabled)
+            .map(|known| {
+                Applicant::new(Stage::Returning, at)
+                    .with(|applicant| applicant.serial_number.clone_from(&known.serial_number))
+            }),
+        _ => None,
+    }
+}
+
+/// Adds what the policy grants to the step, or says why it grants nothing.
+async fn admitted(
     service: &Inner,
-    certificate: &Certificate,
-    sender: &Sender,
-    message: &CheckIn,
-) -> Result<Response<Bytes>, Refused> {
-    let mut loaded = service.store.load(&sender.id, &sender.certificate).await?;
-    if decide::authorize(&loaded, sender).is_err() {
-        renewal::admit(service, certificate, sender).await?;
-        loaded = service.store.load(&sender.id, &sender.certificate).await?;
-    }
-    let bootstrap_token = decide::bootstrap_token(&loaded, sender)?;
-    if let Some(extension) = &service.extension
-        && let Some(response) = extension.answer(sender, message).await
+    asked: &Asked<'_>,
+    applicant: &Applicant,
+    loaded: &Loaded,
+    step: &mut Step,
+) -> Result<Result<(), Denial>, Refused> {
+    let known = loaded.device.as_ref();
+    let named = asked
+        .invitation
+        .filter(|_| matches!(asked.message, CheckIn::Authenticate(_)));
+    let device = &asked.sender.id;
+    let invitation = match service
+        .invited(named, Some(device), applicant, known)
+        .await?
     {
-        return Ok(response);
-    }
-    match message {
-        CheckIn::GetBootstrapToken(_) => match bootstrap_token {
-            Some(token) => {
-                let token = GetBootstrapTokenResponse::new(Some(token.clone()));
-                let body = mdm_plist::to_xml(&token).map_err(mdm_protocol::Error::from)?;
-                Ok(answer::plist(body))
-            }
-            // Q11: having none is no error.
-            None => Ok(answer::empty(StatusCode::OK)),
-        },
-        // Q15: this user is not managed this time.
-        CheckIn::UserAuthenticate(_) => Ok(answer::empty(StatusCode::GONE)),
-        // Not 404, which would tell a device that a declaration is gone.
-        _ => Err(Refused::Unanswered),
-    }
+        Invited::No => None,
+        Invited::By(invitation) => Some(*invitation),
+        Invited::Not => return Ok(Err(Denial::new(DenialReason::Invitation))),
+    };
+    let applicant = applicant
+        .clone()
+        .with(|applicant| applicant.invitation.clone_from(&invitation))
+        .knowing(known);
+    Ok(match service.ask(&applicant).await? {
+        Admission::Admit(grant) => {
+            admit::grant(step, grant, invitation.as_ref());
+            Ok(())
+        }
+        Admission::Refuse(denial) => Err(denial),
+    })
+}
+
+async fn denied(
+    service: &Inner,
+    sender: &Sender,
+    applicant: &Applicant,
+    denial: Denial,
+) -> Result<Response<Bytes>, Refused> {
+    let id = sender.id.clone();
+    service
+        .tell_denied(id, applicant, &denial, sender.at)
+        .await?;
+    Err(Refused::Denied(denial))
 }

@@ -28,7 +28,7 @@ pub(super) async fn admit(
         let Some(known) = &loaded.device else {
             return Err(Refusal::NotPinned.into());
         };
-        if !service.identity.may_renew(certificate, known).await {
+        if !service.pins.may_renew(certificate, known).await? {
             return Err(Refusal::NotPinned.into());
         }
         match service.store.commit(&sender.id, loaded.version, step).await {
@@ -37,7 +37,7 @@ pub(super) async fn admit(
                 return Ok(());
             }
             Err(CommitError::Conflict) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
     }
     Err(Refused::Contention)

@@ -9,9 +9,9 @@ use mdm_protocol::{
 };
 
 use super::{
-    Inner, admit,
+    Inner,
     answer::{self, Refused},
-    renewal, salvage,
+    renewal, salvage, within_limits,
 };
 use crate::{
     Event, EventKind, Fingerprint,
@@ -33,7 +33,7 @@ pub(super) async fn answer(
     service: &Inner,
     request: &Request<Bytes>,
 ) -> Result<Response<Bytes>, Refused> {
-    admit(request, service.limits.report_bytes)?;
+    within_limits(request, service.limits.report_bytes)?;
     let now = service.clock.now();
     let certificate = service.identity.identify(request, now).await?;
     let fingerprint = Fingerprint::of(&certificate).map_err(crate::IdentityError::unusable)?;
