@@ -30,13 +30,7 @@ pub use pushes::PushStore;
 
 /// Everything that the service needs of a database.
 pub trait Store:
-    EnrollmentStore
-    + CommandStore
-    + PushStore
-    + InvitationStore
-    + EscrowStore
-    + Outbox
-    + LeaseStore
+    EnrollmentStore + CommandStore + PushStore + InvitationStore + EscrowStore + Outbox + LeaseStore
 {
 }
 

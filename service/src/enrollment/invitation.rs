@@ -101,10 +101,7 @@ impl Invitation {
         fits(
             self.serial_number.as_ref().map(SerialNumber::as_str),
             serial_number.map(SerialNumber::as_str),
-        ) && fits(
-            self.udid.as_ref().map(Udid::as_str),
-            udid.map(Udid::as_str),
-        )
+        ) && fits(self.udid.as_ref().map(Udid::as_str), udid.map(Udid::as_str))
     }
 }
 

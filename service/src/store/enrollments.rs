@@ -110,9 +110,8 @@ impl EnrollmentFilter {
     /// Whether it takes `enrollment`.
     pub fn takes(&self, enrollment: &Enrollment) -> bool {
         let id = &enrollment.id;
-        let is = |wanted: &Option<String>, found: &Option<String>| {
-            wanted.is_none() || wanted == found
-        };
+        let is =
+            |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
         self.status.is_none_or(|status| enrollment.status == status)
             && !(self.devices_only && id.channel().is_user())
             && self

@@ -54,7 +54,11 @@ impl PushStore for MemoryStore {
             if let Some(dead_at) = outcome.dead_at
                 && let Some(enrollment) = state.enrollments.get_mut(id)
                 && enrollment.push_dead_at.is_none()
-                && enrollment.push.as_ref().map(|push| &push.token).is_some_and(pushed)
+                && enrollment
+                    .push
+                    .as_ref()
+                    .map(|push| &push.token)
+                    .is_some_and(pushed)
             {
                 enrollment.push_dead_at = Some(dead_at);
                 state.due.remove(id);
