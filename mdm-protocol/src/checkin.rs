@@ -6,6 +6,8 @@ mod authenticate;
 mod bootstrap_token;
 mod check_out;
 mod declarative_management;
+#[cfg(feature = "crypto")]
+pub mod digest;
 mod get_token;
 mod return_to_service;
 mod token_update;

@@ -9,7 +9,7 @@
 //! | [`response`] | [`Envelope`](response::Envelope): every report, read wherever it can be; the type of each result |
 //! | [`id`] | [`EnrollmentId`]: who is speaking, on every channel |
 //! | [`ddm`] | Declarative management: its envelopes; the type of each declaration, credential and status item |
-//! | [`enroll`] | [`MachineInfo`](enroll::MachineInfo), and its signature under `crypto`; the errors that stop an enrolment |
+//! | [`enroll`] | [`MachineInfo`](enroll::MachineInfo), and its signature under `crypto`; the errors that stop an enrolment; service discovery and the challenge to sign in |
 //! | [`document`] | Documents that others refer to: app manifests, password hashes |
 //! | `signature` | The `Mdm-Signature` header, under `crypto` |
 //!
@@ -86,6 +86,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))] // docs.rs tells which feature an item needs.
 
+mod auth_param;
 mod base64;
 pub mod checkin;
 pub mod command;

@@ -70,6 +70,16 @@ pub struct SignatureVerifier {
     limits: Limits,
 }
 
+/// Who signed a message, and when by their own clock.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SignedMessage {
+    /// The signer's certificate.
+    pub signer: Certificate,
+    /// The signing time (RFC 5652, section 11.3): a claim, which nobody checked. Not every signer makes one.
+    pub signing_time: Option<DateTime<Utc>>,
+}
+
 #[derive(Debug)]
 struct Issuer {
     certificate: Certificate,
@@ -120,6 +130,20 @@ impl SignatureVerifier {
         content: &[u8],
         now: DateTime<Utc>,
     ) -> Result<Certificate, SignatureError> {
+        let signed = self.verify_message(signature, content, now)?;
+        Ok(signed.signer)
+    }
+
+    /// As [`Self::verify`], and tells when the signer claims to have signed.
+    ///
+    /// # Errors
+    /// What speaks against it.
+    pub fn verify_message(
+        &self,
+        signature: &[u8],
+        content: &[u8],
+        now: DateTime<Utc>,
+    ) -> Result<SignedMessage, SignatureError> {
         let signature = pem::unwrap(WHAT, signature)?;
         let der = normalize(&signature, &self.limits).map_err(Error::from)?;
         let message: SignedDataBody<'_> = body(WHAT, oid::SIGNED_DATA, &der)?;
@@ -146,7 +170,10 @@ impl SignatureVerifier {
         ReadyKey::from_spki(certificate.spki_der())?
             .verify_digest(algorithm, &to_verify, signer.signature.0)
             .map_err(VerifyError::from_signature)?;
-        Ok(certificate)
+        Ok(SignedMessage {
+            signing_time: signer.signing_time(),
+            signer: certificate,
+        })
     }
 
     fn verify_chain(

@@ -6,7 +6,7 @@ use mdm_pki::{
 use mdm_protocol::{
     Error,
     enroll::{DeviceAuthorities, MachineInfo, MachineInfoError, device_info},
-    signature::{HeaderError, MAX_HEADER_BYTES, MessageVerifier, decode_header, encode_header},
+    signature::{ClockSkew, HeaderError, MAX_HEADER_BYTES, MessageVerifier, decode_header, encode_header},
 };
 
 fn now() -> DateTime<Utc> {
@@ -294,4 +294,85 @@ fn what_is_no_signed_machine_info_is_refused() {
         pinned.verify(&detached, now()),
         Err(MachineInfoError::NoContent)
     ));
+}
+
+#[test]
+fn q03_signed_attributes_are_hashed_as_a_set_and_a_message_without_them_by_its_content() {
+    let issued = Issued::today();
+    let verifier = MessageVerifier::new(vec![issued.ca.clone()]).unwrap();
+    let sign = |attributes: bool| {
+        let builder = SignedDataBuilder::new(b"body")
+            .detached()
+            .signer(&issued.device, DigestAlgorithm::Sha256);
+        let builder = match attributes {
+            true => builder.signing_time(now()),
+            false => builder.without_signed_attributes(),
+        };
+        builder.sign(&issued.key).unwrap()
+    };
+    let with = sign(true);
+    for cms in [&with, &sign(false)] {
+        let header = encode_header(cms);
+        assert!(verifier.verify(&header, b"body", now()).is_ok());
+    }
+    // What was hashed begins with the tag of a SET, which is not what was sent.
+    let signed = mdm_pki::cms::SignedData::parse(&with, &Limits::default()).unwrap();
+    let signature = signed.signers()[0].signature();
+    // A context tag 0 whose first attribute is a SEQUENCE that begins with an OID.
+    let is_attributes = |w: &[u8]| w[0] == 0xA0 && w[2] == 0x30 && w[4] == 0x06;
+    let start = with.windows(5).position(is_attributes).unwrap();
+    let (as_sent, _, _) = element(&with[start..]);
+    let as_set = [&[0x31][..], &as_sent[1..]].concat();
+    let key = issued.device.public_key().unwrap();
+    let algorithm = issued.key.algorithms()[0];
+    let holds = |bytes: &[u8]| {
+        let digest = mdm_pki::digest(DigestAlgorithm::Sha256, bytes).unwrap();
+        key.verify_digest(algorithm, &digest, signature).is_ok()
+    };
+    assert!(holds(&as_set));
+    assert!(!holds(as_sent));
+}
+
+#[test]
+fn a_clock_that_is_a_little_off_stops_nobody() {
+    let issued = Issued::today();
+    let sign = |at: Option<DateTime<Utc>>| {
+        let mut builder = SignedDataBuilder::new(b"body")
+            .detached()
+            .signer(&issued.device, DigestAlgorithm::Sha256);
+        if let Some(at) = at {
+            builder = builder.signing_time(at);
+        }
+        encode_header(&builder.sign(&issued.key).unwrap())
+    };
+    let strict = |verifier: MessageVerifier| {
+        verifier.clock_skew(ClockSkew::default().with(|skew| {
+            skew.signing_time = Some(TimeDelta::zero());
+            skew.not_before = TimeDelta::zero();
+        }))
+    };
+    let verifier = || MessageVerifier::new(vec![issued.ca.clone()]).unwrap();
+
+    // The signing time: before the certificate was issued, a wrong time zone, and none at all.
+    for off in [TimeDelta::hours(-23), TimeDelta::hours(14), TimeDelta::zero()] {
+        let header = sign(Some(now() + off));
+        assert!(verifier().verify(&header, b"body", now()).is_ok());
+    }
+    assert!(strict(verifier()).verify(&sign(None), b"body", now()).is_ok());
+    for off in [TimeDelta::days(2), TimeDelta::days(-9000)] {
+        let header = sign(Some(now() + off));
+        let error = verifier().verify(&header, b"body", now()).unwrap_err();
+        assert!(matches!(error, HeaderError::SigningTime { .. }), "{error}");
+        let blind = verifier().clock_skew(ClockSkew::default().with(|s| s.signing_time = None));
+        assert!(blind.verify(&header, b"body", now()).is_ok());
+    }
+
+    // The validity: the issuer's clock is ahead of ours.
+    let header = sign(None);
+    let begins = now() - TimeDelta::days(1);
+    for (early, counts) in [(1, true), (600, true), (601, false)] {
+        let at = begins - TimeDelta::seconds(early);
+        assert_eq!(verifier().verify(&header, b"body", at).is_ok(), counts, "{early}");
+        assert!(strict(verifier()).verify(&header, b"body", at).is_err());
+    }
 }

@@ -168,6 +168,15 @@ impl SignerInfo {
     }
 }
 
+impl SignerInfoBody<'_> {
+    /// When the signer claims to have signed; `None` too for a time that does not stand exactly once.
+    pub(crate) fn signing_time(&self) -> Option<DateTime<Utc>> {
+        let attributes = self.signed_attributes.as_ref()?;
+        let time = attributes::single(attributes.0, oid::SIGNING_TIME).ok()??;
+        time::read(Tlv(time)).ok()
+    }
+}
+
 /// Chains and signatures cost far more than the bytes they come in: their number is bounded before any is looked at.
 pub(crate) fn check_counts(body: &SignedDataBody<'_>, limits: &Limits) -> Result<(), Error> {
     let certificates = body.certificates.map_or(&[][..], |set| set.0);
