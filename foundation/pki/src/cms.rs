@@ -5,9 +5,10 @@
 //! | [`SignedDataBuilder`], [`certs_only`], [`crl_only`] | write signed data |
 //! | [`SignedData`] | reads it and verifies it in layers: [`Verification`] |
 //! | [`EnvelopedDataBuilder`] | writes enveloped data |
-//! | [`EnvelopedData`] | reads and opens it under a [`DecryptPolicy`], with a key or a password |
+//! | [`EnvelopedData`] | reads and opens it under a [`DecryptPolicy`], with a key (RSA or on a curve) or a password |
 //! | [`normalize`], [`Limits`] | BER to DER, under bounds, before anything else looks at it |
 
+mod agreement;
 mod attributes;
 mod ber;
 mod build;

@@ -181,6 +181,8 @@ oids! {
     pub SIGNED_DATA = "1.2.840.113549.1.7.2";
     /// CMS content type `envelopedData`.
     pub ENVELOPED_DATA = "1.2.840.113549.1.7.3";
+    /// CMS content type `authEnvelopedData` (RFC 5083).
+    pub AUTH_ENVELOPED_DATA = "1.2.840.113549.1.9.16.1.23";
     /// CMS content type `encryptedData`.
     pub ENCRYPTED_DATA = "1.2.840.113549.1.7.6";
     /// Attribute `contentType`.
@@ -228,6 +230,14 @@ pub(crate) mod algorithm {
         pub(crate) SHA256 = "2.16.840.1.101.3.4.2.1";
         pub(crate) SHA384 = "2.16.840.1.101.3.4.2.2";
         pub(crate) SHA512 = "2.16.840.1.101.3.4.2.3";
+        pub(crate) AES128_WRAP = "2.16.840.1.101.3.4.1.5";
+        pub(crate) AES192_WRAP = "2.16.840.1.101.3.4.1.25";
+        pub(crate) AES256_WRAP = "2.16.840.1.101.3.4.1.45";
+        pub(crate) ECDH_SHA1_KDF = "1.3.133.16.840.63.0.2";
+        pub(crate) ECDH_SHA224_KDF = "1.3.132.1.11.0";
+        pub(crate) ECDH_SHA256_KDF = "1.3.132.1.11.1";
+        pub(crate) ECDH_SHA384_KDF = "1.3.132.1.11.2";
+        pub(crate) ECDH_SHA512_KDF = "1.3.132.1.11.3";
         pub(crate) AES128_CBC = "2.16.840.1.101.3.4.1.2";
         pub(crate) AES192_CBC = "2.16.840.1.101.3.4.1.22";
         pub(crate) AES256_CBC = "2.16.840.1.101.3.4.1.42";

@@ -1,4 +1,4 @@
-//! Enveloped data (RFC 5652, section 6) for RSA recipients and for those who know a password.
+//! Enveloped data (RFC 5652, section 6) for recipients with an RSA key or one on a curve, and for those who know a password.
 
 mod builder;
 
@@ -7,11 +7,12 @@ use zeroize::Zeroizing;
 pub use self::builder::EnvelopedDataBuilder;
 use super::{
     ContentCipher,
+    agreement::AgreedKey,
     ber::{Limits, normalize},
     password::PasswordRecipient,
     structures::{
-        EnvelopedDataBody, IssuerAndSerial, KEY_ID, KeyTransRecipient, OaepParameters, PASSWORD,
-        SEQUENCE, body,
+        AGREEMENT, EnvelopedDataBody, IssuerAndSerial, KEY_ID, KeyTransRecipient, OaepParameters,
+        PASSWORD, SEQUENCE, body, content_info,
     },
     trial::{Trial, WrappedKey},
 };
@@ -20,7 +21,7 @@ use crate::{
     certificate::Certificate,
     digest::DigestAlgorithm,
     error::Error,
-    key::PrivateKey,
+    key::{KeyAlgorithm, PrivateKey},
     oid::{self, Oid, algorithm},
     pem,
     signer::{Decrypter, KeyTransport},
@@ -75,6 +76,7 @@ impl DecryptPolicy {
 pub struct EnvelopedData {
     content_type: Oid,
     recipients: Vec<Recipient>,
+    agreed: Vec<AgreedKey>,
     passwords: Vec<PasswordRecipient>,
     cipher: Result<ContentCipher, Oid>,
     iv: Vec<u8>,
@@ -90,9 +92,45 @@ pub struct Recipient {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum RecipientId {
+pub(super) enum RecipientId {
     IssuerAndSerial { issuer: Vec<u8>, serial: Vec<u8> },
     KeyId(Vec<u8>),
+}
+
+impl RecipientId {
+    fn is(&self, certificate: &Certificate) -> bool {
+        match self {
+            Self::IssuerAndSerial { issuer, serial } => {
+                issuer == certificate.issuer_der() && serial == certificate.serial()
+            }
+            Self::KeyId(id) => certificate.subject_key_id() == Some(id),
+        }
+    }
+
+    fn read(element: Tlv<'_>) -> Result<Self, Error> {
+        match element.tag() {
+            SEQUENCE => {
+                let id: IssuerAndSerial<'_> = read("recipient", element.0)?;
+                Ok(Self::IssuerAndSerial {
+                    issuer: id.issuer.0.to_vec(),
+                    serial: id.serial.0.to_vec(),
+                })
+            }
+            KEY_ID => Ok(Self::KeyId(element.value().to_vec())),
+            _ => Err(Error::malformed("recipient", "unknown identifier")),
+        }
+    }
+
+    /// In key agreement the identifier of a key is the first part of a sequence (section 6.2.2).
+    pub(super) fn read_agreed(element: Tlv<'_>) -> Result<Self, Error> {
+        if element.tag() != 0xa0 {
+            return Self::read(element);
+        }
+        let first = elements(element.value()).next();
+        let first = first.unwrap_or_else(|| Err(Error::malformed("recipient", "no identifier")))?;
+        let id: RawOctets<'_> = read("recipient", first.0)?;
+        Ok(Self::KeyId(id.0.to_vec()))
+    }
 }
 
 impl Recipient {
@@ -103,12 +141,7 @@ impl Recipient {
 
     /// Whether this recipient names the certificate.
     pub fn is(&self, certificate: &Certificate) -> bool {
-        match &self.id {
-            RecipientId::IssuerAndSerial { issuer, serial } => {
-                issuer == certificate.issuer_der() && serial == certificate.serial()
-            }
-            RecipientId::KeyId(id) => certificate.subject_key_id() == Some(id),
-        }
+        self.id.is(certificate)
     }
 
     fn wrapped_key(&self) -> Result<WrappedKey<'_>, Error> {
@@ -120,19 +153,8 @@ impl Recipient {
 
     fn read(element: Tlv<'_>) -> Result<Self, Error> {
         let body: KeyTransRecipient<'_> = read("recipient", element.0)?;
-        let id = match body.recipient.tag() {
-            SEQUENCE => {
-                let id: IssuerAndSerial<'_> = read("recipient", body.recipient.0)?;
-                RecipientId::IssuerAndSerial {
-                    issuer: id.issuer.0.to_vec(),
-                    serial: id.serial.0.to_vec(),
-                }
-            }
-            KEY_ID => RecipientId::KeyId(body.recipient.value().to_vec()),
-            _ => return Err(Error::malformed("recipient", "unknown identifier")),
-        };
         Ok(Self {
-            id,
+            id: RecipientId::read(body.recipient)?,
             transport: read_transport(&body.algorithm),
             wrapped: body.encrypted_key.0.to_vec(),
         })
@@ -143,17 +165,27 @@ impl EnvelopedData {
     /// Reads a message in DER, BER, PEM or base64.
     ///
     /// # Errors
-    /// [`Error::Ber`] for broken encoding and for input over the limits; [`Error::Malformed`].
+    /// [`Error::Ber`] for broken encoding and for input over the limits; [`Error::Unsupported`] for authenticated
+    /// encryption (AES-GCM, RFC 5083); [`Error::Malformed`].
     pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         let bytes = pem::unwrap(WHAT, bytes)?;
         let der = normalize(&bytes, limits)?;
+        if content_info(WHAT, &der)?.0.is(oid::AUTH_ENVELOPED_DATA) {
+            return Err(Error::unsupported(WHAT, "authEnvelopedData"));
+        }
         let body: EnvelopedDataBody<'_> = body(WHAT, oid::ENVELOPED_DATA, &der)?;
         let passwords = elements(body.recipients.0)
             .flatten()
             .filter(|element| element.tag() == PASSWORD)
             .filter_map(|element| PasswordRecipient::read(element).transpose())
             .collect::<Result<_, _>>()?;
-        // Key agreement and the like have other context tags, and are passed over.
+        let agreed = elements(body.recipients.0)
+            .flatten()
+            .filter(|element| element.tag() == AGREEMENT)
+            .map(AgreedKey::read)
+            .collect::<Result<Vec<_>, _>>()?
+            .concat();
+        // Other kinds have other context tags, and are passed over.
         let recipients = elements(body.recipients.0)
             .filter(|element| {
                 element
@@ -177,6 +209,7 @@ impl EnvelopedData {
         Ok(Self {
             content_type: content_type.oid()?,
             recipients,
+            agreed,
             passwords,
             cipher: match ContentCipher::from_oid(cipher.oid) {
                 Some(cipher) => Ok(cipher),
@@ -213,19 +246,28 @@ impl EnvelopedData {
     ///
     /// Among several recipients the one that names [`DecryptPolicy::recipient`] or the key is taken. Without that
     /// certificate all are tried, up to [`DecryptPolicy::tried_recipients`]: whether a content key unwrapped decides
-    /// nothing, only whether the content decrypts under it.
+    /// nothing, only whether the content decrypts under it. So it is for keys on a curve.
     ///
     /// # Errors
     /// [`Error::NotAllowed`], [`Error::LegacyProviderMissing`] and [`Error::Unsupported`] by cipher and policy;
-    /// [`Error::NoRecipient`]; [`Error::TooMany`] for more recipients than are tried; [`Error::Key`] for a key that is no
-    /// RSA key; [`Error::Decrypt`].
+    /// [`Error::NoRecipient`]; [`Error::TooMany`] for more recipients than are tried; [`Error::Key`] for a key on a curve
+    /// where no recipient has one; [`Error::Decrypt`].
     pub fn decrypt(
         &self,
         key: &PrivateKey,
         policy: &DecryptPolicy,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let cipher = self.allowed_cipher(policy)?;
-        let mut trial = self.trial(policy, &key.public_key().key_id()?)?;
+        let key_id = key.public_key().key_id()?;
+        if matches!(key.public_key().algorithm(), KeyAlgorithm::Ec(_)) && !self.agreed.is_empty() {
+            let mut trial = self.trial_of_agreed(policy, &key_id)?;
+            while let Some(agreed) = trial.next() {
+                let content_key = agreed.unwrap(key, cipher.key_len())?;
+                trial.note(cipher.decrypt(&content_key, &self.iv, &self.encrypted))?;
+            }
+            return trial.content();
+        }
+        let mut trial = self.trial(policy, &key_id)?;
         while let Some((transport, wrapped)) = trial.next() {
             let content_key = key.unwrap_content_key(transport, wrapped, cipher.key_len())?;
             trial.note(cipher.decrypt(&content_key, &self.iv, &self.encrypted))?;
@@ -233,7 +275,7 @@ impl EnvelopedData {
         trial.content()
     }
 
-    /// Opens the message with a key that lives elsewhere.
+    /// Opens the message with an RSA key that lives elsewhere.
     ///
     /// # Errors
     /// As [`Self::decrypt`]; [`Error::Key`] when the key cannot be reached. That it refused the content key does not
@@ -301,43 +343,70 @@ impl EnvelopedData {
     }
 
     /// The recipients to open the message as: one where it is known which.
-    fn trial(&self, policy: &DecryptPolicy, key_id: &[u8]) -> Result<Trial<'_>, Error> {
-        let named = policy.recipient.as_ref().and_then(|certificate| {
-            self.recipients
-                .iter()
-                .find(|recipient| recipient.is(certificate))
-        });
-        let by_key = || {
-            self.recipients
-                .iter()
-                .find(|recipient| recipient.id == RecipientId::KeyId(key_id.to_vec()))
-        };
-        let known = match (named, self.recipients.as_slice()) {
-            (Some(named), _) => Some(named),
-            (None, [lone]) => Some(lone),
-            (None, _) => by_key(),
-        };
-        if let Some(known) = known {
+    fn trial(&self, policy: &DecryptPolicy, key_id: &[u8]) -> Result<Trial<WrappedKey<'_>>, Error> {
+        let found = candidates(&self.recipients, |recipient| &recipient.id, policy, key_id)?;
+        if let [known] = found.as_slice() {
             return Ok(Trial::new(vec![known.wrapped_key()?]));
         }
-        let limit = policy.tried_recipients;
-        if policy.recipient.is_some() || limit == 0 || self.recipients.is_empty() {
-            return Err(Error::NoRecipient);
-        }
-        if self.recipients.len() > limit {
-            let what = "recipients to try";
-            return Err(Error::TooMany { what, limit });
-        }
-        let readable: Vec<_> = self
-            .recipients
-            .iter()
-            .filter_map(|recipient| recipient.wrapped_key().ok())
-            .collect();
-        match readable.is_empty() {
-            true => Err(Error::NoRecipient),
-            false => Ok(Trial::new(readable)),
-        }
+        let readable = found.iter().filter_map(|found| found.wrapped_key().ok());
+        some(readable.collect())
     }
+
+    /// As [`Self::trial`], for a key on a curve.
+    fn trial_of_agreed(
+        &self,
+        policy: &DecryptPolicy,
+        key_id: &[u8],
+    ) -> Result<Trial<&AgreedKey>, Error> {
+        let mut found = candidates(&self.agreed, |agreed| &agreed.id, policy, key_id)?;
+        if let [known] = found.as_slice() {
+            known.check()?;
+        }
+        found.retain(|agreed| agreed.check().is_ok());
+        some(found)
+    }
+}
+
+fn some<K: Copy>(keys: Vec<K>) -> Result<Trial<K>, Error> {
+    match keys.is_empty() {
+        true => Err(Error::NoRecipient),
+        false => Ok(Trial::new(keys)),
+    }
+}
+
+/// Those among the recipients that the key may belong to: one where it is known which, else all, up to a limit.
+fn candidates<'a, R>(
+    recipients: &'a [R],
+    id: impl Fn(&R) -> &RecipientId,
+    policy: &DecryptPolicy,
+    key_id: &[u8],
+) -> Result<Vec<&'a R>, Error> {
+    let named = policy
+        .recipient
+        .as_ref()
+        .and_then(|certificate| recipients.iter().find(|it| id(it).is(certificate)));
+    let by_key = || {
+        recipients
+            .iter()
+            .find(|it| matches!(id(it), RecipientId::KeyId(found) if found == key_id))
+    };
+    let known = match (named, recipients) {
+        (Some(named), _) => Some(named),
+        (None, [lone]) => Some(lone),
+        (None, _) => by_key(),
+    };
+    if let Some(known) = known {
+        return Ok(vec![known]);
+    }
+    let limit = policy.tried_recipients;
+    if policy.recipient.is_some() || limit == 0 || recipients.is_empty() {
+        return Err(Error::NoRecipient);
+    }
+    if recipients.len() > limit {
+        let what = "recipients to try";
+        return Err(Error::TooMany { what, limit });
+    }
+    Ok(recipients.iter().collect())
 }
 
 /// `[0] IMPLICIT OCTET STRING`: whole, or in parts.

@@ -130,6 +130,8 @@ pub(crate) struct AttributeBody<'a> {
 
 /// The context tag of a subject key identifier, in a signer's and in a recipient's place.
 pub(crate) const KEY_ID: u8 = 0x80;
+/// The context tag of KeyAgreeRecipientInfo (section 6.2.2) among the recipients.
+pub(crate) const AGREEMENT: u8 = 0xa1;
 /// The context tag of [`PasswordRecipientBody`] among the recipients.
 pub(crate) const PASSWORD: u8 = 0xa3;
 /// The tag of [`IssuerAndSerial`].

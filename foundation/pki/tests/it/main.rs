@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod agreement;
 #[cfg(feature = "attestation")]
 mod attestation;
 mod ber;

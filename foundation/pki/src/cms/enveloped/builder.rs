@@ -9,7 +9,7 @@ use crate::{
     },
     certificate::Certificate,
     cms::{
-        ContentCipher,
+        ContentCipher, agreement,
         build::{content_info, issuer_and_serial},
         password::Password,
         structures::{EnvelopedDataBody, KeyTransRecipient, OaepParameters},
@@ -34,6 +34,7 @@ pub struct EnvelopedDataBuilder<'a> {
     transport: KeyTransport,
     by_key_id: bool,
     recipients: Vec<Certificate>,
+    agreed: Vec<Certificate>,
     passwords: Vec<Password>,
 }
 
@@ -47,6 +48,7 @@ impl<'a> EnvelopedDataBuilder<'a> {
             transport: KeyTransport::RsaPkcs1v15,
             by_key_id: false,
             recipients: Vec::new(),
+            agreed: Vec::new(),
             passwords: Vec::new(),
         }
     }
@@ -75,6 +77,13 @@ impl<'a> EnvelopedDataBuilder<'a> {
         self
     }
 
+    /// Adds a recipient whose key is on a NIST curve: ephemeral ECDH (RFC 5753) with a KDF of SHA-256 or better, and
+    /// AES-256 key wrap. A method of its own, since most readers of these protocols know RSA alone.
+    pub fn agreed_recipient(mut self, certificate: &Certificate) -> Self {
+        self.agreed.push(certificate.clone());
+        self
+    }
+
     /// Adds a recipient who knows this password, out of which PBKDF2 with HMAC-SHA-256 makes a key in so many
     /// iterations: at least 1000. Who captures the message can try passwords: few iterations are enough for a random
     /// one of 128 bits, none are enough for a bad one.
@@ -87,10 +96,11 @@ impl<'a> EnvelopedDataBuilder<'a> {
     ///
     /// # Errors
     /// [`Error::Incomplete`] without a recipient, or without the subjectKeyIdentifier it shall be named by;
-    /// [`Error::NotAllowed`] for DES; [`Error::Unsupported`] for a recipient whose key is not RSA, and too few
+    /// [`Error::NotAllowed`] for DES; [`Error::Unsupported`] for a recipient whose key is of another kind, and too few
     /// iterations.
     pub fn encrypt(self) -> Result<Vec<u8>, Error> {
-        if self.recipients.is_empty() && self.passwords.is_empty() {
+        let agrees = !self.agreed.is_empty();
+        if self.recipients.is_empty() && !agrees && self.passwords.is_empty() {
             return Err(Error::Incomplete("a recipient"));
         }
         let mut content_key = Zeroizing::new(vec![0; self.cipher.key_len()]);
@@ -101,6 +111,11 @@ impl<'a> EnvelopedDataBuilder<'a> {
         let certificates = self.recipients.iter();
         let recipients = certificates
             .map(|recipient| self.wrap(recipient, &content_key))
+            .chain(
+                self.agreed
+                    .iter()
+                    .map(|recipient| self.agree(recipient, &content_key)),
+            )
             .chain(
                 self.passwords
                     .iter()
@@ -118,12 +133,14 @@ impl<'a> EnvelopedDataBuilder<'a> {
         let content_type = tlv(0x06, self.content_type.as_bytes());
         let content = [content_type, cipher, tlv(0x80, &encrypted)].concat();
         let body = EnvelopedDataBody {
-            // Section 6.1: 3 when a recipient knows a password, 2 when one is named by its key.
-            version: RawInteger(match (self.passwords.is_empty(), self.by_key_id) {
-                (false, _) => &[3],
-                (true, true) => &[2],
-                (true, false) => &[0],
-            }),
+            // Section 6.1: 3 when a recipient knows a password, 2 when one agrees on a key or is named by its own.
+            version: RawInteger(
+                match (self.passwords.is_empty(), self.by_key_id || agrees) {
+                    (false, _) => &[3],
+                    (true, true) => &[2],
+                    (true, false) => &[0],
+                },
+            ),
             originator: None,
             recipients: RawSet(&crate::asn1::set_of(recipients)),
             content: RawSequence(&content),
@@ -132,14 +149,22 @@ impl<'a> EnvelopedDataBuilder<'a> {
         Ok(content_info(oid::ENVELOPED_DATA, &write(WHAT, &body)?))
     }
 
+    /// How a recipient is named: by its key as `key` writes it, where that was asked for.
+    fn id(&self, recipient: &Certificate, key: fn(&[u8]) -> Vec<u8>) -> Result<Vec<u8>, Error> {
+        if !self.by_key_id {
+            return issuer_and_serial(recipient);
+        }
+        let missing = Error::Incomplete("the recipient's subjectKeyIdentifier");
+        Ok(key(recipient.subject_key_id().ok_or(missing)?))
+    }
+
+    fn agree(&self, recipient: &Certificate, content_key: &[u8]) -> Result<Vec<u8>, Error> {
+        let id = self.id(recipient, agreement::key_id)?;
+        agreement::wrap(recipient, &id, content_key)
+    }
+
     fn wrap(&self, recipient: &Certificate, content_key: &[u8]) -> Result<Vec<u8>, Error> {
-        let id = match self.by_key_id {
-            false => issuer_and_serial(recipient)?,
-            true => {
-                let missing = Error::Incomplete("the recipient's subjectKeyIdentifier");
-                tlv(0x80, recipient.subject_key_id().ok_or(missing)?)
-            }
-        };
+        let id = self.id(recipient, |id| tlv(0x80, id))?;
         let transport = write_transport(self.transport)?;
         let wrapped = wrap_content_key(&recipient.public_key()?, self.transport, content_key)?;
         write(
@@ -160,6 +185,7 @@ impl std::fmt::Debug for EnvelopedDataBuilder<'_> {
             .field("cipher", &self.cipher)
             .field("key_transport", &self.transport)
             .field("recipients", &self.recipients)
+            .field("agreed", &self.agreed)
             .field("passwords", &self.passwords)
             .finish_non_exhaustive()
     }
