@@ -91,7 +91,12 @@ mod tests {
 
     #[test]
     fn parameters_are_read_quoted_and_bare_and_written_back() {
-        let found = parse("x", "Digest", r#"digest Realm="a \"b\", c" , qop=auth,nc=01"#).unwrap();
+        let found = parse(
+            "x",
+            "Digest",
+            r#"digest Realm="a \"b\", c" , qop=auth,nc=01"#,
+        )
+        .unwrap();
         assert_eq!(find(&found, "realm"), Some(r#"a "b", c"#));
         assert_eq!(find(&found, "qop"), Some("auth"));
         assert_eq!(find(&found, "nc"), Some("01"));
@@ -112,6 +117,13 @@ mod tests {
         ] {
             assert!(parse("x", "Digest", text).is_err(), "{text}");
         }
-        assert!(parse("x", "Digest", &format!("Digest a={}", "b".repeat(MAX_BYTES))).is_err());
+        assert!(
+            parse(
+                "x",
+                "Digest",
+                &format!("Digest a={}", "b".repeat(MAX_BYTES))
+            )
+            .is_err()
+        );
     }
 }

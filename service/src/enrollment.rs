@@ -14,11 +14,13 @@ use crate::Body;
 pub mod decide;
 mod decision;
 mod escrow;
+mod import;
 mod invitation;
 mod reported;
 
 pub use decision::{EnrollmentDecision, EnrollmentKind, EnrollmentReason};
 pub use escrow::{EscrowEntry, EscrowKind};
+pub use import::import;
 pub use invitation::{Claim, Invitation, Spend};
 pub use reported::Reported;
 

@@ -9,8 +9,9 @@
 //! | [`queue`] | commands, reports and results |
 //! | [`store`] | what is asked of a database; [`MemoryStore`] |
 //! | `contract` | feature `contract`: what every store must do, as tests |
-//! | [`push`] | [`Pusher`]: telling devices to call |
-//! | [`Event`] | what a vendor hears of, through the store's outbox |
+//! | [`push`] | [`Pusher`]: telling devices to call; [`PushWorker`](push::PushWorker): whom and when |
+//! | [`Event`], [`delivery`] | what a vendor hears of, through the store's outbox; webhooks |
+//! | [`Sealed`] | any store, with its secrets sealed |
 //! | [`CheckInExtension`] | answers to messages that the vendor brings along |
 //!
 //! A device enrols, gets a command and answers it:
@@ -92,27 +93,43 @@
 //! # }
 //! ```
 
+mod admission;
 mod body;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod delivery;
 pub mod enrollment;
 mod event;
 mod extension;
-mod identity;
+pub mod identity;
 pub mod push;
 pub mod queue;
+mod sealed;
 mod service;
 pub mod store;
+mod time;
+#[cfg(feature = "tower")]
+mod tower;
+mod unavailable;
 
+pub use admission::{
+    Account, Admission, AdmissionPolicy, AdmitAll, AdmitInvited, Applicant, Denial, DenialReason,
+    Grant, Stage, Way,
+};
 pub use body::Body;
 pub use enrollment::{
     BootstrapToken, Claim, Enrollment, EnrollmentDecision, EnrollmentKind, EnrollmentReason,
     EnrollmentStatus, EscrowEntry, EscrowKind, Fingerprint, Invitation, PushAddress, Reported,
 };
 pub use event::{DeadLetter, Event, EventKind, RefusedAt};
-pub use extension::CheckInExtension;
-pub use identity::{IdentityError, IdentitySource, MdmSignature};
+pub use extension::{
+    Caller, CheckInExtension, DeclarativeAnswer, DeclarativeSource, DigestUsers, EveryUser,
+    PasswordDigests, ReturnToServiceSource, TokenSource, UserAnswer, UserPolicy,
+};
+pub use identity::{IdentityError, IdentitySource, MdmSignature, PinPolicy};
 pub use mdm_protocol::EnrollmentId;
 pub use push::{PushOutcome, PushSettled, PushTarget, Pusher};
-pub use service::{Builder, EnqueueError, Limits, Service};
+pub use sealed::Sealed;
+pub use service::{Builder, EnqueueError, Exported, ImportError, Imported, Limits, Service};
 pub use store::{MemoryStore, Store, StoreError, StoreErrorKind};
+pub use unavailable::Unavailable;

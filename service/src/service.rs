@@ -12,6 +12,8 @@ use mdm_protocol::{Command, EnrollmentId, checkin};
 use crate::{
     AdmissionPolicy, CheckInExtension, DeclarativeSource, IdentitySource, PinPolicy, PushOutcome,
     Pusher, ReturnToServiceSource, Store, StoreError, TokenSource, UserPolicy,
+    delivery::{EventPace, EventWorker, Subscriber},
+    push::{PushPace, PushWorker},
     queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Sequence},
 };
 
@@ -206,6 +208,33 @@ impl Service {
             }
         }
         Ok(outcomes)
+    }
+
+    /// A worker that pushes to whom the store says a push is due, through the service's pusher; `None`
+    /// without one. Spawn its `run`, on one node or on each.
+    pub fn push_worker(&self, pace: PushPace) -> Option<PushWorker> {
+        let pusher = self.0.pusher.clone()?;
+        let (store, clock) = (self.0.store.clone(), self.0.clock.clone());
+        Some(PushWorker::new(store, clock, pusher, pace))
+    }
+
+    /// A worker that delivers what happens from its first run on to `subscriber`. `name` tells subscribers
+    /// apart, for good; `node` tells this process from others that have a worker for the same one.
+    pub fn event_worker(
+        &self,
+        name: impl Into<String>,
+        node: impl Into<String>,
+        subscriber: impl Subscriber + 'static,
+        pace: EventPace,
+    ) -> EventWorker {
+        EventWorker::new(
+            self.0.store.clone(),
+            self.0.clock.clone(),
+            name.into(),
+            node.into(),
+            Arc::new(subscriber),
+            pace,
+        )
     }
 
     /// The store underneath.

@@ -268,8 +268,7 @@ mod tests {
              opaque=\"5ccc069c403ebaf9f0171e9517f40e41\""
             .parse()
             .unwrap();
-        let password =
-            password_digest("Mufasa", "testrealm@host.com", "Circle Of Life").unwrap();
+        let password = password_digest("Mufasa", "testrealm@host.com", "Circle Of Life").unwrap();
         assert_eq!(
             response.expected(&password, "GET").unwrap(),
             response.response

@@ -165,7 +165,10 @@ mod tests {
             let challenge = AuthenticationChallenge::OAuth2(server);
             let header = challenge.to_string();
             assert!(header.starts_with("Bearer method=\"apple-oauth2\", authorization-url="));
-            assert_eq!(header.parse::<AuthenticationChallenge>().unwrap(), challenge);
+            assert_eq!(
+                header.parse::<AuthenticationChallenge>().unwrap(),
+                challenge
+            );
         }
     }
 
@@ -178,7 +181,10 @@ mod tests {
             "Basic realm=\"x\"",
             "Bearer method=\"apple-oauth2\", client-id=\"x\"",
         ] {
-            assert!(header.parse::<AuthenticationChallenge>().is_err(), "{header}");
+            assert!(
+                header.parse::<AuthenticationChallenge>().is_err(),
+                "{header}"
+            );
         }
     }
 

@@ -142,7 +142,13 @@ mod tests {
 
     #[test]
     fn q16_a_query_that_was_lost_or_is_none_is_an_empty_one() {
-        for query in ["", "user-identifier=", "user-identifier", "user-identifier=%FF", "a=%0A"] {
+        for query in [
+            "",
+            "user-identifier=",
+            "user-identifier",
+            "user-identifier=%FF",
+            "a=%0A",
+        ] {
             assert_eq!(DiscoveryQuery::from_query(query), DiscoveryQuery::default());
         }
         let long = format!("user-identifier={}", "a".repeat(MAX_QUERY_BYTES));

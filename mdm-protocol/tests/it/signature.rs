@@ -6,7 +6,9 @@ use mdm_pki::{
 use mdm_protocol::{
     Error,
     enroll::{DeviceAuthorities, MachineInfo, MachineInfoError, device_info},
-    signature::{ClockSkew, HeaderError, MAX_HEADER_BYTES, MessageVerifier, decode_header, encode_header},
+    signature::{
+        ClockSkew, HeaderError, MAX_HEADER_BYTES, MessageVerifier, decode_header, encode_header,
+    },
 };
 
 fn now() -> DateTime<Utc> {
@@ -354,11 +356,19 @@ fn a_clock_that_is_a_little_off_stops_nobody() {
     let verifier = || MessageVerifier::new(vec![issued.ca.clone()]).unwrap();
 
     // The signing time: before the certificate was issued, a wrong time zone, and none at all.
-    for off in [TimeDelta::hours(-23), TimeDelta::hours(14), TimeDelta::zero()] {
+    for off in [
+        TimeDelta::hours(-23),
+        TimeDelta::hours(14),
+        TimeDelta::zero(),
+    ] {
         let header = sign(Some(now() + off));
         assert!(verifier().verify(&header, b"body", now()).is_ok());
     }
-    assert!(strict(verifier()).verify(&sign(None), b"body", now()).is_ok());
+    assert!(
+        strict(verifier())
+            .verify(&sign(None), b"body", now())
+            .is_ok()
+    );
     for off in [TimeDelta::days(2), TimeDelta::days(-9000)] {
         let header = sign(Some(now() + off));
         let error = verifier().verify(&header, b"body", now()).unwrap_err();
@@ -372,7 +382,11 @@ fn a_clock_that_is_a_little_off_stops_nobody() {
     let begins = now() - TimeDelta::days(1);
     for (early, counts) in [(1, true), (600, true), (601, false)] {
         let at = begins - TimeDelta::seconds(early);
-        assert_eq!(verifier().verify(&header, b"body", at).is_ok(), counts, "{early}");
+        assert_eq!(
+            verifier().verify(&header, b"body", at).is_ok(),
+            counts,
+            "{early}"
+        );
         assert!(strict(verifier()).verify(&header, b"body", at).is_err());
     }
 }

@@ -364,7 +364,8 @@ pub fn renew(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
     device.last_seen_at = Some(sender.at);
     device.certificate = Some(sender.certificate);
     if let Some(deposited) = &mut device.bootstrap_token
-        && Some(deposited.certificate) == known.certificate
+        // Where nothing is pinned the enrolment was imported, and its token with it.
+        && known.certificate.is_none_or(|pinned| pinned == deposited.certificate)
     {
         deposited.certificate = sender.certificate;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{IdentityError, StoreError, enrollment::decide::Refusal, store::CommitError};
+use crate::{Denial, IdentityError, StoreError, Unavailable, enrollment::decide::Refusal};
 
 /// Why a request is not taken. Its text goes to the log and never to the device.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +28,6 @@ pub(crate) enum Refused {
     Unavailable(#[from] Unavailable),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
     #[error("the enrolment kept changing")]
     Contention,
 }
@@ -50,13 +48,15 @@ impl Refused {
                 StatusCode::BAD_REQUEST
             }
             Self::Refusal(Refusal::WrongChannel) => StatusCode::BAD_REQUEST,
-            Self::Refusal(_) => StatusCode::FORBIDDEN,
-            Self::Commit(CommitError::InvitationSpent | CommitError::PoolFull { .. }) => {
-                StatusCode::FORBIDDEN
+            Self::Refusal(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
+            Self::Store(_) | Self::Unavailable(_) | Self::Contention => {
+                StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Store(_) | Self::Commit(_) | Self::Contention => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let mut response = empty(status);
+        let mut response = match self {
+            Self::Denied(denial) => denied(denial),
+            _ => empty(status),
+        };
         if status == StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(error = %Chain(self), "not taken");
             let seconds = HeaderValue::from(retry_after.as_secs());

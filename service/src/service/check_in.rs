@@ -1,6 +1,7 @@
 //! The check-in endpoint: what changes an enrolment.
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{Request, Response, StatusCode};
 use mdm_pki::Certificate;
 use mdm_protocol::{checkin::CheckIn, id::HasIds};
@@ -43,7 +44,7 @@ pub(super) async fn answer(
         message: &message,
         invitation: admit::named(request.uri()),
     };
-    match change(&asked, body) {
+    match change(&message, body, now) {
         Some(change) => commit(service, &asked, change).await,
         None => reply::answer(service, &asked).await,
     }
@@ -58,11 +59,11 @@ pub(super) struct Asked<'a> {
 }
 
 /// What the message changes, if it is one that changes the enrolment.
-fn change(asked: &Asked<'_>, raw: &Bytes) -> Option<Message> {
-    Some(match asked.message {
+pub(super) fn change(message: &CheckIn, raw: &Bytes, at: DateTime<Utc>) -> Option<Message> {
+    Some(match message {
         CheckIn::Authenticate(told) => {
             Message::authenticate(told.serial_number.clone(), raw.clone())
-                .reporting(Reported::of_authenticate(told, asked.sender.at))
+                .reporting(Reported::of_authenticate(told, at))
         }
         CheckIn::TokenUpdate(update) => {
             let push = PushAddress::new(

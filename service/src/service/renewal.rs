@@ -36,8 +36,9 @@ pub(super) async fn admit(
                 tracing::info!(enrollment = %known.id, "identity renewed");
                 return Ok(());
             }
-            Err(CommitError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+            Err(CommitError::Store(error)) => return Err(error.into()),
+            // A renewal takes no place and spends nothing: what is left is that somebody was faster.
+            Err(_) => {}
         }
     }
     Err(Refused::Contention)

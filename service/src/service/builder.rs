@@ -1,0 +1,104 @@
+//! Putting a [`Service`] together.
+
+use std::{sync::Arc, time::Duration};
+
+use mdm_core::Clock;
+
+use super::{Inner, Limits, Service};
+use crate::{
+    AdmissionPolicy, AdmitInvited, CheckInExtension, DeclarativeSource, IdentitySource, PinPolicy,
+    Pusher, ReturnToServiceSource, Store, TokenSource, UserPolicy, identity::IssuerDecides,
+};
+
+/// Puts a [`Service`] together.
+#[must_use]
+pub struct Builder(pub(super) Inner);
+
+impl Builder {
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        identity: Arc<dyn IdentitySource>,
+    ) -> Self {
+        Self(Inner {
+            store,
+            clock,
+            identity,
+            pins: Arc::new(IssuerDecides),
+            admission: Arc::new(AdmitInvited),
+            users: None,
+            tokens: None,
+            return_to_service: None,
+            declarative: None,
+            extension: None,
+            pusher: None,
+            limits: Limits::default(),
+            retry_after: Duration::from_secs(60),
+        })
+    }
+
+    /// Says which certificate may speak for an enrolment. [`IssuerDecides`] unless set.
+    pub fn pins(mut self, policy: impl PinPolicy + 'static) -> Self {
+        self.0.pins = Arc::new(policy);
+        self
+    }
+
+    /// Says who may enrol. [`AdmitInvited`] unless set.
+    pub fn admission(mut self, policy: impl AdmissionPolicy + 'static) -> Self {
+        self.0.admission = Arc::new(policy);
+        self
+    }
+
+    /// Says which users of a Mac are managed. Without one, none is (Q15).
+    pub fn users(mut self, policy: impl UserPolicy + 'static) -> Self {
+        self.0.users = Some(Arc::new(policy));
+        self
+    }
+
+    /// Hands out the tokens of `GetToken`.
+    pub fn tokens(mut self, source: impl TokenSource + 'static) -> Self {
+        self.0.tokens = Some(Arc::new(source));
+        self
+    }
+
+    /// Answers `ReturnToService`.
+    pub fn return_to_service(mut self, source: impl ReturnToServiceSource + 'static) -> Self {
+        self.0.return_to_service = Some(Arc::new(source));
+        self
+    }
+
+    /// Answers `DeclarativeManagement`.
+    pub fn declarative(mut self, source: impl DeclarativeSource + 'static) -> Self {
+        self.0.declarative = Some(Arc::new(source));
+        self
+    }
+
+    /// Answers messages that change nothing before anybody else does.
+    pub fn extension(mut self, extension: impl CheckInExtension + 'static) -> Self {
+        self.0.extension = Some(Arc::new(extension));
+        self
+    }
+
+    /// Sends the pushes of [`Service::push`]. Without one they are all `NotPushable`.
+    pub fn pusher(mut self, pusher: impl Pusher + 'static) -> Self {
+        self.0.pusher = Some(Arc::new(pusher));
+        self
+    }
+
+    /// Bounds on what a device sends.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.0.limits = limits;
+        self
+    }
+
+    /// What `Retry-After` says while the store fails, in whole seconds. Default 60 seconds.
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry_after = delay;
+        self
+    }
+
+    /// The service.
+    pub fn build(self) -> Service {
+        Service(Arc::new(self.0))
+    }
+}
