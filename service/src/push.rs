@@ -1,4 +1,4 @@
-//! Telling devices to call: the trait that a push client fulfils.
+//! Telling devices to call: the trait that a push client fulfils, and the worker that drives it.
 
 use std::time::Duration;
 
@@ -6,6 +6,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Topic};
 use mdm_protocol::EnrollmentId;
+
+mod worker;
+
+pub use worker::{PushPace, PushRound, PushWorker};
 
 /// Sends pushes. `mdm-sdk` fulfils it with `mdm-apns`; a vendor may hand them to another service.
 #[async_trait]

@@ -17,6 +17,7 @@
 //! | [`ocsp`] | the status of single certificates: requests and responses |
 //! | [`cms`] | signed and enveloped data, built, read, verified in layers; BER made DER under bounds |
 //! | [`signature`] | [`SignatureVerifier`]: the fast path for `Mdm-Signature` |
+//! | [`seal`] | what must not be read in a stolen database |
 //! | `attestation` | Managed Device Attestation, verified; under the feature of that name |
 //! | [`digest`](mod@digest), [`pem`] | digests, HMAC, PBKDF2, randomness; PEM and base64 |
 //!
@@ -79,6 +80,7 @@ pub mod ocsp;
 pub mod oid;
 pub mod pem;
 pub mod request;
+pub mod seal;
 pub mod signature;
 pub mod signer;
 

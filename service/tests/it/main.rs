@@ -4,12 +4,15 @@
 
 mod check_in;
 mod decide;
+mod delivery;
 mod device;
 mod faulty;
 mod identity;
 mod memory;
 mod push;
+mod push_worker;
 mod refusals;
 mod renewal;
 mod reports;
+mod sealed;
 mod takeover;

@@ -1,0 +1,342 @@
+//! How events reach a subscriber: in order, again where it failed, and past what it never takes.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::Response;
+use mdm_core::{ManualClock, Secret};
+use mdm_pki::{DigestAlgorithm, hmac};
+use mdm_protocol::EnrollmentId;
+use mdm_service::{
+    Event, EventKind, MdmSignature, Service,
+    delivery::{Delivery, EventPace, EventRound, EventWorker, Subscriber, Webhook, WebhookError},
+    queue::Sequence,
+    store::Outbox,
+};
+use mdm_transport::{MemoryTransport, TransportErrorKind};
+
+use crate::device::*;
+
+/// Answers from a script, and takes everything when it is used up; remembers what it took.
+#[derive(Debug, Default)]
+struct Script {
+    answers: Mutex<VecDeque<Delivery>>,
+    /// Events that it refuses or fails over, whatever the script says.
+    poison: Mutex<Option<(Sequence, Delivery)>>,
+    taken: Mutex<Vec<u64>>,
+    calls: Mutex<usize>,
+}
+
+#[async_trait]
+impl Subscriber for Arc<Script> {
+    async fn deliver(&self, events: &[(Sequence, Event)]) -> Delivery {
+        *self.calls.lock().unwrap() += 1;
+        if let Some((poison, answer)) = &*self.poison.lock().unwrap()
+            && events.iter().any(|(sequence, _)| sequence == poison)
+        {
+            return answer.clone();
+        }
+        let answer = self.answers.lock().unwrap().pop_front();
+        let answer = answer.unwrap_or(Delivery::Taken);
+        if answer == Delivery::Taken {
+            let taken = events.iter().map(|(sequence, _)| sequence.number());
+            self.taken.lock().unwrap().extend(taken);
+        }
+        answer
+    }
+}
+
+struct Scene {
+    store: Shared,
+    clock: Arc<ManualClock>,
+    service: Service,
+    script: Arc<Script>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let store = Shared::default();
+        let clock = Arc::new(ManualClock::new(now()));
+        let identity = MdmSignature::new(vec![AUTHORITY.certificate.clone()]).unwrap();
+        let service = Service::builder(Arc::clone(&store), Arc::clone(&clock), identity).build();
+        Self {
+            store,
+            clock,
+            service,
+            script: Arc::default(),
+        }
+    }
+
+    async fn with_events(events: usize) -> Self {
+        let scene = Self::new();
+        scene.store.subscribe("a").await.unwrap();
+        scene.tell(events).await;
+        scene
+    }
+
+    async fn tell(&self, events: usize) {
+        let id = EnrollmentId::device("D1").unwrap();
+        let event = |_| Event::new(id.clone(), now(), EventKind::CheckedOut);
+        self.store
+            .tell((0..events).map(event).collect())
+            .await
+            .unwrap();
+    }
+
+    fn worker(&self, node: &str, pace: EventPace) -> EventWorker {
+        self.service
+            .event_worker("a", node, Arc::clone(&self.script), pace)
+    }
+
+    fn taken(&self) -> Vec<u64> {
+        std::mem::take(&mut self.script.taken.lock().unwrap())
+    }
+
+    async fn waiting(&self) -> Vec<u64> {
+        let events = self.store.events("a", 1_000).await.unwrap();
+        events.iter().map(|(at, _)| at.number()).collect()
+    }
+
+    async fn dead(&self) -> Vec<(u64, String)> {
+        let letters = self.store.dead_letters("a", Sequence::START, 1_000).await;
+        let letters = letters.unwrap().into_iter();
+        letters
+            .map(|letter| (letter.sequence.number(), letter.reason))
+            .collect()
+    }
+}
+
+fn waits(seconds: u64) -> impl Fn(EventRound) -> bool {
+    move |round| matches!(round, EventRound::Waits { wait, .. } if wait == Duration::from_secs(seconds))
+}
+
+#[tokio::test]
+async fn events_arrive_in_order_and_leave_the_outbox_once_taken() {
+    let scene = Scene::with_events(5).await;
+    let all = scene.waiting().await;
+    let mut worker = scene.worker("n", EventPace::default().with(|pace| pace.batch = 2));
+    for events in [2, 2, 1] {
+        let round = worker.round().await.unwrap();
+        assert!(matches!(round, EventRound::Delivered { events: n, .. } if n == events));
+    }
+    assert_eq!(worker.round().await.unwrap(), EventRound::Idle);
+    assert_eq!(scene.taken(), all);
+    assert!(scene.waiting().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_subscriber_that_is_away_is_waited_for_and_nothing_is_lost() {
+    let scene = Scene::with_events(3).await;
+    let all = scene.waiting().await;
+    let away = Delivery::unavailable("no route", None);
+    let asked = Delivery::unavailable("busy", Some(Duration::from_secs(90)));
+    scene
+        .script
+        .answers
+        .lock()
+        .unwrap()
+        .extend([away.clone(), away.clone(), asked, away]);
+    let mut worker = scene.worker("n", EventPace::default());
+    for seconds in [1, 2, 90, 8] {
+        let round = worker.round().await.unwrap();
+        assert!(waits(seconds)(round), "{round:?}, not {seconds} s");
+    }
+    worker.round().await.unwrap();
+    assert_eq!(scene.taken(), all);
+    // A success ends the series: the next failure waits a second again.
+    scene.tell(1).await;
+    let away = Delivery::unavailable("no route", None);
+    scene.script.answers.lock().unwrap().push_back(away);
+    assert!(waits(1)(worker.round().await.unwrap()));
+}
+
+#[tokio::test]
+async fn the_one_event_that_is_refused_becomes_a_dead_letter_and_the_others_arrive() {
+    let scene = Scene::with_events(5).await;
+    let all = scene.waiting().await;
+    let refused = (Sequence::new(all[2]), Delivery::refused("HTTP status 422"));
+    *scene.script.poison.lock().unwrap() = Some(refused);
+    let mut worker = scene.worker("n", EventPace::default());
+    while worker.round().await.unwrap() != EventRound::Idle {}
+    assert_eq!(scene.taken(), [all[0], all[1], all[3], all[4]]);
+    assert_eq!(scene.dead().await, [(all[2], "HTTP status 422".to_owned())]);
+    // Once the reason is gone, it is delivered after all.
+    *scene.script.poison.lock().unwrap() = None;
+    let place = [Sequence::new(all[2])];
+    scene.store.revive_dead_letters("a", &place).await.unwrap();
+    while worker.round().await.unwrap() != EventRound::Idle {}
+    assert_eq!(scene.taken(), [all[2]]);
+    // Afterwards they go together again.
+    scene.tell(4).await;
+    let calls = *scene.script.calls.lock().unwrap();
+    while worker.round().await.unwrap() != EventRound::Idle {}
+    assert_eq!(*scene.script.calls.lock().unwrap(), calls + 1);
+}
+
+#[tokio::test]
+async fn an_event_that_a_subscriber_fails_over_is_given_up_after_its_attempts() {
+    let scene = Scene::with_events(3).await;
+    let all = scene.waiting().await;
+    let failed = (Sequence::new(all[1]), Delivery::failed("HTTP status 500"));
+    *scene.script.poison.lock().unwrap() = Some(failed);
+    let mut worker = scene.worker("n", EventPace::default().with(|pace| pace.attempts = 4));
+    let mut waited = Vec::new();
+    loop {
+        match worker.round().await.unwrap() {
+            EventRound::Waits { wait, .. } => waited.push(wait.as_secs()),
+            EventRound::Idle => break,
+            _ => {}
+        }
+    }
+    // All three, then the second alone.
+    assert_eq!(waited, [1, 1, 2, 4]);
+    assert_eq!(scene.taken(), [all[0], all[2]]);
+    assert_eq!(scene.dead().await, [(all[1], "HTTP status 500".to_owned())]);
+}
+
+#[tokio::test]
+async fn of_too_many_events_the_oldest_become_dead_letters() {
+    let scene = Scene::with_events(7).await;
+    let all = scene.waiting().await;
+    let away = Delivery::unavailable("no route", None);
+    scene.script.answers.lock().unwrap().push_back(away);
+    let mut worker = scene.worker("n", EventPace::default().with(|pace| pace.waiting = 4));
+    worker.round().await.unwrap();
+    let dead: Vec<_> = scene.dead().await.into_iter().map(|(at, _)| at).collect();
+    assert_eq!(dead, all[..3]);
+    assert_eq!(scene.waiting().await, all[3..]);
+}
+
+#[tokio::test]
+async fn one_node_delivers_at_a_time_and_another_takes_over_when_it_is_gone() {
+    let scene = Scene::with_events(2).await;
+    let pace = EventPace::default().with(|pace| pace.batch = 1);
+    let (mut one, mut other) = (scene.worker("n1", pace), scene.worker("n2", pace));
+    one.round().await.unwrap();
+    assert_eq!(other.round().await.unwrap(), EventRound::Elsewhere);
+    scene.clock.advance(pace.lease);
+    other.round().await.unwrap();
+    assert_eq!(scene.taken().len(), 2);
+    assert_eq!(one.round().await.unwrap(), EventRound::Elsewhere);
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_stops_no_other() {
+    let scene = Scene::with_events(0).await;
+    scene.store.subscribe("b").await.unwrap();
+    scene.tell(2).await;
+    let away = Delivery::unavailable("no route", None);
+    scene.script.answers.lock().unwrap().push_back(away);
+    scene
+        .worker("n", EventPace::default())
+        .round()
+        .await
+        .unwrap();
+    let quick = Arc::new(Script::default());
+    let mut worker = scene
+        .service
+        .event_worker("b", "n", Arc::clone(&quick), EventPace::default());
+    worker.round().await.unwrap();
+    assert_eq!(quick.taken.lock().unwrap().len(), 2);
+    assert_eq!(scene.waiting().await.len(), 2);
+}
+
+const KEY: &[u8] = b"0123456789abcdef";
+
+fn webhook(transport: &Arc<MemoryTransport>) -> Webhook {
+    let url = "https://vendor.example/mdm?tenant=1";
+    let clock = ManualClock::new(now());
+    Webhook::new(Arc::clone(transport), clock, url, Secret::new(KEY.to_vec())).unwrap()
+}
+
+fn one_event() -> Vec<(Sequence, Event)> {
+    let id = EnrollmentId::device("D1").unwrap();
+    let kind = EventKind::command_settled("C-1", "Acknowledged");
+    vec![(Sequence::new(17), Event::new(id, now(), kind))]
+}
+
+#[tokio::test]
+async fn a_webhook_posts_json_that_its_signature_covers() {
+    let transport = Arc::new(MemoryTransport::new().status(204));
+    let delivery = webhook(&transport).deliver(&one_event()).await;
+    assert_eq!(delivery, Delivery::Taken);
+    let request = transport.requests().remove(0);
+    assert_eq!(request.uri(), "https://vendor.example/mdm?tenant=1");
+    let told: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+    let expected = serde_json::json!({
+        "type": "mdm.events",
+        "events": [{
+            "sequence": 17,
+            "enrollment": "device:D1",
+            "at": "2026-01-02T03:04:05.000000Z",
+            "event": "command_settled",
+            "command_uuid": "C-1",
+            "status": "Acknowledged",
+        }],
+    });
+    assert_eq!(told, expected);
+    let header = |name| request.headers()[name].to_str().unwrap();
+    assert_eq!(header("webhook-id"), "17-17");
+    let signed = format!("17-17.{}.", now().timestamp());
+    let signed = [signed.as_bytes(), request.body()].concat();
+    let mac = hmac(DigestAlgorithm::Sha256, KEY, &signed).unwrap();
+    let expected = format!("v1,{}", STANDARD.encode(mac));
+    assert_eq!(header("webhook-signature"), expected);
+}
+
+#[tokio::test]
+async fn what_a_webhook_answers_tells_what_becomes_of_the_events() {
+    let later = Response::builder().status(503).header("Retry-After", "120");
+    let transport = MemoryTransport::new()
+        .status(200)
+        .answer(later.body("".into()).unwrap())
+        .status(429)
+        .status(500)
+        .status(422)
+        .status(302)
+        .fail(TransportErrorKind::Connect);
+    let transport = Arc::new(transport);
+    let webhook = webhook(&transport);
+    let mut answers = Vec::new();
+    for _ in 0..7 {
+        answers.push(webhook.deliver(&one_event()).await);
+    }
+    let two_minutes = Some(Duration::from_secs(120));
+    assert_eq!(answers[0], Delivery::Taken);
+    assert!(
+        matches!(&answers[1], Delivery::Unavailable { retry_after, .. } if *retry_after == two_minutes)
+    );
+    assert!(matches!(
+        &answers[2],
+        Delivery::Unavailable {
+            retry_after: None,
+            ..
+        }
+    ));
+    assert!(matches!(&answers[3], Delivery::Failed { .. }));
+    assert!(matches!(&answers[4], Delivery::Refused { .. }));
+    assert!(matches!(&answers[5], Delivery::Refused { .. }));
+    assert!(matches!(&answers[6], Delivery::Unavailable { .. }));
+}
+
+#[test]
+fn a_webhook_needs_tls_and_a_key() {
+    let new = |url: &str, key: &[u8]| {
+        let transport = MemoryTransport::new();
+        let clock = ManualClock::new(now());
+        Webhook::new(transport, clock, url, Secret::new(key.to_vec())).err()
+    };
+    assert_eq!(new("http://127.0.0.1:80/x", KEY), None);
+    for url in ["http://vendor.example/", "vendor.example", "/x", "ftp://h/"] {
+        assert_eq!(new(url, KEY), Some(WebhookError::Url), "{url}");
+    }
+    let short = new("https://vendor.example/", b"short");
+    assert_eq!(short, Some(WebhookError::Key));
+    let webhook = webhook(&Arc::default());
+    assert!(!format!("{webhook:?}").contains("0123456789abcdef"));
+}
