@@ -14,7 +14,10 @@ pub enum Packing {
     Pem,
 }
 
-/// Tells how a profile is packed, past a byte-order mark and white space; `None` for anything else.
+/// Tells how a profile is packed; `None` for anything else.
+///
+/// A byte-order mark and white space in front mean nothing. Nor does other text of up to 4 KiB, such as the lines that a mail,
+/// a web server or `openssl` leave there, where it is followed by what can be nothing else than a profile.
 ///
 /// ```
 /// use mdm_profiles::detect::{Packing, packing};
@@ -24,25 +27,72 @@ pub enum Packing {
 /// assert_eq!(packing(b"hello"), None);
 /// ```
 pub fn packing(bytes: &[u8]) -> Option<Packing> {
+    locate(bytes).map(|(packing, _)| packing)
+}
+
+/// How a profile is packed, and where it lies without what is around it.
+pub(crate) fn locate(bytes: &[u8]) -> Option<(Packing, &[u8])> {
     let text = trim(bytes);
-    if is_cms(text) {
-        return Some(Packing::Cms);
+    let begun = sure(text).or_else(|| likely(text).then_some(Packing::Xml));
+    let (packing, found) = match begun {
+        Some(packing) => (packing, text),
+        None => {
+            // Text alone: what lies in a broken message is not to be taken for what lies behind garbage.
+            let is_text = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
+            let garbage = text
+                .iter()
+                .take(MOST_GARBAGE)
+                .take_while(|byte| is_text(byte));
+            (1..=garbage.count()).find_map(|at| {
+                let rest = text.get(at..)?;
+                Some((sure(rest)?, rest))
+            })?
+        }
+    };
+    Some((
+        packing,
+        if packing == Packing::Cms {
+            whole(found)
+        } else {
+            found
+        },
+    ))
+}
+
+/// How many bytes of text may stand in front.
+const MOST_GARBAGE: usize = 4096;
+
+const PEM: [&[u8]; 3] = [
+    b"-----BEGIN PKCS7-----",
+    b"-----BEGIN CMS-----",
+    b"-----BEGIN PKCS #7 SIGNED DATA-----",
+];
+
+/// What nothing but a profile begins with.
+fn sure(text: &[u8]) -> Option<Packing> {
+    let starts = |with: &[u8]| starts_with_ignore_case(text, with);
+    match text.first()? {
+        0x30 => is_cms(text).then_some(Packing::Cms),
+        b'b' => text.starts_with(b"bplist0").then_some(Packing::Binary),
+        b'-' => PEM
+            .iter()
+            .any(|label| text.starts_with(label))
+            .then_some(Packing::Pem),
+        b'<' => [&b"<?xml"[..], b"<!DOCTYPE plist", b"<plist"]
+            .into_iter()
+            .any(starts)
+            .then_some(Packing::Xml),
+        // UTF-16 begins with its own mark, which `trim` leaves in place.
+        _ => (text.starts_with(b"\xFF\xFE<\0") || text.starts_with(b"\xFE\xFF\0<"))
+            .then_some(Packing::Xml),
     }
-    if text.starts_with(b"bplist0") {
-        return Some(Packing::Binary);
-    }
-    if ["PKCS7", "CMS", "PKCS #7 SIGNED DATA"]
-        .iter()
-        .any(|label| text.starts_with(format!("-----BEGIN {label}-----").as_bytes()))
-    {
-        return Some(Packing::Pem);
-    }
-    let xml = [&b"<?xml"[..], b"<!DOCTYPE", b"<!--", b"<plist", b"<dict"]
-        .iter()
-        .any(|start| starts_with_ignore_case(text, start));
-    // UTF-16 XML begins with its own mark, which `trim` leaves in place.
-    let wide = text.starts_with(b"\xFF\xFE<\0") || text.starts_with(b"\xFE\xFF\0<");
-    (xml || wide).then_some(Packing::Xml)
+}
+
+/// What a profile may begin with as well, where nothing stands in front.
+fn likely(text: &[u8]) -> bool {
+    [&b"<!DOCTYPE"[..], b"<!--", b"<dict"]
+        .into_iter()
+        .any(|start| starts_with_ignore_case(text, start))
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {
@@ -56,6 +106,25 @@ fn trim(bytes: &[u8]) -> &[u8] {
 fn starts_with_ignore_case(text: &[u8], start: &[u8]) -> bool {
     text.get(..start.len())
         .is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+/// A message without what follows it, where its length is told and there.
+fn whole(bytes: &[u8]) -> &[u8] {
+    let head = bytes.get(1..).and_then(|rest| rest.split_first());
+    let length = head.and_then(|(first, rest)| match first {
+        0..=0x7F => Some(2 + usize::from(*first)),
+        0x81..=0x84 => {
+            let digits = rest.get(..usize::from(first & 0x7F))?;
+            let length = digits.iter().try_fold(0_usize, |length, digit| {
+                length.checked_mul(256)?.checked_add(usize::from(*digit))
+            })?;
+            length.checked_add(2 + digits.len())
+        }
+        _ => None,
+    });
+    length
+        .and_then(|length| bytes.get(..length))
+        .unwrap_or(bytes)
 }
 
 /// A SEQUENCE that begins with one of the PKCS #7 object identifiers.
@@ -105,8 +174,48 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_around_a_profile_is_told_from_it() {
+        let signed = cms(b"\x30\x0B");
+        let cases: [(&[u8], &[u8], &[u8], Packing); 7] = [
+            (b"\xEF\xBB\xBF \n", b"<plist/>", b"", Packing::Xml),
+            (b"HTTP/1.1 200 OK\r\n\r\n", b"<?xml?>", b"", Packing::Xml),
+            (
+                b"subject=CN = x\n\n",
+                b"-----BEGIN CMS-----\n",
+                b"",
+                Packing::Pem,
+            ),
+            (
+                "Größe: 9\n".as_bytes(),
+                b"bplist00\xD0",
+                b"",
+                Packing::Binary,
+            ),
+            (b"\r\n", &signed, b"\r\n", Packing::Cms),
+            (b"\xEF\xBB\xBF", &signed, b"--boundary--", Packing::Cms),
+            (b"0", &signed, b"\0\0", Packing::Cms),
+        ];
+        for (before, profile, after, packing) in cases {
+            let bytes = [before, profile, after].concat();
+            let found = locate(&bytes);
+            assert_eq!(found, Some((packing, profile)), "{}", bytes.escape_ascii());
+        }
+        // A length that is not told, or not there, is the reader's affair.
+        for head in [&b"\x30\x80"[..], b"\x30\x82\x0C\x03"] {
+            let bytes = [&cms(head)[..], b"more"].concat();
+            assert_eq!(locate(&bytes), Some((Packing::Cms, &bytes[..])));
+        }
+        let far = [&[b'x'; MOST_GARBAGE + 1][..], b"<?xml?>"].concat();
+        assert_eq!(locate(&far), None);
+        // The content of a message whose head is broken is no profile behind garbage.
+        let broken = [&b"\x30\x85"[..], &[0, 0, 0, 0, 9], OID, b"<?xml?>"].concat();
+        assert_eq!(locate(&broken), None);
+    }
+
+    #[test]
     fn nothing_else_passes_for_a_profile() {
-        let cases: [&[u8]; 8] = [
+        let cases: [&[u8]; 9] = [
+            b"see <dict> or <!-- this -->",
             b"",
             b" ",
             b"{}",

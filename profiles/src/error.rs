@@ -65,15 +65,26 @@ pub enum Error {
     #[error("two payloads share one {0}")]
     Duplicate(&'static str),
 
-    /// The signature could not be made or read.
+    /// A CMS message, signed or encrypted, could not be made or read.
     #[cfg(feature = "crypto")]
-    #[error("the signature of the profile cannot be made or read")]
+    #[error("the CMS message of the profile cannot be made or read")]
     Crypto(#[from] mdm_pki::Error),
 
     /// The signing key refused.
     #[cfg(feature = "crypto")]
     #[error("the key did not sign")]
     Key(#[from] mdm_pki::KeyError),
+
+    /// The payloads do not decrypt. Whether key, padding or what came out was wrong is not said, since that would help
+    /// an attacker.
+    #[cfg(feature = "crypto")]
+    #[error("the payloads do not decrypt with this key")]
+    Decrypt,
+
+    /// A pinned certificate that may not issue others.
+    #[cfg(feature = "crypto")]
+    #[error("a pinned certificate is no certificate authority")]
+    NotAnAuthority,
 
     /// A signature without the profile inside.
     #[cfg(feature = "crypto")]

@@ -1,5 +1,5 @@
-//! Configuration profiles: read and edited without loss, built, checked for a device, signed, verified
-//! in layers.
+//! Configuration profiles: read and edited without loss, built, checked for a device, encrypted, signed,
+//! verified in layers.
 //!
 //! | Module | What lives there |
 //! |---|---|
@@ -12,10 +12,12 @@
 //! | [`mod@diff`] | [`diff()`]: what is different between two profiles, secrets never shown |
 //! | [`mod@predict`] | [`predict()`]: what a device does with an update, and by which rule |
 //! | [`mod@lint`] | [`lint()`]: what is wrong, weak or worn out, with a reason and a fix; JSON, SARIF |
+//! | [`shown`] | [`redact`](shown::redact): a profile without its secrets |
 //! | [`stable`] | [`Namespace`]: UUIDs from content |
 //! | [`recipe`] | Wi-Fi, VPN, certificates, FileVault, passcodes and others, ready-made |
 //! | `enrollment` | `EnrollmentProfile`: MDM, an identity and roots in one profile, under `crypto` |
-//! | `sign`, `verify` | CMS signatures, under `crypto` |
+//! | `encrypt` | payloads for the eyes of one device, or of several, under `crypto` |
+//! | `sign`, `verify` | CMS signatures; reading whatever there is, under `crypto` |
 //!
 //! The feature `crypto` is the part that links OpenSSL; it is off unless you ask for it. On by default
 //! is `full`, the types of all payloads. In its place take the areas that you need: `accounts`, `apps`,
@@ -93,6 +95,8 @@ pub mod builder;
 pub mod detect;
 pub mod diff;
 #[cfg(feature = "crypto")]
+pub mod encrypt;
+#[cfg(feature = "crypto")]
 pub mod enrollment;
 pub mod error;
 pub mod lint;
@@ -102,7 +106,7 @@ pub mod predict;
 pub mod profile;
 pub mod recipe;
 mod scep;
-mod shown;
+pub mod shown;
 #[cfg(feature = "crypto")]
 pub mod sign;
 pub mod stable;

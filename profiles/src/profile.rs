@@ -9,7 +9,7 @@ use mdm_plist::{Dictionary, Limits, Value};
 use mdm_schema::{Finding, Log, Place, Rule, Severity, Target};
 
 use crate::{
-    detect::{Packing, packing},
+    detect::{Packing, locate},
     error::Error,
     payload::{Payload, RawPayload},
 };
@@ -63,9 +63,11 @@ impl Profile {
     /// # Errors
     /// See [`decode`](Self::decode).
     pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
-        if matches!(packing(bytes), Some(Packing::Cms | Packing::Pem)) {
-            return Err(Error::Packed);
-        }
+        let bytes = match locate(bytes) {
+            Some((Packing::Cms | Packing::Pem, _)) => return Err(Error::Packed),
+            Some((_, found)) => found,
+            None => bytes,
+        };
         let document = mdm_plist::from_slice_with(bytes, limits)?;
         Self::from_dictionary(document).map(|(profile, _)| profile)
     }
@@ -249,14 +251,20 @@ impl Profile {
         self.found(check::findings(self))
     }
 
-    /// Findings as the document has their paths; a very long key is cut.
+    /// Findings as the document has their paths.
     fn found(&self, findings: Vec<Finding>) -> Vec<Finding> {
-        let Some(key) = &self.wrapper else {
-            return findings;
-        };
+        match self.wrapped_at() {
+            Some(at) => findings.into_iter().map(|f| f.under(&at)).collect(),
+            None => findings,
+        }
+    }
+
+    /// The key of another dictionary that the profile lay under, as findings tell it: cut where it is
+    /// very long.
+    pub(crate) fn wrapped_at(&self) -> Option<String> {
         let log = Log::default();
-        let at = Place::root(&log).key(key).path();
-        findings.into_iter().map(|f| f.under(&at)).collect()
+        let key = self.wrapper.as_ref()?;
+        Some(Place::root(&log).key(key).path())
     }
 
     /// The document as it was read, with every change that was made since.

@@ -1,19 +1,23 @@
 //! Opening a signed profile, and what its signature is worth, layer by layer.
 //!
+//! Encrypted ones open with a key, [`open_with_key`], and what devices answer with [`open_answer`].
 //! Four questions that are easily mixed up, and answered apart here: is the signature over these
 //! bytes, does the signer's certificate chain to a root, is the signer one who may sign, and were
 //! the certificates valid at the time. The caller's [`Require`] says which must hold.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use chrono::{DateTime, Utc};
 use mdm_pki::{
-    Certificate,
-    cms::{Limits, SignedData, Verify, VerifyError},
+    Certificate, PrivateKey,
+    chain::Anchors,
+    cms::{DecryptPolicy, Limits, SignedData, Verify, VerifyError},
 };
+use mdm_plist::Dictionary;
 
 use crate::{
-    detect::{Packing, packing},
+    detect::{Packing, locate},
+    encrypt::decrypt,
     error::Error,
     profile::Profile,
 };
@@ -26,6 +30,12 @@ pub struct Trust<'a> {
     pub roots: &'a [Certificate],
     /// Certificates that may help to build a chain, beside those in the message.
     pub intermediates: &'a [Certificate],
+    /// Authorities whose own certificates count whether or not anything of theirs is valid or leads to a root.
+    ///
+    /// For the device authorities of Apple's, the last of which expired years ago and still vouch for what devices sign
+    /// (Q2). Pin the issuing authority itself, not Apple's root, which has signed much else: what an authority below a pinned
+    /// one has issued does not count. Each must be an authority by its certificate.
+    pub pinned: &'a [Certificate],
     /// The time at which validity is judged.
     pub at: DateTime<Utc>,
     /// How much is read: 64 MiB and 64 certificates unless changed.
@@ -40,6 +50,7 @@ impl<'a> Trust<'a> {
         Self {
             roots,
             intermediates: &[],
+            pinned: &[],
             at,
             limits: Limits::default().with(|limits| limits.certificates = 64),
             allowed: &|_| true,
@@ -59,6 +70,7 @@ impl fmt::Debug for Trust<'_> {
         f.debug_struct("Trust")
             .field("roots", &self.roots.len())
             .field("intermediates", &self.intermediates.len())
+            .field("pinned", &self.pinned.len())
             .field("at", &self.at)
             .finish_non_exhaustive()
     }
@@ -76,6 +88,15 @@ pub struct Opened {
     pub signers: Vec<Layers>,
 }
 
+/// What a device answered, and what is known of its signature.
+#[non_exhaustive]
+pub struct Answer {
+    /// `UDID`, `SERIAL`, `CHALLENGE` and whatever else it was asked for.
+    pub attributes: Dictionary,
+    /// What is known of each signer; empty where nobody signed.
+    pub signers: Vec<Layers>,
+}
+
 /// What is known of one signer.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -90,17 +111,20 @@ pub struct Layers {
     pub allowed: bool,
     /// Whether every certificate of the chain was valid at the time.
     pub validity: Result<(), VerifyError>,
+    /// Whether one of [`Trust::pinned`] issued the certificate, so that neither chain nor validity is asked for.
+    pub pinned: bool,
 }
 
 /// Which layers must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Require {
-    /// The certificate chains to a root.
+    /// The certificate chains to a root, or is issued by a pinned authority.
     pub chain: bool,
     /// The signer may sign.
     pub allowed: bool,
-    /// The certificates were valid.
+    /// The certificates were valid, or a pinned authority issued the signer's. To give this up is to take whatever the
+    /// roots have ever issued; rather pin the one authority that is meant.
     pub validity: bool,
 }
 
@@ -124,40 +148,102 @@ impl Require {
     }
 }
 
-/// Opens a profile, signed or plain, and looks at every layer of its signature.
+/// Opens a profile, signed or plain, in whatever packing, and looks at every layer of its signature.
+///
+/// A profile that is encrypted to a device opens as such; [`open_with_key`] decrypts it too.
 ///
 /// # Errors
 /// [`Error::Crypto`] for a CMS message that cannot be read, [`Error::NoContent`] for a detached
-/// signature, and those of [`Profile::decode`]. A signature that does not hold is no error here:
-/// see [`Opened::accept`].
+/// signature, [`Error::NotAnAuthority`], and those of [`Profile::decode`]. A signature that does not hold is no error
+/// here: see [`Opened::accept`].
 pub fn open(bytes: &[u8], trust: &Trust<'_>) -> Result<Opened, Error> {
-    if !matches!(packing(bytes), Some(Packing::Cms | Packing::Pem)) {
-        return Ok(Opened {
-            profile: Profile::decode(bytes)?,
-            content: bytes.to_vec(),
-            signers: Vec::new(),
-        });
+    let (content, signers) = unpack(bytes, trust)?;
+    Ok(Opened {
+        profile: Profile::decode(&content)?,
+        content: content.into_owned(),
+        signers,
+    })
+}
+
+/// Opens a profile as [`open`] does, and decrypts its payloads where they are encrypted: reads whatever there is.
+///
+/// ```
+/// use mdm_profiles::verify::{self, Require, Trust};
+/// # use mdm_pki::{CertificateBuilder, Identity, KeySpec, Name, PrivateKey};
+/// # use mdm_profiles::{encrypt::{Encryption, encrypt}, Namespace, ProfileBuilder, sign::sign};
+/// # let now = "2026-11-05T09:00:00Z".parse()?;
+/// # let identity = |name| {
+/// #     let key = PrivateKey::generate(KeySpec::Rsa2048)?;
+/// #     let builder = CertificateBuilder::new(Name::from_common_name(name), key.public_key());
+/// #     let certificate = builder.validity(now, now + chrono::TimeDelta::days(1)).ca(None).self_signed(&key)?;
+/// #     Identity::new(certificate, Vec::new(), key)
+/// # };
+/// # let (signer, device) = (identity("signer")?, identity("device")?);
+/// # let profile = ProfileBuilder::new("com.example", Namespace::new("mdm.example.com")).build()?;
+/// # let encrypted = encrypt(&profile, &[device.certificate], &Encryption::default())?;
+/// # let (bytes, roots) = (sign(&encrypted, &signer, now)?, [signer.certificate]);
+/// let opened = verify::open_with_key(&bytes, &Trust::new(&roots, now), &device.key)?;
+/// assert_eq!(opened.accept(Require::default())?, profile);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`open`] and [`decrypt`](crate::encrypt::decrypt), whose policy is the default one.
+pub fn open_with_key(bytes: &[u8], trust: &Trust<'_>, key: &PrivateKey) -> Result<Opened, Error> {
+    let mut opened = open(bytes, trust)?;
+    opened.profile = decrypt(&opened.profile, key, &DecryptPolicy::default())?;
+    Ok(opened)
+}
+
+/// Opens what a device answers to a `Profile Service` profile, and looks at every layer of its signature.
+///
+/// The device signs with the certificate that Apple gave it when it was made, whose authority has expired: see
+/// [`Trust::pinned`].
+///
+/// # Errors
+/// As [`open`], for a property list of any content.
+pub fn open_answer(bytes: &[u8], trust: &Trust<'_>) -> Result<Answer, Error> {
+    let (content, signers) = unpack(bytes, trust)?;
+    Ok(Answer {
+        attributes: mdm_plist::from_slice(&content)?,
+        signers,
+    })
+}
+
+/// What was signed, and by whom; what is not signed as it is.
+fn unpack<'a>(bytes: &'a [u8], trust: &Trust<'_>) -> Result<(Cow<'a, [u8]>, Vec<Layers>), Error> {
+    if !trust.pinned.iter().all(Certificate::is_ca) {
+        return Err(Error::NotAnAuthority);
     }
-    let signed = SignedData::parse(bytes, &trust.limits)?;
-    let content = signed.content().ok_or(Error::NoContent)?;
+    let Some((Packing::Cms | Packing::Pem, message)) = locate(bytes) else {
+        return Ok((Cow::Borrowed(bytes), Vec::new()));
+    };
+    let signed = SignedData::parse(message, &trust.limits)?;
     let mut policy = Verify::new(trust.roots, trust.at);
     policy.intermediates = trust.intermediates;
-    let signers = signed
-        .verify(&policy)?
-        .into_iter()
-        .map(|found| Layers {
+    let found = signed.verify(&policy)?;
+    let signers = found.into_iter().map(|found| {
+        Ok(Layers {
             allowed: found.signer.as_ref().is_some_and(trust.allowed),
+            pinned: is_pinned(found.signer.as_ref(), trust)?,
             signer: found.signer,
             signature: found.signature,
             chain: found.chain,
             validity: found.validity,
         })
-        .collect();
-    Ok(Opened {
-        profile: Profile::decode(content)?,
-        content: content.to_vec(),
-        signers,
-    })
+    });
+    let signers = signers.collect::<Result<_, Error>>()?;
+    let content = signed.into_content().ok_or(Error::NoContent)?;
+    Ok((Cow::Owned(content), signers))
+}
+
+/// Whether a pinned authority issued the certificate itself: nothing may stand between.
+fn is_pinned(signer: Option<&Certificate>, trust: &Trust<'_>) -> Result<bool, Error> {
+    let (Some(signer), [_, ..]) = (signer, trust.pinned) else {
+        return Ok(false);
+    };
+    let chain = Anchors::new(trust.pinned)?.verify(signer, &[], trust.at)?;
+    Ok(chain.trusted.is_ok())
 }
 
 impl Opened {
@@ -166,24 +252,48 @@ impl Opened {
     /// # Errors
     /// [`Rejected`] names the first layer that does not hold.
     pub fn accept(self, require: Require) -> Result<Profile, Rejected> {
-        if self.signers.is_empty() {
-            return Err(Rejected::Unsigned);
+        accept(&self.signers, require).map(|()| self.profile)
+    }
+}
+
+impl Answer {
+    /// The attributes, where they are signed, and each signer passes every required layer.
+    ///
+    /// # Errors
+    /// [`Rejected`] names the first layer that does not hold.
+    pub fn accept(self, require: Require) -> Result<Dictionary, Rejected> {
+        accept(&self.signers, require).map(|()| self.attributes)
+    }
+}
+
+fn accept(signers: &[Layers], require: Require) -> Result<(), Rejected> {
+    if signers.is_empty() {
+        return Err(Rejected::Unsigned);
+    }
+    for layers in signers {
+        if layers.signature.is_err() {
+            return Err(Rejected::Signature);
         }
-        for layers in &self.signers {
-            if layers.signature.is_err() {
-                return Err(Rejected::Signature);
-            }
-            if require.chain && layers.chain.is_err() {
-                return Err(Rejected::Chain);
-            }
-            if require.allowed && !layers.allowed {
-                return Err(Rejected::Signer);
-            }
-            if require.validity && layers.validity.is_err() {
-                return Err(Rejected::Validity);
-            }
+        if require.chain && layers.chain.is_err() && !layers.pinned {
+            return Err(Rejected::Chain);
         }
-        Ok(self.profile)
+        if require.allowed && !layers.allowed {
+            return Err(Rejected::Signer);
+        }
+        if require.validity && layers.validity.is_err() && !layers.pinned {
+            return Err(Rejected::Validity);
+        }
+    }
+    Ok(())
+}
+
+/// Shows the names of the keys only: among them is the challenge.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer")
+            .field("attributes", &self.attributes.keys().collect::<Vec<_>>())
+            .field("signers", &self.signers)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each peer is pinned where it is named: crates in `benches/peers/Cargo.lock`, programs by the
 //! Debian package that carries them. What is built lies in `.peers`, which git ignores.
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use crate::a2;
@@ -92,6 +93,12 @@ const PROGRAMS: &[Program] = &[
         held_against: "the network of its own that micromdm's server listens in",
     },
     Program {
+        name: "faketime",
+        version: &["--version"],
+        package: "faketime",
+        held_against: "another clock, for the bytes of profiles that must not depend on it",
+    },
+    Program {
         name: "h2load",
         version: &["--version"],
         package: "nghttp2-client",
@@ -118,6 +125,7 @@ pub(crate) fn peers() -> Outcome {
     );
     go()?;
     java()?;
+    profile_writers()?;
     instant_acme()?;
     println!("  instant-acme: 0.8.5 (enrols at our ACME server, by attestation too; built apart)");
     println!("programs");
@@ -141,9 +149,10 @@ pub(crate) fn peers() -> Outcome {
 /// The Go programs that tests start; the others are for comparisons.
 const GO_FOR_TESTS: &[&str] = &["scep", "scepclient", "step-ca"];
 
-/// Builds what tests start and no Debian package has. Where there is no Go or no Maven, those tests are skipped.
+/// Builds what tests start and no Debian package has. Where there is no Go, Maven, npm or pip, those tests are skipped.
 pub(crate) fn for_tests() -> Outcome {
     instant_acme()?;
+    profile_writers()?;
     match go_version() {
         None => println!(
             "Go is missing: the tests with {} are skipped",
@@ -186,8 +195,7 @@ fn go_version() -> Option<String> {
 
 /// Fetches the peer written in Java, pinned by its `pom.xml`; where Maven is missing, only says so.
 fn java() -> Outcome {
-    let asked = Command::new("mvn").arg("--version").output();
-    if !asked.is_ok_and(|output| output.status.success()) {
+    if !answers(Command::new("mvn").arg("--version")) {
         println!("Maven is missing: the tests with jscep are skipped");
         return Ok(());
     }
@@ -203,6 +211,44 @@ fn java() -> Outcome {
     run::succeed(&mut command)?;
     println!("  jscep: 2.5.8 (its client enrols, renews, polls and asks at our SCEP server)");
     Ok(())
+}
+
+/// Installs those who write profiles as well: one for npm, pinned by its `package-lock.json`, one for pip, pinned by the
+/// hash in its `requirements.txt`. Where npm or pip is missing, only says so.
+fn profile_writers() -> Outcome {
+    let root = run::root();
+    if answers(Command::new("npm").arg("--version")) {
+        let folder = root.join(".peers/npm");
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(root.join("benches/peers/npm").join(file), folder.join(file))
+                .map_err(|error| format!("benches/peers/npm/{file}: {error}"))?;
+        }
+        let mut command = Command::new("npm");
+        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
+        run::succeed(command.arg("ci").args(quiet).current_dir(folder))?;
+        println!("  @zone-eu/mobileconfig: 2.4.6 (its signed profiles are verified and read)");
+    } else {
+        println!("npm is missing: the tests with @zone-eu/mobileconfig are skipped");
+    }
+    if answers(Command::new("python3").args(["-m", "pip", "--version"])) {
+        let mut command = Command::new("python3");
+        command.args(["-m", "pip", "install", "--quiet", "--upgrade", "--no-deps"]);
+        command.args(["--require-hashes", "--root-user-action", "ignore"]);
+        command.arg("--target").arg(root.join(".peers/python"));
+        let listed = root.join("benches/peers/python/requirements.txt");
+        run::succeed(command.arg("--requirement").arg(listed))?;
+        println!("  pymobileconfig: 0.3.3 (its profiles are read and written)");
+    } else {
+        println!("pip is missing: the tests with pymobileconfig are skipped");
+    }
+    Ok(())
+}
+
+/// Whether a program can be started and is content.
+fn answers(command: &mut Command) -> bool {
+    let output = command.stdin(Stdio::null()).output();
+    output.is_ok_and(|output| output.status.success())
 }
 
 /// What `benches/peers` depends on directly, one `NAME vVERSION` a line.

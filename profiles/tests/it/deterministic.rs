@@ -1,11 +1,19 @@
-//! The same input gives the same bytes in any process: another folder, time zone, locale, hash seed.
+//! The same input gives the same bytes in any process: another folder, time zone, locale, clock, hash seed.
 
-use std::{env, fs, process::Command};
+use std::{
+    collections::HashSet,
+    env, fs,
+    hash::{BuildHasher, RandomState},
+    path::Path,
+    process::Command,
+};
 
 use mdm_profiles::{
     Namespace, ProfileBuilder, Variables,
     payload::{CertificateRoot, Scep, scep::ScepContent},
 };
+
+use crate::programs::found;
 
 const OUT: &str = "MDM_PROFILES_OUT";
 
@@ -65,43 +73,85 @@ fn identity() -> Vec<u8> {
     Vec::new()
 }
 
+/// What else a process has that could find its way into the bytes: its clock, and the seed of its hash maps.
+#[derive(Debug, PartialEq, Eq)]
+struct World {
+    year: String,
+    seed: u64,
+}
+
+impl World {
+    fn own() -> Self {
+        let year = chrono::Utc::now().format("%Y").to_string();
+        let seed = RandomState::new().hash_one(0);
+        Self { year, seed }
+    }
+}
+
 /// Does nothing but in a process that the test below started.
 #[test]
 fn writes_where_it_is_told() {
     let Some(out) = env::var_os(OUT) else {
         return;
     };
-    let pem = fs::read(&out).unwrap();
-    fs::write(&out, [built(), signed(&pem)].concat()).unwrap();
+    let out = Path::new(&out);
+    let pem = fs::read(out.join("pem")).unwrap();
+    fs::write(out.join("bytes"), [built(), signed(&pem)].concat()).unwrap();
+    let World { year, seed } = World::own();
+    fs::write(out.join("world"), format!("{year} {seed}")).unwrap();
 }
 
 #[test]
 fn every_process_writes_the_same_bytes() {
     let pem = identity();
     let wanted = [built(), signed(&pem)].concat();
-    let folder = env::temp_dir();
-    for (number, zone, locale) in [
-        (1, "Pacific/Kiritimati", "de_DE.UTF-8"),
-        (2, "America/New_York", "tr_TR.UTF-8"),
+    let here = World::own();
+    let mut worlds = vec![here];
+    for (program, folder, zone, locale) in [
+        (None, "/usr", "Pacific/Kiritimati", "de_DE.UTF-8"),
+        (Some("faketime"), "/", "America/New_York", "tr_TR.UTF-8"),
     ] {
-        let out = folder.join(format!("mdm-profiles-{}-{number}", std::process::id()));
-        fs::write(&out, &pem).unwrap();
-        let status = Command::new(env::current_exe().unwrap())
+        let own = env::current_exe().unwrap();
+        let mut command = match program {
+            None => Command::new(own),
+            Some(program) if found(program) => {
+                let mut command = Command::new(program);
+                command.arg("2031-12-31 23:59:59").arg(own);
+                // Only the date: what waits for a time to pass goes on as ever.
+                command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+                command
+            }
+            Some(_) => continue,
+        };
+        let out = tempfile::tempdir().unwrap();
+        fs::write(out.path().join("pem"), &pem).unwrap();
+        let output = command
             .args(["--exact", "deterministic::writes_where_it_is_told"])
-            .current_dir(if number == 1 {
-                folder.as_path()
+            .current_dir(if Path::new(folder).is_dir() {
+                folder
             } else {
-                "/".as_ref()
+                "."
             })
-            .env(OUT, &out)
+            .env(OUT, out.path())
             .env("TZ", zone)
             .env("LC_ALL", locale)
             .env("LANG", locale)
             .output()
             .unwrap();
-        assert!(status.status.success());
-        let found = fs::read(&out);
-        fs::remove_file(&out).unwrap();
-        assert_eq!(found.unwrap(), wanted);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert_eq!(fs::read(out.path().join("bytes")).unwrap(), wanted);
+        let world = fs::read_to_string(out.path().join("world")).unwrap();
+        let (year, seed) = world.split_once(' ').unwrap();
+        worlds.push(World {
+            year: year.to_owned(),
+            seed: seed.parse().unwrap(),
+        });
+    }
+    // They were other worlds indeed.
+    let seeds: HashSet<u64> = worlds.iter().map(|world| world.seed).collect();
+    assert_eq!(seeds.len(), worlds.len(), "{worlds:?}");
+    if let [_, _, late] = worlds.as_slice() {
+        assert!(["2031", "2032"].contains(&late.year.as_str()), "{worlds:?}");
     }
 }

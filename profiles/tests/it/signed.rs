@@ -96,7 +96,7 @@ fn a_key_that_lies_elsewhere_signs_the_same() {
 }
 
 /// Polls a future that never waits: the key at hand answers at once.
-fn ready<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn ready<T>(future: impl Future<Output = T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match Box::pin(future).as_mut().poll(&mut context) {
         std::task::Poll::Ready(value) => value,

@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use openssl::{
-    ec::{EcGroup, EcKey},
+    bn::BigNumContext,
+    derive::Deriver,
+    ec::{EcGroup, EcKey, EcPoint},
     md::{Md, MdRef},
     pkey::{PKey, Private},
     pkey_ctx::PkeyCtx,
@@ -248,6 +250,30 @@ impl PrivateKey {
         }
     }
 
+    /// What this key and the one of `point`, on the same curve, agree on (ECDH: SEC 1, section 3.3.1).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a key on no curve, [`Error::Malformed`] for what is no point of it.
+    pub(crate) fn agree(&self, point: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let KeyAlgorithm::Ec(curve) = self.public.algorithm() else {
+            let found = format_args!("{:?}", self.public.algorithm());
+            return Err(Error::unsupported("key agreement", found));
+        };
+        let group = EcGroup::from_curve_name(curve.nid()).crypto()?;
+        let mut context = BigNumContext::new().crypto()?;
+        // A point off the curve would tell of the key; OpenSSL refuses it here.
+        let point = EcPoint::from_bytes(&group, point, &mut context)
+            .map_err(|_| Error::malformed("public key", "not a point of the curve"))?;
+        let other = EcKey::from_public_key(&group, &point).crypto()?;
+        other
+            .check_key()
+            .map_err(|_| Error::malformed("public key", "not a point of the curve"))?;
+        let other = PKey::from_ec_key(other).crypto()?;
+        let mut deriver = Deriver::new(&self.key).crypto()?;
+        deriver.set_peer(&other).crypto()?;
+        Ok(Zeroizing::new(deriver.derive_to_vec().crypto()?))
+    }
+
     fn unwrap_oaep(&self, transport: KeyTransport, wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (hash, mask) = transport.oaep()?;
         let open = || -> Result<_, openssl::error::ErrorStack> {
@@ -338,16 +364,16 @@ pub(crate) fn wrap_content_key(
     transport: KeyTransport,
     content_key: &[u8],
 ) -> Result<Vec<u8>, Error> {
-    let ReadyKey::Rsa(key) = ReadyKey::new(recipient)? else {
+    let ReadyKey::Rsa(key) = recipient.ready()? else {
         return Err(Error::unsupported(
             "recipient key",
             format_args!("{:?}", recipient.algorithm()),
         ));
     };
     let Some((hash, mask)) = transport.oaep() else {
-        return rsa::wrap_v15(&key, content_key).crypto();
+        return rsa::wrap_v15(key, content_key).crypto();
     };
-    let key = PKey::from_rsa(key).crypto()?;
+    let key = PKey::from_rsa(key.clone()).crypto()?;
     let mut context = PkeyCtx::new(&key).crypto()?;
     context.encrypt_init().crypto()?;
     set_oaep(&mut context, hash, mask).crypto()?;

@@ -1,6 +1,10 @@
 //! Public keys, kept as the SubjectPublicKeyInfo they came in (RFC 5280, section 4.1.2.7).
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{Arc, OnceLock},
+};
 
 use der::Sequence;
 use openssl::{
@@ -12,7 +16,7 @@ use openssl::{
     rsa::Rsa,
 };
 
-use super::rsa;
+use super::{private::KeySpec, rsa};
 use crate::{
     asn1::{Algorithm, RawBits, RawInteger, RawOid, read},
     digest::{DigestAlgorithm, digest},
@@ -49,6 +53,15 @@ impl Curve {
             Self::P256 => algorithm::P256,
             Self::P384 => algorithm::P384,
             Self::P521 => algorithm::P521,
+        }
+    }
+
+    /// What makes a key on the curve.
+    pub(crate) fn spec(self) -> KeySpec {
+        match self {
+            Self::P256 => KeySpec::P256,
+            Self::P384 => KeySpec::P384,
+            Self::P521 => KeySpec::P521,
         }
     }
 
@@ -89,11 +102,14 @@ impl KeyAlgorithm {
 
 /// A public key, kept as its SubjectPublicKeyInfo in DER.
 ///
-/// Cheap to clone. Equal when the DER is.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct PublicKey {
-    spki: Arc<[u8]>,
+/// Cheap to clone. Equal when the DER is. What OpenSSL needs to calculate with it is made once, and shared by all clones.
+#[derive(Clone)]
+pub struct PublicKey(Arc<Inner>);
+
+struct Inner {
+    spki: Box<[u8]>,
     algorithm: KeyAlgorithm,
+    ready: OnceLock<ReadyKey>,
 }
 
 #[derive(Sequence)]
@@ -132,20 +148,30 @@ impl PublicKey {
         } else {
             other()?
         };
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             spki: der.into(),
             algorithm,
-        })
+            ready: OnceLock::new(),
+        })))
     }
 
     /// The SubjectPublicKeyInfo in DER.
     pub fn to_spki_der(&self) -> &[u8] {
-        &self.spki
+        &self.0.spki
     }
 
     /// What kind of key this is.
     pub fn algorithm(&self) -> KeyAlgorithm {
-        self.algorithm
+        self.0.algorithm
+    }
+
+    /// The key in OpenSSL's form.
+    pub(crate) fn ready(&self) -> Result<&ReadyKey, Error> {
+        if let Some(ready) = self.0.ready.get() {
+            return Ok(ready);
+        }
+        let made = ReadyKey::from_spki(&self.0.spki)?;
+        Ok(self.0.ready.get_or_init(|| made))
     }
 
     /// The key identifier of RFC 5280, section 4.2.1.2, method 1: the SHA-1 of the bit string.
@@ -153,30 +179,38 @@ impl PublicKey {
     /// # Errors
     /// [`Error::Crypto`] when OpenSSL fails.
     pub fn key_id(&self) -> Result<Vec<u8>, Error> {
-        let spki: Spki<'_> = read("public key", &self.spki)?;
+        let spki: Spki<'_> = read("public key", &self.0.spki)?;
         digest(DigestAlgorithm::Sha1, spki.key.bytes().unwrap_or(&[]))
     }
 
     /// The RSAPublicKey of RFC 8017, appendix A.1.1, which SCEP's transaction ids are made from; `None` for other keys.
     pub fn rsa_pkcs1_der(&self) -> Option<Vec<u8>> {
-        match self.algorithm {
+        match self.0.algorithm {
             KeyAlgorithm::Rsa { .. } => {
-                let spki: Spki<'_> = read("public key", &self.spki).ok()?;
+                let spki: Spki<'_> = read("public key", &self.0.spki).ok()?;
                 spki.key.bytes().map(<[u8]>::to_vec)
             }
             _ => None,
         }
     }
 
+    /// The key's bit string: of a key on a curve the point (SEC 1, section 2.3.3).
+    pub(crate) fn point(&self) -> Result<&[u8], Error> {
+        self.bits()
+            .ok_or_else(|| Error::malformed("public key", "unused bits"))
+    }
+
     /// Whether both are the same key, though their DER may differ in the parameters of the algorithm.
     pub fn same_key(&self, other: &Self) -> bool {
-        let bits = |key: &Self| {
-            let spki: Spki<'_> = read("public key", &key.spki).ok()?;
-            spki.key.bytes().map(<[u8]>::to_vec)
-        };
         self == other
-            || (self.algorithm == other.algorithm
-                && bits(self).is_some_and(|mine| Some(mine) == bits(other)))
+            || (self.algorithm() == other.algorithm()
+                && self.bits().is_some_and(|mine| Some(mine) == other.bits()))
+    }
+
+    /// The subjectPublicKey.
+    fn bits(&self) -> Option<&[u8]> {
+        let spki: Spki<'_> = read("public key", &self.0.spki).ok()?;
+        spki.key.bytes()
     }
 
     /// Verifies a signature over a message.
@@ -202,13 +236,27 @@ impl PublicKey {
         digest: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        ReadyKey::new(self)?.verify_digest(algorithm, digest, signature)
+        self.ready()?.verify_digest(algorithm, digest, signature)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.spki == other.0.spki
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.spki.hash(state);
     }
 }
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PublicKey").field(&self.algorithm).finish()
+        f.debug_tuple("PublicKey").field(&self.0.algorithm).finish()
     }
 }
 
@@ -228,10 +276,6 @@ impl fmt::Debug for ReadyKey {
 }
 
 impl ReadyKey {
-    pub(crate) fn new(key: &PublicKey) -> Result<Self, Error> {
-        Self::from_spki(&key.spki)
-    }
-
     /// Builds the key from its numbers, which takes a fraction of the time of OpenSSL's certificate parser.
     pub(crate) fn from_spki(der: &[u8]) -> Result<Self, Error> {
         let spki: Spki<'_> = read("public key", der)?;
