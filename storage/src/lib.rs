@@ -43,7 +43,10 @@
 //! ```
 
 #[cfg(any(
-    all(feature = "sqlite", any(feature = "ade", feature = "scep")),
+    all(
+        feature = "sqlite",
+        any(feature = "ade", feature = "scep", feature = "service")
+    ),
     all(feature = "postgres", feature = "scep")
 ))]
 mod document;

@@ -2,7 +2,14 @@
 
 mod commands;
 mod enrollments;
+mod escrow;
+mod invitations;
+mod leases;
 mod outbox;
+mod places;
 #[cfg(test)]
 mod plans;
+mod pushes;
+mod queue;
+mod report;
 mod rows;

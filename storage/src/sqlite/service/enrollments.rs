@@ -1,82 +1,36 @@
 //! [`EnrollmentStore`] on SQLite.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use mdm_core::{Secret, SerialNumber};
 use mdm_service::{
     Enrollment, EnrollmentId, Fingerprint, PushTarget, StoreError,
-    enrollment::decide::{Cascade, Loaded, Step, Version},
-    store::{CommitError, EnrollmentStore},
+    enrollment::decide::{Loaded, Step, Version},
+    store::{CommitError, EnrollmentFilter, EnrollmentStore},
 };
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 
 use super::{
-    outbox,
-    rows::{self, DISABLED, ENROLLED, enrollment_columns},
+    places,
+    rows::{self, ENROLLED, enrollment_columns},
 };
 use crate::sqlite::{SqliteStore, values};
+
+mod commit;
+
+pub(super) use commit::*;
 
 pub(super) const FIND: &str = concat!(
     "SELECT ",
     enrollment_columns!(),
-    " FROM enrollments WHERE id = ?1"
+    " FROM enrollments LEFT JOIN contact ON contact.enrollment = enrollments.key WHERE id = ?1"
 );
 
 pub(super) const OWNER: &str =
     "SELECT e.id FROM certificates c JOIN enrollments e ON e.key = c.device
      WHERE c.sha256 = ?1";
 
-const PUSH_TARGET: &str = "SELECT topic, push_token, push_magic FROM enrollments
-     WHERE id = ?1 AND status = ?2";
-
-const VERSION: &str = "SELECT key, version FROM enrollments WHERE id = ?1";
-
-pub(super) const KEY: &str = "SELECT key FROM enrollments WHERE id = ?1";
-
-/// Writes everything but `key`, `device` and `version`.
-const SAVE: &str = "INSERT INTO enrollments (
-         id, device, version, status, certificate, topic, push_token, push_magic,
-         token_update_tally, awaiting_configuration, serial_number, user_short_name,
-         authenticated_at, enrolled_at, disabled_at, unlock_token, bootstrap_token,
-         bootstrap_token_certificate, bootstrap_token_is_former, authenticate)
-     VALUES (
-         :id, :device, 0, :status, :certificate, :topic, :push_token, :push_magic,
-         :tally, :awaiting_configuration, :serial_number, :user_short_name,
-         :authenticated_at, :enrolled_at, :disabled_at, :unlock_token, :bootstrap_token,
-         :bootstrap_token_certificate, :bootstrap_token_is_former, :authenticate)
-     ON CONFLICT (id) DO UPDATE SET
-         status = excluded.status, certificate = excluded.certificate, topic = excluded.topic,
-         push_token = excluded.push_token, push_magic = excluded.push_magic,
-         token_update_tally = excluded.token_update_tally,
-         awaiting_configuration = excluded.awaiting_configuration,
-         serial_number = excluded.serial_number, user_short_name = excluded.user_short_name,
-         authenticated_at = excluded.authenticated_at, enrolled_at = excluded.enrolled_at,
-         disabled_at = excluded.disabled_at, unlock_token = excluded.unlock_token,
-         bootstrap_token = excluded.bootstrap_token,
-         bootstrap_token_certificate = excluded.bootstrap_token_certificate,
-         bootstrap_token_is_former = excluded.bootstrap_token_is_former,
-         authenticate = excluded.authenticate";
-
-/// A device is inserted before its own key is known.
-const OWN_DEVICE: &str = "UPDATE enrollments SET device = key WHERE key = ?1";
-
-const SET_VERSION: &str = "UPDATE enrollments SET version = ?2 WHERE key = ?1";
-
-pub(super) const PINNED_TO: &str = "SELECT device FROM certificates WHERE sha256 = ?1";
-
-const PIN: &str = "INSERT INTO certificates (sha256, device) VALUES (?1, ?2)
-     ON CONFLICT (sha256) DO NOTHING";
-
-pub(super) const DISABLE_USERS: &str = "UPDATE enrollments
-     SET status = ?2, disabled_at = ?3, topic = NULL, push_token = NULL, push_magic = NULL
-     WHERE device = ?1 AND key <> ?1 AND status <> ?2";
-
-pub(super) const FAMILY: &str = "SELECT key FROM enrollments WHERE device = ?1";
-
-pub(super) const CANCEL: &str = "INSERT INTO results (seq, at)
-     SELECT seq, ?2 FROM queue WHERE enrollment = ?1";
-
-pub(super) const CLEAR: &str = "DELETE FROM queue WHERE enrollment = ?1";
+pub(super) const PUSH_TARGET: &str = "SELECT topic, push_token, push_magic
+     FROM enrollments LEFT JOIN contact ON contact.enrollment = enrollments.key
+     WHERE id = ?1 AND status = ?2 AND push_dead_at IS NULL";
 
 #[async_trait]
 impl EnrollmentStore for SqliteStore {
@@ -116,17 +70,39 @@ impl EnrollmentStore for SqliteStore {
         step: Step,
     ) -> Result<(), CommitError> {
         let id = id.clone();
-        let committed = self
-            .engine
+        self.engine
             .write(move |connection| commit(connection, &id, version, &step))
-            .await?;
-        committed.ok_or(CommitError::Conflict)
+            .await?
     }
 
     async fn enrollment(&self, id: &EnrollmentId) -> Result<Option<Enrollment>, StoreError> {
         let id = id.clone();
         self.engine
             .read(move |connection| Ok(find(connection, &id)?.map(|(found, _)| found)))
+            .await
+    }
+
+    async fn enrollments(
+        &self,
+        filter: &EnrollmentFilter,
+        after: Option<&EnrollmentId>,
+        limit: usize,
+    ) -> Result<Vec<Enrollment>, StoreError> {
+        let (sql, values) = listing(filter, after, limit);
+        self.engine
+            .read(move |connection| {
+                connection
+                    .prepare_cached(&sql)?
+                    .query_map(params_from_iter(values), |row| Ok(rows::enrollment(row)?.0))?
+                    .collect()
+            })
+            .await
+    }
+
+    async fn places_taken(&self, pool: &str) -> Result<u64, StoreError> {
+        let pool = pool.to_owned();
+        self.engine
+            .read(move |connection| places::taken(connection, &pool))
             .await
     }
 
@@ -166,130 +142,58 @@ fn find(
         .optional()
 }
 
-/// `None`: the device was changed, or the certificate taken, since the step was decided.
-fn commit(
-    connection: &Connection,
-    id: &EnrollmentId,
-    version: Version,
-    step: &Step,
-) -> rusqlite::Result<Option<()>> {
-    let device = id.of_device();
-    let certificate = step.device.as_ref().and_then(|device| device.certificate);
-    // Everything that may refuse the step comes before the first write.
-    let known = connection
-        .prepare_cached(VERSION)?
-        .query_row([device.to_string()], |row| {
-            Ok((row.get::<_, i64>(0)?, rows::unsigned(row, 1)?))
-        })
-        .optional()?;
-    let owner = match &certificate {
-        Some(certificate) => connection
-            .prepare_cached(PINNED_TO)?
-            .query_row([certificate.as_bytes()], |row| row.get::<_, i64>(0))
-            .optional()?,
-        None => None,
+/// A page of those that the filter takes, and the values that it is asked with. Whichever condition
+/// narrows the most has an index in the order of ids.
+pub(super) fn listing(
+    filter: &EnrollmentFilter,
+    after: Option<&EnrollmentId>,
+    limit: usize,
+) -> (String, Vec<Value>) {
+    let mut values = vec![
+        Value::from(after.map(ToString::to_string).unwrap_or_default()),
+        Value::from(values::limit(limit)),
+    ];
+    let mut conditions = String::new();
+    let mut condition = |sql: &str, value: Value| {
+        values.push(value);
+        conditions.push_str(" AND ");
+        conditions.push_str(&sql.replace("?", &format!("?{}", values.len())));
     };
-    let stale = known.map_or(0, |(_, current)| current) != version.number();
-    let taken = owner.is_some() && owner != known.map(|(key, _)| key);
-    let unseen = known.is_none() && step.device.is_none();
-    if stale || taken || unseen {
-        return Ok(None);
+    if let Some(status) = filter.status {
+        condition("status = ?", Value::from(rows::status_number(status)));
     }
-
-    let key = match (known, &step.device) {
-        (Some((key, _)), _) => {
-            cascade(connection, key, id, step)?;
-            key
+    if let Some(device) = &filter.device {
+        let id = device.of_device().to_string();
+        condition(
+            "device = (SELECT key FROM enrollments WHERE id = ?)",
+            Value::from(id),
+        );
+    }
+    if let Some(serial) = &filter.serial_number {
+        condition("serial_number = ?", Value::from(serial.as_str().to_owned()));
+    }
+    if let Some(owner) = &filter.owner {
+        condition("owner = ?", Value::from(owner.clone()));
+    }
+    let (from, order) = match &filter.licence {
+        Some(pool) => {
+            condition("pool = ?", Value::from(pool.clone()));
+            (
+                "places CROSS JOIN enrollments ON enrollments.id = places.holder",
+                "places.holder",
+            )
         }
-        (None, Some(state)) => introduce(connection, state)?,
-        (None, None) => return Ok(None),
+        None => ("enrollments", "id"),
     };
-    if let Some(state) = &step.device {
-        save(connection, state, key)?;
-    }
-    if let Some(certificate) = &certificate {
-        connection
-            .prepare_cached(PIN)?
-            .execute(params![certificate.as_bytes(), key])?;
-    }
-    if let Some(user) = &step.user {
-        save(connection, user, key)?;
-    }
-    connection
-        .prepare_cached(SET_VERSION)?
-        .execute(params![key, values::number(version.next().number())])?;
-    step.events
-        .iter()
-        .try_for_each(|event| outbox::write(connection, event))?;
-    Ok(Some(()))
-}
-
-/// Gives a new device its key.
-fn introduce(connection: &Connection, device: &Enrollment) -> rusqlite::Result<i64> {
-    save(connection, device, 0)?;
-    let key = connection.last_insert_rowid();
-    connection.prepare_cached(OWN_DEVICE)?.execute([key])?;
-    Ok(key)
-}
-
-fn save(connection: &Connection, state: &Enrollment, device: i64) -> rusqlite::Result<()> {
-    let push = state.push.as_ref();
-    let bootstrap = state.bootstrap_token.as_ref();
-    let micros = |time: &DateTime<Utc>| time.timestamp_micros();
-    connection.prepare_cached(SAVE)?.execute(named_params! {
-        ":id": state.id.to_string(),
-        ":device": device,
-        ":status": rows::status_number(state.status),
-        ":certificate": state.certificate.as_ref().map(Fingerprint::as_bytes),
-        ":topic": push.map(|push| push.topic.as_str()),
-        ":push_token": push.map(|push| push.token.expose()),
-        ":push_magic": push.map(|push| push.magic.expose()),
-        ":tally": values::number(state.token_update_tally),
-        ":awaiting_configuration": state.awaiting_configuration,
-        ":serial_number": state.serial_number.as_ref().map(SerialNumber::as_str),
-        ":user_short_name": state.user_short_name,
-        ":authenticated_at": state.authenticated_at.as_ref().map(micros),
-        ":enrolled_at": state.enrolled_at.as_ref().map(micros),
-        ":disabled_at": state.disabled_at.as_ref().map(micros),
-        ":unlock_token": state.unlock_token.as_ref().map(Secret::expose),
-        ":bootstrap_token": bootstrap.map(|deposited| deposited.token.expose()),
-        ":bootstrap_token_certificate": bootstrap.map(|deposited| deposited.certificate.as_bytes()),
-        ":bootstrap_token_is_former": bootstrap.map(|deposited| deposited.is_former),
-        ":authenticate": state.authenticate.as_ref().map(AsRef::<[u8]>::as_ref),
-    })?;
-    Ok(())
-}
-
-fn cascade(
-    connection: &Connection,
-    device: i64,
-    id: &EnrollmentId,
-    step: &Step,
-) -> rusqlite::Result<()> {
-    let at = step.at.timestamp_micros();
-    let family: Vec<i64> = match step.cascade {
-        Cascade::Device => {
-            connection
-                .prepare_cached(DISABLE_USERS)?
-                .execute(params![device, DISABLED, at])?;
-            connection
-                .prepare_cached(FAMILY)?
-                .query_map([device], |row| row.get(0))?
-                .collect::<Result<_, _>>()?
-        }
-        Cascade::User => connection
-            .prepare_cached(KEY)?
-            .query_row([id.to_string()], |row| row.get(0))
-            .optional()?
-            .into_iter()
-            .collect(),
-        _ => Vec::new(),
+    let devices_only = if filter.devices_only {
+        " AND key = device"
+    } else {
+        ""
     };
-    for key in family {
-        connection
-            .prepare_cached(CANCEL)?
-            .execute(params![key, at])?;
-        connection.prepare_cached(CLEAR)?.execute([key])?;
-    }
-    Ok(())
+    let columns = enrollment_columns!();
+    let sql = format!(
+        "SELECT {columns} FROM {from} LEFT JOIN contact ON contact.enrollment = enrollments.key
+         WHERE {order} > ?1{conditions}{devices_only} ORDER BY {order} LIMIT ?2"
+    );
+    (sql, values)
 }

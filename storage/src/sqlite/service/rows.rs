@@ -6,18 +6,24 @@ use mdm_service::{
     Body, BootstrapToken, Enrollment, EnrollmentId, EnrollmentStatus, Fingerprint, PushAddress,
     enrollment::decide::Version, queue::Sequence,
 };
-use rusqlite::{Row, types::Type};
+use rusqlite::{
+    Row,
+    types::{Type, ValueRef},
+};
+use serde::{Serialize, de::DeserializeOwned};
 
 pub(super) use crate::sqlite::values::time;
 use crate::sqlite::values::unreadable;
 
-/// The columns of an enrolment, in the order that [`enrollment`] reads them.
+/// The columns of an enrolment, in the order that [`enrollment`] reads them, of `enrollments` joined
+/// with `contact`.
 macro_rules! enrollment_columns {
     () => {
         "id, version, status, certificate, topic, push_token, push_magic, token_update_tally, \
          awaiting_configuration, serial_number, user_short_name, authenticated_at, enrolled_at, \
          disabled_at, unlock_token, bootstrap_token, bootstrap_token_certificate, \
-         bootstrap_token_is_former, authenticate"
+         bootstrap_token_is_former, authenticate, owner, licences, reported, decision, \
+         last_seen_at, push_dead_at"
     };
 }
 pub(super) use enrollment_columns;
@@ -43,6 +49,12 @@ pub(super) fn enrollment(row: &Row<'_>) -> rusqlite::Result<(Enrollment, Version
     found.unlock_token = row.get::<_, Option<Vec<u8>>>(14)?.map(Secret::new);
     found.bootstrap_token = bootstrap_token(row, 15)?;
     found.authenticate = row.get::<_, Option<Vec<u8>>>(18)?.map(Body::from);
+    found.owner = row.get(19)?;
+    found.licences = json(row, 20)?;
+    found.reported = optional_json(row, 21)?;
+    found.decision = optional_json(row, 22)?;
+    found.last_seen_at = optional_time(row, 23)?;
+    found.push_dead_at = optional_time(row, 24)?;
     Ok((found, version))
 }
 
@@ -113,9 +125,33 @@ pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
 }
 
-fn optional_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
+/// A column that holds JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    crate::document::parse(row.get_ref(column)?.as_str()?)
+        .map_err(|error| unreadable(column, Type::Text, error))
+}
+
+pub(super) fn optional_json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<T>> {
     match row.get_ref(column)? {
-        rusqlite::types::ValueRef::Null => Ok(None),
+        ValueRef::Null => Ok(None),
+        _ => json(row, column).map(Some),
+    }
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    crate::document::write(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+pub(super) fn optional_time(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
         _ => time(row, column).map(Some),
     }
 }
