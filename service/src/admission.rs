@@ -320,13 +320,22 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// What the applicant brings along: its owner, and the places that its invitation promises or that it
-    /// has.
+    /// What the applicant brings along: its owner, and the places that its invitation promises, or those
+    /// that it has already.
     pub fn of(applicant: &Applicant) -> Self {
-        let promised = applicant.invitation.as_ref();
+        let claims = match (&applicant.invitation, &applicant.known) {
+            (Some(invitation), _) => invitation.licences.clone(),
+            // It keeps a place that it has, whatever the limit.
+            (None, Some(known)) => known
+                .licences
+                .iter()
+                .map(|pool| Claim::new(pool, 0))
+                .collect(),
+            (None, None) => Vec::new(),
+        };
         Self {
             owner: applicant.owner.clone(),
-            claims: promised.map_or_else(Vec::new, |invitation| invitation.licences.clone()),
+            claims,
             lifetime: TimeDelta::days(1),
         }
     }

@@ -99,6 +99,7 @@ mod body;
 pub mod contract;
 pub mod delivery;
 pub mod enrollment;
+pub mod entry;
 mod event;
 mod extension;
 pub mod identity;

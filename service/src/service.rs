@@ -17,8 +17,8 @@ use crate::{
     queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Sequence},
 };
 
-mod admit;
-mod answer;
+pub(crate) mod admit;
+pub(crate) mod answer;
 mod builder;
 mod check_in;
 mod migration;
@@ -38,11 +38,11 @@ const ATTEMPTS: usize = 8;
 
 /// Answers devices and queues commands for them. Clones share everything.
 #[derive(Clone)]
-pub struct Service(Arc<Inner>);
+pub struct Service(pub(crate) Arc<Inner>);
 
-struct Inner {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
     identity: Arc<dyn IdentitySource>,
     pins: Arc<dyn PinPolicy>,
     admission: Arc<dyn AdmissionPolicy>,
@@ -53,7 +53,7 @@ struct Inner {
     extension: Option<Arc<dyn CheckInExtension>>,
     pusher: Option<Arc<dyn Pusher>>,
     limits: Limits,
-    retry_after: Duration,
+    pub(crate) retry_after: Duration,
 }
 
 /// Bounds on what a device sends.

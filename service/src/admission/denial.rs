@@ -4,8 +4,8 @@ use mdm_core::Secret;
 use mdm_protocol::{
     ddm::json,
     enroll::{
-        PairingTokenMissing, PlatformSsoRequired, SoftwareUpdateRequired, UnrecognizedDevice,
-        pairing_token_missing::PairingTokenMissingDetails,
+        MachineInfo, PairingTokenMissing, PlatformSsoRequired, SoftwareUpdateRequired,
+        UnrecognizedDevice, pairing_token_missing::PairingTokenMissingDetails,
         platform_sso_required::PlatformSsoRequiredDetails,
         software_update_required::SoftwareUpdateRequiredDetails,
     },
@@ -118,35 +118,36 @@ impl Denial {
         }
     }
 
-    /// Whether Apple has an answer of its own for it, which a device acts on.
-    pub(crate) fn is_acted_on(&self) -> bool {
-        matches!(
-            self.reason,
-            DenialReason::UpdateFirst(_)
-                | DenialReason::PlatformSsoFirst(_)
-                | DenialReason::PairingTokenMissing(_)
-                | DenialReason::Unrecognized
-        )
+    /// Whether Apple has an answer of its own for it which this device acts on when it asks for its
+    /// profile.
+    pub(crate) fn is_acted_on(&self, by: &MachineInfo) -> bool {
+        match self.reason {
+            DenialReason::UpdateFirst(_) => by.mdm_can_request_software_update == Some(true),
+            DenialReason::PlatformSsoFirst(_) => by.mdm_can_request_psso_config == Some(true),
+            DenialReason::PairingTokenMissing(_) | DenialReason::Unrecognized => true,
+            _ => false,
+        }
     }
 
-    /// The body of the error: Apple's where there is one, else one of the same form with a code of ours.
-    pub(crate) fn body(&self) -> Result<Vec<u8>, mdm_protocol::Error> {
+    /// The body of the error: Apple's where the device acts on it, else one of the same form with a code
+    /// of ours, which no device knows.
+    pub(crate) fn body(&self, is_acted_on: bool) -> Result<Vec<u8>, mdm_protocol::Error> {
         let message = Some(self.message().to_owned());
         let description = self.description.clone();
         match &self.reason {
-            DenialReason::UpdateFirst(details) => {
+            DenialReason::UpdateFirst(details) if is_acted_on => {
                 let body = SoftwareUpdateRequired::new(details.clone());
                 json::to_vec(&body.with(|body| {
                     (body.message, body.description) = (message, description);
                 }))
             }
-            DenialReason::PlatformSsoFirst(details) => {
+            DenialReason::PlatformSsoFirst(details) if is_acted_on => {
                 let body = PlatformSsoRequired::new(details.clone());
                 json::to_vec(&body.with(|body| {
                     (body.message, body.description) = (message, description);
                 }))
             }
-            DenialReason::PairingTokenMissing(token) => {
+            DenialReason::PairingTokenMissing(token) if is_acted_on => {
                 let details = PairingTokenMissingDetails::new(token.clone());
                 json::to_vec(&PairingTokenMissing::new(details).with(|body| {
                     (body.message, body.description) = (message, description);

@@ -17,10 +17,7 @@ pub struct EnrollmentDecision {
 
 impl EnrollmentDecision {
     /// A decision.
-    pub fn new(
-        kind: EnrollmentKind,
-        reasons: impl IntoIterator<Item = EnrollmentReason>,
-    ) -> Self {
+    pub fn new(kind: EnrollmentKind, reasons: impl IntoIterator<Item = EnrollmentReason>) -> Self {
         Self {
             kind,
             reasons: reasons.into_iter().collect(),

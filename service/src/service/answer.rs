@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::{Denial, IdentityError, StoreError, Unavailable, enrollment::decide::Refusal};
+use crate::{
+    Denial, DenialReason, IdentityError, StoreError, Unavailable, enrollment::decide::Refusal,
+};
 
 /// Why a request is not taken. Its text goes to the log and never to the device.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,8 @@ pub(crate) enum Refused {
     Unusable(&'static str),
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    #[error(transparent)]
+    MachineInfo(#[from] mdm_protocol::enroll::MachineInfoError),
     #[error(transparent)]
     Refusal(#[from] Refusal),
     #[error("not admitted: {}", .0.reason.as_str())]
@@ -44,9 +48,11 @@ impl Refused {
     pub(crate) fn respond(&self, retry_after: Duration) -> Response<Bytes> {
         let status = match self {
             Self::Status(status) => *status,
-            Self::Malformed(_) | Self::Unusable(_) | Self::Identity(_) | Self::Unanswered => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Malformed(_)
+            | Self::Unusable(_)
+            | Self::Identity(_)
+            | Self::MachineInfo(_)
+            | Self::Unanswered => StatusCode::BAD_REQUEST,
             Self::Refusal(Refusal::WrongChannel) => StatusCode::BAD_REQUEST,
             Self::Refusal(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Store(_) | Self::Unavailable(_) | Self::Contention => {
@@ -54,7 +60,8 @@ impl Refused {
             }
         };
         let mut response = match self {
-            Self::Denied(denial) => denied(denial),
+            // Of Apple's own answers only one means something to a device that has its profile.
+            Self::Denied(denial) => denied(denial, denial.reason == DenialReason::Unrecognized),
             _ => empty(status),
         };
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -84,8 +91,8 @@ impl std::fmt::Display for Chain<'_> {
 }
 
 /// 403 with the reason in Apple's form for errors.
-pub(crate) fn denied(denial: &Denial) -> Response<Bytes> {
-    let mut response = match denial.body() {
+pub(crate) fn denied(denial: &Denial, is_acted_on: bool) -> Response<Bytes> {
+    let mut response = match denial.body(is_acted_on) {
         Ok(body) => json(body),
         Err(error) => {
             tracing::error!(error = %error, "a denial cannot be written");
@@ -104,6 +111,12 @@ pub(crate) fn json(body: impl Into<Bytes>) -> Response<Bytes> {
         HeaderValue::from_static("application/json"),
     );
     response
+}
+
+/// Has nobody keep the response: it may hold what is meant for one device.
+pub(crate) fn not_to_be_kept(response: &mut Response<Bytes>) {
+    let never = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, never);
 }
 
 /// A response without a body.

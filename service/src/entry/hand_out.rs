@@ -1,0 +1,175 @@
+//! From an applicant to a profile: the policy is asked, an invitation made, the vendor's profile fetched.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use mdm_protocol::enroll::MachineInfo;
+
+use super::{Inner, PROFILE_CONTENT_TYPE, ProfileRequest, page};
+use crate::{
+    Account, Admission, Applicant, Denial, DenialReason, EnrollmentId, Grant, Invitation,
+    Unavailable, Way,
+    service::{
+        admit::Invited,
+        answer::{self, Refused},
+    },
+};
+
+/// Who asks for a profile.
+pub(super) struct Asking<'a> {
+    pub(super) way: Way,
+    pub(super) machine_info: Option<MachineInfo>,
+    pub(super) account: Option<Account>,
+    /// The name of the invitation that they have.
+    pub(super) invitation: Option<&'a str>,
+    /// The name of the one that is made if they have none; a random one unless given.
+    pub(super) name: Option<String>,
+}
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(way: Way) -> Self {
+        Self {
+            way,
+            machine_info: None,
+            account: None,
+            invitation: None,
+            name: None,
+        }
+    }
+
+    pub(super) fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+/// Somebody who was asked about, and the verdict.
+pub(super) struct Heard {
+    pub(super) applicant: Applicant,
+    pub(super) verdict: Result<Grant, Denial>,
+}
+
+impl Inner {
+    /// Asks the policy, and tells of a refusal.
+    pub(super) async fn hear(&self, asking: &Asking<'_>) -> Result<Heard, Refused> {
+        let service = &*self.service.0;
+        let now = self.now();
+        let info = asking.machine_info.clone();
+        let udid = info.as_ref().and_then(|info| info.udid.as_ref());
+        let id = udid.and_then(|udid| EnrollmentId::device(udid.as_str()).ok());
+        let known = match &id {
+            Some(id) => service.store.enrollment(id).await?,
+            None => None,
+        };
+        let applicant = Applicant::asking(asking.way, info, now)
+            .with(|applicant| applicant.account.clone_from(&asking.account));
+        let invited = service.invited(asking.invitation, id.as_ref(), &applicant, known.as_ref());
+        let invited = invited.await?;
+        let is_invited = !matches!(invited, Invited::Not);
+        let applicant = applicant
+            .with(|applicant| {
+                if let Invited::By(invitation) = invited {
+                    applicant.invitation = Some(*invitation);
+                }
+            })
+            .knowing(known.as_ref());
+        let admission = match is_invited {
+            true => service.ask(&applicant).await?,
+            false => Denial::new(DenialReason::Invitation).into(),
+        };
+        let verdict = match admission {
+            Admission::Admit(grant) => Ok(grant),
+            Admission::Refuse(denial) => {
+                let id = id.map_or_else(unnamed, Ok)?;
+                service.tell_denied(id, &applicant, &denial, now).await?;
+                Err(denial)
+            }
+        };
+        Ok(Heard { applicant, verdict })
+    }
+
+    /// The profile, or why there is none.
+    pub(super) async fn hand_out(&self, asking: Asking<'_>) -> Result<Response<Bytes>, Refused> {
+        let Heard { applicant, verdict } = self.hear(&asking).await?;
+        let grant = match verdict {
+            Ok(grant) => grant,
+            Err(denial) => return Ok(self.refused(&asking, &denial).await),
+        };
+        let invitation = match &applicant.invitation {
+            Some(invitation) => invitation.clone(),
+            None => {
+                let name = asking.name.map_or_else(random_name, Ok)?;
+                let invitation = made(name, &applicant, &grant);
+                self.service.0.store.invite(invitation.clone()).await?;
+                invitation
+            }
+        };
+        let request = ProfileRequest {
+            applicant: &applicant,
+            grant: &grant,
+            check_in_url: self.urls.check_in(&invitation.id),
+            server_url: self.urls.server(&invitation.id),
+            invitation: &invitation,
+        };
+        let profile = self.profiles.enrollment_profile(&request).await?;
+        tracing::info!(
+            way = asking.way.as_str(),
+            serial_number = applicant.serial_number.as_ref().map(AsRef::<str>::as_ref),
+            owner = grant.owner.as_deref(),
+            "profile handed out"
+        );
+        Ok(profile_response(profile))
+    }
+
+    /// A refusal as the way in can show it.
+    pub(super) async fn refused(&self, asking: &Asking<'_>, denial: &Denial) -> Response<Bytes> {
+        let nothing = MachineInfo::default();
+        let info = asking.machine_info.as_ref().unwrap_or(&nothing);
+        let is_acted_on = denial.is_acted_on(info);
+        let has_page = matches!(
+            asking.way,
+            Way::AutomatedWithPage | Way::Link | Way::OverTheAir
+        );
+        match &self.sign_in {
+            _ if is_acted_on || !has_page => answer::denied(denial, is_acted_on),
+            Some(sign_in) => sign_in.refused(denial).await,
+            None => page::refused(denial),
+        }
+    }
+}
+
+/// The invitation that a profile carries.
+fn made(name: String, applicant: &Applicant, grant: &Grant) -> Invitation {
+    let end = applicant.at.checked_add_signed(grant.lifetime);
+    Invitation::new(name, applicant.at, end.unwrap_or(applicant.at)).with(|invitation| {
+        invitation.owner.clone_from(&grant.owner);
+        invitation
+            .serial_number
+            .clone_from(&applicant.serial_number);
+        invitation.udid.clone_from(&applicant.udid);
+        invitation.licences.clone_from(&grant.claims);
+        if let Some(account) = &applicant.account {
+            invitation.data = account.data.clone();
+        }
+    })
+}
+
+/// 128 random bits.
+pub(super) fn random_name() -> Result<String, Unavailable> {
+    let bytes = mdm_pki::random::<16>().map_err(Unavailable::new)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Stands for a device that has not said who it is, in the event of its refusal.
+fn unnamed() -> Result<EnrollmentId, Refused> {
+    Ok("enrollment:unnamed".parse()?)
+}
+
+pub(super) fn profile_response(profile: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(profile);
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(PROFILE_CONTENT_TYPE),
+    );
+    response
+}
