@@ -156,7 +156,7 @@ impl AgreedKey {
 
     fn open(&self, key: &PrivateKey) -> Result<Content, Error> {
         let (digest, wrap) = self.method.clone().map_err(|_| Error::Decrypt)?;
-        let fits = self.wrapped.len() <= MAX_WRAPPED && self.wrapped.len() % 8 == 0;
+        let fits = self.wrapped.len() <= MAX_WRAPPED && self.wrapped.len().is_multiple_of(8);
         if !fits || self.wrapped.len() < 24 {
             return Err(Error::Decrypt);
         }
