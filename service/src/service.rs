@@ -7,29 +7,32 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use mdm_core::Clock;
-use mdm_protocol::{Command, EnrollmentId, checkin};
+use mdm_pki::Decrypter;
+use mdm_protocol::{EnrollmentId, checkin};
 
 use crate::{
     AdmissionPolicy, CheckInExtension, DeclarativeSource, IdentitySource, PinPolicy, PushOutcome,
     Pusher, ReturnToServiceSource, Store, StoreError, TokenSource, UserPolicy,
     delivery::{EventPace, EventWorker, Subscriber},
     push::{PushPace, PushWorker},
-    queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Sequence},
 };
 
 pub(crate) mod admit;
 pub(crate) mod answer;
 mod builder;
 mod check_in;
+mod commands;
 mod migration;
 mod renewal;
 mod reply;
 mod report;
 mod salvage;
+mod told;
 
 use answer::Refused;
 
 pub use builder::Builder;
+pub use commands::{EnqueueError, EnqueueOptions, Unsuitable};
 pub use migration::{Exported, ImportError, Imported};
 
 /// How often a message is decided again after somebody else changed the enrolment. Messages of one
@@ -52,6 +55,7 @@ pub(crate) struct Inner {
     declarative: Option<Arc<dyn DeclarativeSource>>,
     extension: Option<Arc<dyn CheckInExtension>>,
     pusher: Option<Arc<dyn Pusher>>,
+    filevault: Option<Arc<dyn Decrypter>>,
     limits: Limits,
     pub(crate) retry_after: Duration,
 }
@@ -137,54 +141,6 @@ impl Service {
         self.finish(answered)
     }
 
-    /// Queues a command. The device fetches it with its next report; [`push`](Self::push) makes it
-    /// call.
-    ///
-    /// # Errors
-    /// [`EnqueueError`] if the command cannot be written as a property list or the store failed:
-    /// then nothing is queued.
-    pub async fn enqueue(
-        &self,
-        id: &EnrollmentId,
-        command: &Command,
-    ) -> Result<Enqueued, EnqueueError> {
-        let command = NewCommand::new(
-            id.clone(),
-            command.command_uuid(),
-            command.request_type(),
-            command.to_xml()?,
-            self.0.clock.now(),
-        );
-        let mut answers = self.0.store.enqueue(vec![command]).await?;
-        Ok(answers.pop().unwrap_or(Enqueued::NotEnrolled))
-    }
-
-    /// A command with what became of it: [`mdm_protocol::response::Envelope`] reads its result.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store cannot answer.
-    pub async fn command(
-        &self,
-        id: &EnrollmentId,
-        command_uuid: &str,
-    ) -> Result<Option<CommandRecord>, StoreError> {
-        self.0.store.command(id, command_uuid).await
-    }
-
-    /// The enrolment's commands that `filter` takes, after `after`, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the store cannot answer.
-    pub async fn commands(
-        &self,
-        id: &EnrollmentId,
-        filter: &CommandFilter,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<CommandRecord>, StoreError> {
-        self.0.store.commands(id, filter, after, limit).await
-    }
-
     /// Tells each enrolment to call; answers for each, in order.
     ///
     /// # Errors
@@ -267,18 +223,6 @@ impl fmt::Debug for Builder {
             .field("limits", &self.0.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// Why a command was not queued.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EnqueueError {
-    /// It holds what a property list cannot.
-    #[error("the command cannot be written")]
-    Command(#[from] mdm_protocol::Error),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 fn is_check_in(request: &Request<Bytes>) -> bool {

@@ -50,6 +50,8 @@ open_enum! {
     pub enum EscrowKind {
         /// The personal recovery key of FileVault.
         FileVaultRecoveryKey = "filevault-recovery-key",
+        /// The same as the Mac deposited it, a CMS message that could not be opened here.
+        EncryptedFileVaultRecoveryKey = "encrypted-filevault-recovery-key",
         /// The code that lifts an activation lock.
         ActivationLockBypassCode = "activation-lock-bypass-code",
         /// The password that opens recoveryOS on a Mac with Apple silicon.

@@ -59,11 +59,21 @@ impl Reported {
         }
     }
 
+    /// The system that one of these names of a product tells.
+    pub(crate) fn of_product<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self::new(at).with(|reported| {
+            reported.platform = names.into_iter().find_map(platform);
+        })
+    }
+
     /// What an `Authenticate` tells.
     pub fn of_authenticate(message: &Authenticate, at: DateTime<Utc>) -> Self {
-        let told = [&message.product_name, &message.model, &message.model_name];
-        Self::new(at).with(|reported| {
-            reported.platform = told.into_iter().flatten().find_map(|name| platform(name));
+        let names = [&message.product_name, &message.model, &message.model_name];
+        let names = names.into_iter().flatten().map(String::as_str);
+        Self::of_product(names, at).with(|reported| {
             reported.os_version.clone_from(&message.os_version);
             reported.build_version.clone_from(&message.build_version);
             reported.model.clone_from(&message.model);

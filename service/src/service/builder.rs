@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use mdm_core::Clock;
+use mdm_pki::Decrypter;
 
 use super::{Inner, Limits, Service};
 use crate::{
@@ -32,6 +33,7 @@ impl Builder {
             declarative: None,
             extension: None,
             pusher: None,
+            filevault: None,
             limits: Limits::default(),
             retry_after: Duration::from_secs(60),
         })
@@ -82,6 +84,13 @@ impl Builder {
     /// Sends the pushes of [`Service::push`]. Without one they are all `NotPushable`.
     pub fn pusher(mut self, pusher: impl Pusher + 'static) -> Self {
         self.0.pusher = Some(Arc::new(pusher));
+        self
+    }
+
+    /// Opens the FileVault recovery keys that Macs deposit, with the key of the certificate in the escrow
+    /// payload. Without it, and where it fails, they are kept as they come.
+    pub fn filevault(mut self, key: impl Decrypter + 'static) -> Self {
+        self.0.filevault = Some(Arc::new(key));
         self
     }
 

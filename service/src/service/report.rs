@@ -11,7 +11,7 @@ use mdm_protocol::{
 use super::{
     Inner,
     answer::{self, Refused},
-    renewal, salvage, within_limits,
+    renewal, salvage, told, within_limits,
 };
 use crate::{
     Event, EventKind, Fingerprint,
@@ -53,7 +53,8 @@ pub(super) async fn answer(
             let status = shortened(status.as_str());
             let settled = EventKind::command_settled(&uuid, status);
             let event = Event::new(enrollment.clone(), now, settled);
-            ReportKind::settles(uuid, status, body.clone(), event)
+            let (told, secrets) = told::told(service, &enrollment, &uuid, body, now).await?;
+            ReportKind::settles(uuid, status, body.clone(), event).telling(told, secrets)
         }
     };
     let report = Report::new(enrollment.clone(), fingerprint, now, kind);
@@ -87,12 +88,16 @@ fn shortened(status: &str) -> &str {
     end.and_then(|end| status.get(..end)).unwrap_or_default()
 }
 
+pub(super) fn limits(service: &Inner) -> mdm_plist::Limits {
+    let mut limits = service.limits.plist;
+    limits.bytes = service.limits.report_bytes;
+    limits
+}
+
 /// Reads the heading; from a report that is no property list, by its visible keys: the command that
 /// it answers must not stay in the queue for that.
 fn read(service: &Inner, body: &Bytes) -> Result<Heading, Refused> {
-    let mut limits = service.limits.plist;
-    limits.bytes = service.limits.report_bytes;
-    match Envelope::decode_with(body, &limits) {
+    match Envelope::decode_with(body, &limits(service)) {
         Ok(envelope) => Ok(Heading {
             enrollment: envelope.enrollment_id()?,
             status: envelope.status,

@@ -1,0 +1,228 @@
+//! What the vendor does with the queue: commands put into it, looked at and taken back.
+
+use chrono::{DateTime, Utc};
+use mdm_core::Secret;
+use mdm_protocol::{Command, EnrollmentId};
+use mdm_schema::{Finding, Severity};
+
+use super::Service;
+use crate::{
+    Enrollment, EscrowEntry, EscrowKind, StoreError,
+    queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Sequence},
+};
+
+/// How a command is queued.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct EnqueueOptions {
+    /// What is offered first: the higher, and of the same what was queued first. 0 unless set.
+    pub priority: i16,
+    /// From when on it is not offered any more; never unless set.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// While a command of that key waits for an enrolment, another is not queued for it.
+    pub key: Option<String>,
+    /// Queues the command whatever the schema and the device's last report say of it.
+    pub is_unchecked: bool,
+}
+
+impl EnqueueOptions {
+    /// The options after `edit`: sets several fields in one expression.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+}
+
+/// The commands of enrolments. A device fetches them when it calls; a
+/// [`PushWorker`](crate::push::PushWorker) makes it call.
+impl Service {
+    /// Queues a command for one enrolment.
+    ///
+    /// It is checked against Apple's schema, for the system and version that the device last reported,
+    /// its supervision and its way of enrolment; a type that the schema does not know passes.
+    /// [`enqueue_each`](Self::enqueue_each) can do without.
+    ///
+    /// A PIN or password that the command sets (`DeviceLock`, `EraseDevice`, `SetRecoveryLock`,
+    /// `SetFirmwarePassword`) is in escrow before the command is in the queue.
+    ///
+    /// # Errors
+    /// [`EnqueueError::Unsuitable`] if the device would refuse the command,
+    /// [`EnqueueError::Command`] if it cannot be written as a property list, [`EnqueueError::Store`]: then
+    /// nothing is queued.
+    pub async fn enqueue(
+        &self,
+        id: &EnrollmentId,
+        command: &Command,
+    ) -> Result<Enqueued, EnqueueError> {
+        let options = EnqueueOptions::default();
+        let answers = self
+            .enqueue_each(std::slice::from_ref(id), command, &options)
+            .await?;
+        match answers.into_iter().next() {
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(unsuitable)) => Err(unsuitable.into()),
+            None => Ok(Enqueued::NotEnrolled),
+        }
+    }
+
+    /// Queues a command for each of `ids` that would take it; answers for each, in their order. All that
+    /// are queued are queued in one step.
+    ///
+    /// # Errors
+    /// [`EnqueueError::Command`] if it cannot be written as a property list, [`EnqueueError::Store`]: then
+    /// nothing is queued.
+    pub async fn enqueue_each(
+        &self,
+        ids: &[EnrollmentId],
+        command: &Command,
+        options: &EnqueueOptions,
+    ) -> Result<Vec<Result<Enqueued, Unsuitable>>, EnqueueError> {
+        let store = &self.0.store;
+        let now = self.0.clock.now();
+        let body = bytes::Bytes::from(command.to_xml()?);
+        let mut answers = Vec::with_capacity(ids.len());
+        let mut suitable = Vec::new();
+        let mut secrets = Vec::new();
+        for id in ids {
+            if !options.is_unchecked
+                && let Some(unsuitable) =
+                    Unsuitable::of(command, self.device_of(id).await?.as_ref(), id)
+            {
+                answers.push(Err(unsuitable));
+                continue;
+            }
+            // Its answer comes from the store.
+            answers.push(Ok(Enqueued::NotEnrolled));
+            secrets.extend(secret(command).map(|(kind, value)| {
+                EscrowEntry::new(id.clone(), kind, value, now)
+                    .with(|entry| entry.source = Some(command.command_uuid().to_owned()))
+            }));
+            let (uuid, request_type) = (command.command_uuid(), command.request_type());
+            suitable.push(
+                NewCommand::new(id.clone(), uuid, request_type, body.clone(), now).with(|new| {
+                    new.priority = options.priority;
+                    new.expires_at = options.expires_at;
+                    new.key.clone_from(&options.key);
+                }),
+            );
+        }
+        if !secrets.is_empty() {
+            // First, for a device whose PIN nobody knows is lost.
+            store.escrow(secrets).await?;
+        }
+        if !suitable.is_empty() {
+            let mut queued = store.enqueue(suitable).await?.into_iter();
+            for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+                if let Some(queued) = queued.next() {
+                    *answer = Ok(queued);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// What is known of the device behind an enrolment.
+    async fn device_of(&self, id: &EnrollmentId) -> Result<Option<Enrollment>, StoreError> {
+        let device = id.of_device();
+        self.0.store.enrollment(&device).await
+    }
+
+    /// A command with what became of it: [`mdm_protocol::response::Envelope`] reads its result.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot answer.
+    pub async fn command(
+        &self,
+        id: &EnrollmentId,
+        command_uuid: &str,
+    ) -> Result<Option<CommandRecord>, StoreError> {
+        self.0.store.command(id, command_uuid).await
+    }
+
+    /// The enrolment's commands that `filter` takes, after `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot answer.
+    pub async fn commands(
+        &self,
+        id: &EnrollmentId,
+        filter: &CommandFilter,
+        after: Sequence,
+        limit: usize,
+    ) -> Result<Vec<CommandRecord>, StoreError> {
+        self.0.store.commands(id, filter, after, limit).await
+    }
+
+    /// Takes one command back; whether it waited. A device that has it already may still carry it out.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed: then it is as it was.
+    pub async fn cancel(&self, id: &EnrollmentId, command_uuid: &str) -> Result<bool, StoreError> {
+        let now = self.0.clock.now();
+        self.0.store.cancel(id, command_uuid, now).await
+    }
+
+    /// Takes back everything that waits for each of `ids`, in one step; tells how many commands that
+    /// were. A device's users have queues of their own.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed: then all is as it was.
+    pub async fn clear(&self, ids: &[EnrollmentId]) -> Result<u64, StoreError> {
+        self.0.store.clear(ids, self.0.clock.now()).await
+    }
+}
+
+/// The PIN or password that a command sets.
+fn secret(command: &Command) -> Option<(EscrowKind, Secret<Vec<u8>>)> {
+    let (key, kind) = match command.request_type() {
+        "DeviceLock" | "EraseDevice" => ("PIN", EscrowKind::DeviceLockPin),
+        "SetRecoveryLock" => ("NewPassword", EscrowKind::RecoveryLockPassword),
+        "SetFirmwarePassword" => ("NewPassword", EscrowKind::FirmwarePassword),
+        _ => return None,
+    };
+    let value = command.keys().get(key)?.as_string()?;
+    (!value.is_empty()).then(|| (kind, Secret::new(value.as_bytes().to_vec())))
+}
+
+/// Why a command was not queued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnqueueError {
+    /// It holds what a property list cannot.
+    #[error("the command cannot be written")]
+    Command(#[from] mdm_protocol::Error),
+    /// The device would refuse it.
+    #[error(transparent)]
+    Unsuitable(#[from] Unsuitable),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A command that a device would refuse.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the device would refuse the command: {}", first(.findings))]
+#[non_exhaustive]
+pub struct Unsuitable {
+    /// What is wrong with it; all are errors.
+    pub findings: Vec<Finding>,
+}
+
+impl Unsuitable {
+    fn of(command: &Command, device: Option<&Enrollment>, id: &EnrollmentId) -> Option<Self> {
+        let target = device
+            .and_then(|device| device.reported.as_ref())
+            .and_then(|reported| reported.target(id));
+        let mut findings = command.validate(target.as_ref());
+        findings.retain(|finding| finding.severity == Severity::Error);
+        (!findings.is_empty()).then_some(Self { findings })
+    }
+}
+
+fn first(findings: &[Finding]) -> String {
+    let one = findings.first();
+    one.map_or_else(String::new, |finding| {
+        format!("{}: {}", finding.path, finding.message)
+    })
+}

@@ -1,0 +1,140 @@
+//! What a command's result tells beyond its status: what the device is, and secrets to keep.
+
+use chrono::{DateTime, Utc};
+use mdm_core::Secret;
+use mdm_pki::{
+    Decrypter,
+    cms::{DecryptPolicy, EnvelopedData, Limits},
+};
+use mdm_plist::{Dictionary, Value};
+use mdm_protocol::EnrollmentId;
+use serde::Deserialize;
+
+use super::{Inner, report::limits};
+use crate::{EscrowEntry, EscrowKind, Reported, StoreError};
+
+/// What the service looks at in a result; whatever else is there is passed over.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct Told {
+    #[serde(default)]
+    query_responses: Option<Value>,
+    #[serde(default)]
+    security_info: Option<Value>,
+    #[serde(default)]
+    rotate_result: Option<Value>,
+    #[serde(default)]
+    activation_lock_bypass_code: Option<Value>,
+}
+
+/// What a result says of the device, and the secrets in it.
+pub(super) async fn told(
+    service: &Inner,
+    id: &EnrollmentId,
+    command_uuid: &str,
+    body: &[u8],
+    now: DateTime<Utc>,
+) -> Result<(Option<Reported>, Vec<EscrowEntry>), StoreError> {
+    // A result that cannot be read tells nothing; it settles its command all the same.
+    let told: Told = mdm_plist::from_slice_with(body, &limits(service)).unwrap_or_default();
+    let reported = told
+        .query_responses
+        .as_ref()
+        .and_then(Value::as_dictionary)
+        .map(|answers| reported(answers, now));
+    let mut escrow = Vec::new();
+    for secret in secrets(&told) {
+        let (kind, value) = match secret {
+            Found::Encrypted(cms) => recovery_key(service, id, cms).await,
+            Found::BypassCode(code) => (
+                EscrowKind::ActivationLockBypassCode,
+                Secret::new(code.as_bytes().to_vec()),
+            ),
+        };
+        let newest = service.store.escrowed(id, Some(&kind), 1).await?;
+        if newest.first().is_none_or(|newest| newest.value != value) {
+            escrow.push(
+                EscrowEntry::new(id.clone(), kind, value, now)
+                    .with(|entry| entry.source = Some(command_uuid.to_owned())),
+            );
+        }
+    }
+    Ok((reported, escrow))
+}
+
+/// What `DeviceInformation` answers.
+fn reported(answers: &Dictionary, now: DateTime<Utc>) -> Reported {
+    let text = |key| answers.get(key).and_then(Value::as_string);
+    let names = ["ProductName", "Model", "ModelName"].into_iter();
+    Reported::of_product(names.filter_map(text), now).with(|reported| {
+        let owned = |key| text(key).map(str::to_owned);
+        reported.os_version = owned("OSVersion");
+        reported.build_version = owned("BuildVersion");
+        reported.model = owned("Model");
+        reported.product_name = owned("ProductName");
+        reported.device_name = owned("DeviceName");
+        reported.is_supervised = answers.get("IsSupervised").and_then(Value::as_boolean);
+    })
+}
+
+enum Found<'a> {
+    /// A FileVault recovery key, encrypted for the certificate of the escrow payload.
+    Encrypted(&'a [u8]),
+    BypassCode(&'a str),
+}
+
+fn secrets(told: &Told) -> impl Iterator<Item = Found<'_>> {
+    let encrypted = [
+        data(&told.security_info, "FDE_PersonalRecoveryKeyCMS"),
+        data(&told.rotate_result, "EncryptedNewRecoveryKey"),
+    ];
+    let code = told
+        .activation_lock_bypass_code
+        .as_ref()
+        .and_then(Value::as_string)
+        .filter(|code| !code.is_empty());
+    encrypted
+        .into_iter()
+        .flatten()
+        .map(Found::Encrypted)
+        .chain(code.map(Found::BypassCode))
+}
+
+fn data<'a>(value: &'a Option<Value>, key: &str) -> Option<&'a [u8]> {
+    let data = value.as_ref()?.as_dictionary()?.get(key)?.as_data()?;
+    (!data.is_empty()).then_some(data)
+}
+
+/// The recovery key, or as it came where it cannot be opened here: another key may.
+async fn recovery_key(
+    service: &Inner,
+    id: &EnrollmentId,
+    cms: &[u8],
+) -> (EscrowKind, Secret<Vec<u8>>) {
+    let opened = match &service.filevault {
+        Some(key) => open(&**key, cms).await,
+        None => Err("no key to open it with".into()),
+    };
+    match opened {
+        Ok(key) => (EscrowKind::FileVaultRecoveryKey, key),
+        Err(reason) => {
+            tracing::warn!(enrollment = %id, reason, "a recovery key is kept as it came");
+            (
+                EscrowKind::EncryptedFileVaultRecoveryKey,
+                Secret::new(cms.to_vec()),
+            )
+        }
+    }
+}
+
+async fn open(key: &dyn Decrypter, cms: &[u8]) -> Result<Secret<Vec<u8>>, String> {
+    let opened = async {
+        let limits = Limits::default().with(|limits| limits.bytes = 64 << 10);
+        let message = EnvelopedData::parse(cms, &limits)?;
+        message.decrypt_with(key, &DecryptPolicy::default()).await
+    };
+    match opened.await {
+        Ok(key) => Ok(Secret::new(key.to_vec())),
+        Err(error) => Err(error.to_string()),
+    }
+}

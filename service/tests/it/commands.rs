@@ -1,0 +1,226 @@
+//! What the vendor puts into the queue, and what results leave behind.
+
+use chrono::TimeDelta;
+use mdm_core::ManualClock;
+use mdm_pki::{
+    Certificate, CertificateBuilder, KeySpec, Name, PrivateKey,
+    cms::{ContentCipher, EnvelopedDataBuilder},
+};
+use mdm_protocol::{
+    Command,
+    command::{DeviceLock, EnableLostMode},
+};
+use mdm_service::{
+    EnqueueError, EnqueueOptions, EscrowKind, MdmSignature, Service,
+    queue::{CommandFilter, CommandState, Enqueued, Sequence},
+    store::EscrowStore,
+};
+
+use crate::device::*;
+
+const IPAD: &str = "<key>ProductName</key><string>iPad13,4</string>\
+                    <key>OSVersion</key><string>18.2</string>";
+
+fn lost_mode(uuid: &str) -> Command {
+    let lost = EnableLostMode::new().with(|lost| lost.message = Some("Bring it back.".to_owned()));
+    Command::new(uuid, &lost)
+}
+
+async fn ipad() -> (Service, Shared, Device) {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    device.check_in(&service, &(authenticate() + IPAD)).await;
+    device.check_in(&service, &token_update("")).await;
+    (service, store, device)
+}
+
+/// The answer to a command, with what it tells.
+async fn answer(device: &Device, service: &Service, uuid: &str, keys: &str) {
+    enqueue(service, &device.id(), uuid).await;
+    let keys = result(uuid, "Acknowledged") + keys;
+    assert_eq!(offered(&device.report(service, &keys).await), None);
+}
+
+#[tokio::test]
+async fn a_command_that_the_device_would_refuse_is_not_queued_until_it_would_take_it() {
+    let (service, _, device) = ipad().await;
+    let refused = service.enqueue(&device.id(), &lost_mode("L-1")).await;
+    let Err(EnqueueError::Unsuitable(unsuitable)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert!(
+        unsuitable.to_string().contains("supervised"),
+        "{unsuitable}"
+    );
+    assert_eq!(device.idle(&service).await, None);
+
+    let supervised = "<key>QueryResponses</key><dict><key>IsSupervised</key><true/></dict>";
+    answer(&device, &service, "C-1", supervised).await;
+    let queued = service.enqueue(&device.id(), &lost_mode("L-1")).await;
+    assert!(matches!(queued.unwrap(), Enqueued::Queued(_)));
+}
+
+#[tokio::test]
+async fn the_override_and_a_type_that_nobody_knows_pass_through() {
+    let (service, _, device) = ipad().await;
+    let ids = [device.id()];
+    let anyway = EnqueueOptions::default().with(|options| options.is_unchecked = true);
+    let answers = service.enqueue_each(&ids, &lost_mode("L-1"), &anyway).await;
+    assert!(matches!(answers.unwrap()[..], [Ok(Enqueued::Queued(_))]));
+    let keys = [("Colour".to_owned(), "green".into())]
+        .into_iter()
+        .collect();
+    let unknown = Command::from_keys("X-1", "PaintDevice", keys);
+    let queued = service.enqueue(&device.id(), &unknown).await.unwrap();
+    assert!(matches!(queued, Enqueued::Queued(_)));
+}
+
+#[tokio::test]
+async fn of_many_devices_each_has_an_answer_of_its_own() {
+    let (service, _, ipad) = ipad().await;
+    let mac = Device::new("D2");
+    let told = "<key>ProductName</key><string>Mac14,2</string>\
+                <key>OSVersion</key><string>15.1</string>";
+    mac.check_in(&service, &(authenticate() + told)).await;
+    mac.check_in(&service, &token_update("")).await;
+    let ids = [ipad.id(), Device::new("D9").id(), mac.id()];
+    let lock = DeviceLock::new().with(|lock| lock.pin = Some("123456".to_owned().into()));
+    let options = EnqueueOptions::default().with(|options| options.key = Some("lock".to_owned()));
+    let answers = service.enqueue_each(&ids, &Command::new("L-1", &lock), &options);
+    let answers = answers.await.unwrap();
+    assert!(matches!(
+        answers[..],
+        [_, Ok(Enqueued::NotEnrolled), Ok(Enqueued::Queued(_))]
+    ));
+    let again = Command::new("L-2", &lock);
+    let answers = service
+        .enqueue_each(&ids[2..], &again, &options)
+        .await
+        .unwrap();
+    assert!(
+        matches!(&answers[0], Ok(Enqueued::Merged { command_uuid, .. }) if command_uuid == "L-1")
+    );
+}
+
+#[tokio::test]
+async fn a_pin_is_in_escrow_before_the_mac_is_locked_with_it() {
+    let (service, store) = service();
+    let mac = Device::new("D1");
+    mac.enroll(&service).await;
+    let lock = DeviceLock::new().with(|lock| lock.pin = Some("123456".to_owned().into()));
+    let lock = Command::new("L-1", &lock);
+    service.enqueue(&mac.id(), &lock).await.unwrap();
+    let kept = store.escrowed(&mac.id(), None, 9).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].kind, EscrowKind::DeviceLockPin);
+    assert_eq!(kept[0].value.expose(), b"123456");
+    assert_eq!(kept[0].source.as_deref(), Some("L-1"));
+}
+
+#[tokio::test]
+async fn commands_are_cancelled_one_by_one_and_all_together() {
+    let (service, store) = service();
+    let mac = Device::new("D1");
+    mac.enroll(&service).await;
+    for uuid in ["C-1", "C-2", "C-3"] {
+        enqueue(&service, &mac.id(), uuid).await;
+    }
+    assert!(service.cancel(&mac.id(), "C-1").await.unwrap());
+    assert!(!service.cancel(&mac.id(), "C-1").await.unwrap());
+    assert_eq!(mac.idle(&service).await.as_deref(), Some("C-2"));
+    assert_eq!(service.clear(&[mac.id()]).await.unwrap(), 2);
+    assert_eq!(mac.idle(&service).await, None);
+    let all = CommandFilter::default();
+    let all = service.commands(&mac.id(), &all, Sequence::START, 9).await;
+    let all = all.unwrap();
+    assert!(
+        all.iter()
+            .all(|record| matches!(record.state, CommandState::Cancelled { .. }))
+    );
+    assert_eq!(all.len(), 3);
+    drop(store);
+}
+
+/// A key for FileVault's escrow payload, and its certificate.
+fn escrow_key() -> (PrivateKey, Certificate) {
+    let key = PrivateKey::generate(KeySpec::Rsa2048).unwrap();
+    let certificate = CertificateBuilder::new(Name::from_common_name("Escrow"), key.public_key())
+        .validity(now(), now() + TimeDelta::days(365))
+        .self_signed(&key)
+        .unwrap();
+    (key, certificate)
+}
+
+fn security_info(certificate: &Certificate, recovery_key: &[u8]) -> String {
+    let cms = EnvelopedDataBuilder::new(recovery_key)
+        .cipher(ContentCipher::Aes256Cbc)
+        .recipient(certificate)
+        .encrypt()
+        .unwrap();
+    // Base64 as the header of a signed message has it.
+    let cms = mdm_protocol::signature::encode_header(&cms);
+    format!(
+        "<key>SecurityInfo</key><dict><key>FDE_PersonalRecoveryKeyCMS</key>\
+         <data>{cms}</data></dict>"
+    )
+}
+
+#[tokio::test]
+async fn a_filevault_key_is_opened_and_kept_and_the_former_one_too() {
+    let (key, certificate) = escrow_key();
+    let store = Shared::default();
+    let service = builder(&store).filevault(key).build();
+    let mac = Device::new("D1");
+    mac.enroll(&service).await;
+    let deposits = [
+        ("C-1", "AAAA-BBBB"),
+        ("C-2", "AAAA-BBBB"),
+        ("C-3", "CCCC-DDDD"),
+    ];
+    for (uuid, recovery_key) in deposits {
+        let told = security_info(&certificate, recovery_key.as_bytes());
+        answer(&mac, &service, uuid, &told).await;
+    }
+    let kind = EscrowKind::FileVaultRecoveryKey;
+    let kept = store.escrowed(&mac.id(), Some(&kind), 9).await.unwrap();
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|entry| {
+            (
+                entry.source.as_deref().unwrap(),
+                entry.value.expose().as_slice(),
+            )
+        })
+        .collect();
+    // Deposited again unchanged, it is not kept twice.
+    assert_eq!(kept, [("C-3", &b"CCCC-DDDD"[..]), ("C-1", b"AAAA-BBBB")]);
+}
+
+#[tokio::test]
+async fn a_filevault_key_that_cannot_be_opened_is_kept_as_it_came() {
+    let (_, certificate) = escrow_key();
+    let (key, _) = escrow_key();
+    let store = Shared::default();
+    let identity = MdmSignature::new(vec![AUTHORITY.certificate.clone()]).unwrap();
+    let service = Service::builder(store.clone(), ManualClock::new(now()), identity)
+        .filevault(key)
+        .build();
+    let mac = Device::new("D1");
+    mac.enroll(&service).await;
+    let told = security_info(&certificate, b"AAAA-BBBB");
+    answer(&mac, &service, "C-1", &told).await;
+    let kept = store.escrowed(&mac.id(), None, 9).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].kind, EscrowKind::EncryptedFileVaultRecoveryKey);
+    assert!(kept[0].value.expose().len() > 256);
+}
+
+#[tokio::test]
+async fn a_bypass_code_is_kept() {
+    let (service, store, ipad) = ipad().await;
+    let code = "<key>ActivationLockBypassCode</key><string>00000-11111</string>";
+    answer(&ipad, &service, "C-1", code).await;
+    let kept = store.escrowed(&ipad.id(), None, 9).await.unwrap();
+    assert_eq!(kept[0].kind, EscrowKind::ActivationLockBypassCode);
+    assert_eq!(kept[0].value.expose(), b"00000-11111");
+}
