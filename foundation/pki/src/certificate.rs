@@ -263,6 +263,21 @@ impl Certificate {
         self.subject().get(oid::USER_ID)
     }
 
+    /// The algorithm that it is signed with; `None` for one that is not known here, such as MD5 with RSA, and where the
+    /// certificate names two. [`Self::signature_oid`] tells those apart.
+    pub fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
+        self.parts.algorithm
+    }
+
+    /// The object identifier of the algorithm that it is signed with, known here or not.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] for an identifier that is overlong.
+    pub fn signature_oid(&self) -> Result<Oid, Error> {
+        let outer: Outer<'_> = read("certificate", &self.der)?;
+        outer.algorithm.oid.oid()
+    }
+
     /// The value of an extension in DER: what is inside its OCTET STRING.
     pub fn extension(&self, kind: Oid) -> Option<&[u8]> {
         self.extensions()
@@ -309,10 +324,6 @@ impl Certificate {
     /// Whether serial number and validity have the form of RFC 5280, without the unique identifiers of old.
     pub(crate) fn is_strict(&self) -> bool {
         self.parts.strict
-    }
-
-    pub(crate) fn signature_algorithm(&self) -> Option<SignatureAlgorithm> {
-        self.parts.algorithm
     }
 
     pub(crate) fn tbs_der(&self) -> &[u8] {

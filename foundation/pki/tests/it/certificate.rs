@@ -59,6 +59,33 @@ fn an_issued_certificate_holds_what_was_asked_for() {
 }
 
 #[test]
+fn a_certificate_tells_how_it_is_signed_also_by_an_algorithm_that_is_not_known() {
+    let key = PrivateKey::generate(KeySpec::Rsa2048).unwrap();
+    for algorithm in [
+        SignatureAlgorithm::RsaPkcs1Sha256,
+        SignatureAlgorithm::RsaPkcs1Sha1,
+    ] {
+        let certificate = builder("x", &key).signature_algorithm(algorithm);
+        let certificate = certificate.self_signed(&key).unwrap();
+        assert_eq!(certificate.signature_algorithm(), Some(algorithm));
+        assert_eq!(certificate.signature_oid().unwrap(), algorithm.oid());
+    }
+    // MD5 with RSA in the place of SHA-256 with RSA, inside and outside.
+    const RSA: &[u8] = b"\x2A\x86\x48\x86\xF7\x0D\x01\x01";
+    let certificate = builder("x", &key).self_signed(&key).unwrap();
+    let mut der = certificate.to_der().to_vec();
+    for at in 0..der.len() - RSA.len() {
+        if der[at..].starts_with(RSA) && der[at + RSA.len()] == 11 {
+            der[at + RSA.len()] = 4;
+        }
+    }
+    let certificate = Certificate::from_der(&der).unwrap();
+    assert_eq!(certificate.signature_algorithm(), None);
+    let oid = certificate.signature_oid().unwrap();
+    assert_eq!(oid.to_string(), "1.2.840.113549.1.1.4");
+}
+
+#[test]
 fn serial_numbers_are_random_and_positive() {
     let key = PrivateKey::generate(KeySpec::P256).unwrap();
     let serial = || {
