@@ -112,8 +112,6 @@ impl EnrollmentProfile {
     /// # Errors
     /// See [`build`](Self::build).
     pub fn to_builder(&self) -> Result<ProfileBuilder, Error> {
-        self.mdm.check()?;
-        self.identity.check()?;
         let mut profile = ProfileBuilder::new(&*self.identifier, self.namespace).with(|profile| {
             profile.display_name.clone_from(&self.display_name);
             profile.description.clone_from(&self.description);
@@ -121,9 +119,21 @@ impl EnrollmentProfile {
             profile.scope.clone_from(&self.scope);
             profile.removal_disallowed = self.removal_disallowed;
         });
-        let roots = recipe::roots(&mut profile, &self.roots)?;
-        let identity = self.identity.add(&mut profile)?;
-        profile.add("mdm", &self.mdm.payload(&identity, &roots))?;
+        self.add_to(&mut profile)?;
         Ok(profile)
+    }
+
+    /// Adds roots, identity and management to another profile, which keeps its own identifier, names
+    /// and variables.
+    ///
+    /// # Errors
+    /// See [`build`](Self::build).
+    pub fn add_to(&self, profile: &mut ProfileBuilder) -> Result<(), Error> {
+        self.mdm.check()?;
+        self.identity.check()?;
+        let roots = recipe::roots(profile, &self.roots)?;
+        let identity = self.identity.add(profile)?;
+        profile.add("mdm", &self.mdm.payload(&identity, &roots))?;
+        Ok(())
     }
 }

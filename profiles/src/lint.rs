@@ -16,9 +16,11 @@ mod weak;
 use std::{borrow::Cow, collections::HashMap, fmt};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use mdm_schema::{Enrollment, Severity, Target};
+use mdm_schema::{Enrollment, Severity, Target, path};
 use serde::Serialize;
 
+#[cfg(feature = "crypto")]
+pub use self::certificates::{unreadable_certificate, unreadable_certificates};
 pub use self::rule::{Rule, rules};
 use crate::{predict::Installer, profile::Profile};
 
@@ -193,11 +195,21 @@ impl Report {
 pub fn lint(profile: &Profile, options: &LintOptions) -> Report {
     let targets = options.targets();
     let mut findings = base(profile, &targets);
-    top_level::check(profile, options, &targets, &mut findings);
-    secrets::check(profile, options, &mut findings);
-    weak::check(profile, &mut findings);
+    let mut own = Vec::new();
+    top_level::check(profile, options, &targets, &mut own);
+    secrets::check(profile, options, &mut own);
+    weak::check(profile, &mut own);
     #[cfg(feature = "crypto")]
-    certificates::check(profile, options, &mut findings);
+    certificates::check(profile, options, &mut own);
+    if let Some(at) = profile.wrapped_at() {
+        for finding in &mut own {
+            finding.path = path::join(&at, &finding.path);
+        }
+        let message = "holds the profile, which belongs at the top level";
+        let rule = rule::named("misplaced");
+        findings.push(Finding::new(rule, at, Severity::Error, message));
+    }
+    findings.append(&mut own);
     findings.retain(|finding| !options.without.iter().any(|id| id == finding.rule.id));
     // Stable, so that equals stay in the order of the profile.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

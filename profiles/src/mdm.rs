@@ -1,6 +1,6 @@
 //! The words of the `com.apple.mdm` payload: access rights, server capabilities, enrolment modes.
 
-use std::{error, fmt, ops::BitOr};
+use std::{error, fmt, ops::BitOr, str::FromStr};
 
 pub use crate::payload::mdm::{EnrollmentMode, ServerCapability};
 
@@ -78,6 +78,13 @@ impl AccessRights {
         self.0
     }
 
+    /// The rights by their names, as [`FromStr`] takes them: `inspect-profiles`.
+    pub fn names(self) -> impl Iterator<Item = String> {
+        let has = move |(right, _): &&(Self, _)| self.contains(*right);
+        let names = Self::NAMES.iter().filter(has);
+        names.map(|(_, name)| name.to_ascii_lowercase().replace('_', "-"))
+    }
+
     /// Whether every one of `rights` is among these.
     pub const fn contains(self, rights: Self) -> bool {
         self.0 & rights.0 == rights.0
@@ -127,6 +134,28 @@ impl TryFrom<i64> for AccessRights {
     }
 }
 
+/// Takes the name of one right, in any case, with hyphens or underscores; or `all`.
+///
+/// ```
+/// use mdm_profiles::AccessRights;
+///
+/// assert_eq!("install-profiles".parse(), Ok(AccessRights::INSTALL_PROFILES));
+/// assert!("drive".parse::<AccessRights>().is_err());
+/// ```
+impl FromStr for AccessRights {
+    type Err = InvalidAccessRights;
+
+    fn from_str(name: &str) -> Result<Self, InvalidAccessRights> {
+        let wanted = name.replace('-', "_").to_ascii_uppercase();
+        let found = Self::NAMES.iter().find(|(_, name)| *name == wanted);
+        match found {
+            Some((right, _)) => Ok(*right),
+            None if wanted == "ALL" => Ok(Self::ALL),
+            None => Err(InvalidAccessRights::Name),
+        }
+    }
+}
+
 impl BitOr for AccessRights {
     type Output = Self;
 
@@ -157,6 +186,8 @@ pub enum InvalidAccessRights {
     Undefined,
     /// Installing without inspecting.
     InstallWithoutInspect,
+    /// A name that no right has.
+    Name,
 }
 
 impl fmt::Display for InvalidAccessRights {
@@ -167,6 +198,7 @@ impl fmt::Display for InvalidAccessRights {
             Self::InstallWithoutInspect => {
                 "AccessRights lets the server install what it may not inspect: 2 needs 1, 128 needs 64"
             }
+            Self::Name => "no access right has this name",
         })
     }
 }
@@ -202,6 +234,10 @@ mod tests {
     #[test]
     fn all_rights_are_8191_and_are_named_in_debug() {
         assert_eq!(AccessRights::ALL.bits(), 8191);
+        for name in AccessRights::ALL.names() {
+            let right: AccessRights = name.parse().unwrap();
+            assert_eq!(right.names().collect::<Vec<_>>(), [name]);
+        }
         let rights = AccessRights::LOCK | AccessRights::ERASE;
         assert_eq!(format!("{rights:?}"), "{LOCK, ERASE}");
     }

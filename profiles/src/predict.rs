@@ -81,9 +81,15 @@ pub enum Installer {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Signer {
-    /// The installed profile is not signed, or both are by the same identity.
+    /// The installed profile is not signed, or both are by the same certificate.
     Same,
-    /// Another identity; a renewed certificate is another one, as far as is known.
+    /// Another certificate for the same key and the same name: the certificate was renewed.
+    ///
+    /// Apple asks for the same identity and does not say whether this still is one. Vendors have
+    /// updates installed where the key stayed, and devices that had to enrol anew where it did not.
+    /// So the prediction warns, and does not refuse.
+    Renewed,
+    /// Another identity.
     Other,
     /// The installed profile is signed, the update is not.
     Lost,
@@ -92,7 +98,7 @@ pub enum Signer {
 #[cfg(feature = "crypto")]
 impl Signer {
     /// Compares the certificates of the first signers whose signatures hold; whether anybody trusts
-    /// them does not matter here.
+    /// them does not matter here. One with the same key and subject is [`Renewed`](Self::Renewed).
     pub fn of(installed: &crate::verify::Opened, update: &crate::verify::Opened) -> Self {
         let [installed, update] = [installed, update].map(|opened| {
             let holds = |layers: &&crate::verify::Layers| layers.signature.is_ok();
@@ -102,9 +108,18 @@ impl Signer {
             (None, _) => Self::Same,
             (Some(_), None) => Self::Lost,
             (Some(old), Some(new)) if old == new => Self::Same,
+            (Some(old), Some(new)) if is_renewal(old, new) => Self::Renewed,
             (Some(_), Some(_)) => Self::Other,
         }
     }
+}
+
+/// Whether two certificates are of one name and one key.
+#[cfg(feature = "crypto")]
+fn is_renewal(old: &mdm_pki::Certificate, new: &mdm_pki::Certificate) -> bool {
+    let keys = [old, new].map(|certificate| certificate.public_key());
+    let same_key = matches!(keys, [Ok(old), Ok(new)] if old.same_key(&new));
+    same_key && old.subject() == new.subject()
 }
 
 /// What a device is expected to do with an update.
@@ -406,13 +421,24 @@ fn form(update: &Profile, reasons: &mut Vec<Reason>) {
 }
 
 fn signature(delivery: &Delivery, reasons: &mut Vec<Reason>) {
-    let message = match delivery.signer {
+    let (severity, message) = match delivery.signer {
         _ if delivery.by == Installer::Mdm => return,
         Signer::Same => return,
-        Signer::Other => "is signed by another identity than the installed profile",
-        Signer::Lost => "is not signed, while the installed profile is",
+        Signer::Renewed => (
+            Severity::Warning,
+            "is signed by a renewed certificate of the same key: whether that is the same identity, no \
+             source says",
+        ),
+        Signer::Other => (
+            Severity::Error,
+            "is signed by another identity than the installed profile",
+        ),
+        Signer::Lost => (
+            Severity::Error,
+            "is not signed, while the installed profile is",
+        ),
     };
-    reasons.push(Reason::new(Rule::Signer, "", Severity::Error, message));
+    reasons.push(Reason::new(Rule::Signer, "", severity, message));
 }
 
 /// Other content under the UUID that the installed profile has.

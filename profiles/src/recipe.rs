@@ -34,6 +34,8 @@ mod certificates;
 #[cfg(feature = "network")]
 mod network;
 mod ota;
+#[cfg(feature = "security")]
+mod privacy;
 #[cfg(feature = "restrictions")]
 mod restrictions;
 #[cfg(feature = "security")]
@@ -45,12 +47,16 @@ pub use self::apps::{app, folder, home_screen, web_clip};
 #[cfg(feature = "crypto")]
 pub use self::certificates::{certificate_chain, roots};
 #[cfg(feature = "network")]
-pub use self::network::{vpn_certificate, wifi_certificate, wifi_password};
+pub use self::network::{vpn_certificate, vpn_login, wifi_certificate, wifi_login, wifi_password};
 pub use self::ota::ProfileService;
+#[cfg(feature = "security")]
+pub use self::privacy::{
+    PRIVACY_SERVICES, allow_app, allow_program, apple_events, full_disk_access, privacy,
+};
 #[cfg(feature = "restrictions")]
 pub use self::restrictions::restrictions;
 #[cfg(feature = "security")]
-pub use self::security::{FileVault, allow_app, file_vault, full_disk_access, passcode};
+pub use self::security::{FileVault, file_vault, passcode};
 #[cfg(feature = "apps")]
 pub use self::settings::managed_preferences;
 pub use self::settings::settings;

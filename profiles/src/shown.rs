@@ -1,10 +1,18 @@
 //! What of a profile may be shown to a person: never a secret, and never much.
+//!
+//! Secrets are what Apple's schema marks or plainly is one, such as passwords and challenges; where no
+//! table knows a key, its name decides.
 
 use std::fmt;
 
 use mdm_plist::{Dictionary, Value};
-use mdm_schema::Key;
+use mdm_schema::{Key, payload};
 use serde::Serialize;
+
+use crate::{payload::RawPayload, profile::Profile};
+
+/// What stands in the place of a secret.
+const SECRET: &str = "[secret]";
 
 /// The longest text that is shown, in characters.
 const MAX_SHOWN: usize = 80;
@@ -24,10 +32,21 @@ impl Shown {
 
     pub(crate) fn new(value: &Value, secret: bool) -> Self {
         Self(if secret {
-            "[secret]".to_owned()
+            SECRET.to_owned()
         } else {
             text(value)
         })
+    }
+}
+
+/// The value as it is, cut where it is long: one of a profile from [`redact`], or no secret.
+impl From<&Value> for Shown {
+    fn from(value: &Value) -> Self {
+        match value.as_string() {
+            // No text that was read: it would stand in quotes.
+            Some(SECRET) => Self(SECRET.to_owned()),
+            _ => Self::new(value, false),
+        }
     }
 }
 
@@ -69,6 +88,62 @@ fn text(value: &Value) -> String {
 fn counted(count: usize, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("<{count} {thing}{plural}>")
+}
+
+/// The profile with `[secret]` in the place of every secret: to be shown, logged or sent to somebody,
+/// not to be installed.
+///
+/// ```
+/// use mdm_profiles::{Namespace, ProfileBuilder, payload::{Scep, scep::ScepContent}, shown::redact};
+///
+/// let mut profile = ProfileBuilder::new("com.example.scep", Namespace::new("mdm.example.com"));
+/// let content = ScepContent::rsa_2048("https://mdm.example.com/scep")
+///     .with(|scep| scep.challenge = Some("hunter2".to_owned().into()));
+/// profile.add("scep", &Scep::new(content))?;
+/// let xml = redact(&profile.build()?).to_xml()?;
+/// let xml = String::from_utf8_lossy(&xml);
+/// assert!(xml.contains("<string>[secret]</string>") && !xml.contains("hunter2"));
+/// # Ok::<(), mdm_profiles::Error>(())
+/// ```
+pub fn redact(profile: &Profile) -> Profile {
+    let mut shown = profile.clone();
+    let top_level = Known::new(payload::TOP_LEVEL.keys);
+    for (key, value) in shown.keys_mut().iter_mut() {
+        match value {
+            Value::Array(payloads) if key == "PayloadContent" => {
+                for payload in payloads.iter_mut().filter_map(Value::as_dictionary_mut) {
+                    let schema = RawPayload::new(payload).schema();
+                    hide_in(
+                        Known::new(schema.map_or(&[], |schema| schema.keys)),
+                        payload,
+                    );
+                }
+            }
+            Value::Dictionary(keys) if key == "PayloadContent" => hide_in(Known::new(&[]), keys),
+            value => hide(top_level.key(key), value),
+        }
+    }
+    shown
+}
+
+fn hide_in(known: Known, keys: &mut Dictionary) {
+    for (key, value) in keys.iter_mut() {
+        hide(known.key(key), value);
+    }
+}
+
+fn hide(known: Known, value: &mut Value) {
+    match value {
+        Value::Dictionary(keys) => hide_in(known, keys),
+        Value::Array(values) => {
+            for value in values {
+                hide(known.element(value), value);
+            }
+        }
+        Value::Boolean(_) => {}
+        value if known.secret => *value = SECRET.into(),
+        _ => {}
+    }
 }
 
 /// What is known of the keys at a place of a payload, and whether what stands there is secret.

@@ -38,12 +38,15 @@ static OTHER: Rule = Rule {
     id: "other",
     reason: "the profile is not as Apple describes it",
     fix: "compare it with Apple's page",
-    source: SCHEMA,
+    source: "Apple, device-management schema",
 };
 
-const SCHEMA: &str = "Apple, device-management schema";
-const CIS_IOS: &str = "CIS Apple iOS Benchmark";
-const CIS_MACOS: &str = "CIS Apple macOS Benchmark";
+/// An attribute of Apple's schema, which its pages repeat.
+macro_rules! schema {
+    ($attribute:literal) => {
+        concat!("Apple, device-management schema: ", $attribute)
+    };
+}
 
 macro_rules! rules {
     ($($id:literal: $reason:literal, $fix:literal, $source:expr;)+) => {
@@ -74,82 +77,82 @@ rules! {
         "keys of RSA below 2048 bits can be broken, and Apple's systems no longer trust them in TLS",
         "issue the certificate for a key of RSA with 2048 bits or more, or of P-256",
         "NIST SP 800-131A; Apple, Requirements for trusted certificates";
+    "certificate-weak-signature":
+        "signatures over MD5 and SHA-1 can be forged, and Apple's systems no longer trust them in TLS",
+        "issue the certificate again, signed with SHA-256 or above",
+        "RFC 9155; NIST SP 800-131A; Apple, Requirements for trusted certificates";
     "channel":
         "the device refuses what comes through the wrong channel",
         "send the payload through the channel that takes it",
-        SCHEMA;
-    "combine-type":
-        "it is open which of the values counts",
-        "set the key in one place",
-        SCHEMA;
+        schema!("device-channel, user-channel, allowed-scopes");
     "conflict":
         "the two values cannot both hold",
         "take one of them away",
-        SCHEMA;
+        "Apple, page TopLevel: IsEncrypted; device-management schema: subkeys of one key";
     "consent-default":
         "whose language is not among them sees the first agreement there is",
         "add the key default",
-        "Apple, page TopLevel";
+        "Apple, page TopLevel: ConsentText";
     "deprecated":
         "a later system ignores it or refuses the payload",
         "leave it out for these devices",
-        SCHEMA;
+        schema!("deprecated");
     "development-push":
         "push certificates from Apple's portal work with the production service only",
         "leave UseDevelopmentAPNS out",
-        "Apple, page MDM";
+        "Apple, page MDM: UseDevelopmentAPNS";
     "duplicate":
         "the device takes one of the two, or neither",
         "give each payload an identifier and a UUID of its own",
-        SCHEMA;
+        "Apple, page CommonPayloadKeys: PayloadIdentifier, PayloadUUID";
     "enrollment":
         "the device refuses what its kind of enrolment does not allow, on iOS the whole profile",
         "leave it out for these devices, or put it into a profile of its own",
-        SCHEMA;
+        schema!("userenrollment, allowed-enrollments, requiresdep, userapprovedmdm, allowmanualinstall");
     "enum":
         "the device does not know the value",
         "take one of the values that Apple lists",
-        SCHEMA;
+        schema!("rangelist");
     "expired":
         "the device shows the profile as no longer valid and offers an update",
         "set a later PayloadExpirationDate, or leave it out",
-        "Apple, page TopLevel";
+        "Apple, page TopLevel: PayloadExpirationDate";
     "format":
         "the device does not understand the text",
         "write it as Apple's page says",
-        SCHEMA;
+        schema!("format");
     "misplaced":
         "the device does not look for it there",
         "move it to where Apple's page has it",
-        SCHEMA;
+        "Apple, page TopLevel";
     "not-available":
         "the device ignores it or refuses the payload",
         "leave it out for these devices",
-        SCHEMA;
+        schema!("introduced");
     "range":
         "the device refuses the value or takes another one",
         "take a value within the bounds",
-        SCHEMA;
+        schema!("range");
     "reference":
         "the device cannot find what the payload needs, and refuses the profile",
         "add the payload to this profile, or name the UUID of the right one",
-        SCHEMA;
+        "Apple, pages of the payloads: keys that name a PayloadUUID";
     "removal-date-passed":
         "the device removes the profile as soon as it is installed",
         "set a later RemovalDate, or leave it out",
-        "Apple, page TopLevel";
+        "Apple, page TopLevel: RemovalDate";
     "removal-password-missing":
         "the profile asks for a removal password and brings none",
         "add a payload com.apple.profileRemovalPassword, or leave HasRemovalPasscode out",
-        "Apple, pages TopLevel and ProfileRemovalPassword";
+        "Apple, pages TopLevel and ProfileRemovalPassword: HasRemovalPasscode";
     "removed":
         "the device no longer knows it",
         "leave it out for these devices",
-        SCHEMA;
+        schema!("removed");
     "required":
         "without it the device refuses the profile",
         "add the key",
-        SCHEMA;
+        schema!("presence");
     "secret-in-clear":
         "whoever gets hold of the profile can read it",
         "encrypt the profile to the device, or send it through MDM only",
@@ -157,99 +160,95 @@ rules! {
     "single-instance":
         "the device takes one payload of this type",
         "put the settings into one payload",
-        SCHEMA;
+        schema!("multiple");
     "supervision":
         "the device ignores or refuses it while it is not supervised",
         "leave it out for these devices, or supervise them",
-        SCHEMA;
+        schema!("supervised");
     "target-device-type":
         "the profile says that it is for other devices",
         "set TargetDeviceType to the devices that it is for, or leave it out",
-        "Apple, page TopLevel";
+        "Apple, page TopLevel: TargetDeviceType";
     "type":
         "the device refuses a value of another type, and so does Apple Business Manager",
         "write the value in the type that Apple lists",
-        SCHEMA;
+        schema!("type");
     "unknown-key":
         "the device ignores it: a misspelt setting is no setting",
         "correct the spelling, or take it out",
-        SCHEMA;
-    "unreadable":
-        "the bytes are not what they should be",
-        "put the right bytes there",
-        SCHEMA;
+        schema!("key");
     "use-declaration":
         "a declaration has taken its place, and a later system knows only that",
         "send the declaration to devices that take it",
-        "Apple, device-management schema: deprecated, with a declaration of the same meaning";
+        schema!("deprecated, with a declaration of the same meaning");
     "weak-backup":
         "a backup that is not encrypted can be read by whoever has the computer",
         "set forceEncryptedBackup to true, or leave it out",
-        CIS_IOS;
+        "Apple, page Restrictions: forceEncryptedBackup; CIS Apple iOS Benchmark";
     "weak-directory":
         "traffic with the directory can be read or changed on the way",
         "take allow or require",
-        "Apple, dsconfigad(8): packetsign, packetencrypt";
+        "Apple, page DirectoryService: ADPacketSign, ADPacketEncrypt; dsconfigad(8)";
     "weak-eap-server":
         "without a name or an authority for the server any access point can ask for the password",
         "set TLSTrustedServerNames or PayloadCertificateAnchorUUID",
-        "Apple, page WiFi; RFC 5216, section 5.3";
+        "Apple, page WiFi: TLSTrustedServerNames, PayloadCertificateAnchorUUID; RFC 5216, section 5.3";
     "weak-eap-trust":
         "the user may accept the certificate of an access point that is none of yours",
         "set TLSAllowTrustExceptions to false",
-        "Apple, page WiFi";
+        "Apple, page WiFi: TLSAllowTrustExceptions";
     "weak-firewall":
         "the firewall is turned off",
         "set EnableFirewall to true",
-        CIS_MACOS;
+        "Apple, page Firewall: EnableFirewall; CIS Apple macOS Benchmark";
     "weak-gatekeeper":
         "software of any origin runs",
         "set EnableAssessment to true",
-        CIS_MACOS;
+        "Apple, page SystemPolicyControl: EnableAssessment; CIS Apple macOS Benchmark";
     "weak-guest":
         "anybody can use the Mac",
         "set DisableGuestAccount to true",
-        CIS_MACOS;
+        "Apple, page Accounts: EnableGuestAccount; CIS Apple macOS Benchmark";
     "weak-ike":
         "the algorithm can be broken",
         "take AES-256-GCM or AES-256, SHA2-256, and group 14 or above",
-        "RFC 8247; NIST SP 800-131A";
+        "Apple, page VPN: IKEv2; RFC 8247; NIST SP 800-131A";
     "weak-key-size":
         "keys of RSA below 2048 bits can be broken",
         "set 2048 or more; a SCEP payload that says nothing asks for 1024",
-        "NIST SP 800-131A; Apple, page SCEP";
+        "Apple, pages SCEP and ACMECertificate: Keysize, KeySize; NIST SP 800-131A";
     "weak-login":
         "the Mac is open to whoever turns it on",
         "leave the automatic login out",
-        CIS_MACOS;
+        "Apple, page LoginWindow: AutologinUsername; CIS Apple macOS Benchmark";
     "weak-passcode":
         "a passcode that is short or simple is soon guessed",
         "ask for six characters or more, and set allowSimple to false",
-        CIS_IOS;
+        "Apple, page Passcode: allowSimple, minLength; CIS Apple iOS Benchmark";
     "weak-scep-authority":
         "over HTTP anybody on the way can be the authority, and gets the challenge",
         "set CAFingerprint, or take a URL of https",
-        "RFC 8894, section 2.2";
+        "Apple, page SCEP: CAFingerprint; RFC 8894, section 2.2";
     "weak-screen-lock":
         "a Mac that was left alone is open",
         "set askForPassword to true",
-        CIS_MACOS;
+        "Apple, page Screensaver: askForPassword; CIS Apple macOS Benchmark";
     "weak-tls":
         "TLS 1.0 and 1.1 are withdrawn",
         "take 1.2 or 1.3",
-        "RFC 8996";
+        "Apple, pages WiFi and VPN: TLSMinimumVersion; RFC 8996";
     "weak-tls-prompt":
         "the user may accept any certificate",
         "set allowUntrustedTLSPrompt to false",
-        CIS_IOS;
+        "Apple, page Restrictions: allowUntrustedTLSPrompt; CIS Apple iOS Benchmark";
     "weak-transport":
         "the password of the account goes over the network in clear",
         "set it to true",
-        "RFC 8314";
+        "Apple, pages of the account payloads: the keys that end in SSL; RFC 8314";
     "weak-wifi":
         "what goes over the air can be read or changed",
         "take WPA2 or WPA3",
-        "Apple, Recommended settings for Wi-Fi routers and access points";
+        "Apple, page WiFi: EncryptionType; Recommended settings for Wi-Fi routers and access points";
 }
 
 #[cfg(test)]
@@ -263,5 +262,19 @@ mod tests {
             assert_eq!(named(rule.id), rule);
         }
         assert_eq!(named("no-such-rule").id, "other");
+    }
+
+    #[test]
+    fn every_rule_names_its_reason_its_fix_and_whose_word_it_is() {
+        for rule in RULES {
+            for text in [rule.reason, rule.fix] {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{}", rule.id);
+            }
+            let known = ["Apple", "RFC ", "NIST "];
+            let named = known.iter().any(|known| rule.source.contains(known));
+            assert!(named, "{}: {}", rule.id, rule.source);
+            // What is unwise is a key of Apple's, and its page is named.
+            assert!(!rule.id.starts_with("weak-") || rule.source.contains("Apple, page"));
+        }
     }
 }

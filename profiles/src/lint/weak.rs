@@ -214,4 +214,38 @@ mod tests {
             assert_ne!(rule::named(weak.rule).id, "other", "{}", weak.rule);
         }
     }
+
+    #[test]
+    fn every_value_of_every_setting_is_found_once_where_it_stands() {
+        for weak in WEAK {
+            for value in values(&weak.values) {
+                let mut payload = weak.keys.iter().rev().fold(value, |inner, key| {
+                    Value::Dictionary([(*key, inner)].into_iter().collect())
+                });
+                let keys = payload.as_dictionary_mut().unwrap();
+                keys.insert("PayloadType".into(), weak.payload_type.into());
+                let mut profile = Dictionary::new();
+                profile.insert("PayloadType".into(), "Configuration".into());
+                profile.insert("PayloadContent".into(), Value::Array(vec![payload]));
+                let (profile, _) = Profile::from_dictionary(profile).unwrap();
+
+                let mut findings = Vec::new();
+                check(&profile, &mut findings);
+                let path = format!("PayloadContent[0].{}", weak.keys.join("."));
+                let told = findings.iter().map(|f| (f.rule.id, f.path.as_str()));
+                assert!(told.eq([(weak.rule, path.as_str())]), "{findings:?}");
+            }
+        }
+    }
+
+    /// Every value of a list, and one of a range.
+    fn values(values: &Values) -> Vec<Value> {
+        match values {
+            Values::Texts(texts) => texts.iter().map(|text| Value::from(*text)).collect(),
+            Values::Numbers(numbers) => numbers.iter().map(|n| Value::from(*n)).collect(),
+            Values::Below(bound) => vec![(bound - 1).into()],
+            Values::Is(wanted) => vec![(*wanted).into()],
+            Values::Any => vec!["anna".into()],
+        }
+    }
 }

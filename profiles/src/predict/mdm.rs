@@ -40,15 +40,19 @@ pub(super) fn update(installed: &Profile, update: &Profile, reasons: &mut Vec<Re
     };
     let at = |key: &str| path::join(&path::index("PayloadContent", place), key);
     for key in FROZEN {
-        if old.keys().get(key) != new.keys().get(key) {
-            let message = "never changes in an update, not by a letter";
-            reasons.push(Reason::new(
-                Rule::FrozenKey,
-                at(key),
-                Severity::Error,
-                message,
-            ));
+        let [was, is] = [old, new].map(|mdm| mdm.keys().get(key));
+        if was == is {
+            continue;
         }
+        let (severity, message) = if *key == "CheckInURL" && check_in(&old) == check_in(&new) {
+            let message = "is written down in one of the two only, and leads to ServerURL in both: \
+                           whether a device compares the key or where it leads, no source says";
+            (Severity::Warning, message)
+        } else {
+            let message = "never changes in an update, not by a letter";
+            (Severity::Error, message)
+        };
+        reasons.push(Reason::new(Rule::FrozenKey, at(key), severity, message));
     }
     if !ignores_rights(&new) {
         let added = bits(&new) & !bits(&old);
@@ -76,6 +80,12 @@ pub(super) fn second(installed: &Profile, update: &Profile, reasons: &mut Vec<Re
         let path = path::index("PayloadContent", place);
         reasons.push(Reason::new(Rule::SecondMdm, path, Severity::Error, message));
     }
+}
+
+/// Where the device checks in: at `ServerURL` unless another URL is given (Apple's page `Check-in`).
+fn check_in<'a>(mdm: &RawPayload<'a>) -> Option<&'a Value> {
+    let url = mdm.keys().get("CheckInURL");
+    url.or_else(|| mdm.keys().get("ServerURL"))
 }
 
 /// User Enrolment knows no access rights.

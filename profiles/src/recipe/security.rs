@@ -1,13 +1,10 @@
-//! Passcodes, FileVault, privacy.
+//! Passcodes and FileVault.
 
 use crate::{
     builder::{PayloadRef, ProfileBuilder},
     error::Error,
     payload::{
-        FdeFileVault, FdeFileVaultOptions, FdeRecoveryKeyEscrow, Passcode,
-        PrivacyPreferencesPolicyControl,
-        fde_filevault::Enable,
-        privacy_preferences_policy_control::{IdentifierType, Identity, Services},
+        FdeFileVault, FdeFileVaultOptions, FdeRecoveryKeyEscrow, Passcode, fde_filevault::Enable,
     },
 };
 
@@ -76,21 +73,4 @@ pub fn file_vault(
         FdeFileVaultOptions::new().with(|options| options.dont_allow_fde_disable = Some(true));
     profile.add("filevault.options", &stays)?;
     Ok(())
-}
-
-/// An app that may do what a list of services names it for.
-///
-/// `requirement` is what `codesign -d -r -` says of it, so that no other app passes for it.
-pub fn allow_app(bundle_id: impl Into<String>, requirement: impl Into<String>) -> Identity {
-    Identity::new(bundle_id, IdentifierType::BundleId, requirement)
-        .with(|app| app.allowed = Some(true))
-}
-
-/// Lets apps such as backup and security agents read all files.
-pub fn full_disk_access(
-    apps: impl IntoIterator<Item = Identity>,
-) -> PrivacyPreferencesPolicyControl {
-    let apps = apps.into_iter().collect();
-    let services = Services::new().with(|services| services.system_policy_all_files = Some(apps));
-    PrivacyPreferencesPolicyControl::new(services)
 }

@@ -1,10 +1,14 @@
 //! What a device does with an update.
 
+#[cfg(feature = "crypto")]
+mod signer;
+
 use chrono::{DateTime, Utc};
 use mdm_profiles::{
     Profile,
-    predict::{ByUser, Delivery, Fate, Outcome, Prediction, Rule, Signer, predict},
+    predict::{ByUser, Delivery, Fate, Outcome, Prediction, Reason, Rule, Signer, predict},
 };
+use mdm_schema::Severity;
 
 use crate::given::{decode, frame, payload, profile, profile_with};
 
@@ -95,7 +99,7 @@ fn a_key_of_the_management_payload_that_never_changes_refuses_the_update() {
         ("ServerURL", TOPIC.replace("t=1", "t=2")),
         (
             "CheckInURL",
-            format!("{TOPIC}<key>CheckInURL</key><string>https://mdm.example.com/mdm?t=1</string>"),
+            format!("{TOPIC}<key>CheckInURL</key><string>https://mdm.example.com/mdm?t=2</string>"),
         ),
         (
             "AssignedManagedAppleID",
@@ -117,6 +121,23 @@ fn a_key_of_the_management_payload_that_never_changes_refuses_the_update() {
     let signs =
         format!("{TOPIC}<key>SignMessage</key><true/><key>CheckOutWhenRemoved</key><true/>");
     assert_eq!(refused(TOPIC, &signs), []);
+}
+
+#[test]
+fn a_check_in_url_that_leads_where_it_led_is_noted_and_not_refused() {
+    let url = "https://mdm.example.com/mdm?t=1";
+    let written = format!("{TOPIC}<key>CheckInURL</key><string>{url}</string>");
+    for (old, new) in [(TOPIC, written.as_str()), (&written, TOPIC)] {
+        let [old, new] = [old, new].map(|keys| profile(&[payload(MDM, "mdm", 1, keys)]));
+        let prediction = by_server(&old, &new);
+        assert_eq!(prediction.outcome, Outcome::Replaces);
+        let mut frozen = prediction.reasons.iter();
+        let frozen = frozen
+            .find(|reason| reason.rule == Rule::FrozenKey)
+            .unwrap();
+        assert_eq!(frozen.severity, Severity::Warning);
+        assert_eq!(frozen.path, "PayloadContent[0].CheckInURL");
+    }
 }
 
 #[test]
@@ -186,6 +207,7 @@ fn another_signer_is_refused_unless_the_server_installs() {
     let outcome = |delivery: &Delivery| predict(&old, &new, delivery).outcome;
     for (signer, expected) in [
         (Signer::Same, Outcome::Replaces),
+        (Signer::Renewed, Outcome::Replaces),
         (Signer::Other, Outcome::Refuses),
         (Signer::Lost, Outcome::Refuses),
     ] {
@@ -193,6 +215,10 @@ fn another_signer_is_refused_unless_the_server_installs() {
         let by_server = Delivery::mdm().with(|delivery| delivery.signer = signer);
         assert_eq!(outcome(&by_server), Outcome::Replaces);
     }
+    let renewed = predict(&old, &new, &Delivery::manual(Signer::Renewed));
+    let doubt =
+        |reason: &Reason| (reason.rule, reason.severity) == (Rule::Signer, Severity::Warning);
+    assert!(renewed.reasons.iter().any(doubt));
     // Beside another profile there is nothing to compare with.
     let frame = frame("Configuration", "another", 0xFE);
     let other = decode(&format!("<key>PayloadContent</key><array/>{frame}"));

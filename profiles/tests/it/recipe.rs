@@ -222,6 +222,69 @@ fn networks_are_joined_by_certificate_and_prove_themselves() {
 }
 
 #[test]
+fn networks_are_joined_by_name_and_password_of_the_user() {
+    for user in [None, Some("anna")] {
+        let wifi = recipe::wifi_login("Office", user, &[], &["radius.example.com"]);
+        assert_clean(&with(&wifi), EVERYWHERE);
+        let eap = wifi.eap_client_configuration.unwrap();
+        assert_eq!((eap.user_name.as_deref(), eap.user_password), (user, None));
+        let vpn = recipe::vpn_login("Office", "vpn.example.com", "anna", user);
+        assert_clean(&with(&vpn), &["ios:18.2", "macos:15.2", "visionos:2.2"]);
+    }
+}
+
+#[test]
+fn apps_use_what_privacy_protects_service_by_service() {
+    let agent = || {
+        recipe::allow_app(
+            "com.example.agent",
+            "identifier \"com.example.agent\" and anchor apple generic",
+        )
+    };
+    let helper = recipe::allow_program(
+        "/usr/local/bin/helper",
+        "identifier helper and anchor apple generic",
+    );
+    let events = recipe::apple_events(agent(), &helper);
+    let mut rules = vec![("AppleEvents", events)];
+    let denied = ["AppleEvents", "Camera", "Microphone"];
+    // What an old system does not have, and a new one no longer wants.
+    let worn = ["Accessibility", "BluetoothAlways", "SpeechRecognition"];
+    let services = recipe::PRIVACY_SERVICES.iter().copied();
+    let others = services.filter(|name| !denied.contains(name) && !worn.contains(name));
+    rules.extend(others.map(|name| (name, agent())));
+    assert_clean(&with(&recipe::privacy(rules).unwrap()), MACS);
+    let worn = worn.map(|name| (name, agent()));
+    assert_clean(&with(&recipe::privacy(worn).unwrap()), MACS);
+    for name in denied.into_iter().chain(["Novel"]) {
+        let refused = recipe::privacy([(name, agent())]);
+        assert!(
+            matches!(
+                refused,
+                Err(Error::Invalid {
+                    key: "Services",
+                    ..
+                })
+            ),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn an_enrolment_is_added_to_a_profile_with_names_of_its_own() {
+    let namespace = Namespace::new("mdm.example.com");
+    let enrolment = EnrollmentProfile::new("com.example.unused", namespace, settings(), attested());
+    let mut profile = builder().with(|profile| profile.display_name = Some("Both".into()));
+    profile.add("passcode", &recipe::passcode()).unwrap();
+    enrolment.add_to(&mut profile).unwrap();
+    let profile = profile.build().unwrap();
+    assert_clean(&profile, &["ios:18.2"]);
+    let mdm = profile.payload("com.apple.mdm").unwrap();
+    assert_eq!(mdm.identifier(), Some("com.example.mdm"));
+}
+
+#[test]
 fn a_recovery_key_is_escrowed_to_a_certificate() {
     let pki = pki();
     let mut profile = builder();

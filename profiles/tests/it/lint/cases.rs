@@ -3,7 +3,7 @@
 use mdm_profiles::Profile;
 
 use super::{RESTRICTIONS, SCEP, SSID, WIFI, one};
-use crate::given::{payload, profile, profile_with};
+use crate::given::{decode, frame, payload, profile, profile_with};
 
 /// The keys in dictionaries within each other.
 fn nested(keys: &[&str], value: &str) -> String {
@@ -19,15 +19,23 @@ pub(super) struct Case {
     pub(super) rule: &'static str,
     pub(super) path: String,
     pub(super) target: Option<&'static str>,
+    /// Whether it is sent as it is; else it will be encrypted.
+    pub(super) in_clear: bool,
     pub(super) profile: Profile,
 }
 
-fn case(rule: &'static str, path: &str, target: Option<&'static str>, profile: Profile) -> Case {
+pub(super) fn case(
+    rule: &'static str,
+    path: &str,
+    target: Option<&'static str>,
+    profile: Profile,
+) -> Case {
     let path = path.to_owned();
     Case {
         rule,
         path,
         target,
+        in_clear: false,
         profile,
     }
 }
@@ -169,6 +177,19 @@ fn schema_cases() -> Vec<Case> {
             Some("ios:26.4,supervised"),
             one(RESTRICTIONS, "<key>forceOnDeviceOnlyDictation</key><true/>"),
         ),
+        case("misplaced", "Wrapped", None, {
+            decode(&format!(
+                "<key>Wrapped</key><dict><key>PayloadContent</key><array/>{}</dict>",
+                frame("Configuration", "profile", 0xFF)
+            ))
+        }),
+        Case {
+            in_clear: true,
+            ..case("secret-in-clear", &at("Password"), None, {
+                let keys = format!("{SSID}<key>Password</key><string>hunter2</string>");
+                one(WIFI, &keys)
+            })
+        },
         case(
             "use-declaration",
             "PayloadContent[0]",
@@ -210,12 +231,7 @@ fn weak_cases() -> Vec<Case> {
     let of = |rule, payload_type: &str, keys: &[&str], value: &str, more: &str| {
         let path = format!("PayloadContent[0].{}", keys.join("."));
         let profile = one(payload_type, &format!("{}{more}", nested(keys, value)));
-        Case {
-            rule,
-            path,
-            target: None,
-            profile,
-        }
+        case(rule, &path, None, profile)
     };
     let (on, off) = ("<true/>", "<false/>");
     let scep = |content: &str| format!("<dict><key>URL</key>{content}</dict>");

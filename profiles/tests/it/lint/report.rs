@@ -22,7 +22,7 @@ fn a_report_is_written_as_json() {
         "rule": "weak-wifi",
         "reason": "what goes over the air can be read or changed",
         "fix": "take WPA2 or WPA3",
-        "source": "Apple, Recommended settings for Wi-Fi routers and access points",
+        "source": "Apple, page WiFi: EncryptionType; Recommended settings for Wi-Fi routers and access points",
         "targets": [],
     }]});
     assert_eq!(report, wanted);
@@ -77,6 +77,37 @@ fn a_report_is_written_as_sarif() {
     assert_eq!(result["properties"]["targets"], json!(["iOS:18.2"]));
     let uri = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
     assert_eq!(uri, "./c:/d.mobileconfig");
+}
+
+/// Types that were made of the published schema read the log, and write it as it was: it holds what
+/// the schema asks for, and nothing that it does not know.
+#[test]
+fn a_log_of_every_rule_is_as_the_schema_of_sarif_wants_it() {
+    let reports: Vec<_> = super::all()
+        .map(|case| {
+            (
+                format!("{} {}.mobileconfig", case.rule, case.path),
+                super::report(&case),
+            )
+        })
+        .collect();
+    let files = reports.iter().map(|(file, report)| (file.as_str(), report));
+    let log = serde_json::to_value(Sarif::new(files)).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert!(results.len() >= reports.len());
+    let typed: serde_sarif::sarif::Sarif = serde_json::from_value(log.clone()).unwrap();
+    assert_eq!(serde_json::to_value(typed).unwrap(), log);
+    // What types cannot say: indices lead to the rule, and URIs are such.
+    let rules = log["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .unwrap();
+    for result in results {
+        let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[index]["id"], result["ruleId"]);
+        let place = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+        let uri = place.as_str().unwrap();
+        assert!(uri.bytes().all(|byte| byte.is_ascii_graphic()), "{uri}");
+    }
 }
 
 #[test]
