@@ -1,10 +1,10 @@
 //! `cargo xtask conformance [--from PATH]`: the tables against Apple's schema, and `mdmtool` over
 //! Apple's published examples.
 //!
-//! Each example is read as its own types, written from them again, and checked; the mistakes that
-//! Apple's examples hold are listed in `conformance.json`, with the reason. The examples lie outside
-//! the project: a clone that has none beside it says `skipped`; a folder that was asked for by name
-//! has to be there.
+//! Each example is read as its own types, written from them again, and checked; profiles are linted,
+//! too. The mistakes that Apple's examples hold are listed in `conformance.json`, with the reason. The
+//! examples lie outside the project: a clone that has none beside it says `skipped`; a folder that was
+//! asked for by name has to be there.
 
 mod expected;
 
@@ -13,9 +13,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use self::expected::{Expected, Found};
+use self::expected::{By, Expected, Found};
 use crate::openssl;
 use crate::run::{self, Outcome};
 use crate::schema;
@@ -75,15 +75,20 @@ pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
     schema::compare(&folder.join("schema"), &tool)?;
 
     let mut counts = BTreeMap::new();
-    let (mut failures, mut typed, mut mistakes) = (0, 0, 0);
+    let (mut failures, mut typed, mut mistakes, mut linted) = (0, 0, 0, 0);
     for file in &files {
         let name = file.strip_prefix(&vectors).unwrap_or(file);
         match check(name, &expected, |options| roundtrip(&tool, file, options)) {
             Ok(Checked {
                 count,
                 findings,
-                differences,
+                mut differences,
             }) => {
+                if name.starts_with(PROFILES) {
+                    let (found, others) = lint(&tool, file, name, &expected);
+                    linted += found;
+                    differences.extend(others);
+                }
                 *counts.entry(count).or_insert(0_usize) += 1;
                 typed += 1;
                 mistakes += findings;
@@ -104,11 +109,45 @@ pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
         "conformance: {typed} of {all} files are read as their own types and written again as they \
          were; {mistakes} mistakes were found in them"
     );
+    println!("conformance: {linted} findings of the lint in the profiles, all of them listed");
     match (failures, well) {
         (0, 1..) => Ok(()),
         (0, 0) => Err("conformance: no example found".into()),
         _ => Err(format!("conformance: {failures} files failed").into()),
     }
+}
+
+/// The folder of the examples that are linted.
+const PROFILES: &str = "mdm/profiles";
+
+/// The time at which certificates and dates in examples are judged.
+const LINTED_AT: &str = "2026-11-22T12:00:00Z";
+
+/// What a lint says of one file.
+#[derive(Debug, Deserialize)]
+struct Linted {
+    files: Vec<LintedFile>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LintedFile {
+    findings: Vec<Found>,
+}
+
+/// Lints a profile: how much was found, and what is not listed or listed and not found.
+fn lint(tool: &Path, file: &Path, name: &Path, expected: &Expected) -> (usize, Vec<String>) {
+    let mut command = Command::new(tool);
+    command.args(["profile", "lint", "--json", "--fail-on", "never"]);
+    command.args(["--at", LINTED_AT, "--"]).arg(file);
+    let found = match answer::<Linted>(&mut command) {
+        Ok(linted) => linted.files.into_iter().flat_map(|file| file.findings),
+        Err(reason) => return (0, vec![format!("lint: {reason}")]),
+    };
+    let found: Vec<_> = found.collect();
+    let name = name.to_string_lossy().replace('\\', "/");
+    let differences = expected.differences(&name, By::Lint, &found).into_iter();
+    let differences = differences.map(|difference| format!("lint: {difference}"));
+    (found.len(), differences.collect())
 }
 
 fn tell(name: &Path, reasons: &[String]) {
@@ -153,7 +192,7 @@ fn check(
     }
     reasons.extend(told.strangers());
     let name = name.to_string_lossy().replace('\\', "/");
-    let differences = expected.differences(&name, &told.findings);
+    let differences = expected.differences(&name, By::Check, &told.findings);
     if !reasons.is_empty() {
         reasons.extend(differences);
         return Err(reasons);
@@ -212,6 +251,11 @@ fn build() -> Outcome<PathBuf> {
 fn roundtrip(tool: &Path, file: &Path, options: &[&str]) -> Result<Told, String> {
     let mut command = Command::new(tool);
     command.arg("roundtrip").args(options).arg("--").arg(file);
+    answer(&mut command)
+}
+
+/// What the tool answers in JSON.
+fn answer<T: DeserializeOwned>(command: &mut Command) -> Result<T, String> {
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -14,9 +14,9 @@ use mdmtool::{
     validate,
 };
 
-use crate::{acme::Acme, ade::Ade, attest::Attest, push::Push, scep::Scep};
+use crate::{acme::Acme, ade::Ade, attest::Attest, profile::Profile, push::Push, scep::Scep};
 
-/// Tells what an Apple-MDM document is and says, and works with device assignment, push, SCEP and ACME.
+/// Tells what an Apple-MDM document is and says, and works with profiles, device assignment, push, SCEP and ACME.
 #[derive(Debug, Parser)]
 #[command(name = "mdmtool", version, about)]
 pub(crate) struct Cli {
@@ -38,6 +38,9 @@ enum Command {
     Schema(SchemaCommand),
     /// Tell what a name of Apple's vocabulary means, and whether a device takes it.
     Explain(Explain),
+    /// Work with configuration profiles: make, show, check, sign, encrypt and compare them, and tell
+    /// what an update does.
+    Profile(Box<Profile>),
     /// Work with Apple's device-assignment service: tokens, devices, profiles.
     Ade(Ade),
     /// Look at what a device attests through Apple.
@@ -131,6 +134,7 @@ impl Cli {
     /// Runs the command and tells what came of it.
     pub(crate) fn run(self) -> ExitCode {
         let text = match self.command {
+            Command::Profile(profile) => return profile.run(),
             Command::Ade(ade) => return ade.run(),
             Command::Attest(attest) => return attest.run(),
             Command::Push(push) => return push.run(),

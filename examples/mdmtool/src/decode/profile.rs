@@ -1,10 +1,10 @@
 //! Configuration profiles.
 
 use mdm_plist::{Dictionary, Value};
-use mdm_profiles::{Profile, payload::RawPayload};
-use mdm_schema::{Finding, Rule, Severity, path};
+use mdm_profiles::{Profile, lint::unreadable_certificates, payload::RawPayload};
+use mdm_schema::{Finding, Rule, Severity};
 
-use super::{Options, certificate};
+use super::Options;
 use crate::{
     document::{Document, Kind},
     error::Error,
@@ -45,7 +45,7 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
             told.findings.extend(profile.findings());
             let unknown = told.findings.iter().filter(|f| f.rule == Rule::UnknownKey);
             told.unknown_keys.extend(unknown.map(|f| f.path.clone()));
-            certificates(&profile, &mut told.findings);
+            told.findings.extend(certificates(&profile));
             Ok(told)
         }
         _ if is_bare_payload(&document) || named.is_some() => {
@@ -66,24 +66,8 @@ pub(super) fn decode(document: Dictionary, options: &Options) -> Result<Document
     }
 }
 
-/// Where payloads hold certificates: `PayloadType`, and the key with DER or PEM.
-const CERTIFICATES: &[(&str, &str)] = &[
-    ("com.apple.security.root", "PayloadContent"),
-    ("com.apple.security.pkcs1", "PayloadContent"),
-    ("com.apple.security.pem", "PayloadContent"),
-    ("com.apple.MCX.FileVault2", "Certificate"),
-    ("com.apple.systempolicy.rule", "LeafCertificate"),
-];
-
-fn certificates(profile: &Profile, findings: &mut Vec<Finding>) {
-    for (index, payload) in profile.payloads().enumerate() {
-        for (payload_type, key) in CERTIFICATES {
-            if payload.payload_type() == Some(payload_type)
-                && let Some(Value::Data(bytes)) = payload.keys().get(key)
-            {
-                let at = path::join(&path::index("PayloadContent", index), key);
-                findings.extend(certificate::finding(&at, bytes));
-            }
-        }
-    }
+/// Certificates that no device imports.
+fn certificates(profile: &Profile) -> impl Iterator<Item = Finding> {
+    let found = unreadable_certificates(profile).into_iter();
+    found.map(|found| Finding::new(found.path, Rule::Unreadable, found.severity, found.message))
 }

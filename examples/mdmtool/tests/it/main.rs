@@ -9,6 +9,7 @@ mod every_type;
 mod fixtures;
 mod hostile;
 mod kinds;
+mod profile;
 mod push;
 mod reports;
 mod scep;

@@ -4,4 +4,4 @@ mod cert;
 mod hostile;
 mod mdmcert;
 mod send;
-mod world;
+pub(crate) mod world;

@@ -38,6 +38,15 @@ impl Told {
         }
     }
 
+    /// It found something, told it, and ended with code 1: no error.
+    pub(crate) fn failed_quietly(&self) {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert!(
+            self.stderr.is_empty() && !self.stdout.is_empty(),
+            "{self:?}"
+        );
+    }
+
     /// It failed with code 2 over the command line, in the parser's words.
     pub(crate) fn failed_usage(&self) {
         assert_eq!(self.code, Some(2), "{self:?}");
