@@ -1,0 +1,208 @@
+-- Enrolments, commands, pushes, escrow and events of mdm-service. Times are microseconds since 1970, UTC.
+--
+-- Whatever is done to an enrolment and its queue is done under the lock on its row in mdm_contact. Of several rows the
+-- one with the lower key is locked first; a device's is lower than those of its users. After these come
+-- invitations, then pools in the order of their names, then mdm_escrow. So no two steps wait for each other.
+
+CREATE SEQUENCE mdm_contact_key AS bigint;
+
+-- What polls and pushes look at and change. Narrow, since each change writes the row anew; with room for
+-- the new one beside it.
+CREATE TABLE mdm_contact (
+    key bigint PRIMARY KEY,
+    id text COLLATE "C" NOT NULL UNIQUE,
+    -- The key of the device's row; a device names itself.
+    device bigint NOT NULL,
+    -- Counts the changes of a device and its users; 0 in a user's row.
+    version bigint NOT NULL,
+    -- 0 authenticated, 1 enrolled, 2 disabled.
+    status smallint NOT NULL,
+    -- SHA-256 of the certificate that the device must show.
+    certificate bytea,
+    -- Enrolled, with an address whose token is not dead.
+    pushable boolean NOT NULL,
+    last_seen_at bigint,
+    -- NULL: nobody need push. Set only where it is pushable.
+    push_due_at bigint,
+    push_dead_at bigint
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX mdm_contact_by_due ON mdm_contact (push_due_at, key) WHERE push_due_at IS NOT NULL;
+
+-- The rest of what is known of an enrolment.
+CREATE TABLE mdm_enrollment (
+    contact bigint PRIMARY KEY,
+    -- These two as in mdm_contact, for listings.
+    id text COLLATE "C" NOT NULL,
+    device bigint NOT NULL,
+    owner text COLLATE "C",
+    serial_number text COLLATE "C",
+    user_short_name text,
+    topic text,
+    push_token bytea,
+    push_magic bytea,
+    token_update_tally bigint NOT NULL,
+    awaiting_configuration boolean,
+    -- The pools that it takes a place in, as JSON; mdm_place follows from it.
+    licences text NOT NULL,
+    -- What it last said of itself.
+    reported jsonb,
+    invitation text,
+    -- What its last coming was taken for, as JSON.
+    decision text,
+    authenticated_at bigint,
+    enrolled_at bigint,
+    disabled_at bigint,
+    unlock_token bytea,
+    bootstrap_token bytea,
+    -- SHA-256 of the certificate that the token is answered to; set where the token is.
+    bootstrap_token_certificate bytea,
+    bootstrap_token_is_former boolean,
+    authenticate bytea
+);
+
+CREATE INDEX mdm_enrollment_by_device ON mdm_enrollment (device, id);
+
+CREATE INDEX mdm_enrollment_by_owner ON mdm_enrollment (owner, id) WHERE owner IS NOT NULL;
+
+CREATE INDEX mdm_enrollment_by_serial_number ON mdm_enrollment (serial_number, id)
+    WHERE serial_number IS NOT NULL;
+
+-- Every certificate that was ever pinned, so that none serves a second device.
+CREATE TABLE mdm_certificate (
+    sha256 bytea PRIMARY KEY,
+    -- The key of the device's contact.
+    device bigint NOT NULL
+);
+
+CREATE SEQUENCE mdm_command_seq AS bigint;
+
+-- Written once and never changed.
+CREATE TABLE mdm_command (
+    -- The key of the contact.
+    enrollment bigint NOT NULL,
+    seq bigint NOT NULL,
+    -- Minus the priority: what is offered first sorts first.
+    rank integer NOT NULL,
+    uuid text COLLATE "C" NOT NULL,
+    request_type text COLLATE "C" NOT NULL,
+    at bigint NOT NULL,
+    expires_at bigint,
+    key text COLLATE "C",
+    body bytea NOT NULL,
+    PRIMARY KEY (enrollment, seq),
+    UNIQUE (enrollment, uuid)
+);
+
+-- What waits, and nothing else. A finished command leaves it for good; what it leaves behind is to be cleaned away early.
+CREATE TABLE mdm_queue (
+    enrollment bigint NOT NULL,
+    -- 0 never answered, 1 answered NotNow and offered again, 2 set aside until Idle.
+    phase smallint NOT NULL,
+    rank integer NOT NULL,
+    seq bigint NOT NULL,
+    expires_at bigint,
+    key text COLLATE "C",
+    PRIMARY KEY (enrollment, phase, rank, seq)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.05);
+
+CREATE UNIQUE INDEX mdm_queue_by_key ON mdm_queue (enrollment, key) WHERE key IS NOT NULL;
+
+CREATE INDEX mdm_queue_by_end ON mdm_queue (enrollment, expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE INDEX mdm_queue_by_end_of_all ON mdm_queue (expires_at) WHERE expires_at IS NOT NULL;
+
+CREATE TABLE mdm_result (
+    enrollment bigint NOT NULL,
+    seq bigint NOT NULL,
+    at bigint NOT NULL,
+    -- NULL: it was taken back or expired before the device answered.
+    status text,
+    expired boolean NOT NULL,
+    body bytea,
+    PRIMARY KEY (enrollment, seq)
+);
+
+CREATE INDEX mdm_result_by_time ON mdm_result (at);
+
+CREATE TABLE mdm_subscriber (
+    key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text COLLATE "C" NOT NULL UNIQUE
+);
+
+-- A row for each subscriber and event, gone once this one has it.
+CREATE TABLE mdm_event (
+    subscriber bigint NOT NULL,
+    seq bigint GENERATED BY DEFAULT AS IDENTITY,
+    enrollment text NOT NULL,
+    at bigint NOT NULL,
+    -- Text and not jsonb, which takes no U+0000.
+    event text NOT NULL,
+    PRIMARY KEY (subscriber, seq)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+CREATE TABLE mdm_dead_letter (
+    subscriber bigint NOT NULL,
+    seq bigint NOT NULL,
+    enrollment text NOT NULL,
+    at bigint NOT NULL,
+    event text NOT NULL,
+    reason text NOT NULL,
+    buried_at bigint NOT NULL,
+    PRIMARY KEY (subscriber, seq)
+);
+
+-- How many have a place, since counting rows takes the longer the more there are. Its lock is the pool's.
+CREATE TABLE mdm_pool (
+    name text COLLATE "C" PRIMARY KEY,
+    taken bigint NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE mdm_place (
+    pool text COLLATE "C" NOT NULL,
+    -- The enrolment's id.
+    holder text COLLATE "C" NOT NULL,
+    PRIMARY KEY (pool, holder)
+);
+
+CREATE INDEX mdm_place_by_holder ON mdm_place (holder);
+
+CREATE TABLE mdm_invitation (
+    id text COLLATE "C" PRIMARY KEY,
+    owner text,
+    serial_number text,
+    udid text,
+    -- Pairs of pool and limit, as JSON.
+    licences text NOT NULL,
+    data text NOT NULL,
+    created_at bigint NOT NULL,
+    expires_at bigint NOT NULL,
+    -- The device's id.
+    spent_by text COLLATE "C",
+    spent_at bigint
+);
+
+CREATE INDEX mdm_invitation_unspent ON mdm_invitation (expires_at) WHERE spent_by IS NULL;
+
+CREATE TABLE mdm_escrow (
+    -- Ascends with the commits, since who keeps something here waits for whoever does so too.
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- The enrolment's id: an entry outlives it.
+    holder text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    at bigint NOT NULL,
+    -- The UUID of the command that it came with.
+    source text,
+    value bytea NOT NULL
+);
+
+CREATE INDEX mdm_escrow_in_order ON mdm_escrow (holder, seq);
+
+CREATE INDEX mdm_escrow_by_kind ON mdm_escrow (holder, kind, seq);
+
+CREATE TABLE mdm_lease (
+    name text COLLATE "C" PRIMARY KEY,
+    holder text COLLATE "C" NOT NULL,
+    until bigint NOT NULL
+) WITH (fillfactor = 50);
