@@ -153,8 +153,21 @@ impl<R: IssuingRecord> PinPolicy for ByIssuingRecord<R> {
 /// As another policy, and besides takes the first certificate with which an imported enrolment comes:
 /// those know no pin. The issuer is all that speaks for it, so take the policy away once the devices of
 /// an import were seen.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct AdoptImported<P = IssuerDecides>(pub P);
+
+impl AdoptImported {
+    /// With no other policy than that the issuer decides.
+    pub const fn new() -> Self {
+        Self(IssuerDecides)
+    }
+}
+
+impl Default for AdoptImported {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 #[async_trait]
 impl<P: PinPolicy> PinPolicy for AdoptImported<P> {

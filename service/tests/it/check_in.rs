@@ -8,8 +8,8 @@ use mdm_protocol::{
     checkin::{CheckIn, GetBootstrapTokenResponse},
 };
 use mdm_service::{
-    AuthenticateReason, CheckInExtension, EnrollmentStatus, EventKind, Fingerprint,
-    enrollment::decide::Sender, queue::Sequence, store::Outbox,
+    CheckInExtension, EnrollmentKind, EnrollmentReason, EnrollmentStatus, EventKind, Fingerprint,
+    enrollment::decide::Sender,
 };
 
 use crate::device::*;
@@ -17,6 +17,7 @@ use crate::device::*;
 #[tokio::test]
 async fn a_device_enrols_and_is_pinned_to_its_certificate() {
     let (service, store) = service();
+    listen(&store).await;
     let device = Device::new("D1");
     assert_eq!(
         device.check_in(&service, &authenticate()).await.status(),
@@ -43,20 +44,28 @@ async fn a_device_enrols_and_is_pinned_to_its_certificate() {
     assert_eq!(found.status, EnrollmentStatus::Enrolled);
     assert_eq!(found.push.unwrap().magic.expose(), "hunter2");
     assert_eq!(found.token_update_tally, 1);
-    let events = store.events(Sequence::START, 10).await.unwrap();
-    let kinds: Vec<_> = events.into_iter().map(|(_, event)| event.kind).collect();
+    let kinds: Vec<_> = told(&store)
+        .await
+        .into_iter()
+        .map(|event| event.kind)
+        .collect();
     let [
-        EventKind::Authenticated { reason, .. },
+        EventKind::Authenticated { decision, .. },
         EventKind::Enrolled {
-            awaiting_configuration,
+            awaiting_configuration: false,
+            decision: Some(finally),
             ..
         },
     ] = kinds.as_slice()
     else {
         panic!("{kinds:?}");
     };
-    assert_eq!(*reason, AuthenticateReason::NewDevice);
-    assert!(!awaiting_configuration);
+    use EnrollmentReason::{Authenticate, NotAwaitingConfiguration, UnknownDevice};
+    assert_eq!(decision.kind, EnrollmentKind::NewDevice);
+    assert_eq!(decision.reasons, [Authenticate, UnknownDevice]);
+    let reasons = [Authenticate, UnknownDevice, NotAwaitingConfiguration];
+    assert_eq!(finally.reasons, reasons);
+    assert_eq!(found.decision.as_ref(), Some(finally));
 }
 
 #[tokio::test]
@@ -232,6 +241,7 @@ async fn q13_a_message_of_an_unknown_type_is_refused_and_unenrols_nobody() {
 #[tokio::test]
 async fn q14_a_user_checks_out_and_the_device_stays() {
     let (service, store) = service();
+    listen(&store).await;
     let device = Device::new("D1");
     device.enroll(&service).await;
     device.log_in(&service, "U1").await;
@@ -257,10 +267,10 @@ async fn q14_a_user_checks_out_and_the_device_stays() {
     assert_eq!(late.status(), StatusCode::FORBIDDEN);
     assert_eq!(status(device.user("U2")).await, EnrollmentStatus::Disabled);
 
-    let events = store.events(Sequence::START, 100).await.unwrap();
+    let events = told(&store).await;
     let gone = events
         .iter()
-        .filter(|(_, event)| event.kind == EventKind::CheckedOut);
+        .filter(|event| event.kind == EventKind::CheckedOut);
     assert_eq!(gone.count(), 2);
 }
 

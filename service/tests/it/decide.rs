@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, Topic};
 use mdm_protocol::EnrollmentId;
 use mdm_service::{
-    AuthenticateReason, BootstrapToken, Enrollment, EnrollmentStatus, Event, EventKind,
-    Fingerprint, PushAddress,
+    BootstrapToken, Enrollment, EnrollmentDecision, EnrollmentKind, EnrollmentReason,
+    EnrollmentStatus, EventKind, Fingerprint, PushAddress,
     enrollment::decide::{
         Cascade, Loaded, Message, Refusal, Sender, Step, TokenUpdated, authorize, bootstrap_token,
         decide, renew, tells_known_serial_number,
@@ -52,41 +52,87 @@ fn authenticate() -> Message {
     Message::authenticate(None, b"raw".to_vec())
 }
 
-fn reason(step: &Step) -> AuthenticateReason {
+fn decision(step: &Step) -> &EnrollmentDecision {
     match step.events.as_slice() {
-        [event] => match event.kind {
-            EventKind::Authenticated { reason, .. } => reason,
-            ref other => panic!("{other:?}"),
+        [event] => match &event.kind {
+            EventKind::Authenticated { decision, .. }
+            | EventKind::IdentityRenewed { decision, .. } => decision,
+            other => panic!("{other:?}"),
         },
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn authenticate_tells_a_new_device_from_one_that_comes_back() {
-    use AuthenticateReason::{NewCertificate, NewDevice, SameCertificate};
+fn authenticate_tells_a_new_device_from_one_that_comes_back_and_says_why() {
+    use EnrollmentKind::{NewDevice, ReEnrollment};
+    use EnrollmentReason::{
+        Authenticate, FormerCertificate, NewCertificate, NothingPinned, PinnedCertificate,
+        UnknownDevice, WasDisabled, WasEnrolled, WasNotFinished,
+    };
+    use EnrollmentStatus::{Authenticated, Disabled, Enrolled};
 
-    let mut free = known(EnrollmentStatus::Enrolled);
-    free.certificate_owner = None;
-    for (loaded, certificate, expected) in [
-        (Loaded::new(), OWN, NewDevice),
-        (known(EnrollmentStatus::Enrolled), OWN, SameCertificate),
-        (known(EnrollmentStatus::Disabled), OWN, SameCertificate),
-        (free.clone(), OTHER, NewCertificate),
+    let free = |status| known(status).with(|loaded| loaded.certificate_owner = None);
+    let imported = free(Enrolled).with(|l| l.device.as_mut().unwrap().certificate = None);
+    let cases: [(_, _, _, &[_]); 7] = [
+        (Loaded::new(), OWN, NewDevice, &[UnknownDevice]),
         (
-            free.with(|l| l.device.as_mut().unwrap().status = EnrollmentStatus::Authenticated),
-            OTHER,
-            NewCertificate,
+            known(Enrolled),
+            OWN,
+            ReEnrollment,
+            &[WasEnrolled, PinnedCertificate],
         ),
-    ] {
+        (
+            known(Disabled),
+            OWN,
+            ReEnrollment,
+            &[WasDisabled, PinnedCertificate],
+        ),
+        (
+            free(Enrolled),
+            OTHER,
+            ReEnrollment,
+            &[WasEnrolled, NewCertificate],
+        ),
+        (
+            free(Authenticated),
+            OTHER,
+            ReEnrollment,
+            &[WasNotFinished, NewCertificate],
+        ),
+        // This device had it before.
+        (
+            known(Enrolled),
+            OTHER,
+            ReEnrollment,
+            &[WasEnrolled, FormerCertificate],
+        ),
+        (imported, OTHER, ReEnrollment, &[WasEnrolled, NothingPinned]),
+    ];
+    for (loaded, certificate, kind, reasons) in cases {
         let step = decide(&loaded, &by(device(), certificate), authenticate()).unwrap();
-        assert_eq!(reason(&step), expected);
+        let found = decision(&step).clone();
+        assert_eq!(found.kind, kind);
+        assert_eq!(found.reasons, [&[Authenticate], reasons].concat());
         assert_eq!(step.cascade, Cascade::Device);
         let state = step.device.unwrap();
-        assert_eq!(state.status, EnrollmentStatus::Authenticated);
+        assert_eq!(state.status, Authenticated);
         assert_eq!(state.certificate, Some(certificate));
         assert_eq!(state.token_update_tally, 0);
         assert_eq!(state.push, None);
+
+        // The first `TokenUpdate` says whether it was erased.
+        for (awaiting, last) in [
+            (Some(true), EnrollmentReason::AwaitingConfiguration),
+            (None, EnrollmentReason::NotAwaitingConfiguration),
+        ] {
+            let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = awaiting);
+            let after = Loaded::new().with(|loaded| loaded.device = Some(state.clone()));
+            let step = decide(&after, &by(device(), certificate), update.into()).unwrap();
+            let kept = step.device.unwrap().decision.unwrap();
+            assert_eq!(kept.kind, kind);
+            assert_eq!(kept.reasons, [&found.reasons[..], &[last]].concat());
+        }
     }
 }
 
@@ -222,11 +268,16 @@ fn a_renewal_changes_the_pin_and_nothing_else() {
     loaded.certificate_owner = None;
     for id in [device(), user()] {
         let step = renew(&loaded, &by(id, OTHER)).unwrap();
-        assert_eq!((step.user, step.cascade), (None, Cascade::None));
-        let told = Event::new(device(), NOW, EventKind::IdentityRenewed);
-        assert_eq!(step.events, [told]);
+        let told = decision(&step).clone();
+        assert_eq!((&step.user, step.cascade), (&None, Cascade::None));
+        assert_eq!(told.kind, EnrollmentKind::IdentityRenewal);
+        assert!(told.because(EnrollmentReason::NoAuthenticate));
+        assert!(told.because(EnrollmentReason::NewCertificate));
+        assert_eq!(step.events[0].enrollment, device());
         let expected = loaded.device.clone().unwrap().with(|device| {
             device.certificate = Some(OTHER);
+            device.decision = Some(told);
+            device.last_seen_at = Some(NOW);
             device.bootstrap_token.as_mut().unwrap().certificate = OTHER;
         });
         assert_eq!(step.device, Some(expected));

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{Request, Response, StatusCode};
 use mdm_core::ManualClock;
 use mdm_pki::{
-    Certificate, CertificateBuilder, DigestAlgorithm, KeySpec, Name, PrivateKey,
+    Certificate, CertificateBuilder, DigestAlgorithm, GeneralName, KeySpec, Name, PrivateKey,
     cms::SignedDataBuilder,
 };
 use mdm_protocol::{
@@ -16,7 +16,8 @@ use mdm_protocol::{
     signature::encode_header,
 };
 use mdm_service::{
-    Builder, Enrollment, MdmSignature, MemoryStore, Service, store::EnrollmentStore,
+    Builder, Enrollment, Event, MdmSignature, MemoryStore, Service,
+    store::{EnrollmentStore, Outbox},
 };
 
 pub(crate) const CHECK_IN: &str = "application/x-apple-aspen-mdm-checkin";
@@ -42,17 +43,31 @@ impl Authority {
         let key = PrivateKey::generate(KeySpec::P256).unwrap();
         let certificate = CertificateBuilder::new(Name::from_common_name(name), key.public_key())
             .validity(now() - TimeDelta::days(1), now() + TimeDelta::days(365))
-            .ca(Some(0))
+            .ca(Some(1))
             .self_signed(&key)
             .unwrap();
         Self { certificate, key }
     }
 
-    fn issue(&self, name: &str, key: &PrivateKey) -> Certificate {
-        CertificateBuilder::new(Name::from_common_name(name), key.public_key())
-            .validity(now() - TimeDelta::hours(1), now() + TimeDelta::days(30))
+    /// An authority that this one certifies.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        let key = PrivateKey::generate(KeySpec::P256).unwrap();
+        let certificate = CertificateBuilder::new(Name::from_common_name(name), key.public_key())
+            .validity(now() - TimeDelta::days(1), now() + TimeDelta::days(365))
+            .ca(Some(0))
             .sign(&self.certificate, &self.key)
-            .unwrap()
+            .unwrap();
+        Self { certificate, key }
+    }
+
+    fn issue(&self, name: &str, key: &PrivateKey, san: Option<GeneralName>) -> Certificate {
+        let mut builder =
+            CertificateBuilder::new(Name::from_common_name(name), key.public_key())
+                .validity(now() - TimeDelta::hours(1), now() + TimeDelta::days(30));
+        if let Some(san) = san {
+            builder = builder.san(san);
+        }
+        builder.sign(&self.certificate, &self.key).unwrap()
     }
 }
 
@@ -71,7 +86,17 @@ impl Device {
         let key = PrivateKey::generate(KeySpec::P256).unwrap();
         Self {
             udid: udid.to_owned(),
-            certificate: authority.issue(udid, &key),
+            certificate: authority.issue(udid, &key, None),
+            key,
+        }
+    }
+
+    /// The same device with another identity of the same authority.
+    pub(crate) fn renewed(&self, name: &str, san: Option<GeneralName>) -> Self {
+        let key = PrivateKey::generate(KeySpec::P256).unwrap();
+        Self {
+            udid: self.udid.clone(),
+            certificate: AUTHORITY.issue(name, &key, san),
             key,
         }
     }
@@ -218,4 +243,15 @@ pub(crate) async fn enqueue(service: &Service, id: &EnrollmentId, uuid: &str) {
     let command = Command::new(uuid, &DeviceInformation::new([Query::OsVersion]));
     let answer = service.enqueue(id, &command).await.unwrap();
     assert!(matches!(answer, mdm_service::queue::Enqueued::Queued(_)));
+}
+
+/// Has the store keep what happens from now on.
+pub(crate) async fn listen(store: &Shared) {
+    assert!(store.subscribe("test").await.unwrap());
+}
+
+/// What happened since.
+pub(crate) async fn told(store: &Shared) -> Vec<Event> {
+    let events = store.events("test", 100).await.unwrap();
+    events.into_iter().map(|(_, event)| event).collect()
 }

@@ -9,11 +9,14 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use mdm_core::ManualClock;
 use mdm_service::{
-    Enrollment, EnrollmentId, Event, Fingerprint, MdmSignature, PushTarget, Service, StoreError,
-    StoreErrorKind,
+    DeadLetter, Enrollment, EnrollmentId, EscrowEntry, EscrowKind, Event, Fingerprint, Invitation,
+    MdmSignature, PushSettled, PushTarget, Service, StoreError, StoreErrorKind,
     enrollment::decide::{Loaded, Step, Version},
-    queue::{CommandRecord, Enqueued, NewCommand, Polled, Report, Sequence},
-    store::{CommandStore, CommitError, EnrollmentStore, Outbox},
+    queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Polled, Report, Sequence},
+    store::{
+        CommandStore, CommitError, EnrollmentFilter, EnrollmentStore, EscrowStore, InvitationStore,
+        LeaseStore, Outbox, PushStore,
+    },
 };
 
 use crate::device::{AUTHORITY, Shared, now};
@@ -62,6 +65,19 @@ impl Faulty {
     }
 }
 
+macro_rules! forward {
+    ($store:ident { $( $method:ident($($argument:ident: $type:ty),*) -> $answer:ty; )* }) => {
+        #[async_trait]
+        impl $store for Faulty {
+            $(
+                async fn $method(&self, $($argument: $type),*) -> $answer {
+                    self.store()?.$method($($argument),*).await
+                }
+            )*
+        }
+    };
+}
+
 #[async_trait]
 impl EnrollmentStore for Faulty {
     async fn load(&self, id: &EnrollmentId, of: &Fingerprint) -> Result<Loaded, StoreError> {
@@ -86,6 +102,19 @@ impl EnrollmentStore for Faulty {
         self.store()?.enrollment(id).await
     }
 
+    async fn enrollments(
+        &self,
+        filter: &EnrollmentFilter,
+        after: Option<&EnrollmentId>,
+        limit: usize,
+    ) -> Result<Vec<Enrollment>, StoreError> {
+        self.store()?.enrollments(filter, after, limit).await
+    }
+
+    async fn places_taken(&self, pool: &str) -> Result<u64, StoreError> {
+        self.store()?.places_taken(pool).await
+    }
+
     async fn push_targets(
         &self,
         ids: &[EnrollmentId],
@@ -94,53 +123,57 @@ impl EnrollmentStore for Faulty {
     }
 }
 
-#[async_trait]
-impl CommandStore for Faulty {
-    async fn enqueue(&self, commands: Vec<NewCommand>) -> Result<Vec<Enqueued>, StoreError> {
-        self.store()?.enqueue(commands).await
-    }
+forward! { CommandStore {
+    enqueue(commands: Vec<NewCommand>) -> Result<Vec<Enqueued>, StoreError>;
+    record_report_and_next(report: Report) -> Result<Polled, StoreError>;
+    command(id: &EnrollmentId, command_uuid: &str) -> Result<Option<CommandRecord>, StoreError>;
+    commands(id: &EnrollmentId, filter: &CommandFilter, after: Sequence, limit: usize)
+        -> Result<Vec<CommandRecord>, StoreError>;
+    cancel(id: &EnrollmentId, command_uuid: &str, at: DateTime<Utc>) -> Result<bool, StoreError>;
+    clear(ids: &[EnrollmentId], at: DateTime<Utc>) -> Result<u64, StoreError>;
+    expire(now: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
+    forget_finished(before: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
+} }
 
-    async fn record_report_and_next(&self, report: Report) -> Result<Polled, StoreError> {
-        self.store()?.record_report_and_next(report).await
-    }
+forward! { PushStore {
+    due_pushes(now: DateTime<Utc>, lease: DateTime<Utc>, limit: usize)
+        -> Result<Vec<PushTarget>, StoreError>;
+    settle_pushes(lease: DateTime<Utc>, outcomes: &[PushSettled]) -> Result<(), StoreError>;
+    wake(ids: &[EnrollmentId], at: DateTime<Utc>) -> Result<(), StoreError>;
+} }
 
-    async fn command(
-        &self,
-        id: &EnrollmentId,
-        uuid: &str,
-    ) -> Result<Option<CommandRecord>, StoreError> {
-        self.store()?.command(id, uuid).await
-    }
+forward! { InvitationStore {
+    invite(invitation: Invitation) -> Result<(), StoreError>;
+    invitation(id: &str) -> Result<Option<Invitation>, StoreError>;
+    forget_invitations(now: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
+} }
 
-    async fn commands(
-        &self,
-        id: &EnrollmentId,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<CommandRecord>, StoreError> {
-        self.store()?.commands(id, after, limit).await
-    }
+forward! { EscrowStore {
+    escrow(entries: Vec<EscrowEntry>) -> Result<(), StoreError>;
+    escrowed(id: &EnrollmentId, kind: Option<&EscrowKind>, limit: usize)
+        -> Result<Vec<EscrowEntry>, StoreError>;
+    escrow_page(after: Sequence, limit: usize)
+        -> Result<Vec<(Sequence, EscrowEntry)>, StoreError>;
+} }
 
-    async fn forget_finished(
-        &self,
-        before: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.store()?.forget_finished(before, limit).await
-    }
-}
+forward! { Outbox {
+    subscribe(subscriber: &str) -> Result<bool, StoreError>;
+    unsubscribe(subscriber: &str) -> Result<bool, StoreError>;
+    subscribers() -> Result<Vec<String>, StoreError>;
+    tell(events: Vec<Event>) -> Result<(), StoreError>;
+    events(subscriber: &str, limit: usize) -> Result<Vec<(Sequence, Event)>, StoreError>;
+    pending_events(subscriber: &str) -> Result<u64, StoreError>;
+    acknowledge_events(subscriber: &str, sequences: &[Sequence]) -> Result<(), StoreError>;
+    bury_events(subscriber: &str, sequences: &[Sequence], reason: &str, at: DateTime<Utc>)
+        -> Result<u64, StoreError>;
+    dead_letters(subscriber: &str, after: Sequence, limit: usize)
+        -> Result<Vec<DeadLetter>, StoreError>;
+    revive_dead_letters(subscriber: &str, sequences: &[Sequence]) -> Result<u64, StoreError>;
+    forget_dead_letters(subscriber: &str, sequences: &[Sequence]) -> Result<u64, StoreError>;
+} }
 
-#[async_trait]
-impl Outbox for Faulty {
-    async fn events(
-        &self,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<(Sequence, Event)>, StoreError> {
-        self.store()?.events(after, limit).await
-    }
-
-    async fn acknowledge_events(&self, through: Sequence) -> Result<(), StoreError> {
-        self.store()?.acknowledge_events(through).await
-    }
-}
+forward! { LeaseStore {
+    lease(name: &str, holder: &str, now: DateTime<Utc>, until: DateTime<Utc>)
+        -> Result<bool, StoreError>;
+    release(name: &str, holder: &str) -> Result<(), StoreError>;
+} }

@@ -1,15 +1,8 @@
 //! `Mdm-Signature`: who is believed to be speaking.
 
-use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use http::{HeaderValue, Request, StatusCode};
-use mdm_core::ManualClock;
-use mdm_pki::Certificate;
-use mdm_protocol::checkin::Authenticate;
-use mdm_service::{
-    Enrollment, IdentityError, IdentitySource, MdmSignature, Service, store::EnrollmentStore,
-};
+use http::{HeaderValue, StatusCode};
+use mdm_service::{identity::NamedInCertificate, store::EnrollmentStore};
 
 use crate::device::*;
 
@@ -55,37 +48,11 @@ async fn a_request_without_a_valid_signature_is_answered_400() {
     assert_eq!(store.enrollment(&device.id()).await.unwrap(), None);
 }
 
-/// Takes a device for the one that its certificate names.
-#[derive(Debug)]
-struct BySubject(MdmSignature);
-
-#[async_trait]
-impl IdentitySource for BySubject {
-    async fn identify(
-        &self,
-        request: &Request<Bytes>,
-        now: DateTime<Utc>,
-    ) -> Result<Certificate, IdentityError> {
-        self.0.identify(request, now).await
-    }
-
-    async fn may_pin(
-        &self,
-        certificate: &Certificate,
-        message: &Authenticate,
-        _: Option<&Enrollment>,
-    ) -> bool {
-        let udid = message.udid.as_ref().map(|udid| udid.as_str().to_owned());
-        certificate.subject().common_name() == udid
-    }
-}
-
 #[tokio::test]
 async fn a_vendor_may_bind_certificates_to_devices_before_they_are_pinned() {
     let store = Shared::default();
-    let identity = MdmSignature::new(vec![AUTHORITY.certificate.clone()]).unwrap();
-    let service =
-        Service::builder(store.clone(), ManualClock::new(now()), BySubject(identity)).build();
+    let named = NamedInCertificate::new().also_to_enroll();
+    let service = builder(&store).pins(named).build();
     let device = Device::new("D1");
     device.enroll(&service).await;
     let other = Device {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod admission;
 mod check_in;
 mod commands;
 mod decide;
@@ -10,6 +11,10 @@ mod device;
 mod faulty;
 mod identity;
 mod memory;
+mod messages;
+mod migration;
+mod pins;
+mod proxies;
 mod push;
 mod push_worker;
 mod refusals;

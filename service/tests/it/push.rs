@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use mdm_protocol::EnrollmentId;
-use mdm_service::{PushOutcome, PushTarget, Pusher, queue::Sequence, store::Outbox};
+use mdm_service::{PushOutcome, PushTarget, Pusher};
 
 use crate::device::*;
 
@@ -79,6 +79,7 @@ async fn without_a_pusher_nothing_is_pushed() {
 #[tokio::test]
 async fn secrets_are_not_shown() {
     let (service, store) = service();
+    listen(&store).await;
     let device = Device::new("D1");
     device.enroll(&service).await;
     let unlock = token_update("<key>UnlockToken</key><data>aHVudGVyMg==</data>");
@@ -100,7 +101,7 @@ async fn secrets_are_not_shown() {
         .await;
     let found = state(&store, &device.id()).await;
     let record = service.command(&device.id(), "c-1").await.unwrap();
-    let events = store.events(Sequence::START, 100).await.unwrap();
+    let events = told(&store).await;
     let shown = format!("{service:?} {found:?} {record:?} {events:?}");
     for secret in ["hunter2", "aHVudGVyMg", "104, 117, 110"] {
         assert!(!shown.contains(secret), "{shown}");

@@ -7,15 +7,9 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use http::{Request, StatusCode};
-use mdm_core::ManualClock;
+use http::StatusCode;
 use mdm_pki::Certificate;
-use mdm_service::{
-    Enrollment, EventKind, Fingerprint, IdentityError, IdentitySource, MdmSignature, Service,
-    queue::Sequence, store::Outbox,
-};
+use mdm_service::{Enrollment, EventKind, Fingerprint, PinPolicy, Service, Unavailable};
 
 use crate::device::*;
 
@@ -23,23 +17,13 @@ use crate::device::*;
 type Renewal = (String, Vec<u8>);
 
 /// Vouches for the renewals that its issuer noted down.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Issuer {
-    signatures: Arc<MdmSignature>,
     renewed: Arc<Mutex<Vec<Renewal>>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Issuer {
-    fn new() -> Self {
-        let signatures = MdmSignature::new(vec![AUTHORITY.certificate.clone()]).unwrap();
-        Self {
-            signatures: Arc::new(signatures),
-            renewed: Arc::default(),
-            asked: Arc::default(),
-        }
-    }
-
     /// Another certificate for the device.
     fn renew(&self, device: &Device) -> Device {
         let renewed = Device::new(&device.udid);
@@ -53,8 +37,7 @@ impl Issuer {
 
     fn service(&self) -> (Service, Shared) {
         let store = Shared::default();
-        let clock = ManualClock::new(now());
-        let service = Service::builder(Arc::clone(&store), clock, self.clone()).build();
+        let service = builder(&store).pins(self.clone()).build();
         (service, store)
     }
 
@@ -64,19 +47,15 @@ impl Issuer {
 }
 
 #[async_trait]
-impl IdentitySource for Issuer {
-    async fn identify(
+impl PinPolicy for Issuer {
+    async fn may_renew(
         &self,
-        request: &Request<Bytes>,
-        now: DateTime<Utc>,
-    ) -> Result<Certificate, IdentityError> {
-        self.signatures.identify(request, now).await
-    }
-
-    async fn may_renew(&self, certificate: &Certificate, known: &Enrollment) -> bool {
+        certificate: &Certificate,
+        known: &Enrollment,
+    ) -> Result<bool, Unavailable> {
         self.asked.fetch_add(1, SeqCst);
         let entry = (known.id.to_string(), certificate.to_der().to_vec());
-        self.renewed.lock().unwrap().contains(&entry)
+        Ok(self.renewed.lock().unwrap().contains(&entry))
     }
 }
 
@@ -98,8 +77,9 @@ async fn a_renewed_identity_goes_on_where_the_former_stopped_whatever_it_says_fi
         (CHECK_IN, get.clone()),
         (CHECK_IN, deposit()),
     ] {
-        let issuer = Issuer::new();
+        let issuer = Issuer::default();
         let (service, store) = issuer.service();
+        listen(&store).await;
         let device = Device::new("D1");
         device.enroll(&service).await;
         device.log_in(&service, "U1").await;
@@ -120,9 +100,10 @@ async fn a_renewed_identity_goes_on_where_the_former_stopped_whatever_it_says_fi
         renewed.log_in(&service, "U1").await;
         // It was asked once, and told once.
         assert_eq!(issuer.asked(), 1, "{first}");
-        let events = store.events(Sequence::START, 100).await.unwrap();
-        let renewals = events.iter().filter(|(_, event)| {
-            event.kind == EventKind::IdentityRenewed && event.enrollment == device.id()
+        let events = told(&store).await;
+        let renewals = events.iter().filter(|event| {
+            matches!(event.kind, EventKind::IdentityRenewed { .. })
+                && event.enrollment == device.id()
         });
         assert_eq!(renewals.count(), 1, "{first}");
 
@@ -135,7 +116,7 @@ async fn a_renewed_identity_goes_on_where_the_former_stopped_whatever_it_says_fi
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_no_renewal() {
-    let issuer = Issuer::new();
+    let issuer = Issuer::default();
     let (service, store) = issuer.service();
     let device = Device::new("D1");
     device.enroll(&service).await;
@@ -159,7 +140,7 @@ async fn a_certificate_that_nobody_vouches_for_is_no_renewal() {
 
 #[tokio::test]
 async fn a_certificate_of_another_device_is_no_renewal_whoever_vouches_for_it() {
-    let issuer = Issuer::new();
+    let issuer = Issuer::default();
     let (service, store) = issuer.service();
     let device = Device::new("D1");
     device.enroll(&service).await;
@@ -182,7 +163,7 @@ async fn a_certificate_of_another_device_is_no_renewal_whoever_vouches_for_it() 
 
 #[tokio::test]
 async fn a_device_that_checked_out_or_never_enrolled_renews_nothing() {
-    let issuer = Issuer::new();
+    let issuer = Issuer::default();
     let (service, _) = issuer.service();
     let device = Device::new("D1");
     let renewed = issuer.renew(&device);

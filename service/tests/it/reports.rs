@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use mdm_protocol::response::{DeviceInformationResponse, Envelope};
-use mdm_service::queue::{CommandState, Sequence};
+use mdm_service::queue::{CommandFilter, CommandState, Sequence};
 
 use crate::device::*;
 
@@ -44,7 +44,7 @@ async fn commands_are_offered_one_by_one_and_results_are_readable() {
     let answers = result.query_responses.unwrap();
     assert_eq!(answers.os_version.as_deref(), Some("26.1"));
     let listed = service
-        .commands(&device.id(), Sequence::START, 10)
+        .commands(&device.id(), &CommandFilter::new(), Sequence::START, 10)
         .await
         .unwrap();
     assert_eq!(listed.len(), 2);

@@ -3,15 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use http::{Request, StatusCode};
-use mdm_core::ManualClock;
+use http::StatusCode;
 use mdm_pki::Certificate;
 use mdm_protocol::checkin::{Authenticate, GetBootstrapTokenResponse};
-use mdm_service::{
-    Enrollment, EnrollmentStatus, Fingerprint, IdentityError, IdentitySource, MdmSignature, Service,
-};
+use mdm_service::{Enrollment, EnrollmentStatus, Fingerprint, PinPolicy, Service, Unavailable};
 
 use crate::device::*;
 
@@ -109,31 +104,20 @@ async fn an_authenticate_with_another_serial_number_than_the_known_one_is_refuse
 
 /// Replaces only those pins that the vendor released.
 #[derive(Debug)]
-struct Released {
-    signatures: MdmSignature,
-    pins: Arc<Mutex<Vec<Fingerprint>>>,
-}
+struct Released(Arc<Mutex<Vec<Fingerprint>>>);
 
 #[async_trait]
-impl IdentitySource for Released {
-    async fn identify(
-        &self,
-        request: &Request<Bytes>,
-        now: DateTime<Utc>,
-    ) -> Result<Certificate, IdentityError> {
-        self.signatures.identify(request, now).await
-    }
-
+impl PinPolicy for Released {
     async fn may_pin(
         &self,
         certificate: &Certificate,
         _: &Authenticate,
         known: Option<&Enrollment>,
-    ) -> bool {
+    ) -> Result<bool, Unavailable> {
         let pin = known.and_then(|known| known.certificate);
-        pin.is_none_or(|pin| {
-            Fingerprint::of(certificate).unwrap() == pin || self.pins.lock().unwrap().contains(&pin)
-        })
+        Ok(pin.is_none_or(|pin| {
+            Fingerprint::of(certificate).unwrap() == pin || self.0.lock().unwrap().contains(&pin)
+        }))
     }
 }
 
@@ -141,11 +125,7 @@ impl IdentitySource for Released {
 async fn a_vendor_may_refuse_that_a_pinned_certificate_is_replaced() {
     let store = Shared::default();
     let pins = Arc::default();
-    let identity = Released {
-        signatures: MdmSignature::new(vec![AUTHORITY.certificate.clone()]).unwrap(),
-        pins: Arc::clone(&pins),
-    };
-    let service = Service::builder(store.clone(), ManualClock::new(now()), identity).build();
+    let service = builder(&store).pins(Released(Arc::clone(&pins))).build();
     let device = Device::new("D1");
     device.enroll(&service).await;
     device.enroll(&service).await;
