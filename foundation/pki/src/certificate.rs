@@ -5,7 +5,11 @@ mod builder;
 mod extension;
 mod general_name;
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use chrono::{DateTime, Utc};
 use der::Sequence;
@@ -35,6 +39,8 @@ use crate::{
 pub struct Certificate {
     der: Arc<[u8]>,
     parts: Parts,
+    /// Read when it is first asked for.
+    key: Arc<OnceLock<PublicKey>>,
 }
 
 #[derive(Clone)]
@@ -135,6 +141,7 @@ impl Certificate {
         Ok(Self {
             der: der.into(),
             parts,
+            key: Arc::default(),
         })
     }
 
@@ -206,7 +213,11 @@ impl Certificate {
     /// # Errors
     /// [`Error::Malformed`] for a key that does not have the form of its algorithm.
     pub fn public_key(&self) -> Result<PublicKey, Error> {
-        PublicKey::from_spki_der(self.spki_der())
+        if let Some(key) = self.key.get() {
+            return Ok(key.clone());
+        }
+        let key = PublicKey::from_spki_der(self.spki_der())?;
+        Ok(self.key.get_or_init(|| key).clone())
     }
 
     /// The digest of the whole DER.

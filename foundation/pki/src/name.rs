@@ -90,6 +90,30 @@ impl Name {
         })
     }
 
+    /// Whether both name the same, by the rule of RFC 5280, section 7.1: case, the type of a string and the number of
+    /// blanks in it do not matter, nor does the order of attributes that stand together. Cases are compared as Unicode has
+    /// them and without further normalisation. One that cannot be read matches its own bytes alone.
+    pub fn matches(&self, other: &Self) -> bool {
+        let sets = |name: &Self| -> Result<Vec<Vec<(Oid, String)>>, Error> {
+            let mut sets: Vec<Vec<_>> = Vec::new();
+            for part in name.walk() {
+                let part = part?;
+                let folded = (part.kind, part.folded());
+                match sets.last_mut() {
+                    Some(last) if !part.first_of_set => last.push(folded),
+                    _ => sets.push(vec![folded]),
+                }
+            }
+            sets.iter_mut().for_each(|set| set.sort());
+            Ok(sets)
+        };
+        self == other
+            || match (sets(self), sets(other)) {
+                (Ok(mine), Ok(theirs)) => mine == theirs,
+                _ => false,
+            }
+    }
+
     fn walk(&self) -> impl Iterator<Item = Result<Part<'_>, Error>> {
         let sequence: Result<RawSequence<'_>, Error> = read("name", &self.0);
         let (sets, broken) = match sequence {
@@ -174,6 +198,12 @@ impl<'a> Part<'a> {
                 text::UTF8 => std::str::from_utf8(value).is_ok(),
                 tag => tag == text::PRINTABLE || tag == text::IA5,
             }
+    }
+
+    /// The text in lower case, with single blanks between its words and none around them.
+    fn folded(&self) -> String {
+        let text = self.text().to_lowercase();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn text(&self) -> String {
@@ -316,6 +346,40 @@ mod tests {
         );
         assert_eq!(Name::from_der(name.to_der()).unwrap(), name);
         assert_eq!(name.attributes().count(), 6);
+    }
+
+    #[test]
+    fn names_match_whatever_the_case_the_blanks_and_the_type_of_their_strings() {
+        let name = |der: &[u8]| Name::from_der(der).unwrap();
+        let one = Name::builder().organization("Example").common_name("A  Ca");
+        let one = one.build();
+        let other = Name::builder()
+            .organization(" eXAMPLE ")
+            .common_name("a CA");
+        assert!(one.matches(&other.build()));
+        // CN=ca as a PrintableString and as a UTF8String, the latter in capitals.
+        let printable = name(b"\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x13\x02ca");
+        let utf8 = name(b"\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02CA");
+        assert!(printable.matches(&utf8) && printable != utf8);
+        let both = [(oid::COMMON_NAME, "x"), (oid::USER_ID, "y")];
+        let turned = [both[1], both[0]];
+        let set = |both: &[_]| Name::builder().set(both).build();
+        assert!(set(&both).matches(&set(&turned)));
+
+        let apart = Name::builder().common_name("x").user_id("y").build();
+        assert!(!set(&both).matches(&apart));
+        for different in [
+            Name::default(),
+            Name::from_common_name("A CaB"),
+            Name::builder()
+                .common_name("A Ca")
+                .organization("Example")
+                .build(),
+        ] {
+            assert!(!one.matches(&different), "{different}");
+        }
+        let broken = Name::from_der_as_it_is(b"\x30\x01");
+        assert!(broken.matches(&broken.clone()) && !broken.matches(&Name::default()));
     }
 
     #[test]

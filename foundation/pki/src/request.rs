@@ -114,11 +114,26 @@ impl CertificateRequest {
     /// [`Error::BadSignature`]; [`Error::Unsupported`] for algorithms unknown here, for RSASSA-PSS, and for a signature
     /// algorithm with parameters other than NULL (RFC 4055, section 5; RFC 5758, section 3.2).
     pub fn verify(&self) -> Result<(), Error> {
+        self.verify_with(&self.public_key()?)
+    }
+
+    /// Verifies as [`verify`](Self::verify) does, and takes this key to calculate with where it is the request's own, as
+    /// it mostly is for whoever knows the sender already: it need not be made ready again.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_known(&self, key: &PublicKey) -> Result<(), Error> {
+        match key.to_spki_der() == self.part(&self.spki) {
+            true => self.verify_with(key),
+            false => self.verify(),
+        }
+    }
+
+    fn verify_with(&self, key: &PublicKey) -> Result<(), Error> {
         let algorithm = self
             .algorithm
             .ok_or_else(|| Error::unsupported("signature algorithm", "of the request"))?;
-        self.public_key()?
-            .verify(algorithm, self.part(&self.info), self.part(&self.signature))
+        key.verify(algorithm, self.part(&self.info), self.part(&self.signature))
     }
 
     /// Whom the certificate is asked for. One that cannot be read keeps its DER and has no attributes.

@@ -74,7 +74,7 @@ impl PublicKey {
     /// [`Error::Unsupported`] for keys that are neither RSA nor on a NIST curve, [`Error::Malformed`] for a point that is
     /// not on its curve.
     pub fn components(&self) -> Result<KeyComponents, Error> {
-        match ReadyKey::new(self)? {
+        match self.ready()? {
             ReadyKey::Rsa(key) => Ok(KeyComponents::Rsa {
                 modulus: key.n().to_vec(),
                 exponent: key.e().to_vec(),
@@ -84,7 +84,7 @@ impl PublicKey {
                     .into_iter()
                     .find(|curve| key.group().curve_name() == Some(curve.nid()))
                     .ok_or_else(|| Error::unsupported("curve", "without a name"))?;
-                let (x, y) = coordinates(&key).crypto()?;
+                let (x, y) = coordinates(key).crypto()?;
                 Ok(KeyComponents::Ec {
                     curve,
                     x: curve.padded(&x)?,
@@ -118,7 +118,7 @@ impl PublicKey {
         };
         let key = Self::from_spki_der(&key.public_key_to_der().crypto()?)?;
         // The same bounds as wherever the key is calculated with.
-        ReadyKey::new(&key)?;
+        key.ready()?;
         Ok(key)
     }
 }
