@@ -236,6 +236,8 @@ pub struct CertificateRecord {
     pub certificate: Certificate,
     /// That it no longer counts, and since when.
     pub revoked: Option<Revocation>,
+    /// What allowed it; nothing, where a store kept it before stores kept that.
+    pub granted: Option<GrantKind>,
 }
 
 impl CertificateRecord {
@@ -244,7 +246,15 @@ impl CertificateRecord {
         Self {
             certificate,
             revoked: None,
+            granted: None,
         }
+    }
+
+    /// The record with changes.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
     }
 }
 
@@ -290,6 +300,28 @@ pub enum Grant {
         /// Whose enrolment it is for.
         label: String,
     },
+    /// An order of ACME, whose permit is a challenge of this store and spent like one.
+    Order {
+        /// The permit.
+        permit: ChallengeId,
+        /// Whose enrolment it is for.
+        label: String,
+    },
+}
+
+/// The kind of a [`Grant`], which is kept with the certificate: what an order has proven, for one, has to be proven anew
+/// for the next certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GrantKind {
+    /// [`Grant::Challenge`].
+    Challenge,
+    /// [`Grant::Renewal`].
+    Renewal,
+    /// [`Grant::Elsewhere`].
+    Elsewhere,
+    /// [`Grant::Order`].
+    Order,
 }
 
 impl Grant {
@@ -316,12 +348,39 @@ impl Grant {
         }
     }
 
+    /// By the order with this permit.
+    pub fn order(permit: ChallengeId, label: impl Into<String>) -> Self {
+        Self::Order {
+            permit,
+            label: label.into(),
+        }
+    }
+
     /// Whose enrolment it is for.
     pub fn label(&self) -> &str {
         match self {
             Self::Challenge { label, .. }
             | Self::Renewal { label, .. }
-            | Self::Elsewhere { label } => label,
+            | Self::Elsewhere { label }
+            | Self::Order { label, .. } => label,
+        }
+    }
+
+    /// What kind of grant this is.
+    pub fn kind(&self) -> GrantKind {
+        match self {
+            Self::Challenge { .. } => GrantKind::Challenge,
+            Self::Renewal { .. } => GrantKind::Renewal,
+            Self::Elsewhere { .. } => GrantKind::Elsewhere,
+            Self::Order { .. } => GrantKind::Order,
+        }
+    }
+
+    /// The challenge that is spent with the commit, an order's permit included.
+    pub fn spends(&self) -> Option<&ChallengeId> {
+        match self {
+            Self::Challenge { id, .. } | Self::Order { permit: id, .. } => Some(id),
+            Self::Renewal { .. } | Self::Elsewhere { .. } => None,
         }
     }
 }

@@ -47,9 +47,11 @@
         feature = "sqlite",
         any(feature = "ade", feature = "scep", feature = "service")
     ),
-    all(feature = "postgres", feature = "scep")
+    all(feature = "postgres", any(feature = "scep", feature = "service"))
 ))]
 mod document;
+#[cfg(all(feature = "scep", any(feature = "postgres", feature = "sqlite")))]
+mod issued;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod limits;
 #[cfg(feature = "postgres")]

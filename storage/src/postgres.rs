@@ -11,14 +11,21 @@ use std::{fmt, num::NonZeroUsize, time::Duration};
 use mdm_core::{Secret, StoreError};
 use mdm_tls::ClientConfig;
 
-#[cfg_attr(not(feature = "scep"), expect(dead_code))]
+#[cfg_attr(
+    not(any(feature = "ade", feature = "scep", feature = "service")),
+    expect(dead_code)
+)]
 mod engine;
 mod error;
 mod migrations;
 #[cfg(feature = "scep")]
 mod scep;
+#[cfg(feature = "service")]
+mod service;
 mod tls;
 
+#[cfg(feature = "scep")]
+pub use crate::issued::IssuedCertificate;
 pub use crate::limits::Limits;
 pub use migrations::SCHEMA_VERSION;
 

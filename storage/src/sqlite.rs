@@ -32,10 +32,10 @@ mod service;
 #[cfg(any(feature = "ade", feature = "scep", feature = "service"))]
 mod values;
 
+#[cfg(feature = "scep")]
+pub use crate::issued::IssuedCertificate;
 pub use crate::limits::Limits;
 pub use migrations::SCHEMA_VERSION;
-#[cfg(feature = "scep")]
-pub use scep::IssuedCertificate;
 
 /// The stores of `mdm-service`, `ade-client` and `mdm-scep` in one SQLite file.
 ///
@@ -47,6 +47,8 @@ pub use scep::IssuedCertificate;
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     engine: engine::Engine,
+    #[cfg(feature = "scep")]
+    here: scep::Here,
 }
 
 impl SqliteStore {
@@ -71,7 +73,11 @@ impl SqliteStore {
             options,
         })
         .await?;
-        Ok(Self { engine })
+        Ok(Self {
+            engine,
+            #[cfg(feature = "scep")]
+            here: scep::Here::default(),
+        })
     }
 
     /// The file.
@@ -81,6 +87,9 @@ impl SqliteStore {
 
     /// Finishes what is queued and closes the file. Every clone answers `Closed` from now on.
     pub async fn close(self) {
+        // Whoever lets go last works the log into the file.
+        #[cfg(feature = "scep")]
+        self.here.close();
         self.engine.close().await;
     }
 }

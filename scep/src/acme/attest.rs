@@ -44,6 +44,20 @@ pub trait DeviceAuthorizer: fmt::Debug + Send + Sync {
     /// # Errors
     /// Where that cannot be said now. The client is asked to come again.
     async fn expect(&self, query: &DeviceQuery<'_>) -> Result<Option<ExpectedDevice>, StoreError>;
+
+    /// Whether that device may still have its certificate: asked when the order is finalized, which may be
+    /// [some time](super::server::Policy::order_lifetime) later. If not, the order stays as it is, and the client is
+    /// refused. Yes, unless implemented. The [path](DeviceQuery::path) is not known here: it is a secret, and not kept.
+    ///
+    /// # Errors
+    /// As for [`expect`](Self::expect).
+    async fn confirm(
+        &self,
+        _query: &DeviceQuery<'_>,
+        _device: &ExpectedDevice,
+    ) -> Result<bool, StoreError> {
+        Ok(true)
+    }
 }
 
 /// Who asks for a device's certificate.

@@ -116,7 +116,8 @@ pub trait AcmeStore: fmt::Debug + Send + Sync {
     /// Where the store cannot answer.
     async fn order_of_certificate(&self, serial: &[u8]) -> Result<Option<OrderId>, StoreError>;
 
-    /// Spends a nonce, and says whether this was the first time. It has to be remembered until `expires_at`.
+    /// Spends a nonce, and says whether this was certainly the first time. It has to be remembered until `expires_at`; a
+    /// store without room for it may also say no from then on to whatever expires as early as one that it has forgotten.
     ///
     /// # Errors
     /// [`StoreError::Full`] where a bound is reached; where the store cannot answer.

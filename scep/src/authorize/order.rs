@@ -122,7 +122,7 @@ impl Finalizable {
                 challenge: None,
                 now,
             },
-            grant: Grant::challenge(order.permit, order.label()),
+            grant: Grant::order(order.permit, order.label()),
             renewed: None,
             names: Some(self.names),
         })

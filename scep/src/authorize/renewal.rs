@@ -11,7 +11,7 @@ use crate::{
     ca::CertificateAuthority,
     message::is_issued_by,
     policy::Policy,
-    store::{Grant, RequestId, StoreError},
+    store::{Grant, GrantKind, RequestId, StoreError},
 };
 
 /// Why a certificate did not renew itself. For the operator: the client learns only that it did not.
@@ -52,6 +52,12 @@ pub enum RenewalRefusal {
     /// It names a device as orders of ACME do: which key such a device may use, an attestation says each time.
     #[error("the certificate {serial} names a device that has to attest each key")]
     Attested {
+        /// Its serial number, in hexadecimal.
+        serial: String,
+    },
+    /// An order of ACME granted it, or it may have: what its names are, is proven for each certificate anew.
+    #[error("the certificate {serial} was ordered by ACME, which proves its names each time")]
+    Ordered {
         /// Its serial number, in hexadecimal.
         serial: String,
     },
@@ -98,6 +104,14 @@ impl Renewable {
         let serial = hex::encode(signer.serial());
         if names_attested_device(signer) {
             return Ok(Err(RenewalRefusal::Attested { serial }));
+        }
+        let ordered = match record.granted {
+            Some(kind) => kind == GrantKind::Order,
+            // From before that was kept: SCEP proves no host names, orders do.
+            None => names_host(signer),
+        };
+        if ordered {
+            return Ok(Err(RenewalRefusal::Ordered { serial }));
         }
         if let Some(revocation) = record.revoked {
             return Ok(Err(RenewalRefusal::Revoked {
@@ -158,6 +172,11 @@ fn names_attested_device(certificate: &Certificate) -> bool {
         }
         _ => false,
     })
+}
+
+fn names_host(certificate: &Certificate) -> bool {
+    let names = certificate.subject_alt_names();
+    names.iter().any(|name| matches!(name, GeneralName::Dns(_)))
 }
 
 fn opens(certificate: &Certificate, window: Option<Duration>) -> Option<DateTime<Utc>> {

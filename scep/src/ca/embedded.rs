@@ -27,7 +27,15 @@ pub struct EmbeddedCa {
     store: Arc<dyn Store>,
     profile: CertificateProfile,
     crl_profile: CrlProfile,
-    last_crl: Arc<Mutex<Option<RevocationList>>>,
+    last_crl: Arc<Mutex<Option<LastCrl>>>,
+}
+
+/// What came of the last attempt to sign a revocation list.
+#[derive(Debug)]
+enum LastCrl {
+    Signed(RevocationList),
+    /// Too many are revoked, as was found at this time.
+    TooLong(DateTime<Utc>),
 }
 
 impl EmbeddedCa {
@@ -167,7 +175,7 @@ impl EmbeddedCa {
         if self
             .chain
             .iter()
-            .any(|certificate| certificate.subject() == csr.subject())
+            .any(|certificate| certificate.subject().matches(&csr.subject()))
         {
             return Err(IssueError::Refused(
                 "the subject is the authority's own".to_owned(),
@@ -228,7 +236,11 @@ impl CertificateAuthority for EmbeddedCa {
         revocation: Revocation,
     ) -> Result<Option<Revocation>, StoreError> {
         let revoked = self.store.revoke(serial, revocation).await?;
-        *self.last_crl.lock().await = None;
+        let mut last = self.last_crl.lock().await;
+        // With one more revoked, a list that was too long is no shorter.
+        if matches!(*last, Some(LastCrl::Signed(_))) {
+            *last = None;
+        }
         Ok(revoked)
     }
 
@@ -236,14 +248,25 @@ impl CertificateAuthority for EmbeddedCa {
         // Whoever asks while a list is signed waits for that one.
         let mut last = self.last_crl.lock().await;
         let reuse = TimeDelta::from_std(self.crl_profile.reuse).unwrap_or(TimeDelta::MAX);
-        if let Some(list) = &*last {
-            let age = now - list.this_update();
-            if list.is_current_at(now) && age < reuse {
+        let fresh = |since: DateTime<Utc>| since <= now && now - since < reuse;
+        match &*last {
+            Some(LastCrl::Signed(list)) if list.is_current_at(now) && fresh(list.this_update()) => {
                 return Ok(list.clone());
             }
+            // Whoever may ask for a list shall not have thousands of certificates read each time.
+            Some(LastCrl::TooLong(at)) if fresh(*at) => {
+                let limit = self.crl_profile.entries;
+                return Err(IssueError::CrlTooLong { limit });
+            }
+            _ => {}
         }
-        let list = self.sign_crl(now).await?;
-        Ok(last.insert(list).clone())
+        let signed = self.sign_crl(now).await;
+        match &signed {
+            Ok(list) => *last = Some(LastCrl::Signed(list.clone())),
+            Err(IssueError::CrlTooLong { .. }) => *last = Some(LastCrl::TooLong(now)),
+            Err(_) => {}
+        }
+        signed
     }
 }
 

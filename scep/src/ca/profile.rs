@@ -176,7 +176,8 @@ pub struct CrlProfile {
     /// From thisUpdate to nextUpdate: seven days unless changed, and never past the issuer's NotAfter.
     pub lifetime: Duration,
     /// How long a list is handed out before another is signed, if nothing was revoked through this
-    /// authority: five minutes unless changed. What other nodes revoke is listed that much later.
+    /// authority: five minutes unless changed. What other nodes revoke is listed that much later. That there is none,
+    /// because too many are revoked, is looked into as seldom.
     pub reuse: Duration,
     /// The most certificates on a list: 10,000 unless changed, about half a megabyte. Where more are
     /// revoked there is no list, since one that leaves some out would be a lie.

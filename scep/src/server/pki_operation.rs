@@ -222,7 +222,7 @@ impl Server {
             let _ = message.verify();
             return Err(Refusal::Envelope.into());
         };
-        csr.verify().map_err(|_| Refusal::Envelope)?;
+        csr.verify_known(&key).map_err(|_| Refusal::Envelope)?;
         if matches!(way, Way::Renewal(_)) {
             self.check_key(&csr.public_key()?)?;
         }

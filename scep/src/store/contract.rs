@@ -28,6 +28,7 @@ pub async fn check(store: &dyn Store) -> Result<(), Broken> {
     challenges_are_kept(store, now).await?;
     one_commit_wins(store, now).await?;
     other_grants_spend_nothing(store, now).await?;
+    a_certificate_is_kept_with_what_granted_it(store, now).await?;
     a_certificate_renews_once_for_one_request(store, now).await?;
     the_first_revocation_counts(store, now).await?;
     expired_challenges_are_forgotten(store, now).await
@@ -203,7 +204,7 @@ async fn one_commit_wins(store: &dyn Store, now: DateTime<Utc>) -> Result<(), Br
     )?;
     let found = store.certificate(first.serial()).await?;
     rule(
-        found == Some(CertificateRecord::new(first.clone())),
+        found.is_some_and(|found| found.certificate == first && found.revoked.is_none()),
         "a stored certificate is found by its serial number",
     )?;
     let spent = store.challenge(&id).await?.and_then(|record| record.spent);
@@ -254,6 +255,43 @@ async fn other_grants_spend_nothing(store: &dyn Store, now: DateTime<Utc>) -> Re
     rule(
         matches!(twice, Err(StoreError::Exists)),
         "a serial number is taken once",
+    )
+}
+
+async fn a_certificate_is_kept_with_what_granted_it(
+    store: &dyn Store,
+    now: DateTime<Utc>,
+) -> Result<(), Broken> {
+    let permit = ChallengeId::of("permit")?;
+    store.insert_challenge(permit, record(now)).await?;
+    let order = Grant::order(permit, "host.example.com");
+    let challenge = ChallengeId::of("challenge")?;
+    store.insert_challenge(challenge, record(now)).await?;
+    let ordered = leaf(now)?;
+    for (certificate, grant) in [
+        (ordered.clone(), order.clone()),
+        (leaf(now)?, Grant::renewal(ordered.serial(), "x")),
+        (leaf(now)?, Grant::challenge(challenge, "x")),
+        (leaf(now)?, Grant::elsewhere("x")),
+    ] {
+        let kind = grant.kind();
+        let issuance = Issuance::new(certificate.clone(), grant, request("kinds")?, now);
+        let committed = store.commit(issuance).await?;
+        let kept = store.certificate(certificate.serial()).await?;
+        rule(
+            matches!(committed, Committed::Stored)
+                && kept.is_some_and(|kept| kept.granted == Some(kind)),
+            "a certificate is kept with the kind of its grant",
+        )?;
+    }
+    let spent = store.challenge(&permit).await?;
+    let spent = spent.and_then(|record| record.spent);
+    let again = store.commit(Issuance::new(leaf(now)?, order, request("other")?, now));
+    let again = again.await?;
+    rule(
+        spent.is_some_and(|spent| spent.certificate == ordered)
+            && matches!(again, Committed::Conflict),
+        "an order spends its permit, once",
     )
 }
 
@@ -370,10 +408,10 @@ async fn expired_challenges_are_forgotten(
         none == 0,
         "a challenge that expires at the given time is kept",
     )?;
-    let both = store
+    let all = store
         .forget_challenges(expiry + TimeDelta::seconds(1))
         .await?;
-    rule(both == 2, "challenges that expired before are forgotten")?;
+    rule(all == 4, "challenges that expired before are forgotten")?;
     let gone = store.challenge(&ChallengeId::of("kept")?).await?.is_none();
     rule(gone, "a forgotten challenge is unknown")
 }

@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use crate::pending::{PendingId, PendingRequest, PendingStore, Resolution};
 
 use super::{
-    CertificateRecord, ChallengeId, ChallengeRecord, Committed, Grant, Issuance, RequestId,
-    Revocation, Spent, Store, StoreError,
+    CertificateRecord, ChallengeId, ChallengeRecord, Committed, Grant, GrantKind, Issuance,
+    RequestId, Revocation, Spent, Store, StoreError,
 };
 
 /// Keeps everything in memory, up to a bound of challenges and of pending requests; certificates are
@@ -39,16 +39,18 @@ impl State {
         let repeated = |record: &CertificateRecord| Committed::Repeated(record.certificate.clone());
         match &issuance.grant {
             Grant::Elsewhere { .. } => None,
-            Grant::Challenge { id, .. } => match self.challenges.get(id) {
-                None => Some(Committed::Conflict),
-                Some(record) => record.spent.as_ref().map(|spent| {
-                    if spent.request == issuance.request {
-                        Committed::Repeated(spent.certificate.clone())
-                    } else {
-                        Committed::Conflict
-                    }
-                }),
-            },
+            Grant::Challenge { id, .. } | Grant::Order { permit: id, .. } => {
+                match self.challenges.get(id) {
+                    None => Some(Committed::Conflict),
+                    Some(record) => record.spent.as_ref().map(|spent| {
+                        if spent.request == issuance.request {
+                            Committed::Repeated(spent.certificate.clone())
+                        } else {
+                            Committed::Conflict
+                        }
+                    }),
+                }
+            }
             Grant::Renewal { of, .. } => match self.certificates.get(of) {
                 Some(old) if old.revoked.is_none() => self
                     .renewals
@@ -132,20 +134,16 @@ impl Store for MemoryStore {
         if state.certificates.contains_key(&serial) {
             return Err(StoreError::Exists);
         }
-        match &issuance.grant {
-            Grant::Challenge { id, .. } => {
-                if let Some(record) = state.challenges.get_mut(id) {
-                    record.spent = Some(Spent::new(issuance.request, certificate.clone()));
-                }
-            }
-            Grant::Renewal { .. } => {
-                state.renewals.insert(issuance.request, serial.clone());
-            }
-            Grant::Elsewhere { .. } => {}
+        let grant = &issuance.grant;
+        if let Some(record) = grant.spends().and_then(|id| state.challenges.get_mut(id)) {
+            record.spent = Some(Spent::new(issuance.request, certificate.clone()));
         }
-        state
-            .certificates
-            .insert(serial, CertificateRecord::new(certificate));
+        if grant.kind() == GrantKind::Renewal {
+            state.renewals.insert(issuance.request, serial.clone());
+        }
+        let record = CertificateRecord::new(certificate);
+        let record = record.with(|record| record.granted = Some(grant.kind()));
+        state.certificates.insert(serial, record);
         Ok(Committed::Stored)
     }
 

@@ -76,6 +76,21 @@ const INCIDENTS: &[(&str, &str, &str)] = &[
         "a_self_signed_renewal_is_refused_whatever_its_challenge",
     ),
     (
+        "a RenewalReq by a certificate of another authority was accepted",
+        include_str!("renewal.rs"),
+        "a_certificate_that_the_authority_did_not_issue_renews_nothing",
+    ),
+    (
+        "a RenewalReq by a certificate that had expired or was revoked was accepted",
+        include_str!("renewal.rs"),
+        "an_expired_a_revoked_and_a_too_young_certificate_renew_nothing",
+    ),
+    (
+        "a RenewalReq led to another subject",
+        include_str!("renewal.rs"),
+        "a_renewal_leads_to_no_other_subject_and_to_no_new_alternative_name",
+    ),
+    (
         "a decryption oracle: bad keys and bad content were answered in different ways",
         include_str!("requests.rs"),
         "a_random_key_and_a_tampered_content_are_refused_alike_every_time",
@@ -104,6 +119,11 @@ const INCIDENTS: &[(&str, &str, &str)] = &[
         "an answer to an EC key was encrypted to nobody, or not at all",
         include_str!("ec.rs"),
         "the_answer_opens_with_the_challenge_alone",
+    ),
+    (
+        "an error's size or words told what was wrong inside an envelope",
+        include_str!("requests.rs"),
+        "whatever_is_wrong_inside_an_envelope_looks_the_same_from_outside",
     ),
     (
         "a flood of requests had the private key work for each",

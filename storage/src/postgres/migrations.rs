@@ -13,6 +13,9 @@ pub const SCHEMA_VERSION: u32 = STEPS.len() as u32;
 const STEPS: &[&str] = &[
     include_str!("migrations/0001_scep.sql"),
     include_str!("migrations/0002_acme.sql"),
+    include_str!("migrations/0003_grants.sql"),
+    include_str!("migrations/0004_service.sql"),
+    include_str!("migrations/0005_service_steps.sql"),
 ];
 
 /// Keeps the other nodes waiting, for a minute at most. What it is for may take its time.

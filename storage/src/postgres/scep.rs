@@ -1,6 +1,7 @@
 //! [`Store`] of `mdm-scep`: challenges and certificates; requests that wait are next door.
 
 mod acme;
+mod listing;
 mod pending;
 mod rows;
 
@@ -22,14 +23,15 @@ const CHALLENGE: &str = "SELECT h.request, c.der, h.label, h.bound, h.issued_at,
 
 const FORGET_CHALLENGES: &str = "SELECT scep_forget_challenges($1)";
 
-const COMMIT: &str = "SELECT outcome, earlier FROM scep_commit($1, $2, $3, $4, $5, $6, $7, $8)";
+const COMMIT: &str =
+    "SELECT outcome, earlier FROM scep_commit_granted($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const CERTIFICATE: &str =
-    "SELECT der, revoked_at, revoked_for FROM scep_certificate WHERE serial = $1";
+    "SELECT der, revoked_at, revoked_for, granted FROM scep_certificate WHERE serial = $1";
 
 const REVOKE: &str = "SELECT counts_at, counts_for FROM scep_revoke($1, $2, $3)";
 
-const REVOKED: &str = "SELECT der, revoked_at, revoked_for FROM scep_certificate
+const REVOKED: &str = "SELECT der, revoked_at, revoked_for, granted FROM scep_certificate
      WHERE revoked_at IS NOT NULL AND not_after >= $1 ORDER BY not_after LIMIT $2";
 
 const NEXT_CRL_NUMBER: &str =

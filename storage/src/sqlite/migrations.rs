@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_scep.sql"),
     include_str!("migrations/0004_acme.sql"),
     include_str!("migrations/0005_service.sql"),
+    include_str!("migrations/0006_grants.sql"),
 ];
 
 /// Brings the file to [`SCHEMA_VERSION`], all steps in one transaction.

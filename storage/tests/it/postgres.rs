@@ -11,6 +11,7 @@ mod cluster;
 mod contract;
 mod faults;
 mod kill;
+mod listing;
 mod opening;
 mod plans;
 mod proxy;

@@ -85,6 +85,12 @@ pub enum Error {
         /// Why.
         problem: Option<Box<Problem>>,
     },
+    /// The order is for something else than was asked for.
+    #[error("the order is for other identifiers than was asked for")]
+    Identifiers {
+        /// What it is for.
+        found: Vec<Identifier>,
+    },
     /// The solver took none of the challenges.
     #[error("no challenge for {identifier} is one that can be taken")]
     Unsolved {

@@ -1,6 +1,6 @@
 //! What an account does, one exchange each (RFC 8555 sections 7.1.2 to 7.6).
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use mdm_pki::{Certificate, CertificateRequest, PublicKey, RevocationReason, Signer};
 use mdm_transport::HttpTransport;
@@ -11,6 +11,7 @@ use super::{
     exchange::{Answer, Expected},
 };
 use crate::acme::{
+    identifier::{Identifier, IdentifierType},
     jwk::{Jwk, JwkError},
     jws::{Algorithm, Header, KeyRef, UnsignedJws},
     resource::{
@@ -146,7 +147,8 @@ impl<T: HttpTransport> Session<T> {
     /// Places an order. Its URL is to be kept: with it, and the CSR, the order can be taken up again.
     ///
     /// # Errors
-    /// [`Error::Refused`] for identifiers that the server does not certify.
+    /// [`Error::Refused`] for identifiers that the server does not certify; [`Error::Identifiers`] where it made an order
+    /// for others.
     pub async fn new_order(&self, order: &NewOrder) -> Result<Located<Order>, Error> {
         let directory = self.client.directory().await?;
         let answer = self
@@ -154,7 +156,13 @@ impl<T: HttpTransport> Session<T> {
             .await?;
         let location = answer.location.clone().ok_or(Error::Missing("Location"))?;
         self.client.inner.url.named(&location)?;
-        Located::read(&answer, location, "order")
+        let placed: Located<Order> = Located::read(&answer, location, "order")?;
+        match names(&placed.value.identifiers) == names(&order.identifiers) {
+            true => Ok(placed),
+            false => Err(Error::Identifiers {
+                found: placed.value.identifiers,
+            }),
+        }
     }
 
     /// The order of this URL.
@@ -261,6 +269,16 @@ impl<T: HttpTransport> Session<T> {
             key: KeyRef::Kid(self.url.clone()),
         }
     }
+}
+
+/// Identifiers as a set: a server may put them in another order, and host names have no case.
+fn names(identifiers: &[Identifier]) -> BTreeSet<(&str, String)> {
+    let name = |it: &Identifier| match it.kind {
+        IdentifierType::Dns => it.value.to_ascii_lowercase(),
+        _ => it.value.clone(),
+    };
+    let named = identifiers.iter().map(|it| (it.kind.as_str(), name(it)));
+    named.collect()
 }
 
 impl<T> fmt::Debug for Session<T> {

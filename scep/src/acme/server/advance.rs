@@ -59,7 +59,7 @@ impl Server {
                 return Ok(kept);
             };
             let (record, outcome) = match next {
-                Next::Look(..) if looks == self.limits.looks => return Ok(kept),
+                Next::Look(..) if looks == self.limits.looks.max(1) => return Ok(kept),
                 Next::Look(index, number) => {
                     looks += 1;
                     let looked = self.look(&kept.record, index, number, account).await?;

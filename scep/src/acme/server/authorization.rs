@@ -61,6 +61,18 @@ impl Server {
         index: usize,
     ) -> Result<Kept<OrderRecord>, Stop> {
         for _ in 0..ATTEMPTS {
+            if kept.record.status(self.clock.now()) == OrderStatus::Processing {
+                // Its certificate may be on its way, from another node too. Only once that is decided is anything given up,
+                // or one node could hold the order for failed whose certificate another has issued.
+                kept = self.advance(id, kept, &caller.account.record).await?;
+                if kept.record.status(self.clock.now()) == OrderStatus::Processing {
+                    let detail = "the order is being processed";
+                    let stop = Stop::new(ErrorType::ServerInternal, detail);
+                    let later = stop.status(StatusCode::SERVICE_UNAVAILABLE);
+                    let after = Some(self.policy.retry_after);
+                    return Err(later.with(|refused| refused.retry_after = after));
+                }
+            }
             let mut record = kept.record.clone();
             let Some(authorization) = record.authorizations.get_mut(index) else {
                 return Err(Stop::not_yours());

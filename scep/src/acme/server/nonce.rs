@@ -15,6 +15,10 @@ pub(super) struct Nonces {
     lifetime: TimeDelta,
 }
 
+/// How much longer a spent nonce is remembered than it is taken: nodes forget by their own clocks, of which one may be
+/// ahead of that which still takes it.
+const MARGIN: TimeDelta = TimeDelta::minutes(10);
+
 const RANDOM: usize = 16;
 const TIME: usize = 8;
 const MAC: usize = 16;
@@ -35,7 +39,7 @@ impl Nonces {
         Ok(base64url::encode([front, mac].concat()))
     }
 
-    /// What the nonce is remembered as and until when; nothing for one that was not made here or is too old.
+    /// What the nonce has to be remembered as and until when; nothing for one that was not made here or is too old.
     pub(super) fn read(
         &self,
         nonce: &str,
@@ -57,7 +61,10 @@ impl Nonces {
         let expires_at = made_at.and_then(|at| at.checked_add_signed(self.lifetime));
         Ok(expires_at
             .filter(|expires_at| now < *expires_at)
-            .map(|expires_at| (NonceId::from_bytes(random), expires_at)))
+            .map(|expires_at| {
+                let until = expires_at.checked_add_signed(MARGIN);
+                (NonceId::from_bytes(random), until.unwrap_or(expires_at))
+            }))
     }
 
     fn mac(&self, front: &[u8]) -> Result<Vec<u8>, mdm_pki::Error> {
@@ -78,8 +85,9 @@ mod tests {
         let nonces = Nonces::new(Secret::new([7; 32]), Duration::from_secs(60));
         let nonce = nonces.make(now).unwrap();
         let at = |seconds| nonces.read(&nonce, now + TimeDelta::seconds(seconds));
-        let (id, expires_at) = at(59).unwrap().unwrap();
-        assert_eq!(expires_at, now + TimeDelta::seconds(60));
+        let (id, until) = at(59).unwrap().unwrap();
+        // A node whose clock is ten minutes ahead does not forget what this one still takes.
+        assert_eq!(until, now + TimeDelta::seconds(60) + TimeDelta::minutes(10));
         assert_eq!(at(0).unwrap().unwrap().0, id);
         assert_eq!(at(60).unwrap(), None);
 

@@ -256,6 +256,31 @@ impl Server {
         expected.ok_or_else(refused)
     }
 
+    /// Asks once more whether the device may have its certificate.
+    async fn confirm(
+        &self,
+        caller: &Caller,
+        record: &OrderRecord,
+        now: DateTime<Utc>,
+    ) -> Result<(), Stop> {
+        for authorization in &record.authorizations {
+            let (Some(devices), Some(device)) = (&self.devices, &authorization.device) else {
+                continue;
+            };
+            let query = DeviceQuery {
+                identifier: &authorization.identifier,
+                path: None,
+                account: &caller.id,
+                now,
+            };
+            if !devices.authorizer.confirm(&query, device).await? {
+                let detail = "no certificate is issued for this identifier any more";
+                return Err(Stop::new(ErrorType::Unauthorized, detail));
+            }
+        }
+        Ok(())
+    }
+
     /// RFC 9773 section 5: the certificate is of the same account and has a name in common with the order.
     async fn check_replaces(&self, replaces: &CertId, record: &OrderRecord) -> Result<(), Stop> {
         let refused = || Stop::malformed("the certificate cannot be replaced by this order");
@@ -354,6 +379,7 @@ impl Server {
             }
             self.check_csr(&kept.record, asked, Some(caller), now)
                 .map_err(|refusal| Stop::new(ErrorType::BadCsr, refusal.to_string()))?;
+            self.confirm(caller, &kept.record, now).await?;
             self.keep_permit(&kept.record, now).await?;
             let mut record = kept.record.clone();
             record.progress = Progress::Finalizing {
@@ -393,11 +419,11 @@ impl Server {
     /// so that one which was spent and forgotten does not come back.
     async fn keep_permit(&self, record: &OrderRecord, now: DateTime<Utc>) -> Result<(), Stop> {
         let id = record.permit;
-        let permit = ChallengeRecord::new(record.label(), now, record.expires_at);
+        let permit = ChallengeRecord::new(record.label(), now, permit_end(record));
         match self.permits.insert_challenge(id, permit.clone()).await {
             Ok(()) | Err(StoreError::Exists) => Ok(()),
             Err(StoreError::Full { .. }) => {
-                // As long as the expired ones of a day may still be asked for by name.
+                // Expired ones are kept for a day only so that they can be told from unknown ones.
                 self.permits.forget_challenges(now).await?;
                 match self.permits.insert_challenge(id, permit).await {
                     Ok(()) | Err(StoreError::Exists) => Ok(()),
@@ -423,6 +449,13 @@ impl Server {
         }
         Ok(Reply::body(StatusCode::OK, PEM_CERTIFICATE_CHAIN, pem))
     }
+}
+
+/// When the permit of an order ends, at which a store that is full may forget it: a day after the order, which may have
+/// been finalized in its last moment and wait for an authority that is away.
+fn permit_end(record: &OrderRecord) -> DateTime<Utc> {
+    let end = record.expires_at;
+    end.checked_add_signed(TimeDelta::days(1)).unwrap_or(end)
 }
 
 pub(super) fn after(now: DateTime<Utc>, duration: std::time::Duration) -> DateTime<Utc> {

@@ -20,7 +20,8 @@ pub struct Policy {
     /// How long an identifier counts as proven: a week unless changed. For so long the account may revoke
     /// certificates of others for it.
     pub authorization_lifetime: Duration,
-    /// How long a nonce may be used: an hour unless changed. Spent nonces are remembered for as long.
+    /// How long a nonce may be used: an hour unless changed. Spent nonces are remembered for ten minutes more, by which
+    /// the clocks of nodes may differ.
     pub nonce_lifetime: Duration,
     /// Whether orders for `hardware-module` are taken: no, unless changed. No device of Apple's makes them.
     pub hardware_module: bool,
@@ -86,8 +87,8 @@ pub struct Limits {
     pub identifiers: usize,
     /// The longest identifier, in bytes: 256 unless changed.
     pub identifier: usize,
-    /// How many host names are looked at in the course of one request, which waits for it: 10 unless changed. The others
-    /// are looked at when the client asks again.
+    /// How many host names are looked at in the course of one request, which waits for it: 10 unless changed, and one at
+    /// least. The others are looked at when the client asks again.
     pub looks: usize,
     /// The most orders of an account that are pending, ready or processing: 100 unless changed.
     pub open_orders: usize,

@@ -124,7 +124,7 @@ impl Server {
         }
         let now = self.clock.now();
         let nonce = jws.header().nonce.as_deref().unwrap_or_default();
-        let Some((nonce, expires_at)) = self.nonces.read(nonce, now)? else {
+        let Some((nonce, until)) = self.nonces.read(nonce, now)? else {
             return Err(bad_nonce());
         };
         let (signer, verified) = match &jws.header().key {
@@ -142,10 +142,10 @@ impl Server {
             }
         };
         // Only now: a nonce is spent by whoever shows a key, and nobody fills the memory without one.
-        let spent = match self.store.spend_nonce(nonce, expires_at).await {
+        let spent = match self.store.spend_nonce(nonce, until).await {
             Err(StoreError::Full { .. }) => {
                 self.store.forget(now).await?;
-                self.store.spend_nonce(nonce, expires_at).await?
+                self.store.spend_nonce(nonce, until).await?
             }
             other => other?,
         };

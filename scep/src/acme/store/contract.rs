@@ -480,7 +480,7 @@ async fn what_is_over_is_forgotten(
     let kept = store.order(&issued).await?.is_some()
         && store.order_of_certificate(&serial).await? == Some(issued);
     rule(kept, "an order is kept as long as its certificate is valid")?;
-    store.forget(now + TimeDelta::days(366)).await?;
+    store.forget(now + TimeDelta::days(373)).await?;
     let gone = store.order(&issued).await?.is_none()
         && store.order_of_certificate(&serial).await?.is_none()
         && store.orders(&account, None, 9).await?.is_empty();

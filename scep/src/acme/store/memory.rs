@@ -1,7 +1,8 @@
 //! The store without a database: for tests, examples and a process that may forget.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
+    ops::Bound,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,7 +26,9 @@ pub struct StoreLimits {
     pub accounts: usize,
     /// The most orders: 100,000 unless changed.
     pub orders: usize,
-    /// The most nonces that were spent and have not expired: 100,000 unless changed.
+    /// The most nonces that were spent and have not expired: 100,000 unless changed, which is enough for 23 requests a
+    /// second. Beyond it those that expire first are forgotten, and what expires no later counts as spent from then on:
+    /// nonces live less long, and clients whose nonce was refused for it come again with the fresh one that they got.
     pub nonces: usize,
     /// The most attested keys, which are never forgotten: 1,000,000 unless changed.
     pub keys: usize,
@@ -67,10 +70,51 @@ struct State {
     orders: HashMap<OrderId, Kept<OrderRecord>>,
     /// The orders of each account, the oldest first.
     orders_of: HashMap<AccountId, Vec<OrderId>>,
+    /// Those of them that may be open, by the time at which they are so no longer.
+    open_of: HashMap<AccountId, BTreeSet<(DateTime<Utc>, OrderId)>>,
     replacements: HashMap<CertId, OrderId>,
     certificates: HashMap<Vec<u8>, OrderId>,
     attested: HashMap<[u8; 32], OrderId>,
-    nonces: HashMap<NonceId, DateTime<Utc>>,
+    nonces: SpentNonces,
+}
+
+#[derive(Debug, Default)]
+struct SpentNonces {
+    ids: HashMap<NonceId, DateTime<Utc>>,
+    by_expiry: BTreeSet<(DateTime<Utc>, [u8; 16])>,
+    /// What expires no later than this was forgotten before its time, for want of room.
+    floor: Option<DateTime<Utc>>,
+}
+
+impl SpentNonces {
+    fn spend(&mut self, nonce: NonceId, expires_at: DateTime<Utc>, limit: usize) -> bool {
+        let forgotten = |floor: &Self| floor.floor.is_some_and(|floor| expires_at <= floor);
+        if forgotten(self) || self.ids.contains_key(&nonce) {
+            return false;
+        }
+        while self.ids.len() >= limit.max(1)
+            && let Some((ended, id)) = self.by_expiry.pop_first()
+        {
+            self.ids.remove(&NonceId::from_bytes(id));
+            self.floor = self.floor.max(Some(ended));
+        }
+        // It is among those that there was no room for.
+        if forgotten(self) {
+            return false;
+        }
+        self.ids.insert(nonce, expires_at);
+        self.by_expiry.insert((expires_at, *nonce.as_bytes()));
+        true
+    }
+
+    fn forget(&mut self, now: DateTime<Utc>) -> usize {
+        let kept = self.by_expiry.split_off(&(now, [0; 16]));
+        let gone = std::mem::replace(&mut self.by_expiry, kept);
+        for (_, id) in &gone {
+            self.ids.remove(&NonceId::from_bytes(*id));
+        }
+        gone.len()
+    }
 }
 
 impl MemoryAcmeStore {
@@ -127,11 +171,37 @@ impl State {
         self.accounts.insert(id, Kept::new(record, version));
     }
 
-    fn open_orders(&self, account: &AccountId, now: DateTime<Utc>) -> usize {
-        let ids = self.orders_of.get(account).into_iter().flatten();
-        ids.filter_map(|id| self.orders.get(id))
-            .filter(|order| order.record.is_open(now))
-            .count()
+    /// Whether an account has so many open orders. Counts no further than it has to.
+    fn has_open_orders(&self, account: &AccountId, now: DateTime<Utc>, most: usize) -> bool {
+        let last = OrderId::from_bytes([0xff; 16]);
+        let after_now = (Bound::Excluded((now, last)), Bound::Unbounded);
+        let open = self.open_of.get(account).map(|open| open.range(after_now));
+        open.into_iter().flatten().take(most).count() >= most
+    }
+
+    /// Takes an order out of those that may be open.
+    fn close(&mut self, id: &OrderId) {
+        let Some(Kept { record, .. }) = self.orders.get(id) else {
+            return;
+        };
+        let open = self.open_of.get_mut(&record.account);
+        if let (Some(open), Some(until)) = (open, record.open_until()) {
+            open.remove(&(until, *id));
+            if open.is_empty() {
+                self.open_of.remove(&record.account);
+            }
+        }
+    }
+
+    fn write_order(&mut self, id: OrderId, record: OrderRecord) -> Version {
+        self.close(&id);
+        if let Some(until) = record.open_until() {
+            let open = self.open_of.entry(record.account).or_default();
+            open.insert((until, id));
+        }
+        let version = self.next_version();
+        self.orders.insert(id, Kept::new(record, version));
+        version
     }
 }
 
@@ -189,7 +259,7 @@ impl AcmeStore for MemoryAcmeStore {
     ) -> Result<OrderInserted, StoreError> {
         let mut state = self.state();
         let now = record.created_at;
-        if state.open_orders(&record.account, now) >= open {
+        if state.has_open_orders(&record.account, now, open) {
             return Ok(OrderInserted::TooManyOpen);
         }
         if let Some(replaces) = &record.replaces {
@@ -207,8 +277,7 @@ impl AcmeStore for MemoryAcmeStore {
             state.replacements.insert(replaces.clone(), id);
         }
         state.orders_of.entry(record.account).or_default().push(id);
-        let version = state.next_version();
-        state.orders.insert(id, Kept::new(record, version));
+        state.write_order(id, record);
         Ok(OrderInserted::Inserted)
     }
 
@@ -247,9 +316,7 @@ impl AcmeStore for MemoryAcmeStore {
         if let Some(serial) = record.serial() {
             state.certificates.insert(serial.to_vec(), *id);
         }
-        let version = state.next_version();
-        state.orders.insert(*id, Kept::new(record, version));
-        Ok(OrderCommitted::Committed(version))
+        Ok(OrderCommitted::Committed(state.write_order(*id, record)))
     }
 
     async fn orders(
@@ -282,30 +349,29 @@ impl AcmeStore for MemoryAcmeStore {
         nonce: NonceId,
         expires_at: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        if state.nonces.contains_key(&nonce) {
-            return Ok(false);
-        }
-        room(state.nonces.len(), self.limits.nonces)?;
-        state.nonces.insert(nonce, expires_at);
-        Ok(true)
+        let limit = self.limits.nonces;
+        Ok(self.state().nonces.spend(nonce, expires_at, limit))
     }
 
     async fn forget(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let mut state = self.state();
+        let nonces = state.nonces.forget(now);
         let State {
             orders,
             orders_of,
+            open_of,
             replacements,
             certificates,
-            nonces,
             ..
         } = &mut *state;
-        let before = nonces.len() + orders.len();
-        nonces.retain(|_, expires_at| *expires_at >= now);
+        let before = orders.len();
         orders.retain(|_, order| order.record.keep_until() >= now);
-        let forgotten = before - nonces.len() - orders.len();
+        let forgotten = before - orders.len();
         if forgotten > 0 {
+            open_of.retain(|_, open| {
+                open.retain(|(_, id)| orders.contains_key(id));
+                !open.is_empty()
+            });
             orders_of.retain(|_, ids| {
                 ids.retain(|id| orders.contains_key(id));
                 !ids.is_empty()
@@ -313,6 +379,36 @@ impl AcmeStore for MemoryAcmeStore {
             replacements.retain(|_, id| orders.contains_key(id));
             certificates.retain(|_, id| orders.contains_key(id));
         }
-        Ok(forgotten)
+        Ok(nonces + forgotten)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn nonces_beyond_the_bound_are_taken_and_no_spent_one_counts_again() {
+        let start = DateTime::UNIX_EPOCH;
+        let at = |second: u8| start + TimeDelta::seconds(second.into());
+        let nonce = |n: u8| NonceId::from_bytes([n; 16]);
+        let mut nonces = SpentNonces::default();
+        let mut spend = |n: u8, second| nonces.spend(nonce(n), at(second), 3);
+        for n in 1..=3 {
+            assert!(spend(n, n));
+        }
+        // The first makes room, and has not become a fresh one by it; nor has any that ended as early.
+        assert!(spend(4, 4));
+        for (n, second) in [(1, 1), (2, 2), (3, 3), (4, 4), (9, 1)] {
+            assert!(!spend(n, second), "{n}");
+        }
+        // One that ends before all that are kept finds no room.
+        assert!(spend(5, 9) && !spend(6, 2) && spend(7, 9));
+        assert!(!spend(5, 9) && !spend(7, 9));
+        assert_eq!(nonces.ids.len(), 3);
+        assert_eq!((nonces.forget(at(4)), nonces.forget(at(9))), (0, 1));
+        assert_eq!((nonces.forget(at(10)), nonces.ids.len()), (2, 0));
     }
 }

@@ -342,16 +342,14 @@ impl OrderRecord {
             .map(|attested| attested.fingerprint)
     }
 
-    /// Until when it has to be kept: to the end of its certificate, whose owner it tells, and else a week
-    /// beyond its own, so that what has happened to it can be read.
+    /// Until when it has to be kept: a week beyond the end of its certificate, whose owner it tells, so that one that has
+    /// just ended can still be replaced; and else a week beyond its own end, so that what has happened to it can be read.
     pub fn keep_until(&self) -> DateTime<Utc> {
-        match &self.progress {
-            Progress::Issued { not_after, .. } => *not_after,
-            _ => self
-                .expires_at
-                .checked_add_signed(TimeDelta::days(7))
-                .unwrap_or(self.expires_at),
-        }
+        let end = match self.progress {
+            Progress::Issued { not_after, .. } => not_after,
+            _ => self.expires_at,
+        };
+        end.checked_add_signed(TimeDelta::days(7)).unwrap_or(end)
     }
 }
 

@@ -418,6 +418,52 @@ async fn a_certificate_of_another_key_is_none() {
 }
 
 #[tokio::test]
+async fn an_order_for_something_else_than_was_asked_for_is_none() {
+    let fake = Fake::new();
+    let session = fake.session().await;
+    let placed = |names: &[(&str, &str)]| {
+        let names = names.iter();
+        let names = names.map(|(kind, value)| json!({"type": kind, "value": value}));
+        let order = json!({
+            "status": "pending", "identifiers": names.collect::<Vec<_>>(),
+            "authorizations": [format!("{BASE}/authz/1")], "finalize": format!("{BASE}/finalize/1"),
+        });
+        Answer::json(order).status(201).header("location", ORDER)
+    };
+    let asked = NewOrder::new(vec![
+        Identifier::dns("a.example.com"),
+        Identifier::dns("B.example.com"),
+    ]);
+    // In any order, and whatever the case.
+    fake.on(
+        "/new-order",
+        [placed(&[
+            ("dns", "b.example.com"),
+            ("dns", "a.example.com"),
+        ])],
+    );
+    session.new_order(&asked).await.unwrap();
+    for other in [
+        &[("dns", "a.example.com")][..],
+        &[("dns", "a.example.com"), ("dns", "c.example.com")],
+        &[
+            ("dns", "a.example.com"),
+            ("dns", "b.example.com"),
+            ("dns", "c.example.com"),
+        ],
+        &[("dns", "a.example.com"), ("ip", "b.example.com")],
+        &[],
+    ] {
+        fake.on("/new-order", [placed(other)]);
+        let error = session.new_order(&asked).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::Identifiers { found } if found.len() == other.len()),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_order_without_a_url_cannot_be_followed() {
     let fake = Fake::new();
     let session = fake.session().await;

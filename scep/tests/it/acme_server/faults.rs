@@ -7,6 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use mdm_core::Clock as _;
 use mdm_pki::{Certificate, Name, PrivateKey, RevocationList};
 use mdm_scep::{
     Authorized, CertificateAuthority, Store,
@@ -324,6 +325,112 @@ async fn a_permit_that_is_gone_does_not_come_back() {
     let answer = client.post(url, payload).await.ok(200).json();
     assert_eq!(answer["status"], "invalid");
     assert_eq!(world.permits.issued(), 1);
+}
+
+/// An authority during whose first signature a client does something at another node.
+#[derive(Debug)]
+struct Meanwhile {
+    inner: Arc<dyn CertificateAuthority>,
+    what: Arc<Mutex<Option<(Raw, Vec<(String, Value)>)>>>,
+}
+
+#[async_trait]
+impl CertificateAuthority for Meanwhile {
+    fn chain(&self) -> &[Certificate] {
+        self.inner.chain()
+    }
+
+    async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError> {
+        let what = self.what.lock().unwrap().take();
+        if let Some((client, requests)) = what {
+            for (url, payload) in requests {
+                match payload {
+                    Value::Null => client.fetch(&url).await.ok(200),
+                    payload => client.post(&url, payload).await.ok(200),
+                };
+            }
+        }
+        self.inner.issue(authorized).await
+    }
+
+    async fn find(&self, serial: &[u8]) -> R<Option<CertificateRecord>> {
+        self.inner.find(serial).await
+    }
+
+    async fn revoke(&self, serial: &[u8], revocation: Revocation) -> R<Option<Revocation>> {
+        self.inner.revoke(serial, revocation).await
+    }
+
+    async fn crl(&self, now: DateTime<Utc>) -> Result<RevocationList, IssueError> {
+        self.inner.crl(now).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_given_up_at_another_node_while_a_certificate_is_issued_leaves_none_that_nobody_has()
+ {
+    let what = Arc::new(Mutex::new(None));
+    let shared = what.clone();
+    let world = World::over(
+        |permits| permits,
+        |store| store,
+        |inner| {
+            let what = shared;
+            Arc::new(Meanwhile { inner, what })
+        },
+        |builder| builder,
+    );
+    let key = ec();
+    let (client, order) = world.ready(&key).await;
+    let mut elsewhere = client.clone();
+    elsewhere.server = world.node(|builder| builder);
+    let url = |value: &Value| value.as_str().unwrap().to_owned();
+    let authorization = url(&order["authorizations"][0]);
+    let given_up = json!({"status": "deactivated"});
+    let requests = vec![
+        (authorization.clone(), given_up),
+        (url(&order["url"]), Value::Null),
+    ];
+    *what.lock().unwrap() = Some((elsewhere, requests));
+    let done = client
+        .post(&url(&order["finalize"]), csr(&key, Name::default()))
+        .await
+        .ok(200);
+    assert!(what.lock().unwrap().is_none(), "it was done meanwhile");
+    assert_eq!(world.permits.issued(), 1);
+    assert_eq!(done.json()["status"], "valid");
+    download(&client, &done.json()).await;
+    let authorization = client.fetch(&authorization).await.ok(200).json();
+    assert_eq!(authorization["status"], "deactivated");
+}
+
+#[tokio::test]
+async fn the_permit_of_an_order_that_waits_for_its_authority_is_kept_by_a_store_that_is_full() {
+    let (world, fault) = world();
+    let key = ec();
+    let (client, order) = world.ready(&key).await;
+    let expires: DateTime<Utc> = order["expires"].as_str().unwrap().parse().unwrap();
+    world.pass((expires - super::world::start()).num_seconds() - 1);
+    let payload = csr(&key, Name::default());
+    // The authority is away when it is asked, after the permit and the CSR were kept.
+    let url = order["finalize"].as_str().unwrap();
+    let mut step = 1;
+    loop {
+        fault.arm(step, How::default());
+        let answer = client.post(url, payload.clone()).await;
+        fault.disarm();
+        if answer.status == 200 && answer.json()["status"] == "processing" {
+            break;
+        }
+        step += 1;
+        assert!(step < 20 && world.permits.issued() == 0);
+    }
+    world.pass(3600);
+    // What a store that is full is asked for.
+    let forgotten = world.permits.forget_challenges(world.clock.now()).await;
+    assert_eq!(forgotten.unwrap(), 0);
+    let done = client.fetch(order["url"].as_str().unwrap()).await.ok(200);
+    assert_eq!(done.json()["status"], "valid");
 }
 
 #[tokio::test]

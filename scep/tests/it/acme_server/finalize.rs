@@ -305,6 +305,20 @@ async fn an_order_that_is_not_ready_is_not_finalized() {
 }
 
 #[tokio::test]
+async fn a_device_that_is_blocked_after_its_order_gets_no_certificate() {
+    let world = World::new();
+    let key = ec();
+    let (client, order) = world.ready(&key).await;
+    world.expected.block("Ada's Mac");
+    finalize(&client, &order, csr(&key, Name::default()))
+        .await
+        .problem(403, "unauthorized");
+    assert_eq!(world.permits.issued(), 0);
+    let seen = client.fetch(order["url"].as_str().unwrap()).await.ok(200);
+    assert_eq!(seen.json()["status"], "ready");
+}
+
+#[tokio::test]
 async fn an_authority_that_refuses_ends_the_order() {
     let world = World::new();
     // A certificate of the authority's own name is none that it signs.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use mdm_pki::{CertificateRequestBuilder, DigestAlgorithm, GeneralName, Name, PrivateKey, digest};
-use mdm_scep::acme::{HttpValidation, TxtLookup, validate::LookupError};
+use mdm_scep::acme::{HttpValidation, Limits, TxtLookup, validate::LookupError};
 use mdm_transport::{HttpTransport, TransportError, TransportErrorKind};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use super::{
 
 /// What the world outside serves: files by URL, records by name. Nothing else answers.
 #[derive(Debug, Default)]
-struct Outside {
+pub(crate) struct Outside {
     files: Mutex<HashMap<String, String>>,
     records: Mutex<HashMap<String, Vec<String>>>,
     asked: Mutex<usize>,
@@ -63,7 +63,7 @@ impl Outside {
     }
 
     /// Meets a challenge for a client.
-    fn meet(&self, client: &Raw, host: &str, challenge: &Value) {
+    pub(crate) fn meet(&self, client: &Raw, host: &str, challenge: &Value) {
         let token = challenge["token"].as_str().unwrap();
         let authorization = format!("{token}.{}", thumbprint(&client.key));
         match challenge["type"].as_str().unwrap() {
@@ -96,7 +96,11 @@ fn dns(names: &[&str]) -> Value {
 }
 
 /// The order, and for each authorisation its host and its challenge of a kind.
-async fn ordered(client: &Raw, names: &[&str], kind: &str) -> (Value, Vec<(String, Value)>) {
+pub(crate) async fn ordered(
+    client: &Raw,
+    names: &[&str],
+    kind: &str,
+) -> (Value, Vec<(String, Value)>) {
     let made = client.order(dns(names)).await.ok(201);
     let mut order = made.json();
     order["url"] = json!(made.header("location"));
@@ -347,6 +351,20 @@ async fn one_request_looks_at_so_many_hosts_and_the_next_at_the_others() {
         assert_eq!(status(&client, &order["url"]).await["status"], expected);
         assert_eq!(outside.asked(), asked);
     }
+}
+
+#[tokio::test]
+async fn a_server_that_may_look_at_no_host_looks_at_one() {
+    let outside = Arc::new(Outside::default());
+    let http = HttpValidation::new(outside.clone());
+    let none = Limits::default().with(|limits| limits.looks = 0);
+    let world = World::with(|builder| builder.http(http).limits(none));
+    let client = world.client().await;
+    let (order, challenges) = ordered(&client, &["a.example.com"], "http-01").await;
+    let (host, challenge) = &challenges[0];
+    outside.meet(&client, host, challenge);
+    answer(&client, challenge, json!({})).await.ok(200);
+    assert_eq!(status(&client, &order["url"]).await["status"], "ready");
 }
 
 #[tokio::test]

@@ -122,12 +122,12 @@ async fn a_full_store_forgets_what_is_over_before_it_refuses() {
     let full = full.problem(503, "serverInternal");
     assert_eq!(full.header("retry-after"), "10");
     client.fetch(&client.kid.clone().unwrap()).await.ok(200);
-    // No nonce more can be remembered, so none is spent.
+    // The oldest nonce has given way, and all of its second with it: none of them is good twice.
     client
         .order(device_identifiers())
         .await
-        .problem(503, "serverInternal");
-    world.pass(3600);
+        .problem(400, "badNonce");
+    world.pass(1);
     client
         .order(device_identifiers())
         .await

@@ -1,13 +1,22 @@
 //! One authority under ACME and SCEP: neither door opens what the other keeps shut, and no name passes either unseen.
 
+use std::sync::Arc;
+
 use mdm_core::Secret;
-use mdm_pki::{KeyAlgorithm, KeySpec, Name, PrivateKey, SignatureAlgorithm};
-use mdm_scep::{Bound, FailInfo, MessageType};
+use mdm_pki::{
+    CertificateRequestBuilder, GeneralName, KeyAlgorithm, KeySpec, Name, PrivateKey,
+    SignatureAlgorithm,
+};
+use mdm_scep::{
+    Bound, CertificateProfile, FailInfo, MessageType, Store as _, acme::HttpValidation,
+    ca::SanRule, store::GrantKind,
+};
 use serde_json::json;
 
 use super::{
+    hosts::{Outside, ordered},
     raw::b64,
-    world::{CLIENT, World, csr, download, finalize},
+    world::{CLIENT, World, answer, csr, download, finalize},
 };
 use crate::world::{DEVICE_KEY, OTHER_KEY, Setup, World as Scep, csr as scep_csr, rsa_key};
 
@@ -125,4 +134,50 @@ async fn a_key_that_a_device_attested_gets_no_certificate_for_another_key_by_sce
         let told = scep.events.last();
         assert!(told.ends_with("has to attest each key"), "{told}");
     }
+}
+
+/// Whose names are copied from requests for renewal, so that nothing but the grant stands in the way.
+#[tokio::test]
+async fn a_host_name_that_acme_has_proven_gets_no_next_certificate_by_scep_without_new_proof() {
+    let scep = Scep::with(Setup {
+        profile: CertificateProfile::default()
+            .with(|profile| profile.subject_alt_names = SanRule::Copy),
+        ..Setup::default()
+    });
+    let (permits, ca) = (scep.store.clone(), scep.ca.clone());
+    let outside = Arc::new(Outside::default());
+    let http = HttpValidation::new(outside.clone());
+    let acme = World::over(
+        |_| permits,
+        |store| store,
+        |_| ca,
+        |builder| builder.http(http),
+    );
+    let client = acme.client().await;
+    let (order, challenges) = ordered(&client, &["www.example.com"], "http-01").await;
+    let (host, challenge) = &challenges[0];
+    outside.meet(&client, host, challenge);
+    answer(&client, challenge, json!({})).await.ok(200);
+    let (key, name) = (rsa_key(DEVICE_KEY), Name::from_common_name(host));
+    let asked = |key: &PrivateKey| {
+        let names = CertificateRequestBuilder::new(name.clone());
+        names.san(GeneralName::Dns(host.clone())).sign(key).unwrap()
+    };
+    let csr = json!({"csr": b64(asked(&key).to_der())});
+    let done = finalize(&client, &order, csr).await.ok(200).json();
+    let proven = download(&client, &done).await;
+    let kept = scep.store.certificate(proven.serial()).await.unwrap();
+    assert_eq!(kept.unwrap().granted, Some(GrantKind::Order));
+
+    for message_type in [MessageType::RenewalReq, MessageType::PkcsReq] {
+        let request = scep.request(&Secret::new(String::new())).with(|raw| {
+            raw.message_type = message_type;
+            raw.signer = proven.clone();
+            raw.content = asked(&rsa_key(OTHER_KEY)).to_der().to_vec();
+        });
+        scep.refused(&request, FailInfo::BadRequest).await;
+        let told = scep.events.last();
+        assert!(told.ends_with("proves its names each time"), "{told}");
+    }
+    assert_eq!(scep.store.issued(), 1);
 }

@@ -1,5 +1,6 @@
 //! Revocation: by whom, for which reasons; and when to renew (RFC 9773).
 
+use mdm_core::Clock as _;
 use mdm_pki::{Certificate, CertificateBuilder, Name, PrivateKey, RevocationReason};
 use mdm_scep::{
     CertificateAuthority as _,
@@ -209,6 +210,19 @@ async fn renewal_is_advised_in_the_last_third_and_at_once_for_what_is_revoked() 
 async fn replace(client: &Raw, identifiers: Value, certificate: &Certificate) -> Answer {
     let payload = json!({"identifiers": identifiers, "replaces": cert_id(certificate)});
     client.post(&client.url("newOrder"), payload).await
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_just_ended_can_still_be_replaced() {
+    for (days, status) in [(0, 201), (6, 201), (8, 400)] {
+        let world = World::new();
+        let (client, _, certificate) = enrol(&world, &ec()).await;
+        let left = certificate.not_after() - world.clock.now();
+        world.pass(left.num_seconds() + days * 24 * 3600);
+        world.server.forget_old().await.unwrap();
+        let replaced = replace(&client, device_identifiers(), &certificate).await;
+        assert_eq!(replaced.status, status, "after {days} days: {replaced:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A server with everything around it: an authority, stores, a fake Apple, devices that are expected.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock},
 };
 
@@ -47,12 +47,20 @@ pub(crate) fn ec() -> PrivateKey {
 
 /// The devices that an operator expects, by identifier and by secret segment.
 #[derive(Debug, Default)]
-pub(crate) struct Expected(Mutex<HashMap<(String, Option<String>), ExpectedDevice>>);
+pub(crate) struct Expected(
+    Mutex<HashMap<(String, Option<String>), ExpectedDevice>>,
+    Mutex<HashSet<String>>,
+);
 
 impl Expected {
     pub(crate) fn add(&self, identifier: &str, path: Option<&str>, device: ExpectedDevice) {
         let key = (identifier.to_owned(), path.map(ToOwned::to_owned));
         self.0.lock().unwrap().insert(key, device);
+    }
+
+    /// From now on this device gets no certificate, ordered or not.
+    pub(crate) fn block(&self, label: &str) {
+        self.1.lock().unwrap().insert(label.to_owned());
     }
 }
 
@@ -62,6 +70,15 @@ impl DeviceAuthorizer for Expected {
         let path = query.path.map(|path| path.expose().clone());
         let key = (query.identifier.value.clone(), path);
         Ok(self.0.lock().unwrap().get(&key).cloned())
+    }
+
+    async fn confirm(
+        &self,
+        query: &DeviceQuery<'_>,
+        device: &ExpectedDevice,
+    ) -> Result<bool, StoreError> {
+        assert!(query.path.is_none());
+        Ok(!self.1.lock().unwrap().contains(&device.label))
     }
 }
 

@@ -9,8 +9,8 @@ use mdm_scep::{
     Bound,
     pending::{PendingId, PendingRequest, Resolution},
     store::{
-        CertificateRecord, ChallengeId, ChallengeRecord, Grant, RequestId, Revocation, Spent,
-        StoreError,
+        CertificateRecord, ChallengeId, ChallengeRecord, Grant, GrantKind, RequestId, Revocation,
+        Spent, StoreError,
     },
 };
 use tokio_postgres::{Row, types::FromSql};
@@ -48,7 +48,7 @@ pub(super) fn bytes<const N: usize>(row: &Row, column: usize) -> Result<[u8; N],
     get::<&[u8]>(row, column)?.try_into().read()
 }
 
-fn time(row: &Row, column: usize) -> Result<DateTime<Utc>, StoreError> {
+pub(super) fn time(row: &Row, column: usize) -> Result<DateTime<Utc>, StoreError> {
     let micros = get(row, column)?;
     DateTime::from_timestamp_micros(micros)
         .ok_or_else(|| StoreError::unavailable(unreadable("not a time")))
@@ -58,10 +58,18 @@ pub(super) fn certificate(row: &Row, column: usize) -> Result<Certificate, Store
     Certificate::from_der(get(row, column)?).read()
 }
 
-/// A certificate and its revocation in the first three columns.
+/// A certificate, its revocation and what granted it in the first four columns.
 pub(super) fn certificate_record(row: &Row) -> Result<CertificateRecord, StoreError> {
     let mut record = CertificateRecord::new(certificate(row, 0)?);
     record.revoked = revocation(row, 1)?;
+    record.granted = match get(row, 3)? {
+        None => None,
+        Some(CHALLENGE) => Some(GrantKind::Challenge),
+        Some(RENEWAL) => Some(GrantKind::Renewal),
+        Some(ELSEWHERE) => Some(GrantKind::Elsewhere),
+        Some(ORDER) => Some(GrantKind::Order),
+        Some(other) => return Err(unknown(other)),
+    };
     Ok(record)
 }
 
@@ -95,6 +103,7 @@ pub(super) fn grant_columns(grant: &Grant) -> Result<(i16, Option<&[u8]>, &str),
         Grant::Challenge { id, .. } => (CHALLENGE, Some(id.as_bytes())),
         Grant::Renewal { of, .. } => (RENEWAL, Some(of)),
         Grant::Elsewhere { .. } => (ELSEWHERE, None),
+        Grant::Order { permit, .. } => (ORDER, Some(permit.as_bytes())),
         other => return Err(unknown(other)),
     };
     Ok((kind, by, grant.label()))
@@ -103,6 +112,7 @@ pub(super) fn grant_columns(grant: &Grant) -> Result<(i16, Option<&[u8]>, &str),
 const CHALLENGE: i16 = 0;
 const RENEWAL: i16 = 1;
 const ELSEWHERE: i16 = 2;
+const ORDER: i16 = 3;
 
 /// A grant in three columns from `first` on.
 fn grant(row: &Row, first: usize) -> Result<Grant, StoreError> {
@@ -114,6 +124,10 @@ fn grant(row: &Row, first: usize) -> Result<Grant, StoreError> {
         }
         RENEWAL => Ok(Grant::renewal(get::<&[u8]>(row, first + 1)?, label)),
         ELSEWHERE => Ok(Grant::elsewhere(label)),
+        ORDER => {
+            let permit = ChallengeId::from_bytes(bytes(row, first + 1)?);
+            Ok(Grant::order(permit, label))
+        }
         other => Err(unknown(other)),
     }
 }

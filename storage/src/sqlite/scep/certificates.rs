@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use mdm_pki::Certificate;
 use mdm_scep::store::{
-    CertificateRecord, Committed, Grant, Issuance, RequestId, Revocation, StoreError,
+    CertificateRecord, Committed, Grant, GrantKind, Issuance, RequestId, Revocation, StoreError,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -19,19 +19,19 @@ pub(super) const COUNTS: &str = "SELECT revoked_at IS NULL FROM scep_certificate
 pub(super) const RENEWED: &str = "SELECT der FROM scep_certificate WHERE renewal = ?1";
 
 const INSERT: &str =
-    "INSERT INTO scep_certificate (serial, label, issued_at, not_after, renewal, der)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (serial) DO NOTHING";
+    "INSERT INTO scep_certificate (serial, label, issued_at, not_after, renewal, der, granted)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (serial) DO NOTHING";
 
 pub(super) const SPEND: &str = "UPDATE scep_challenge SET request = ?2, serial = ?3 WHERE id = ?1";
 
 pub(super) const FIND: &str =
-    "SELECT der, revoked_at, revoked_for FROM scep_certificate WHERE serial = ?1";
+    "SELECT der, revoked_at, revoked_for, granted FROM scep_certificate WHERE serial = ?1";
 
 pub(super) const REVOKE: &str = "UPDATE scep_certificate SET revoked_at = ?2, revoked_for = ?3
      WHERE serial = ?1 AND revoked_at IS NULL";
 
 pub(super) const REVOKED: &str =
-    "SELECT der, revoked_at, revoked_for FROM scep_certificate INDEXED BY scep_certificate_revoked
+    "SELECT der, revoked_at, revoked_for, granted FROM scep_certificate INDEXED BY scep_certificate_revoked
      WHERE revoked_at IS NOT NULL AND not_after >= ?1 ORDER BY not_after LIMIT ?2";
 
 pub(super) fn commit(
@@ -42,22 +42,22 @@ pub(super) fn commit(
         return Ok(Ok(settled));
     }
     let certificate = &issuance.certificate;
-    let renewal = match issuance.grant {
-        Grant::Renewal { .. } => Some(issuance.request.as_bytes()),
-        _ => None,
-    };
+    let grant = &issuance.grant;
+    let renews = grant.kind() == GrantKind::Renewal;
+    let renewal = renews.then(|| issuance.request.as_bytes());
     let inserted = connection.prepare_cached(INSERT)?.execute(params![
         certificate.serial(),
-        issuance.grant.label(),
+        grant.label(),
         issuance.at.timestamp_micros(),
         certificate.not_after().timestamp_micros(),
         renewal,
         certificate.to_der(),
+        rows::kind_column(grant.kind())?,
     ])?;
     if inserted == 0 {
         return Ok(Err(StoreError::Exists));
     }
-    if let Grant::Challenge { id, .. } = &issuance.grant {
+    if let Some(id) = grant.spends() {
         connection.prepare_cached(SPEND)?.execute(params![
             id.as_bytes(),
             issuance.request.as_bytes(),
@@ -71,7 +71,7 @@ pub(super) fn commit(
 fn settled(connection: &Connection, issuance: &Issuance) -> rusqlite::Result<Option<Committed>> {
     match &issuance.grant {
         Grant::Elsewhere { .. } => Ok(None),
-        Grant::Challenge { id, .. } => {
+        Grant::Challenge { id, .. } | Grant::Order { permit: id, .. } => {
             let found = connection
                 .prepare_cached(SPENT)?
                 .query_row([id.as_bytes()], rows::spent)

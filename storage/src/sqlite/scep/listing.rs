@@ -1,32 +1,20 @@
 //! The certificates that were issued, page by page, for people who look.
 
-use chrono::{DateTime, Utc};
-use mdm_scep::store::{CertificateRecord, StoreError};
+use mdm_scep::store::StoreError;
 use rusqlite::{Row, params};
 
 use super::rows;
-use crate::sqlite::{
-    SqliteStore,
-    values::{self, time},
+use crate::{
+    issued::IssuedCertificate,
+    sqlite::{
+        SqliteStore,
+        values::{self, time},
+    },
 };
 
 pub(super) const PAGE: &str =
-    "SELECT der, revoked_at, revoked_for, label, issued_at, key FROM scep_certificate
+    "SELECT der, revoked_at, revoked_for, granted, label, issued_at, key FROM scep_certificate
      WHERE key > ?1 ORDER BY key LIMIT ?2";
-
-/// A certificate as it stands in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct IssuedCertificate {
-    /// The certificate, and whether it still counts.
-    pub record: CertificateRecord,
-    /// Whose enrolment it was issued for.
-    pub label: String,
-    /// When it was issued.
-    pub issued_at: DateTime<Utc>,
-    /// Its place in the list, from which the next page begins.
-    pub place: i64,
-}
 
 impl SqliteStore {
     /// At most `limit` of the certificates that `mdm-scep` has issued and that stand behind this place, in the order in
@@ -52,8 +40,8 @@ impl SqliteStore {
 fn issued(row: &Row<'_>) -> rusqlite::Result<IssuedCertificate> {
     Ok(IssuedCertificate {
         record: rows::certificate_record(row)?,
-        label: row.get(3)?,
-        issued_at: time(row, 4)?,
-        place: row.get(5)?,
+        label: row.get(4)?,
+        issued_at: time(row, 5)?,
+        place: row.get(6)?,
     })
 }

@@ -6,7 +6,10 @@ use mdm_pki::{Certificate, CertificateRequest, RevocationReason};
 use mdm_scep::{
     Bound,
     pending::{PendingId, PendingRequest, Resolution},
-    store::{CertificateRecord, ChallengeId, ChallengeRecord, Grant, RequestId, Revocation, Spent},
+    store::{
+        CertificateRecord, ChallengeId, ChallengeRecord, Grant, GrantKind, RequestId, Revocation,
+        Spent,
+    },
 };
 use rusqlite::{Row, types::Type};
 
@@ -22,7 +25,7 @@ pub(super) fn certificate(row: &Row<'_>, column: usize) -> rusqlite::Result<Cert
         .map_err(|error| unreadable(column, Type::Blob, error))
 }
 
-/// A certificate and its revocation in the first three columns.
+/// A certificate, its revocation and what granted it in the first four columns.
 pub(super) fn certificate_record(row: &Row<'_>) -> rusqlite::Result<CertificateRecord> {
     let mut record = CertificateRecord::new(certificate(row, 0)?);
     if let Some(number) = row.get::<_, Option<u8>>(2)? {
@@ -30,6 +33,14 @@ pub(super) fn certificate_record(row: &Row<'_>) -> rusqlite::Result<CertificateR
             .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, number.into()))?;
         record.revoked = Some(Revocation::new(time(row, 1)?, reason));
     }
+    record.granted = match row.get(3)? {
+        None => None,
+        Some(CHALLENGE) => Some(GrantKind::Challenge),
+        Some(RENEWAL) => Some(GrantKind::Renewal),
+        Some(ELSEWHERE) => Some(GrantKind::Elsewhere),
+        Some(ORDER) => Some(GrantKind::Order),
+        Some(other) => return Err(rusqlite::Error::IntegralValueOutOfRange(3, other)),
+    };
     Ok(record)
 }
 
@@ -54,18 +65,30 @@ pub(super) fn challenge(row: &Row<'_>) -> rusqlite::Result<ChallengeRecord> {
 
 /// A grant as the three columns that [`grant`] reads.
 pub(super) fn grant_columns(grant: &Grant) -> rusqlite::Result<(i64, Option<&[u8]>, &str)> {
-    let (kind, by): (_, Option<&[u8]>) = match grant {
-        Grant::Challenge { id, .. } => (CHALLENGE, Some(id.as_bytes())),
-        Grant::Renewal { of, .. } => (RENEWAL, Some(of)),
-        Grant::Elsewhere { .. } => (ELSEWHERE, None),
+    let by: Option<&[u8]> = match grant {
+        Grant::Challenge { id, .. } | Grant::Order { permit: id, .. } => Some(id.as_bytes()),
+        Grant::Renewal { of, .. } => Some(of),
+        Grant::Elsewhere { .. } => None,
         other => return Err(unknown(other)),
     };
-    Ok((kind, by, grant.label()))
+    Ok((kind_column(grant.kind())?, by, grant.label()))
+}
+
+/// The kind of a grant as a number.
+pub(super) fn kind_column(kind: GrantKind) -> rusqlite::Result<i64> {
+    Ok(match kind {
+        GrantKind::Challenge => CHALLENGE,
+        GrantKind::Renewal => RENEWAL,
+        GrantKind::Elsewhere => ELSEWHERE,
+        GrantKind::Order => ORDER,
+        other => return Err(unknown(other)),
+    })
 }
 
 const CHALLENGE: i64 = 0;
 const RENEWAL: i64 = 1;
 const ELSEWHERE: i64 = 2;
+const ORDER: i64 = 3;
 
 /// A grant in three columns from `first` on.
 fn grant(row: &Row<'_>, first: usize) -> rusqlite::Result<Grant> {
@@ -77,6 +100,10 @@ fn grant(row: &Row<'_>, first: usize) -> rusqlite::Result<Grant> {
         }
         RENEWAL => Ok(Grant::renewal(row.get::<_, Vec<u8>>(first + 1)?, label)),
         ELSEWHERE => Ok(Grant::elsewhere(label)),
+        ORDER => {
+            let permit = ChallengeId::from_bytes(row.get(first + 1)?);
+            Ok(Grant::order(permit, label))
+        }
         other => Err(rusqlite::Error::IntegralValueOutOfRange(first, other)),
     }
 }

@@ -57,6 +57,10 @@ async fn pages_come_out_of_an_index_in_their_order() {
             "scep_certificate_revoked",
         ),
         (
+            "SELECT der FROM scep_certificate WHERE key > 7 ORDER BY key LIMIT 9",
+            "scep_certificate_by_key",
+        ),
+        (
             "SELECT document FROM acme_order WHERE account = '\\x01'
              AND key < CASE WHEN '\\x02'::bytea IS NULL THEN 7
                  ELSE (SELECT key FROM acme_order WHERE id = '\\x02') END
