@@ -60,7 +60,9 @@ pub(crate) const FLOORS: &[(&str, &[&[&str]])] = &[
     // A fake built from our endpoint types would share our mistakes.
     ("mdm-fake-apple", &[FOUNDATION]),
     ("mdm-sdk", &[FOUNDATION, FLOWS]),
+    ("mdm-scratch-postgres", &[NOBODY]),
     ("mdm-simulator", EVERYBODY),
+    ("mdm-server", EVERYBODY),
     ("mdmtool", EVERYBODY),
     ("quickstart", EVERYBODY),
     // The harness itself is the standard library alone.
@@ -88,6 +90,7 @@ pub(crate) const RESERVED: &[(&str, &[&str])] = &[
 const ASYNC: &[&str] = &[
     "mdm-apns",
     "mdm-fake-apple",
+    "mdm-server",
     "mdm-simulator",
     "mdm-storage",
     "mdm-tls",
