@@ -6,7 +6,7 @@ use super::{Make, fixture::*};
 use crate::{
     Body, Store,
     enrollment::decide::Message,
-    queue::{CommandState, Enqueued, Report, ReportKind, Sequence, Settlement},
+    queue::{CommandFilter, CommandState, Enqueued, Report, ReportKind, Sequence, Settlement},
 };
 
 /// Only the sequence counts: all times are the same, or run backwards.
@@ -188,7 +188,10 @@ pub async fn what_is_finished_can_be_forgotten_and_what_waits_cannot<S: Store>(m
     assert_eq!(store.forget_finished(at(2), 2).await.unwrap(), 2);
     assert_eq!(store.forget_finished(at(2), 2).await.unwrap(), 1);
     assert_eq!(store.forget_finished(at(2), 2).await.unwrap(), 0);
-    let left = store.commands(&id, Sequence::START, 10).await.unwrap();
+    let left = store
+        .commands(&id, &CommandFilter::new(), Sequence::START, 10)
+        .await
+        .unwrap();
     let left: Vec<_> = left
         .iter()
         .map(|c| c.command.command_uuid.as_str())
@@ -213,7 +216,10 @@ pub async fn commands_are_listed_page_by_page<S: Store>(make: impl Make<S>) {
     let mut after = Sequence::START;
     let mut listed = Vec::new();
     loop {
-        let page = store.commands(&id, after, 2).await.unwrap();
+        let page = store
+            .commands(&id, &CommandFilter::new(), after, 2)
+            .await
+            .unwrap();
         assert!(page.len() <= 2);
         let Some(last) = page.last() else { break };
         after = last.sequence;
@@ -222,14 +228,14 @@ pub async fn commands_are_listed_page_by_page<S: Store>(make: impl Make<S>) {
     assert_eq!(listed, ["c-1", "c-2", "c-3", "c-4", "c-5"]);
     assert!(
         store
-            .commands(&device(9), Sequence::START, 2)
+            .commands(&device(9), &CommandFilter::new(), Sequence::START, 2)
             .await
             .unwrap()
             .is_empty()
     );
     assert!(
         store
-            .commands(&id, Sequence::START, 0)
+            .commands(&id, &CommandFilter::new(), Sequence::START, 0)
             .await
             .unwrap()
             .is_empty()
@@ -275,7 +281,7 @@ pub async fn reports_and_enqueues_at_the_same_time_lose_nothing<S: Store>(make: 
     futures_util::future::join(enqueues, answers).await;
     for n in 1..=DEVICES {
         let records = store
-            .commands(&device(n), Sequence::START, 100)
+            .commands(&device(n), &CommandFilter::new(), Sequence::START, 100)
             .await
             .unwrap();
         let order: Vec<_> = records

@@ -5,9 +5,12 @@ use mdm_core::{Secret, SerialNumber};
 
 use super::{Make, fixture::*};
 use crate::{
-    Body, BootstrapToken, Enrollment, EnrollmentStatus, Event, EventKind, Store,
-    enrollment::decide::{Loaded, Message, Refusal, Step, Version, decide, renew},
-    queue::{Polled, ReportKind, Sequence, Settlement},
+    Body, BootstrapToken, Enrollment, EnrollmentStatus, Event, EventKind, Reported, Store,
+    enrollment::{
+        EnrollmentDecision, EnrollmentKind, EnrollmentReason,
+        decide::{Loaded, Message, Refusal, Step, Version, decide, renew, retire},
+    },
+    queue::{CommandState, Polled, ReportKind, Sequence, Settlement},
     store::CommitError,
 };
 
@@ -42,12 +45,29 @@ pub async fn an_enrollment_comes_back_as_it_was_committed<S: Store>(make: impl M
         }),
         serial_number: Some(SerialNumber::new("C02CONTRACT").unwrap()),
         user_short_name: Some("anna".to_owned()),
+        owner: Some("anna@example.com".to_owned()),
+        licences: vec!["macs".to_owned(), "b\"x".to_owned()],
+        reported: Some(Reported::new(at(4)).with(|told| {
+            told.os_version = Some("15.1".to_owned());
+            told.is_supervised = Some(false);
+        })),
+        invitation: Some("i-1".to_owned()),
+        decision: Some(EnrollmentDecision::new(
+            EnrollmentKind::ReEnrollment,
+            [
+                EnrollmentReason::Authenticate,
+                EnrollmentReason::NewCertificate,
+            ],
+        )),
         authenticate: Some(Body::from(b"<plist/>".to_vec())),
         authenticated_at: Some(at(-1)),
         enrolled_at: Some(at(2)),
         disabled_at: Some(at(3)),
+        last_seen_at: Some(at(4)),
+        push_dead_at: Some(at(5)),
     };
-    for (version, state) in [(0, bare.clone()), (1, full.clone()), (2, bare)] {
+    let seen = bare.clone().with(|e| e.last_seen_at = full.last_seen_at);
+    for (version, state) in [(0, bare), (1, full.clone()), (2, seen)] {
         let mut step = Step::new(at(0));
         step.device = Some(state.clone());
         store
@@ -79,25 +99,25 @@ pub async fn an_enrollment_comes_back_as_it_was_committed<S: Store>(make: impl M
 pub async fn a_step_decided_on_an_old_version_conflicts_and_leaves_no_trace<S: Store>(
     make: impl Make<S>,
 ) {
-    let store = make().await;
+    let store = subscribed(&make).await;
     let id = enroll(&store, 1).await;
     queue(&store, &id, &["c-1"]).await;
     let before = store.load(&id, &certificate(1)).await.unwrap();
-    let events = store.events(Sequence::START, 100).await.unwrap();
+    let events = told(&store).await;
     let step = decide(&before, &sender(&id, 1), Message::CheckOut).unwrap();
     for version in [0, before.version.number() - 1, before.version.number() + 1] {
         let refused = store.commit(&id, Version::new(version), step.clone()).await;
         assert!(matches!(refused, Err(CommitError::Conflict)), "{refused:?}");
     }
     assert_eq!(store.load(&id, &certificate(1)).await.unwrap(), before);
-    assert_eq!(store.events(Sequence::START, 100).await.unwrap(), events);
+    assert_eq!(told(&store).await, events);
     let (_, next) = poll(&store, &id, 1, ReportKind::Idle).await;
     assert_eq!(next.as_deref(), Some("c-1"));
 }
 
 /// Eight steps on one version: one is committed, seven conflict, one event is written.
 pub async fn of_steps_decided_at_the_same_time_one_is_committed<S: Store>(make: impl Make<S>) {
-    let store = make().await;
+    let store = subscribed(&make).await;
     let id = device(1);
     let steps = (1..=8).map(|n| {
         let step = decide(&Loaded::new(), &sender(&id, n), authenticate()).unwrap();
@@ -110,7 +130,7 @@ pub async fn of_steps_decided_at_the_same_time_one_is_committed<S: Store>(make: 
             .iter()
             .all(|outcome| matches!(outcome, Ok(()) | Err(CommitError::Conflict)))
     );
-    assert_eq!(store.events(Sequence::START, 100).await.unwrap().len(), 1);
+    assert_eq!(told(&store).await.len(), 1);
 }
 
 /// The unit of change is the device with its users.
@@ -156,7 +176,7 @@ pub async fn a_replaced_certificate_still_belongs_to_its_device<S: Store>(make: 
 /// and whatever waited still waits. It is the same step when a user's message brings it about.
 pub async fn a_renewed_certificate_goes_on_where_the_former_stopped<S: Store>(make: impl Make<S>) {
     for by_user in [false, true] {
-        let store = make().await;
+        let store = subscribed(&make).await;
         let id = enroll(&store, 1).await;
         let user = enroll_user(&store, 1, "U1").await;
         let token = Secret::new(b"bootstrap".to_vec());
@@ -168,21 +188,31 @@ pub async fn a_renewed_certificate_goes_on_where_the_former_stopped<S: Store>(ma
         }
         let before = store.load(&id, &certificate(1)).await.unwrap();
         let users = store.enrollment(&user).await.unwrap();
-        let events = store.events(Sequence::START, 100).await.unwrap().len();
+        let events = told(&store).await.len();
 
         take_renewed(&store, &sender(if by_user { &user } else { &id }, 9)).await;
         let after = store.load(&id, &certificate(9)).await.unwrap();
         assert_eq!(after.version, before.version.next());
+        let decision = after
+            .device
+            .as_ref()
+            .and_then(|device| device.decision.clone());
+        assert_eq!(
+            decision.as_ref().map(|decision| decision.kind),
+            Some(EnrollmentKind::IdentityRenewal)
+        );
         let expected = before.device.unwrap().with(|device| {
+            device.decision = decision;
             device.certificate = Some(certificate(9));
             device.bootstrap_token = Some(BootstrapToken::new(token, certificate(9)));
         });
-        assert_eq!(after.device, Some(expected));
+        assert_eq!(after.device.as_ref(), Some(&expected));
         assert_eq!(store.enrollment(&user).await.unwrap(), users);
-        let told = store.events(Sequence::START, 100).await.unwrap();
-        let renewed = Event::new(id.clone(), at(0), EventKind::IdentityRenewed);
+        let told = told(&store).await;
+        let decision = after.device.and_then(|device| device.decision).unwrap();
+        let renewed = EventKind::IdentityRenewed { decision };
         let told: Vec<_> = told[events..].iter().map(|(_, event)| event).collect();
-        assert_eq!(told, [&renewed]);
+        assert_eq!(told, [&Event::new(id.clone(), at(0), renewed)]);
 
         for id in [&id, &user] {
             let former = report(&store, id, 1, ReportKind::Idle).await;
@@ -299,7 +329,7 @@ pub async fn q14_a_user_that_checks_out_leaves_the_device_enrolled<S: Store>(mak
 
 /// `Authenticate` begins anew: tally, push address, users.
 pub async fn q14_authenticate_starts_the_tally_again<S: Store>(make: impl Make<S>) {
-    let store = make().await;
+    let store = subscribed(&make).await;
     let id = enroll(&store, 1).await;
     take(&store, &sender(&id, 1), Message::token_update(address(1))).await;
     let tally = async || {
@@ -315,7 +345,7 @@ pub async fn q14_authenticate_starts_the_tally_again<S: Store>(make: impl Make<S
     assert_eq!(tally().await, 0);
     take(&store, &sender(&id, 1), Message::token_update(address(1))).await;
     assert_eq!(tally().await, 1);
-    let events = store.events(Sequence::START, 100).await.unwrap();
+    let events = told(&store).await;
     let enrolled =
         |(_, event): &&(Sequence, Event)| matches!(event.kind, EventKind::Enrolled { .. });
     assert_eq!(events.iter().filter(enrolled).count(), 2);
@@ -338,4 +368,70 @@ pub async fn push_targets_come_in_the_order_of_the_question<S: Store>(make: impl
     assert_eq!(target.magic, address(2).magic);
     assert_eq!(target.topic, address(2).topic);
     assert!(store.push_targets(&[]).await.unwrap().is_empty());
+}
+
+/// Whoever commits what was decided before a poll does not make the device look silent.
+pub async fn nothing_moves_back_when_a_device_was_last_heard_of<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    let loaded = store.load(&id, &certificate(1)).await.unwrap();
+    poll_at(&store, 1, 3600, ReportKind::Idle).await;
+    let step = retire(&loaded, &id, at(1));
+    store.commit(&id, loaded.version, step).await.unwrap();
+    let found = store.enrollment(&id).await.unwrap().unwrap();
+    assert_eq!(found.last_seen_at, Some(at(3600)));
+}
+
+/// Q14: who never says goodbye is taken back; nothing of it is lost, and it may come again.
+pub async fn q14_a_retired_device_leaves_its_queue_and_keeps_what_is_escrowed<S: Store>(
+    make: impl Make<S>,
+) {
+    let store = subscribed(&make).await;
+    let id = enroll(&store, 1).await;
+    let user = enroll_user(&store, 1, "U1").await;
+    let other = enroll(&store, 2).await;
+    let token = Secret::new(b"bootstrap".to_vec());
+    let deposit = Message::set_bootstrap_token(Some(token.clone()));
+    take(&store, &sender(&id, 1), deposit).await;
+    for id in [&id, &user, &other] {
+        queue(&store, id, &["c-1"]).await;
+    }
+    let events = told(&store).await.len();
+    let loaded = store.load(&id, &certificate(1)).await.unwrap();
+    let step = retire(&loaded, &id, at(7));
+    store.commit(&id, loaded.version, step).await.unwrap();
+
+    let found = store.enrollment(&id).await.unwrap().unwrap();
+    assert_eq!(found.status, EnrollmentStatus::Disabled);
+    assert_eq!(found.disabled_at, Some(at(7)));
+    assert_eq!(found.bootstrap_token.unwrap().token, token);
+    let users = store.enrollment(&user).await.unwrap().unwrap();
+    assert_eq!(users.status, EnrollmentStatus::Disabled);
+    for (id, cancelled) in [(&id, true), (&user, true), (&other, false)] {
+        let is_cancelled = state(&store, id, "c-1").await == CommandState::cancelled(at(7));
+        assert_eq!(is_cancelled, cancelled, "{id}");
+    }
+    let told = told(&store).await;
+    let told: Vec<_> = told[events..].iter().map(|(_, event)| event).collect();
+    assert_eq!(told, [&Event::new(id.clone(), at(7), EventKind::Retired)]);
+
+    let loaded = store.load(&id, &certificate(1)).await.unwrap();
+    assert!(retire(&loaded, &id, at(8)).is_empty());
+    assert_eq!(enroll(&store, 1).await, id);
+}
+
+/// A user who is taken back leaves the device and the other users alone.
+pub async fn a_retired_user_leaves_the_device_enrolled<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    let [first, second] = [
+        enroll_user(&store, 1, "U1").await,
+        enroll_user(&store, 1, "U2").await,
+    ];
+    let loaded = store.load(&first, &certificate(1)).await.unwrap();
+    let step = retire(&loaded, &first, at(7));
+    store.commit(&first, loaded.version, step).await.unwrap();
+    let targets = store.push_targets(&[id, first, second]).await.unwrap();
+    let pushable: Vec<_> = targets.iter().map(Option::is_some).collect();
+    assert_eq!(pushable, [true, false, true]);
 }

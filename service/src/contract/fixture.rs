@@ -4,11 +4,31 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mdm_core::{PushMagic, PushToken, SerialNumber, Topic};
 use mdm_protocol::{EnrollmentId, id::Ids};
 
+use super::Make;
 use crate::{
-    Event, EventKind, Fingerprint, PushAddress, Store,
-    enrollment::decide::{Message, Sender, decide, renew},
-    queue::{Enqueued, NewCommand, Polled, Report, ReportKind, Settlement},
+    Claim, Event, EventKind, Fingerprint, PushAddress, Store,
+    enrollment::{
+        Spend,
+        decide::{Message, Sender, Step, decide, renew},
+    },
+    queue::{CommandState, Enqueued, NewCommand, Polled, Report, ReportKind, Sequence, Settlement},
+    store::CommitError,
 };
+
+/// Who hears of everything.
+pub(super) const VENDOR: &str = "vendor";
+
+/// A store whose events somebody wants.
+pub(super) async fn subscribed<S: Store>(make: &impl Make<S>) -> S {
+    let store = make().await;
+    assert!(store.subscribe(VENDOR).await.unwrap());
+    store
+}
+
+/// What the vendor has not acknowledged.
+pub(super) async fn told(store: &impl Store) -> Vec<(Sequence, Event)> {
+    store.events(VENDOR, 1000).await.unwrap()
+}
 
 pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     // Finer than microseconds no database need keep.
@@ -60,6 +80,38 @@ pub(super) async fn take(store: &impl Store, sender: &Sender, message: Message) 
         .unwrap();
 }
 
+/// The step of an `Authenticate` of device `n` that asks for these places.
+pub(super) async fn claiming(store: &impl Store, n: u8, claims: &[Claim]) -> Step {
+    let sender = sender(&device(n), n);
+    let loaded = store.load(&sender.id, &sender.certificate).await.unwrap();
+    let mut step = decide(&loaded, &sender, authenticate()).unwrap();
+    step.claim(claims.to_vec());
+    step
+}
+
+/// Commits a step of device `n` on its present version.
+pub(super) async fn commit(store: &impl Store, n: u8, step: Step) -> Result<(), CommitError> {
+    let id = device(n);
+    let version = store.load(&id, &certificate(n)).await.unwrap().version;
+    store.commit(&id, version, step).await
+}
+
+/// Device `n` enrols with an invitation.
+pub(super) async fn spend(
+    store: &impl Store,
+    n: u8,
+    invitation: &str,
+    seconds: i64,
+) -> Result<(), CommitError> {
+    let mut step = claiming(store, n, &[]).await;
+    if step.is_empty() {
+        // It began to enrol before: its answer was lost.
+        step.device = store.enrollment(&device(n)).await.unwrap();
+    }
+    step.invitation = Some(Spend::new(invitation, at(seconds)));
+    commit(store, n, step).await
+}
+
 /// Takes in that somebody vouched for the sender's certificate as a renewed one.
 pub(super) async fn take_renewed(store: &impl Store, sender: &Sender) {
     let loaded = store.load(&sender.id, &sender.certificate).await.unwrap();
@@ -103,6 +155,12 @@ pub(super) async fn queue(store: &impl Store, id: &EnrollmentId, uuids: &[&str])
     }
 }
 
+/// What became of a command.
+pub(super) async fn state(store: &impl Store, id: &EnrollmentId, uuid: &str) -> CommandState {
+    let record = store.command(id, uuid).await.unwrap();
+    record.expect("it was queued").state
+}
+
 pub(super) fn settled_event(id: &EnrollmentId, uuid: &str) -> Event {
     let kind = EventKind::CommandSettled {
         command_uuid: uuid.to_owned(),
@@ -135,6 +193,22 @@ pub(super) async fn poll(
     kind: ReportKind,
 ) -> (Settlement, Option<String>) {
     let polled = report(store, id, n, kind).await;
+    let next = polled.next().map(|next| next.command_uuid.clone());
+    (
+        polled.settlement().expect("the certificate is pinned"),
+        next,
+    )
+}
+
+/// Device `n` reports with certificate `n`, at a time of its own.
+pub(super) async fn poll_at(
+    store: &impl Store,
+    n: u8,
+    seconds: i64,
+    kind: ReportKind,
+) -> (Settlement, Option<String>) {
+    let report = Report::new(device(n), certificate(n), at(seconds), kind);
+    let polled = store.record_report_and_next(report).await.unwrap();
     let next = polled.next().map(|next| next.command_uuid.clone());
     (
         polled.settlement().expect("the certificate is pinned"),

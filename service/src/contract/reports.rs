@@ -3,7 +3,7 @@
 use super::{Make, fixture::*};
 use crate::{
     Body, Store,
-    queue::{CommandState, Polled, ReportKind, Sequence, Settlement},
+    queue::{CommandState, Polled, ReportKind, Settlement},
 };
 
 /// After `NotNow` comes the next command that was never answered, and never one that was put off.
@@ -242,15 +242,15 @@ pub async fn a_replaced_certificate_no_longer_reports<S: Store>(make: impl Make<
 
 /// A cancelled command stays cancelled.
 pub async fn a_late_answer_to_a_cancelled_command_changes_nothing<S: Store>(make: impl Make<S>) {
-    let store = make().await;
+    let store = subscribed(&make).await;
     let id = enroll(&store, 1).await;
     queue(&store, &id, &["c-1"]).await;
     take(&store, &sender(&id, 1), authenticate()).await;
-    let events = store.events(Sequence::START, 100).await.unwrap();
+    let events = told(&store).await;
     for kind in [answered(&id, "c-1"), ReportKind::not_now("c-1")] {
         assert_eq!(poll(&store, &id, 1, kind).await, (Settlement::Before, None));
     }
     let state = store.command(&id, "c-1").await.unwrap().unwrap().state;
     assert_eq!(state, CommandState::cancelled(at(0)));
-    assert_eq!(store.events(Sequence::START, 100).await.unwrap(), events);
+    assert_eq!(told(&store).await, events);
 }

@@ -9,6 +9,9 @@ ALTER TABLE enrollments ADD COLUMN licences TEXT NOT NULL DEFAULT '[]';
 -- What it last said of itself, as JSON.
 ALTER TABLE enrollments ADD COLUMN reported TEXT;
 
+-- The id of the invitation that it came with.
+ALTER TABLE enrollments ADD COLUMN invitation TEXT;
+
 -- What its last coming was taken for, as JSON.
 ALTER TABLE enrollments ADD COLUMN decision TEXT;
 

@@ -23,7 +23,7 @@ macro_rules! enrollment_columns {
          awaiting_configuration, serial_number, user_short_name, authenticated_at, enrolled_at, \
          disabled_at, unlock_token, bootstrap_token, bootstrap_token_certificate, \
          bootstrap_token_is_former, authenticate, owner, licences, reported, decision, \
-         last_seen_at, push_dead_at"
+         invitation, last_seen_at, push_dead_at"
     };
 }
 pub(super) use enrollment_columns;
@@ -53,8 +53,9 @@ pub(super) fn enrollment(row: &Row<'_>) -> rusqlite::Result<(Enrollment, Version
     found.licences = json(row, 20)?;
     found.reported = optional_json(row, 21)?;
     found.decision = optional_json(row, 22)?;
-    found.last_seen_at = optional_time(row, 23)?;
-    found.push_dead_at = optional_time(row, 24)?;
+    found.invitation = row.get(23)?;
+    found.last_seen_at = optional_time(row, 24)?;
+    found.push_dead_at = optional_time(row, 25)?;
     Ok((found, version))
 }
 

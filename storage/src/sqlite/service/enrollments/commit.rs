@@ -32,13 +32,15 @@ const SAVE: &str = "INSERT INTO enrollments (
          token_update_tally, awaiting_configuration, serial_number, user_short_name,
          authenticated_at, enrolled_at, disabled_at, unlock_token, bootstrap_token,
          bootstrap_token_certificate, bootstrap_token_is_former, authenticate,
-         owner, licences, reported, decision)
+         owner, licences, reported, decision,
+         invitation)
      VALUES (
          :id, :device, 0, :status, :certificate, :topic, :push_token, :push_magic,
          :tally, :awaiting_configuration, :serial_number, :user_short_name,
          :authenticated_at, :enrolled_at, :disabled_at, :unlock_token, :bootstrap_token,
          :bootstrap_token_certificate, :bootstrap_token_is_former, :authenticate,
-         :owner, :licences, :reported, :decision)
+         :owner, :licences, :reported, :decision,
+         :invitation)
      ON CONFLICT (id) DO UPDATE SET
          status = excluded.status, certificate = excluded.certificate, topic = excluded.topic,
          push_token = excluded.push_token, push_magic = excluded.push_magic,
@@ -52,7 +54,7 @@ const SAVE: &str = "INSERT INTO enrollments (
          bootstrap_token_is_former = excluded.bootstrap_token_is_former,
          authenticate = excluded.authenticate, owner = excluded.owner,
          licences = excluded.licences, reported = excluded.reported,
-         decision = excluded.decision
+         decision = excluded.decision, invitation = excluded.invitation
      RETURNING key";
 
 /// A device is inserted before its own key is known.
@@ -229,6 +231,7 @@ fn save(connection: &Connection, state: &Enrollment, device: i64) -> rusqlite::R
             ":owner": state.owner,
             ":licences": rows::to_json(&state.licences)?,
             ":reported": state.reported.as_ref().map(rows::to_json).transpose()?,
+            ":invitation": state.invitation,
             ":decision": state.decision.as_ref().map(rows::to_json).transpose()?,
         },
         |row| row.get(0),
