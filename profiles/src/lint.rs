@@ -11,6 +11,7 @@ mod rule;
 pub mod sarif;
 mod secrets;
 mod top_level;
+mod unknown;
 mod weak;
 
 use std::{borrow::Cow, collections::HashMap, fmt};
@@ -197,6 +198,7 @@ pub fn lint(profile: &Profile, options: &LintOptions) -> Report {
     let mut findings = base(profile, &targets);
     let mut own = Vec::new();
     top_level::check(profile, options, &targets, &mut own);
+    unknown::check(profile, &targets, &mut own);
     secrets::check(profile, options, &mut own);
     weak::check(profile, &mut own);
     #[cfg(feature = "crypto")]

@@ -109,7 +109,7 @@ pub(crate) fn conformance(from: Option<&Path>) -> Outcome {
         "conformance: {typed} of {all} files are read as their own types and written again as they \
          were; {mistakes} mistakes were found in them"
     );
-    println!("conformance: {linted} findings of the lint in the profiles, all of them listed");
+    println!("conformance: the lint finds {linted} things in the profiles");
     match (failures, well) {
         (0, 1..) => Ok(()),
         (0, 0) => Err("conformance: no example found".into()),

@@ -177,6 +177,10 @@ rules! {
         "the device ignores it: a misspelt setting is no setting",
         "correct the spelling, or take it out",
         schema!("key");
+    "unknown-payload":
+        "a misspelt payload sets nothing: a Mac takes it for preferences of a domain of that name",
+        "correct the spelling, or leave it where software of that name reads it",
+        schema!("payloadtype");
     "use-declaration":
         "a declaration has taken its place, and a later system knows only that",
         "send the declaration to devices that take it",

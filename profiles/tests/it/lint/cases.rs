@@ -177,6 +177,18 @@ fn schema_cases() -> Vec<Case> {
             Some("ios:26.4,supervised"),
             one(RESTRICTIONS, "<key>forceOnDeviceOnlyDictation</key><true/>"),
         ),
+        case(
+            "unknown-payload",
+            &at("PayloadType"),
+            None,
+            one("com.apple.wifi.manged", SSID),
+        ),
+        case(
+            "unknown-payload",
+            &at("PayloadType"),
+            Some("ios:18.2"),
+            one("com.example.agent", ""),
+        ),
         case("misplaced", "Wrapped", None, {
             decode(&format!(
                 "<key>Wrapped</key><dict><key>PayloadContent</key><array/>{}</dict>",
