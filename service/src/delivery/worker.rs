@@ -15,6 +15,13 @@ pub trait Subscriber: fmt::Debug + Send + Sync {
     async fn deliver(&self, events: &[(Sequence, Event)]) -> Delivery;
 }
 
+#[async_trait]
+impl<S: Subscriber + ?Sized> Subscriber for Arc<S> {
+    async fn deliver(&self, events: &[(Sequence, Event)]) -> Delivery {
+        (**self).deliver(events).await
+    }
+}
+
 /// What became of events that were handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -227,10 +234,10 @@ impl EventWorker {
         }
         let batch = self.singly_until.map_or(self.pace.batch, |_| 1);
         let events = self.store.events(&self.name, batch).await?;
-        let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else {
+        let Some((last, _)) = events.last() else {
             return Ok(EventRound::Idle);
         };
-        self.singly_until = self.singly_until.filter(|until| first <= until);
+        let last = *last;
         let is_single = events.len() == 1;
         match self.subscriber.deliver(&events).await {
             Delivery::Taken => {
@@ -238,14 +245,14 @@ impl EventWorker {
                 self.store
                     .acknowledge_events(&self.name, &sequences)
                     .await?;
-                self.failures = 0;
+                self.passed(last);
                 Ok(EventRound::Delivered {
                     events: events.len(),
                 })
             }
-            Delivery::Refused { reason } if is_single => self.bury(&events, &reason).await,
+            Delivery::Refused { reason } if is_single => self.bury(&events, last, &reason).await,
             Delivery::Refused { .. } => {
-                self.singly_until = Some(*last);
+                self.singly_until = Some(last);
                 Ok(EventRound::Waits {
                     wait: Duration::ZERO,
                 })
@@ -253,9 +260,9 @@ impl EventWorker {
             Delivery::Failed { reason } => {
                 self.failures = self.failures.saturating_add(1);
                 if is_single && self.failures >= self.pace.attempts {
-                    return self.bury(&events, &reason).await;
+                    return self.bury(&events, last, &reason).await;
                 }
-                self.singly_until = Some(*last);
+                self.singly_until = Some(last);
                 self.wait(&reason, None).await
             }
             Delivery::Unavailable {
@@ -302,13 +309,20 @@ impl EventWorker {
         Ok(())
     }
 
+    /// Nothing up to `last` is at the front any more.
+    fn passed(&mut self, last: Sequence) {
+        self.failures = 0;
+        self.singly_until = self.singly_until.filter(|until| last < *until);
+    }
+
     async fn bury(
         &mut self,
         events: &[(Sequence, Event)],
+        last: Sequence,
         reason: &str,
     ) -> Result<EventRound, StoreError> {
         self.to_dead_letters(events, reason).await?;
-        self.failures = 0;
+        self.passed(last);
         Ok(EventRound::Buried {
             events: events.len(),
         })

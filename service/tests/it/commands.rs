@@ -49,7 +49,7 @@ async fn a_command_that_the_device_would_refuse_is_not_queued_until_it_would_tak
         panic!("{refused:?}");
     };
     assert!(
-        unsuitable.to_string().contains("supervised"),
+        unsuitable.to_string().contains("supervision"),
         "{unsuitable}"
     );
     assert_eq!(device.idle(&service).await, None);
@@ -67,9 +67,8 @@ async fn the_override_and_a_type_that_nobody_knows_pass_through() {
     let anyway = EnqueueOptions::default().with(|options| options.is_unchecked = true);
     let answers = service.enqueue_each(&ids, &lost_mode("L-1"), &anyway).await;
     assert!(matches!(answers.unwrap()[..], [Ok(Enqueued::Queued(_))]));
-    let keys = [("Colour".to_owned(), "green".into())]
-        .into_iter()
-        .collect();
+    let mut keys = mdm_plist::Dictionary::new();
+    keys.insert("Colour".to_owned(), "green".into());
     let unknown = Command::from_keys("X-1", "PaintDevice", keys);
     let queued = service.enqueue(&device.id(), &unknown).await.unwrap();
     assert!(matches!(queued, Enqueued::Queued(_)));
@@ -86,8 +85,9 @@ async fn of_many_devices_each_has_an_answer_of_its_own() {
     let ids = [ipad.id(), Device::new("D9").id(), mac.id()];
     let lock = DeviceLock::new().with(|lock| lock.pin = Some("123456".to_owned().into()));
     let options = EnqueueOptions::default().with(|options| options.key = Some("lock".to_owned()));
-    let answers = service.enqueue_each(&ids, &Command::new("L-1", &lock), &options);
-    let answers = answers.await.unwrap();
+    let command = Command::new("L-1", &lock);
+    let answers = service.enqueue_each(&ids, &command, &options).await;
+    let answers = answers.unwrap();
     assert!(matches!(
         answers[..],
         [_, Ok(Enqueued::NotEnrolled), Ok(Enqueued::Queued(_))]

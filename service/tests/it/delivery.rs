@@ -33,7 +33,7 @@ struct Script {
 }
 
 #[async_trait]
-impl Subscriber for Arc<Script> {
+impl Subscriber for Script {
     async fn deliver(&self, events: &[(Sequence, Event)]) -> Delivery {
         *self.calls.lock().unwrap() += 1;
         if let Some((poison, answer)) = &*self.poison.lock().unwrap()
