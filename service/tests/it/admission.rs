@@ -24,7 +24,9 @@ impl<F> std::fmt::Debug for Policy<F> {
 }
 
 #[async_trait]
-impl<F: Fn(&Applicant) -> Result<Admission, Unavailable> + Send + Sync> AdmissionPolicy for Policy<F> {
+impl<F: Fn(&Applicant) -> Result<Admission, Unavailable> + Send + Sync> AdmissionPolicy
+    for Policy<F>
+{
     async fn admit(&self, applicant: &Applicant) -> Result<Admission, Unavailable> {
         (self.0)(applicant)
     }
@@ -40,7 +42,9 @@ fn with(
 fn licences(limit: u64) -> impl Fn(&Applicant) -> Result<Admission, Unavailable> {
     move |applicant| {
         let claims = vec![Claim::new("licences", limit)];
-        Ok(Grant::of(applicant).with(|grant| grant.claims = claims).into())
+        Ok(Grant::of(applicant)
+            .with(|grant| grant.claims = claims)
+            .into())
     }
 }
 
@@ -63,7 +67,10 @@ async fn a_device_that_is_not_admitted_is_told_why_and_so_is_the_vendor() {
     listen(&store).await;
     let service = with(&store, |applicant| {
         assert!(matches!(applicant.stage, Stage::Authenticating { .. }));
-        assert_eq!(applicant.serial_number.as_ref().unwrap().as_str(), "C02SERVICE");
+        assert_eq!(
+            applicant.serial_number.as_ref().unwrap().as_str(),
+            "C02SERVICE"
+        );
         let denial = Denial::new(DenialReason::DeviceLimit).with(|denial| {
             denial.message = Some("Five are enough.".into());
             denial.description = Some("anna has 5 of 5".into());
@@ -80,10 +87,20 @@ async fn a_device_that_is_not_admitted_is_told_why_and_so_is_the_vendor() {
         panic!("{events:?}");
     };
     assert_eq!(event.enrollment, device.id());
-    let EventKind::Refused { stage, reason, description, serial_number, .. } = &event.kind else {
+    let EventKind::Refused {
+        stage,
+        reason,
+        description,
+        serial_number,
+        ..
+    } = &event.kind
+    else {
         panic!("{event:?}");
     };
-    assert_eq!((*stage, reason.as_str()), (RefusedAt::Authenticate, "device-limit"));
+    assert_eq!(
+        (*stage, reason.as_str()),
+        (RefusedAt::Authenticate, "device-limit")
+    );
     assert_eq!(description.as_deref(), Some("anna has 5 of 5"));
     assert_eq!(serial_number.as_ref().unwrap().as_str(), "C02SERVICE");
 }
@@ -93,10 +110,18 @@ async fn only_a_policy_that_says_so_makes_a_device_unrecognized() {
     for (reason, code) in [
         (DenialReason::Unrecognized, "com.apple.unrecognized.device"),
         (DenialReason::NotAssigned, "enrollment.refused.not-assigned"),
-        (DenialReason::WrongOrganization, "enrollment.refused.wrong-organization"),
-        (DenialReason::Other("lunch".into()), "enrollment.refused.lunch"),
+        (
+            DenialReason::WrongOrganization,
+            "enrollment.refused.wrong-organization",
+        ),
+        (
+            DenialReason::Other("lunch".into()),
+            "enrollment.refused.lunch",
+        ),
     ] {
-        let service = with(&Shared::default(), move |_| Ok(Denial::new(reason.clone()).into()));
+        let service = with(&Shared::default(), move |_| {
+            Ok(Denial::new(reason.clone()).into())
+        });
         let told = body(&Device::new("D1").check_in(&service, &authenticate()).await);
         assert_eq!(told["code"], code);
         assert!(!told["message"].as_str().unwrap().is_empty());
@@ -125,7 +150,13 @@ async fn of_two_devices_for_the_last_licence_one_gets_it_until_it_leaves() {
     assert_eq!(body(&refused)["code"], "enrollment.refused.no-licence");
     let is_refusal = |kind: &EventKind| matches!(kind, EventKind::Refused { .. });
     let events = told(&store).await;
-    assert_eq!(events.iter().filter(|event| is_refusal(&event.kind)).count(), 1);
+    assert_eq!(
+        events
+            .iter()
+            .filter(|event| is_refusal(&event.kind))
+            .count(),
+        1
+    );
     // The one that has it may come again, also where the limit shrank meanwhile.
     first.enroll(&service).await;
     first.enroll(&with(&store, licences(0))).await;
@@ -138,7 +169,10 @@ async fn of_two_devices_for_the_last_licence_one_gets_it_until_it_leaves() {
     // The first one still has its profile, and its push token changes: that is no way back past the limit.
     let back = first.check_in(&service, &token_update("")).await;
     assert_eq!(body(&back)["code"], "enrollment.refused.no-licence");
-    assert_eq!(state(&store, &first.id()).await.status, EnrollmentStatus::Disabled);
+    assert_eq!(
+        state(&store, &first.id()).await.status,
+        EnrollmentStatus::Disabled
+    );
 }
 
 #[tokio::test]
@@ -170,11 +204,10 @@ async fn q16_an_invitation_is_one_devices_and_its_retried_authenticate_passes() 
             Ok(Grant::of(applicant).into())
         })
     };
-    let invitation = Invitation::new("I1", now(), now() + TimeDelta::hours(1))
-        .with(|invitation| {
-            invitation.owner = Some("anna".into());
-            invitation.licences = vec![Claim::new("licences", 5)];
-        });
+    let invitation = Invitation::new("I1", now(), now() + TimeDelta::hours(1)).with(|invitation| {
+        invitation.owner = Some("anna".into());
+        invitation.licences = vec![Claim::new("licences", 5)];
+    });
     store.invite(invitation).await.unwrap();
     let device = Device::new("D1");
     // The answer gets lost, and later the same profile is installed again.
@@ -187,8 +220,14 @@ async fn q16_an_invitation_is_one_devices_and_its_retried_authenticate_passes() 
     assert_eq!(found.owner.as_deref(), Some("anna"));
     assert_eq!(found.licences, ["licences"]);
     assert_eq!(found.invitation.as_deref(), Some("I1"));
-    assert_eq!(service.handle(invited(&device, "I1")).await.status(), StatusCode::OK);
-    assert_eq!(seen.lock().unwrap().last().unwrap().as_deref(), Some("anna"));
+    assert_eq!(
+        service.handle(invited(&device, "I1")).await.status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        seen.lock().unwrap().last().unwrap().as_deref(),
+        Some("anna")
+    );
 
     let other = Device::new("D2");
     let told = body(&service.handle(invited(&other, "I1")).await);

@@ -61,9 +61,8 @@ impl Authority {
     }
 
     fn issue(&self, name: &str, key: &PrivateKey, san: Option<GeneralName>) -> Certificate {
-        let mut builder =
-            CertificateBuilder::new(Name::from_common_name(name), key.public_key())
-                .validity(now() - TimeDelta::hours(1), now() + TimeDelta::days(30));
+        let mut builder = CertificateBuilder::new(Name::from_common_name(name), key.public_key())
+            .validity(now() - TimeDelta::hours(1), now() + TimeDelta::days(30));
         if let Some(san) = san {
             builder = builder.san(san);
         }

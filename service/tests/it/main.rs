@@ -8,6 +8,7 @@ mod commands;
 mod decide;
 mod delivery;
 mod device;
+mod entry;
 mod faulty;
 mod identity;
 mod memory;

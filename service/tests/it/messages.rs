@@ -33,8 +33,13 @@ fn digest_response(text: &str) -> String {
 }
 
 async fn user_authenticate(device: &Device, service: &Service, more: &str) -> Response<Bytes> {
-    let keys = format!("{}<key>UserShortName</key><string>anna</string>{more}", user_id("U1"));
-    device.check_in(service, &message("UserAuthenticate", &keys)).await
+    let keys = format!(
+        "{}<key>UserShortName</key><string>anna</string>{more}",
+        user_id("U1")
+    );
+    device
+        .check_in(service, &message("UserAuthenticate", &keys))
+        .await
 }
 
 #[tokio::test]
@@ -66,7 +71,9 @@ impl PasswordDigests for Directory {
         realm: &str,
     ) -> Result<Option<Secret<String>>, Unavailable> {
         match username {
-            "anna" => Ok(Some(password_digest("anna", realm, "correct horse").unwrap())),
+            "anna" => Ok(Some(
+                password_digest("anna", realm, "correct horse").unwrap(),
+            )),
             "away" => Err(Unavailable::new("the directory is away")),
             _ => Ok(None),
         }
@@ -184,7 +191,10 @@ async fn q13_a_token_is_handed_out_by_service_and_an_unknown_service_is_answered
     let service = vendor_service();
     let device = Device::new("D1");
     let get = |kind: &str| {
-        message("GetToken", &format!("<key>TokenServiceType</key><string>{kind}</string>"))
+        message(
+            "GetToken",
+            &format!("<key>TokenServiceType</key><string>{kind}</string>"),
+        )
     };
     let stranger = device.check_in(&service, &get("com.apple.maid")).await;
     assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
@@ -193,7 +203,9 @@ async fn q13_a_token_is_handed_out_by_service_and_an_unknown_service_is_answered
     assert_eq!(answer.token_data.expose(), b"jwt of device:D1");
     let unknown = device.check_in(&service, &get("com.example.unknown")).await;
     assert_eq!(unknown.status(), StatusCode::BAD_REQUEST);
-    let away = device.check_in(&service, &get("com.apple.watch.pairing")).await;
+    let away = device
+        .check_in(&service, &get("com.apple.watch.pairing"))
+        .await;
     assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(away.headers()["retry-after"], "60");
 }
@@ -204,7 +216,9 @@ async fn return_to_service_is_answered_with_the_vendors_settings_or_as_not_enabl
     for (udid, enabled) in [("D1", true), ("D2", false)] {
         let device = Device::new(udid);
         device.enroll(&service).await;
-        let response = device.check_in(&service, &message("ReturnToService", "")).await;
+        let response = device
+            .check_in(&service, &message("ReturnToService", ""))
+            .await;
         let answer: ReturnToServiceResponse = read(&response);
         assert_eq!(answer.return_to_service.enabled, enabled);
     }
@@ -218,7 +232,9 @@ async fn declarations_are_the_vendors_and_only_what_is_gone_is_answered_404() {
     device.log_in(&service, "U1").await;
     let ask = async |endpoint: &str, more: &str| {
         let keys = format!("<key>Endpoint</key><string>{endpoint}</string>{more}");
-        device.check_in(&service, &message("DeclarativeManagement", &keys)).await
+        device
+            .check_in(&service, &message("DeclarativeManagement", &keys))
+            .await
     };
     let tokens = ask("tokens", &user_id("U1")).await;
     assert_eq!(tokens.status(), StatusCode::OK);

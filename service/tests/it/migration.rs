@@ -59,7 +59,10 @@ async fn an_imported_device_goes_on_with_the_first_certificate_that_it_shows() {
         assert_eq!(found.certificate, None);
         assert_eq!(found.unlock_token.unwrap().expose(), b"hunter2");
         assert_eq!(found.serial_number.unwrap().as_str(), "C02SERVICE");
-        for user in [format!("user:{udid}:U1"), format!("shared-ipad-user:{udid}:anna@example.com")] {
+        for user in [
+            format!("user:{udid}:U1"),
+            format!("shared-ipad-user:{udid}:anna@example.com"),
+        ] {
             let found = state(&store, &user.parse().unwrap()).await;
             assert_eq!(found.status, EnrollmentStatus::Enrolled);
         }
@@ -69,7 +72,9 @@ async fn an_imported_device_goes_on_with_the_first_certificate_that_it_shows() {
         let refused = stranger.report(&service, IDLE).await;
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);
         // Its bootstrap token is its own again.
-        let answer = device.check_in(&service, &message("GetBootstrapToken", "")).await;
+        let answer = device
+            .check_in(&service, &message("GetBootstrapToken", ""))
+            .await;
         assert!(!answer.body().is_empty());
         // What is known by itself is not overwritten.
         let before = state(&store, &device.id()).await;
@@ -100,17 +105,30 @@ async fn what_is_exported_is_what_another_server_takes() {
     let phone = "<key>EnrollmentID</key><string>E1</string>";
     let enrolled = [
         format!("{phone}{}", authenticate()),
-        format!("{phone}{}", token_update("<key>AwaitingConfiguration</key><true/>")),
-        format!("{phone}{}", token_update("<key>EnrollmentUserID</key><string>EU</string>")),
+        format!(
+            "{phone}{}",
+            token_update("<key>AwaitingConfiguration</key><true/>")
+        ),
+        format!(
+            "{phone}{}",
+            token_update("<key>EnrollmentUserID</key><string>EU</string>")
+        ),
     ]
     .map(|keys| plist(&keys));
-    for messages in [kept(&Device::new(UDIDS[0])), kept(&Device::new(UDIDS[1])), enrolled.into()] {
+    for messages in [
+        kept(&Device::new(UDIDS[0])),
+        kept(&Device::new(UDIDS[1])),
+        enrolled.into(),
+    ] {
         let first = Shared::default();
         let service = builder(&first).build();
         for message in &messages {
             service.import(message).await.unwrap();
         }
-        let id = CheckIn::decode(&messages[0]).unwrap().enrollment_id().unwrap();
+        let id = CheckIn::decode(&messages[0])
+            .unwrap()
+            .enrollment_id()
+            .unwrap();
         let exported = service.export(&id).await.unwrap().unwrap();
         assert_eq!(exported.messages.len(), messages.len());
         // Authenticate as it came.
@@ -147,12 +165,21 @@ async fn what_cannot_be_imported_is_said() {
     let device = Device::new("D1");
     let import = async |keys: &str| service.import(&device.plist(keys).into()).await;
     let without = import(&token_update("")).await;
-    assert!(matches!(without, Err(ImportError::NoDevice(_))), "{without:?}");
+    assert!(
+        matches!(without, Err(ImportError::NoDevice(_))),
+        "{without:?}"
+    );
     for keys in [check_out(""), message("GetBootstrapToken", "")] {
         let other = import(&keys).await;
-        assert!(matches!(other, Err(ImportError::OtherMessage(_))), "{other:?}");
+        assert!(
+            matches!(other, Err(ImportError::OtherMessage(_))),
+            "{other:?}"
+        );
     }
     let nonsense = service.import(&"nonsense".into()).await;
-    assert!(matches!(nonsense, Err(ImportError::Message(_))), "{nonsense:?}");
+    assert!(
+        matches!(nonsense, Err(ImportError::Message(_))),
+        "{nonsense:?}"
+    );
     assert_eq!(store.enrollment(&device.id()).await.unwrap(), None);
 }

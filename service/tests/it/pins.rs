@@ -20,7 +20,11 @@ async fn a_certificate_that_names_the_device_is_its_renewal() {
         ("D10", None, false),
         ("", None, false),
         ("x", Some(GeneralName::Uri("urn:udid:D1".into())), true),
-        ("x", Some(GeneralName::Uri("https://mdm.example/D1/x".into())), false),
+        (
+            "x",
+            Some(GeneralName::Uri("https://mdm.example/D1/x".into())),
+            false,
+        ),
         ("x", Some(GeneralName::Dns("d1".into())), true),
         ("x", Some(GeneralName::Email("C02SERVICE".into())), true),
     ] {
@@ -31,7 +35,11 @@ async fn a_certificate_that_names_the_device_is_its_renewal() {
         device.enroll(&service).await;
         let renewed = device.renewed(name, san.clone());
         let status = renewed.report(&service, IDLE).await.status();
-        let expected = if renews { StatusCode::OK } else { StatusCode::FORBIDDEN };
+        let expected = if renews {
+            StatusCode::OK
+        } else {
+            StatusCode::FORBIDDEN
+        };
         assert_eq!(status, expected, "{name} {san:?}");
     }
 }
@@ -62,11 +70,17 @@ async fn a_certificate_that_was_issued_for_the_device_is_its_renewal() {
         ("unknown", StatusCode::FORBIDDEN),
         ("away", StatusCode::SERVICE_UNAVAILABLE),
     ] {
-        let service = builder(&Shared::default()).pins(ByIssuingRecord(Record)).build();
+        let service = builder(&Shared::default())
+            .pins(ByIssuingRecord(Record))
+            .build();
         let device = Device::new("D1");
         device.enroll(&service).await;
         let renewed = device.renewed(name, None);
-        assert_eq!(renewed.report(&service, IDLE).await.status(), status, "{name}");
+        assert_eq!(
+            renewed.report(&service, IDLE).await.status(),
+            status,
+            "{name}"
+        );
     }
 }
 
@@ -82,11 +96,17 @@ async fn a_former_pin_comes_back_by_authenticate_alone_and_no_loop_begins() {
     let acme = scep.renewed("D1", None);
     assert_eq!(acme.report(&service, IDLE).await.status(), StatusCode::OK);
     for _ in 0..3 {
-        assert_eq!(scep.report(&service, IDLE).await.status(), StatusCode::FORBIDDEN);
+        assert_eq!(
+            scep.report(&service, IDLE).await.status(),
+            StatusCode::FORBIDDEN
+        );
         let update = scep.check_in(&service, &token_update("")).await;
         assert_eq!(update.status(), StatusCode::FORBIDDEN);
         assert_eq!(acme.report(&service, IDLE).await.status(), StatusCode::OK);
     }
     scep.enroll(&service).await;
-    assert_eq!(acme.report(&service, IDLE).await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(
+        acme.report(&service, IDLE).await.status(),
+        StatusCode::FORBIDDEN
+    );
 }

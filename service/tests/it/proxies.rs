@@ -82,7 +82,12 @@ fn sources() -> Vec<Source> {
         // HAProxy: base64 of DER; plus signs are digits.
         (
             ProxyHeader::pem("x-client-cert".parse().unwrap(), &issuers(), networks()).unwrap(),
-            |device| ("x-client-cert", STANDARD.encode(device.certificate.to_der())),
+            |device| {
+                (
+                    "x-client-cert",
+                    STANDARD.encode(device.certificate.to_der()),
+                )
+            },
         ),
         (
             ProxyHeader::envoy(&issuers(), networks()).unwrap(),
@@ -106,12 +111,18 @@ async fn what_a_trusted_proxy_tells_is_believed_and_what_anybody_else_tells_is_n
         unknown.extensions_mut().remove::<Peer>();
         for stranger in [through("192.0.2.1", &[(name, &value)]), unknown] {
             let refused = source.identify(&stranger, now()).await;
-            assert!(matches!(refused, Err(IdentityError::Missing)), "{refused:?}");
+            assert!(
+                matches!(refused, Err(IdentityError::Missing)),
+                "{refused:?}"
+            );
         }
         // The proxy saw no certificate.
         for headers in [&[][..], &[(name, "")], &[(name, " ")]] {
             let refused = source.identify(&through("10.1.2.3", headers), now()).await;
-            assert!(matches!(refused, Err(IdentityError::Missing)), "{refused:?}");
+            assert!(
+                matches!(refused, Err(IdentityError::Missing)),
+                "{refused:?}"
+            );
         }
     }
 }
@@ -122,15 +133,17 @@ async fn q04_a_proxys_certificate_of_another_issuer_or_out_of_its_time_does_not_
     let device = Device::new("D1");
     for (source, header) in sources() {
         let (name, value) = header(&foreign);
-        let refused = source.identify(&through("10.1.2.3", &[(name, &value)]), now()).await;
+        let refused = source
+            .identify(&through("10.1.2.3", &[(name, &value)]), now())
+            .await;
         assert!(matches!(cause(refused), CertificateError::NotTrusted(_)));
 
         let (name, value) = header(&device);
         let told = through("10.1.2.3", &[(name, &value)]);
         let begins = device.certificate.not_before();
-        let strict = source.clone().clock_skew(
-            ClockSkew::default().with(|skew| skew.not_before = TimeDelta::zero()),
-        );
+        let strict = source
+            .clone()
+            .clock_skew(ClockSkew::default().with(|skew| skew.not_before = TimeDelta::zero()));
         for (at, counts) in [
             (begins - TimeDelta::minutes(9), true),
             (begins - TimeDelta::minutes(11), false),
@@ -168,7 +181,10 @@ async fn a_malformed_header_of_a_proxy_is_a_typed_error() {
         &format!("{good}, {good}"),
     ] {
         let error = read(&[("client-cert", value)]).await;
-        assert!(matches!(error, CertificateError::Syntax(_)), "{value}: {error}");
+        assert!(
+            matches!(error, CertificateError::Syntax(_)),
+            "{value}: {error}"
+        );
     }
     let error = read(&[("client-cert", ":AAAA:")]).await;
     assert!(matches!(error, CertificateError::Unreadable(_)), "{error}");
@@ -179,23 +195,41 @@ async fn a_malformed_header_of_a_proxy_is_a_typed_error() {
     assert!(matches!(error, CertificateError::Repeated(_)), "{error}");
     let chain = vec![good.as_str(); 9].join(", ");
     let error = read(&[("client-cert", &good), ("client-cert-chain", &chain)]).await;
-    assert!(matches!(error, CertificateError::TooManyCertificates { .. }), "{error}");
+    assert!(
+        matches!(error, CertificateError::TooManyCertificates { .. }),
+        "{error}"
+    );
 
     let source = ProxyHeader::pem("x-client-cert".parse().unwrap(), &issuers(), networks());
     let source = source.unwrap();
-    for value in ["%2D", "-----BEGIN%20CERTIFICATE-----", "AAAA", "%FF%FE", ","] {
+    for value in [
+        "%2D",
+        "-----BEGIN%20CERTIFICATE-----",
+        "AAAA",
+        "%FF%FE",
+        ",",
+    ] {
         let told = through("10.0.0.1", &[("x-client-cert", value)]);
         let error = cause(source.identify(&told, now()).await);
-        assert!(matches!(error, CertificateError::Unreadable(_)), "{value}: {error}");
+        assert!(
+            matches!(error, CertificateError::Unreadable(_)),
+            "{value}: {error}"
+        );
     }
 
     let source = ProxyHeader::envoy(&issuers(), networks()).unwrap();
     for value in ["Cert=\"abc", "Cert=a;Cert=b"] {
         let told = through("10.0.0.1", &[("x-forwarded-client-cert", value)]);
         let error = cause(source.identify(&told, now()).await);
-        assert!(matches!(error, CertificateError::Syntax(_)), "{value}: {error}");
+        assert!(
+            matches!(error, CertificateError::Syntax(_)),
+            "{value}: {error}"
+        );
     }
-    let told = through("10.0.0.1", &[("x-forwarded-client-cert", "Hash=abc;Subject=\"\"")]);
+    let told = through(
+        "10.0.0.1",
+        &[("x-forwarded-client-cert", "Hash=abc;Subject=\"\"")],
+    );
     let none = source.identify(&told, now()).await;
     assert!(matches!(none, Err(IdentityError::Missing)), "{none:?}");
 }
@@ -214,9 +248,15 @@ async fn a_chain_leads_to_the_issuer_in_every_form() {
     for (source, headers) in [
         (
             ProxyHeader::client_cert(&issuers, networks()),
-            vec![("client-cert", item(leaf)), ("client-cert-chain", item(between))],
+            vec![
+                ("client-cert", item(leaf)),
+                ("client-cert-chain", item(between)),
+            ],
         ),
-        (ProxyHeader::pem(header("x-pem"), &issuers, networks()), vec![("x-pem", pem)]),
+        (
+            ProxyHeader::pem(header("x-pem"), &issuers, networks()),
+            vec![("x-pem", pem)],
+        ),
         (
             ProxyHeader::pem(header("x-pem"), &issuers, networks()),
             vec![("x-pem", commas.join(","))],
@@ -227,8 +267,14 @@ async fn a_chain_leads_to_the_issuer_in_every_form() {
         ),
     ] {
         let source = source.unwrap();
-        let all: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let found = source.identify(&through("10.0.0.1", &all), now()).await.unwrap();
+        let all: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let found = source
+            .identify(&through("10.0.0.1", &all), now())
+            .await
+            .unwrap();
         assert_eq!(&found, leaf);
     }
     // Without what stands between.
@@ -237,7 +283,9 @@ async fn a_chain_leads_to_the_issuer_in_every_form() {
     assert!(source.identify(&told, now()).await.is_err());
     let mut shown = request();
     let chain = vec![between.clone()];
-    shown.extensions_mut().insert(PeerCertificate::with_chain(leaf.clone(), chain));
+    shown
+        .extensions_mut()
+        .insert(PeerCertificate::with_chain(leaf.clone(), chain));
     let tls = MutualTls::new(&issuers).unwrap();
     assert_eq!(&tls.identify(&shown, now()).await.unwrap(), leaf);
 }
@@ -248,7 +296,9 @@ async fn of_envoys_elements_that_of_our_outermost_proxy_counts() {
     // What a client wrote, what the edge saw, and what the inner proxy saw of the edge.
     let value = [&forged, &device, &edge].map(xfcc).join(",");
     for (proxies, expected) in [(1, &edge), (2, &device), (3, &forged), (0, &edge)] {
-        let source = ProxyHeader::envoy(&issuers(), networks()).unwrap().proxies(proxies);
+        let source = ProxyHeader::envoy(&issuers(), networks())
+            .unwrap()
+            .proxies(proxies);
         let told = through("10.0.0.1", &[("x-forwarded-client-cert", &value)]);
         let found = source.identify(&told, now()).await.unwrap();
         assert_eq!(found, expected.certificate, "{proxies}");
@@ -261,7 +311,9 @@ async fn of_envoys_elements_that_of_our_outermost_proxy_counts() {
         let found = source.identify(&through("10.0.0.1", &headers), now()).await;
         assert_eq!(found.unwrap(), expected.certificate, "{proxies}");
     }
-    let source = ProxyHeader::envoy(&issuers(), networks()).unwrap().proxies(2);
+    let source = ProxyHeader::envoy(&issuers(), networks())
+        .unwrap()
+        .proxies(2);
     let told = through("10.0.0.1", &[("x-forwarded-client-cert", &xfcc(&device))]);
     let error = cause(source.identify(&told, now()).await);
     assert!(matches!(error, CertificateError::Syntax(_)), "{error}");
@@ -302,7 +354,9 @@ async fn two_proofs_have_to_be_of_one_certificate() {
         let found = either.identify(&request, now()).await;
         assert_eq!(found.is_ok(), one_holds);
     }
-    let disagreement = both.identify(&shown(Some(&device), Some(&other)), now()).await;
+    let disagreement = both
+        .identify(&shown(Some(&device), Some(&other)), now())
+        .await;
     assert!(matches!(disagreement, Err(IdentityError::Disagreement)));
     let missing = either.identify(&shown(None, None), now()).await;
     assert!(matches!(missing, Err(IdentityError::Missing)));
