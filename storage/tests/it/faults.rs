@@ -9,7 +9,7 @@ use std::{
 
 use mdm_service::{
     StoreErrorKind,
-    queue::{CommandState, Enqueued, Sequence, Settlement},
+    queue::{CommandState, Enqueued, Settlement},
     store::{CommandStore, CommitError, EnrollmentStore, Outbox},
 };
 use mdm_storage::{SqliteStore, sqlite::Options};
@@ -28,6 +28,7 @@ async fn a_full_store_says_so_and_goes_on_once_there_is_room() {
     let store = SqliteStore::open_with(scratch::path(), limited)
         .await
         .unwrap();
+    store.subscribe("vendor").await.unwrap();
     let id = enroll(&store, 1).await;
     for uuid in ["old-1", "old-2", "old-3"] {
         enqueue(&store, &id, uuid, BODY).await.unwrap();
@@ -45,7 +46,7 @@ async fn a_full_store_says_so_and_goes_on_once_there_is_room() {
     assert!(!queued.is_empty());
 
     // Neither a batch nor a report nor a check-in is recorded in part.
-    let events = store.events(Sequence::START, 1000).await.unwrap();
+    let events = store.events("vendor", 1000).await.unwrap();
     let batch = vec![command(&id, "small", 1), command(&id, "large", BODY)];
     let error = store.enqueue(batch).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
@@ -61,7 +62,7 @@ async fn a_full_store_says_so_and_goes_on_once_there_is_room() {
     let first = store.command(&id, "c-0").await.unwrap().unwrap();
     assert_eq!(first.state, CommandState::Queued);
     assert_eq!(store.enrollment(&device(2)).await.unwrap(), None);
-    assert_eq!(store.events(Sequence::START, 1000).await.unwrap(), events);
+    assert_eq!(store.events("vendor", 1000).await.unwrap(), events);
 
     // Room is made; the same store goes on.
     let later = NOW + chrono::TimeDelta::seconds(1);
@@ -185,6 +186,7 @@ async fn a_closed_store_says_so_to_every_clone() {
 #[tokio::test]
 async fn secrets_are_kept_and_never_shown() {
     let store = SqliteStore::open(scratch::path()).await.unwrap();
+    store.subscribe("vendor").await.unwrap();
     let id = enroll(&store, 1).await;
     let token = mdm_core::Secret::new(b"BOOTSTRAP-hunter2".to_vec());
     take(
@@ -198,7 +200,7 @@ async fn secrets_are_kept_and_never_shown() {
     let loaded = store.load(&id, &certificate(1)).await.unwrap();
     let targets = store.push_targets(std::slice::from_ref(&id)).await.unwrap();
     let commands = all_commands(&store, &id).await;
-    let events = store.events(Sequence::START, 100).await.unwrap();
+    let events = store.events("vendor", 100).await.unwrap();
     let shown = format!("{store:?} {loaded:?} {targets:?} {commands:?} {events:?}");
     assert!(!shown.contains("hunter2"), "{shown}");
     // Nor as a list of bytes.

@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, Topic};
 use mdm_service::{
-    EnrollmentId, Event, EventKind, Fingerprint, PushAddress, StoreError,
+    EnrollmentId, Event, EventKind, Fingerprint, PushAddress, Store, StoreError,
     enrollment::decide::{Message, Sender, TokenUpdated, decide},
-    queue::{CommandRecord, Enqueued, NewCommand, Polled, Report, ReportKind, Sequence},
-    store::{CommandStore, CommitError, EnrollmentStore},
+    queue::{
+        CommandFilter, CommandRecord, Enqueued, NewCommand, Polled, Report, ReportKind, Sequence,
+    },
+    store::CommitError,
 };
-use mdm_storage::SqliteStore;
 
 pub(crate) const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
@@ -24,7 +25,7 @@ pub(crate) fn certificate(n: usize) -> Fingerprint {
 
 /// Takes a message in as the service does.
 pub(crate) async fn take(
-    store: &SqliteStore,
+    store: &impl Store,
     n: usize,
     message: Message,
 ) -> Result<(), CommitError> {
@@ -52,7 +53,7 @@ pub(crate) fn token_update() -> Message {
 }
 
 /// Device `n`, enrolled with certificate `n`.
-pub(crate) async fn enroll(store: &SqliteStore, n: usize) -> EnrollmentId {
+pub(crate) async fn enroll(store: &impl Store, n: usize) -> EnrollmentId {
     take(store, n, authenticate()).await.unwrap();
     take(store, n, token_update()).await.unwrap();
     device(n)
@@ -69,13 +70,13 @@ pub(crate) fn command(id: &EnrollmentId, uuid: &str, bytes: usize) -> NewCommand
 }
 
 pub(crate) async fn enqueue(
-    store: &SqliteStore,
+    store: &impl Store,
     id: &EnrollmentId,
     uuid: &str,
     bytes: usize,
 ) -> Result<Enqueued, StoreError> {
-    let answers = store.enqueue(vec![command(id, uuid, bytes)]).await?;
-    Ok(answers[0])
+    let mut answers = store.enqueue(vec![command(id, uuid, bytes)]).await?;
+    Ok(answers.remove(0))
 }
 
 pub(crate) fn answered(id: &EnrollmentId, uuid: &str, bytes: usize) -> ReportKind {
@@ -89,7 +90,7 @@ pub(crate) fn answered(id: &EnrollmentId, uuid: &str, bytes: usize) -> ReportKin
 }
 
 pub(crate) async fn report(
-    store: &SqliteStore,
+    store: &impl Store,
     n: usize,
     kind: ReportKind,
 ) -> Result<Polled, StoreError> {
@@ -97,14 +98,14 @@ pub(crate) async fn report(
     store.record_report_and_next(report).await
 }
 
-pub(crate) async fn all_commands(store: &SqliteStore, id: &EnrollmentId) -> Vec<CommandRecord> {
+pub(crate) async fn all_commands(store: &impl Store, id: &EnrollmentId) -> Vec<CommandRecord> {
     store
-        .commands(id, Sequence::START, usize::MAX)
+        .commands(id, &CommandFilter::new(), Sequence::START, usize::MAX)
         .await
         .unwrap()
 }
 
-pub(crate) async fn uuids(store: &SqliteStore, id: &EnrollmentId) -> Vec<String> {
+pub(crate) async fn uuids(store: &impl Store, id: &EnrollmentId) -> Vec<String> {
     let records = all_commands(store, id).await;
     records
         .into_iter()
