@@ -4,7 +4,9 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`Service`], [`Limits`] | the endpoints, and queueing commands |
-//! | [`MdmSignature`], [`IdentitySource`] | who is speaking |
+//! | [`entry`] | the ways in: [`Portal`](entry::Portal) hands out enrolment profiles |
+//! | [`identity`] | who is speaking: [`MdmSignature`], mutual TLS, proxies; which certificate may be pinned |
+//! | [`AdmissionPolicy`] | who may enrol, and why not |
 //! | [`enrollment`] | what is known of a device or a user, and [`decide`](enrollment::decide): what a message does to it |
 //! | [`queue`] | commands, reports and results |
 //! | [`store`] | what is asked of a database; [`MemoryStore`] |
@@ -12,7 +14,8 @@
 //! | [`push`] | [`Pusher`]: telling devices to call; [`PushWorker`](push::PushWorker): whom and when |
 //! | [`Event`], [`delivery`] | what a vendor hears of, through the store's outbox; webhooks |
 //! | [`Sealed`] | any store, with its secrets sealed |
-//! | [`CheckInExtension`] | answers to messages that the vendor brings along |
+//! | [`UserPolicy`], [`TokenSource`], [`ReturnToServiceSource`], [`DeclarativeSource`], [`CheckInExtension`] | answers to messages that the vendor brings along |
+//! | [`Service::import`], [`Service::export`] | enrolments from and to another server |
 //!
 //! A device enrols, gets a command and answers it:
 //!

@@ -208,7 +208,7 @@ pub enum Refusal {
     /// The certificate was pinned to another device before (Q4).
     #[error("the certificate belongs to another enrolment")]
     CertificateReused,
-    /// `Authenticate` that [`may_pin`](crate::IdentitySource::may_pin) turned down.
+    /// `Authenticate` that [`may_pin`](crate::PinPolicy::may_pin) turned down.
     #[error("the certificate may not be pinned to this enrolment")]
     MayNotPin,
     /// `TokenUpdate` of a user whose device checked out.

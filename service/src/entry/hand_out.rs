@@ -80,8 +80,13 @@ impl Inner {
         let verdict = match admission {
             Admission::Admit(grant) => Ok(grant),
             Admission::Refuse(denial) => {
-                let id = id.map_or_else(unnamed, Ok)?;
-                service.tell_denied(id, &applicant, &denial, now).await?;
+                // Whoever opens a link is nobody: their attempts are not worth a row each.
+                let is_somebody = asking.machine_info.is_some() || asking.account.is_some();
+                let id = match id {
+                    None if is_somebody => Some(unnamed()?),
+                    id => id,
+                };
+                service.tell_denied(id, &applicant, &denial).await?;
                 Err(denial)
             }
         };

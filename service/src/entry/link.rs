@@ -21,7 +21,8 @@ use crate::{
 pub struct Invite {
     /// The account whose device it will be.
     pub owner: Option<String>,
-    /// The only device that may enrol with it, if it is for one.
+    /// The only device that may enrol with it, if it is for one: it has to tell its serial number, which the
+    /// profile's access rights have to allow.
     pub serial_number: Option<SerialNumber>,
     /// The places that the device will take.
     pub claims: Vec<Claim>,

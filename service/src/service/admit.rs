@@ -1,6 +1,5 @@
 //! Asking the policy whether a device may enrol, and telling of it where it may not.
 
-use chrono::{DateTime, Utc};
 use http::Uri;
 
 use super::{Inner, answer::Refused};
@@ -62,7 +61,8 @@ impl Inner {
             None => invitation.spent_by.is_none() && applicant.at < invitation.expires_at,
         };
         let (serial_number, udid) = (applicant.serial_number.as_ref(), applicant.udid.as_ref());
-        let says_who = serial_number.is_some() || udid.is_some();
+        // Who opens a link says nothing of a device yet; who enrols says what it is for.
+        let says_who = device.is_some() || serial_number.is_some() || udid.is_some();
         let is_for = !says_who || invitation.is_for(serial_number, udid);
         Ok(match may_spend && is_for {
             true => Invited::By(Box::new(invitation)),
@@ -86,20 +86,19 @@ impl Inner {
         Ok(admission)
     }
 
-    /// Tells the log and the vendor of a refusal.
+    /// Tells the log of a refusal; and the vendor, if it is of somebody who has shown who they are.
     pub(crate) async fn tell_denied(
         &self,
-        enrollment: EnrollmentId,
+        enrollment: Option<EnrollmentId>,
         applicant: &Applicant,
         denial: &Denial,
-        at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let stage = match applicant.stage {
             Stage::Asking { .. } => RefusedAt::Profile,
             _ => RefusedAt::Authenticate,
         };
         tracing::warn!(
-            enrollment = %enrollment,
+            enrollment = enrollment.as_ref().map(tracing::field::display),
             reason = denial.reason.as_str(),
             description = denial.description.as_deref(),
             serial_number = applicant.serial_number.as_ref().map(AsRef::<str>::as_ref),
@@ -107,6 +106,9 @@ impl Inner {
             ?stage,
             "not admitted"
         );
+        let Some(enrollment) = enrollment else {
+            return Ok(());
+        };
         let kind = EventKind::Refused {
             stage,
             reason: denial.reason.as_str().to_owned(),
@@ -115,7 +117,7 @@ impl Inner {
             owner: applicant.owner.clone(),
         };
         self.store
-            .tell(vec![Event::new(enrollment, at, kind)])
+            .tell(vec![Event::new(enrollment, applicant.at, kind)])
             .await
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Refused {
     #[error(transparent)]
     Refusal(#[from] Refusal),
     #[error("not admitted: {}", .0.reason.as_str())]
-    Denied(Denial),
+    Denied(Box<Denial>),
     #[error("this message is not answered here")]
     Unanswered,
     #[error(transparent)]

@@ -130,7 +130,7 @@ async fn commit(
                 let denial = Denial::new(reason);
                 return match &applicant {
                     Some(applicant) => denied(service, sender, applicant, denial).await,
-                    None => Err(Refused::Denied(denial)),
+                    None => Err(Refused::Denied(denial.into())),
                 };
             }
         }
@@ -197,9 +197,7 @@ async fn denied(
     applicant: &Applicant,
     denial: Denial,
 ) -> Result<Response<Bytes>, Refused> {
-    let id = sender.id.clone();
-    service
-        .tell_denied(id, applicant, &denial, sender.at)
-        .await?;
-    Err(Refused::Denied(denial))
+    let id = Some(sender.id.clone());
+    service.tell_denied(id, applicant, &denial).await?;
+    Err(Refused::Denied(denial.into()))
 }

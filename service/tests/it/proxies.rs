@@ -193,7 +193,7 @@ async fn a_malformed_header_of_a_proxy_is_a_typed_error() {
     // Somebody wrote one before the proxy did.
     let error = read(&[("client-cert", &good), ("client-cert", &good)]).await;
     assert!(matches!(error, CertificateError::Repeated(_)), "{error}");
-    let chain = vec![good.as_str(); 9].join(", ");
+    let chain = [good.as_str(); 9].join(", ");
     let error = read(&[("client-cert", &good), ("client-cert-chain", &chain)]).await;
     assert!(
         matches!(error, CertificateError::TooManyCertificates { .. }),

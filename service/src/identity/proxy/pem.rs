@@ -16,7 +16,7 @@ pub(super) fn read(value: &[u8]) -> Result<Told, CertificateError> {
     } else {
         text.split(|byte| *byte == b',')
             .take(MAX_CHAIN + 2)
-            .map(|base64| Ok(Certificate::from_der(&decode_base64(base64.trim_ascii())?)?))
+            .map(|base64| Certificate::from_der(&decode_base64(base64.trim_ascii())?))
             .collect::<Result<_, mdm_pki::Error>>()?
     };
     Told::from_stack(stack)
