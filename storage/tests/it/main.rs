@@ -14,3 +14,5 @@ mod opening;
 mod postgres;
 mod scep;
 mod scratch;
+mod service_faults;
+mod service_migration;
