@@ -1,0 +1,272 @@
+//! The rules, message by message.
+
+use chrono::{DateTime, Utc};
+use mdm_core::{Secret, SerialNumber};
+use mdm_protocol::EnrollmentId;
+
+use super::{Cascade, Loaded, Refusal, Sender, Step, TokenUpdated, authorize};
+use crate::{
+    Body, Event, EventKind,
+    enrollment::{
+        BootstrapToken, Enrollment, EnrollmentDecision, EnrollmentKind, EnrollmentReason,
+        EnrollmentStatus, Reported,
+    },
+};
+
+pub(super) fn authenticate(
+    loaded: &Loaded,
+    sender: &Sender,
+    serial_number: Option<SerialNumber>,
+    reported: Option<Reported>,
+    raw: Body,
+) -> Result<Step, Refusal> {
+    if sender.id.channel().is_user() {
+        return Err(Refusal::WrongChannel);
+    }
+    if loaded
+        .certificate_owner
+        .as_ref()
+        .is_some_and(|owner| *owner != sender.id)
+    {
+        return Err(Refusal::CertificateReused);
+    }
+    let mut step = Step::new(sender.at);
+    let kind = match &loaded.device {
+        None => EnrollmentKind::NewDevice,
+        // The answer was lost and the device repeats itself: what was queued meanwhile stays.
+        Some(known)
+            if known.status == EnrollmentStatus::Authenticated
+                && known.certificate == Some(sender.certificate) =>
+        {
+            return Ok(step);
+        }
+        Some(_) => EnrollmentKind::ReEnrollment,
+    };
+    let reasons = reasons(loaded, sender, EnrollmentReason::Authenticate);
+    let decision = EnrollmentDecision::new(kind, reasons);
+    // Escrowed tokens outlive an `Authenticate`: a device that kept its data may still need them.
+    // The first `TokenUpdate` tells whether it did.
+    let mut state = Enrollment {
+        certificate: Some(sender.certificate),
+        serial_number,
+        reported,
+        decision: Some(decision.clone()),
+        authenticate: Some(raw),
+        authenticated_at: Some(sender.at),
+        last_seen_at: Some(sender.at),
+        ..Enrollment::new(sender.id.clone())
+    };
+    if let Some(known) = &loaded.device {
+        state.unlock_token = known.unlock_token.clone();
+        state.bootstrap_token = known.bootstrap_token.clone();
+        if let Some(deposited) = &mut state.bootstrap_token {
+            deposited.is_former = true;
+        }
+        state.serial_number = state.serial_number.or_else(|| known.serial_number.clone());
+        state.reported = state.reported.or_else(|| known.reported.clone());
+        state.owner.clone_from(&known.owner);
+        state.licences.clone_from(&known.licences);
+    }
+    step.device = Some(state);
+    step.cascade = Cascade::Device;
+    step.events = vec![event(sender, EventKind::Authenticated { decision })];
+    Ok(step)
+}
+
+pub(super) fn token_update(
+    loaded: &Loaded,
+    sender: &Sender,
+    update: TokenUpdated,
+) -> Result<Step, Refusal> {
+    let device = authorize(loaded, sender)?;
+    let is_user = sender.id != device.id;
+    if is_user && device.status == EnrollmentStatus::Disabled {
+        return Err(Refusal::CheckedOut);
+    }
+    let mut state = if is_user {
+        loaded
+            .user
+            .clone()
+            .unwrap_or_else(|| Enrollment::new(sender.id.clone()))
+    } else {
+        device.clone()
+    };
+    let before = state.status;
+    if !is_user {
+        decide_on_data(&mut state, loaded, sender, update.awaiting_configuration);
+    }
+    match before {
+        // Setup Assistant is running, so the device was erased: what was escrowed before opens
+        // nothing now.
+        EnrollmentStatus::Authenticated if update.awaiting_configuration == Some(true) => {
+            state.unlock_token = None;
+            state.bootstrap_token = state.bootstrap_token.filter(|token| !token.is_former);
+        }
+        // A user never authenticates: being disabled is what its tally starts anew from (Q14).
+        EnrollmentStatus::Disabled if is_user => state.token_update_tally = 0,
+        _ => {}
+    }
+    state.status = EnrollmentStatus::Enrolled;
+    state.disabled_at = None;
+    state.last_seen_at = Some(sender.at);
+    state.push = Some(update.push);
+    state.push_dead_at = None;
+    state.token_update_tally = state.token_update_tally.saturating_add(1);
+    // Q12: what the message leaves out stays as it was.
+    state.unlock_token = update.unlock_token.or(state.unlock_token);
+    state.awaiting_configuration = update
+        .awaiting_configuration
+        .or(state.awaiting_configuration);
+    state.user_short_name = update.user_short_name.or(state.user_short_name);
+    let kind = if before != EnrollmentStatus::Enrolled {
+        state.enrolled_at = Some(sender.at);
+        EventKind::Enrolled {
+            awaiting_configuration: state.awaiting_configuration.unwrap_or(false),
+            decision: state.decision.clone(),
+        }
+    } else {
+        EventKind::TokenUpdated {
+            tally: state.token_update_tally,
+        }
+    };
+    let mut step = Step::new(sender.at);
+    step.wakes = true;
+    step.events = vec![event(sender, kind)];
+    if is_user {
+        step.user = Some(state);
+    } else {
+        step.device = Some(state);
+    }
+    Ok(step)
+}
+
+/// What the first `TokenUpdate` of a device adds to the decision, or what it is by itself where the
+/// device comes back without `Authenticate`.
+fn decide_on_data(
+    state: &mut Enrollment,
+    loaded: &Loaded,
+    sender: &Sender,
+    awaiting_configuration: Option<bool>,
+) {
+    let data = match awaiting_configuration {
+        Some(true) => EnrollmentReason::AwaitingConfiguration,
+        _ => EnrollmentReason::NotAwaitingConfiguration,
+    };
+    match state.status {
+        EnrollmentStatus::Authenticated => {
+            if let Some(decision) = &mut state.decision {
+                decision.reasons.push(data);
+            }
+        }
+        EnrollmentStatus::Disabled => {
+            let mut reasons = reasons(loaded, sender, EnrollmentReason::NoAuthenticate);
+            reasons.push(data);
+            let kind = EnrollmentKind::ReEnrollment;
+            state.decision = Some(EnrollmentDecision::new(kind, reasons));
+        }
+        EnrollmentStatus::Enrolled => {}
+    }
+}
+
+/// What speaks for a decision about the device: how it comes, what it was, and which certificate it has.
+pub(super) fn reasons(
+    loaded: &Loaded,
+    sender: &Sender,
+    first: EnrollmentReason,
+) -> Vec<EnrollmentReason> {
+    let Some(known) = &loaded.device else {
+        return vec![first, EnrollmentReason::UnknownDevice];
+    };
+    let was = match known.status {
+        EnrollmentStatus::Authenticated => EnrollmentReason::WasNotFinished,
+        EnrollmentStatus::Enrolled => EnrollmentReason::WasEnrolled,
+        EnrollmentStatus::Disabled => EnrollmentReason::WasDisabled,
+    };
+    let certificate = match known.certificate {
+        Some(pinned) if pinned == sender.certificate => EnrollmentReason::PinnedCertificate,
+        _ if loaded.certificate_owner.as_ref() == Some(&known.id) => {
+            EnrollmentReason::FormerCertificate
+        }
+        None => EnrollmentReason::NothingPinned,
+        Some(_) => EnrollmentReason::NewCertificate,
+    };
+    vec![first, was, certificate]
+}
+
+pub(super) fn check_out(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
+    authorize(loaded, sender)?;
+    let mut step = disable(loaded, &sender.id, sender.at, EventKind::CheckedOut);
+    for state in step.device.iter_mut().chain(&mut step.user) {
+        state.last_seen_at = Some(sender.at);
+    }
+    Ok(step)
+}
+
+/// Disables the enrolment, if it is not yet: its queue goes, its places become free, and what is
+/// escrowed stays.
+pub(super) fn disable(
+    loaded: &Loaded,
+    id: &EnrollmentId,
+    at: DateTime<Utc>,
+    why: EventKind,
+) -> Step {
+    let mut step = Step::new(at);
+    let is_user = id.channel().is_user();
+    let known = if is_user {
+        &loaded.user
+    } else {
+        &loaded.device
+    };
+    let enabled = |known: &&Enrollment| known.status != EnrollmentStatus::Disabled;
+    let Some(known) = known.as_ref().filter(enabled) else {
+        return step;
+    };
+    let state = Enrollment {
+        status: EnrollmentStatus::Disabled,
+        disabled_at: Some(at),
+        push: None,
+        push_dead_at: None,
+        licences: Vec::new(),
+        ..known.clone()
+    };
+    // Q14: a user who leaves does not unenrol the device; a device that leaves takes its users along.
+    if is_user {
+        step.user = Some(state);
+        step.cascade = Cascade::User;
+    } else {
+        step.device = Some(state);
+        step.cascade = Cascade::Device;
+    }
+    step.events = vec![Event::new(id.clone(), at, why)];
+    step
+}
+
+pub(super) fn set_bootstrap_token(
+    loaded: &Loaded,
+    sender: &Sender,
+    token: Option<Secret<Vec<u8>>>,
+) -> Result<Step, Refusal> {
+    let device = authorize(loaded, sender)?;
+    let mut step = Step::new(sender.at);
+    if device.bootstrap_token.as_ref().map(|known| &known.token) != token.as_ref() {
+        step.events = vec![event(
+            sender,
+            EventKind::BootstrapToken {
+                stored: token.is_some(),
+            },
+        )];
+    }
+    let deposited = token.map(|token| BootstrapToken::new(token, sender.certificate));
+    if device.bootstrap_token != deposited {
+        step.device = Some(Enrollment {
+            bootstrap_token: deposited,
+            last_seen_at: Some(sender.at),
+            ..device.clone()
+        });
+    }
+    Ok(step)
+}
+
+fn event(sender: &Sender, kind: EventKind) -> Event {
+    Event::new(sender.id.clone(), sender.at, kind)
+}
