@@ -51,7 +51,7 @@ pub enum Error {
     Variable(#[from] crate::variables::VariableError),
 
     /// Settings that are not as their schema wants them; what is wrong is listed inside.
-    #[error("the settings are not as their schema wants them")]
+    #[error("the settings are not as their schema wants them: {}", told(findings))]
     Settings {
         /// What is wrong; not empty.
         findings: Vec<mdm_schema::Finding>,
@@ -95,4 +95,13 @@ pub enum Error {
     #[cfg(feature = "crypto")]
     #[error("the signature does not count: {0}")]
     Rejected(#[from] crate::verify::Rejected),
+}
+
+/// The first finding, and how many there are beside it.
+fn told(findings: &[mdm_schema::Finding]) -> String {
+    match findings {
+        [] => "nothing is said".to_owned(),
+        [one] => one.to_string(),
+        [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
+    }
 }

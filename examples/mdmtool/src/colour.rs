@@ -13,7 +13,9 @@ pub(crate) enum When {
     /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
+    /// Wherever it goes.
     Always,
+    /// Not even on a terminal.
     Never,
 }
 

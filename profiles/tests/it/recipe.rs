@@ -358,6 +358,16 @@ fn settings_are_held_against_the_schema_of_who_wrote_them() {
         "out of its range"
     );
     assert!(recipe::settings(dock, set("tileSize")).is_err(), "misspelt");
+    let mut wrong = set("tileSize");
+    wrong.insert("tilesize".into(), "40".into());
+    let error = recipe::settings(dock, wrong).unwrap_err().to_string();
+    for words in [
+        "not as their schema wants them",
+        "tilesize: is not an integer",
+        "1 more",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
     let fits: Dictionary = [("tilesize", Value::from(40))].into_iter().collect();
     assert_eq!(recipe::settings(dock, fits.clone()).unwrap(), fits);
 }

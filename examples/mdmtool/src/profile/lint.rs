@@ -112,6 +112,12 @@ impl Lint {
         let mut reports = Vec::new();
         for file in files {
             let source = source::read(file, key.as_ref())?;
+            if source.profile.is_encrypted() {
+                console.note(&format!(
+                    "{}: the payloads are encrypted, and were not looked at; give --key",
+                    printable(&source.name)
+                ));
+            }
             let mut report = lint(&source.profile, &options);
             let level = self.level.severity();
             report.findings.retain(|finding| finding.severity >= level);

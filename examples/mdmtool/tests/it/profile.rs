@@ -1,6 +1,7 @@
 //! `mdmtool profile`: from recipes to predictions, over files made here.
 
 mod changes;
+mod hostile;
 mod lint;
 mod new;
 mod read;

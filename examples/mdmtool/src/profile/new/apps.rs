@@ -15,7 +15,7 @@ pub(crate) struct HomeScreen {
     /// The Dock, written the same.
     #[arg(long, value_name = "ICONS")]
     dock: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 

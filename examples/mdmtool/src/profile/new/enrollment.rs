@@ -30,7 +30,7 @@ pub(crate) struct Enrollment {
     /// The push certificate, whose topic it is: PEM or DER.
     #[arg(long, value_name = "FILE", required_unless_present = "topic")]
     push_cert: Option<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The identity")]
     identity: Identity,
     /// Roots to trust, PEM or DER.
     #[arg(long = "root", value_name = "FILE")]
@@ -63,7 +63,7 @@ pub(crate) struct Enrollment {
     /// An app of the store that belongs to the enrolment, by its number.
     #[arg(long, value_name = "ID")]
     required_app: Option<i64>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 
@@ -157,7 +157,7 @@ pub(crate) struct Ota {
     /// What it repeats in its answer: the first line of this file.
     #[arg(long, value_name = "FILE")]
     challenge_file: Option<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 

@@ -127,9 +127,9 @@ impl Identity {
 
 #[derive(Debug, Args)]
 pub(crate) struct IdentityOnly {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The identity")]
     identity: Identity,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 

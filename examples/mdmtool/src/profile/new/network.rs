@@ -25,7 +25,7 @@ pub(crate) struct Wifi {
     /// join by name and password.
     #[arg(long, value_name = "FILE", conflicts_with = "identity")]
     password_file: Option<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The identity")]
     identity: Identity,
     /// The user that joins by name and password; asked for if nothing is said.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["identity", "password_file"])]
@@ -41,7 +41,7 @@ pub(crate) struct Wifi {
     hidden: bool,
     #[command(flatten)]
     keys: Keys,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct Vpn {
     /// What the device calls itself: the name in its certificate.
     #[arg(long, value_name = "NAME", default_value = "%SerialNumber%")]
     local: String,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The identity")]
     identity: Identity,
     /// The user of a VPN without certificate; asked for if nothing is said.
     #[arg(long, value_name = "NAME", conflicts_with = "identity")]
@@ -100,7 +100,7 @@ pub(crate) struct Vpn {
     roots: Vec<PathBuf>,
     #[command(flatten)]
     keys: Keys,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 

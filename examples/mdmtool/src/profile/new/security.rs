@@ -27,7 +27,7 @@ pub(crate) struct Certificates {
     /// to build chains.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 
@@ -49,7 +49,7 @@ impl Certificates {
 pub(crate) struct Passcode {
     #[command(flatten)]
     keys: Keys,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 
@@ -65,7 +65,7 @@ impl Passcode {
 pub(crate) struct Restrictions {
     #[command(flatten)]
     keys: Keys,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Filevault {
     /// How often a user may put it off at login.
     #[arg(long, value_name = "N", default_value_t = 0)]
     bypass_attempts: i64,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 
@@ -123,7 +123,7 @@ pub(crate) struct Privacy {
     /// The code requirement of an app, as `codesign -d -r -` tells it: APP=REQUIREMENT.
     #[arg(long = "requirement", value_name = "APP=TEXT", required = true)]
     requirements: Vec<Pair>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 

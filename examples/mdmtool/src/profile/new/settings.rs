@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     /// Under com.apple.ManagedClient.preferences, instead of a payload of the domain's own.
     #[arg(long)]
     managed_preferences: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "The profile")]
     frame: Frame,
 }
 

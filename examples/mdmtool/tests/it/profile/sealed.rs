@@ -150,6 +150,8 @@ fn payloads_are_encrypted_to_a_device_and_opened_with_its_key() {
         "{}",
         told.stdout
     );
+    let told = folder.run("lint sealed");
+    assert!(told.stderr.contains("were not looked at"), "{told:?}");
     let told = folder.run("show sealed --key device-key.pem");
     assert!(told.stdout.contains("SSID_STR"), "{}", told.stdout);
     folder
