@@ -161,7 +161,7 @@ pub async fn a_report_moves_the_push_to_when_it_is_needed<S: Store>(make: impl M
     );
     assert!(due(&store, 219).await.is_empty());
     let early = due(&store, 321).await;
-    assert_eq!(early, [id.clone()]);
+    assert_eq!(early, std::slice::from_ref(&id));
     // All answered: never.
     for uuid in ["c-1", "c-2"] {
         poll_at_with(&store, 330, answered(&id, uuid)).await;

@@ -102,6 +102,7 @@ impl PushTimes {
 /// What a report says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum ReportKind {
     /// `Idle`: offers everything again that was set aside (Q17).
     Idle,
