@@ -5,11 +5,7 @@ mod builder;
 mod extension;
 mod general_name;
 
-use std::{
-    fmt,
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, ops::Range, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use der::Sequence;
@@ -28,6 +24,7 @@ use crate::{
     digest::{DigestAlgorithm, digest},
     error::{Crypto, Error},
     key::PublicKey,
+    lazy::Lazy,
     name::Name,
     oid::{self, Oid},
     pem,
@@ -40,7 +37,7 @@ pub struct Certificate {
     der: Arc<[u8]>,
     parts: Parts,
     /// Read when it is first asked for.
-    key: Arc<OnceLock<PublicKey>>,
+    key: Lazy<PublicKey>,
 }
 
 #[derive(Clone)]
@@ -141,7 +138,7 @@ impl Certificate {
         Ok(Self {
             der: der.into(),
             parts,
-            key: Arc::default(),
+            key: Lazy::new(),
         })
     }
 
@@ -213,11 +210,8 @@ impl Certificate {
     /// # Errors
     /// [`Error::Malformed`] for a key that does not have the form of its algorithm.
     pub fn public_key(&self) -> Result<PublicKey, Error> {
-        if let Some(key) = self.key.get() {
-            return Ok(key.clone());
-        }
-        let key = PublicKey::from_spki_der(self.spki_der())?;
-        Ok(self.key.get_or_init(|| key).clone())
+        let key = self.key.get(|| PublicKey::from_spki_der(self.spki_der()));
+        key.cloned()
     }
 
     /// The digest of the whole DER.

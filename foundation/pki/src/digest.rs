@@ -113,6 +113,16 @@ pub(crate) fn with_identifier<T>(
     })
 }
 
+/// The digest in one go. OpenSSL's own functions for that fetch the algorithm each time, which takes longer than a short
+/// message does.
+macro_rules! whole {
+    ($hasher:ty, $data:expr) => {{
+        let mut hasher = <$hasher>::new();
+        hasher.update($data);
+        hasher.finish().to_vec()
+    }};
+}
+
 /// The digest of `data`.
 ///
 /// # Errors
@@ -122,11 +132,11 @@ pub fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Result<Vec<u8>, Error>
         DigestAlgorithm::Md5 => openssl::hash::hash(MessageDigest::md5(), data)
             .crypto()?
             .to_vec(),
-        DigestAlgorithm::Sha1 => sha::sha1(data).to_vec(),
-        DigestAlgorithm::Sha224 => sha::sha224(data).to_vec(),
-        DigestAlgorithm::Sha256 => sha::sha256(data).to_vec(),
-        DigestAlgorithm::Sha384 => sha::sha384(data).to_vec(),
-        DigestAlgorithm::Sha512 => sha::sha512(data).to_vec(),
+        DigestAlgorithm::Sha1 => whole!(sha::Sha1, data),
+        DigestAlgorithm::Sha224 => whole!(sha::Sha224, data),
+        DigestAlgorithm::Sha256 => whole!(sha::Sha256, data),
+        DigestAlgorithm::Sha384 => whole!(sha::Sha384, data),
+        DigestAlgorithm::Sha512 => whole!(sha::Sha512, data),
     })
 }
 

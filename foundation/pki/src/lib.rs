@@ -75,6 +75,7 @@ pub mod digest;
 mod error;
 pub mod identity;
 pub mod key;
+mod lazy;
 pub mod name;
 pub mod ocsp;
 pub mod oid;

@@ -16,6 +16,7 @@ mod contract;
 mod faults;
 mod kill;
 mod listing;
+mod looking;
 mod migration;
 mod race;
 

@@ -32,6 +32,15 @@ pub enum ContentCipher {
     DesCbc,
 }
 
+/// A cipher that was fetched once. By its constant it is fetched for each message.
+macro_rules! fetched {
+    ($name:literal, $constant:expr) => {{
+        static FETCHED: OnceLock<Option<Cipher>> = OnceLock::new();
+        let fetched = FETCHED.get_or_init(|| Cipher::fetch(None, $name, None).ok());
+        fetched.as_deref().unwrap_or($constant)
+    }};
+}
+
 impl ContentCipher {
     const ALL: [Self; 5] = [
         Self::Aes128Cbc,
@@ -80,9 +89,9 @@ impl ContentCipher {
 
     fn openssl(self) -> Result<&'static CipherRef, Error> {
         Ok(match self {
-            Self::Aes128Cbc => Cipher::aes_128_cbc(),
-            Self::Aes192Cbc => Cipher::aes_192_cbc(),
-            Self::Aes256Cbc => Cipher::aes_256_cbc(),
+            Self::Aes128Cbc => fetched!("AES-128-CBC", Cipher::aes_128_cbc()),
+            Self::Aes192Cbc => fetched!("AES-192-CBC", Cipher::aes_192_cbc()),
+            Self::Aes256Cbc => fetched!("AES-256-CBC", Cipher::aes_256_cbc()),
             Self::TripleDesCbc => Cipher::des_ede3_cbc(),
             Self::DesCbc => single_des()?,
         })

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use der::Sequence;
@@ -21,6 +21,7 @@ use crate::{
     asn1::{Algorithm, RawBits, RawInteger, RawOid, read},
     digest::{DigestAlgorithm, digest},
     error::{Crypto, Error},
+    lazy::Lazy,
     oid::{Oid, algorithm},
     signer::SignatureAlgorithm,
 };
@@ -109,7 +110,7 @@ pub struct PublicKey(Arc<Inner>);
 struct Inner {
     spki: Box<[u8]>,
     algorithm: KeyAlgorithm,
-    ready: OnceLock<ReadyKey>,
+    ready: Lazy<ReadyKey>,
 }
 
 #[derive(Sequence)]
@@ -151,7 +152,7 @@ impl PublicKey {
         Ok(Self(Arc::new(Inner {
             spki: der.into(),
             algorithm,
-            ready: OnceLock::new(),
+            ready: Lazy::new(),
         })))
     }
 
@@ -167,11 +168,7 @@ impl PublicKey {
 
     /// The key in OpenSSL's form.
     pub(crate) fn ready(&self) -> Result<&ReadyKey, Error> {
-        if let Some(ready) = self.0.ready.get() {
-            return Ok(ready);
-        }
-        let made = ReadyKey::from_spki(&self.0.spki)?;
-        Ok(self.0.ready.get_or_init(|| made))
+        self.0.ready.get(|| ReadyKey::from_spki(&self.0.spki))
     }
 
     /// The key identifier of RFC 5280, section 4.2.1.2, method 1: the SHA-1 of the bit string.

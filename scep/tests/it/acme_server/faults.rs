@@ -331,8 +331,11 @@ async fn a_permit_that_is_gone_does_not_come_back() {
 #[derive(Debug)]
 struct Meanwhile {
     inner: Arc<dyn CertificateAuthority>,
-    what: Arc<Mutex<Option<(Raw, Vec<(String, Value)>)>>>,
+    what: Arc<Mutex<Option<What>>>,
 }
+
+/// Who sends what: a POST-as-GET where there is no payload.
+type What = (Raw, Vec<(String, Value)>);
 
 #[async_trait]
 impl CertificateAuthority for Meanwhile {
