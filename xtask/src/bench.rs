@@ -1,6 +1,6 @@
 //! `cargo xtask bench NAME`: builds and runs one comparison, `benches/peers/src/bin/NAME.rs` or the
 //! folder of that name; where `benches/peers/go/NAME` is, its peer is that Go program. `apns` has
-//! the `a2` crate for a peer as well.
+//! the `a2` crate for a peer as well, and the peer of `service` is `nanomdm`.
 
 use std::fs;
 use std::process::Command;
@@ -24,8 +24,10 @@ pub(crate) fn bench(name: &str, arguments: &[&str]) -> Outcome {
     if run::root().join(GO).join(name).exists() {
         go(name)?;
     }
-    if name == "apns" {
-        a2::build()?;
+    match name {
+        "apns" => a2::build()?,
+        "service" => go("nanomdm")?,
+        _ => {}
     }
     let mut command = cargo("run", vendored);
     run::succeed(command.args(["--bin", name, "--"]).args(arguments))

@@ -37,6 +37,7 @@ usage: cargo xtask COMMAND
   fuzz [NAME]                  each fuzz target for 20 s, or one
   deep ade [--run NUMBER]      the sync under faults at full length, in release; or one of its runs
   deep apns                    what pushes are lost under faults, at full length
+  deep service                 500 devices at two servers on one PostgreSQL that are killed at random
   deep fuzz [NAME]             each fuzz target for ten minutes, or one
   cost                         what the generated types cost to compile
   peers                        builds and lists the peers of tests and comparisons
