@@ -1,6 +1,7 @@
 //! The service seen from outside.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::print_stderr, reason = "a test says what it skips")]
 
 mod admission;
 mod captures;
@@ -15,6 +16,7 @@ mod identity;
 mod memory;
 mod messages;
 mod migration;
+mod nanomdm;
 mod pins;
 mod proxies;
 mod push;
