@@ -260,7 +260,7 @@ impl ProfileBuilder {
         keys.insert("PayloadType".to_owned(), payload_type.into());
         keys.insert("PayloadVersion".to_owned(), 1.into());
         keys.sort_keys();
-        let uuid = self.namespace.uuid(&mdm_plist::to_xml(&keys)?);
+        let uuid = self.namespace.uuid(&mdm_plist::dictionary_to_xml(&keys)?);
         let uuid = uuid.to_string().to_uppercase();
         keys.insert("PayloadUUID".to_owned(), uuid.as_str().into());
         keys.sort_keys();

@@ -285,8 +285,8 @@ impl Profile {
     /// [`Error::Plist`] for what a property list cannot hold.
     pub fn to_xml(&self) -> Result<Vec<u8>, Error> {
         Ok(match &self.wrapper {
-            None => mdm_plist::to_xml(&self.keys)?,
-            Some(_) => mdm_plist::to_xml(&self.to_dictionary())?,
+            None => mdm_plist::dictionary_to_xml(&self.keys)?,
+            Some(_) => mdm_plist::dictionary_to_xml(&self.to_dictionary())?,
         })
     }
 

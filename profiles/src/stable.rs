@@ -36,6 +36,15 @@ impl Namespace {
 
     /// The UUID of `content` in this namespace.
     pub fn uuid(&self, content: &[u8]) -> Uuid {
+        // OpenSSL's SHA-1 takes a third of the time.
+        #[cfg(feature = "crypto")]
+        if let Ok(digest) = mdm_pki::digest(
+            mdm_pki::DigestAlgorithm::Sha1,
+            &[self.0.as_bytes(), content].concat(),
+        ) && let Some(digest) = digest.first_chunk()
+        {
+            return uuid::Builder::from_sha1_bytes(*digest).into_uuid();
+        }
         Uuid::new_v5(&self.0, content)
     }
 }

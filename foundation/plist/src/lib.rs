@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`from_slice`], [`from_slice_with`], [`detect`] | reading, XML or binary by content |
 //! | [`from_slice_leniently`] | reading all but what is malformed |
-//! | [`to_xml`], [`to_binary`] | writing |
+//! | [`to_xml`], [`dictionary_to_xml`], [`to_binary`] | writing |
 //! | [`from_value`], [`to_value`], [`Value`], [`Dictionary`], [`Date`], [`Data`], [`Integer`], [`Uid`] | trees in memory |
 //! | [`Limits`] | how much is read before it is refused |
 //! | [`Kept`], [`Rest`], [`Any`] | types that lose nothing: unknown keys, catch-all, any value |
@@ -268,12 +268,16 @@ pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
 /// # Panics
 /// As [`to_value`].
 pub fn to_xml<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let tree = ser::tree(value, true)?;
-    let mut out = Vec::new();
-    // Writing to memory fails for nothing but a UID.
-    tree.to_writer_xml(&mut out)
-        .map_err(|_| ErrorKind::UidInXml)?;
-    Ok(out)
+    ser::xml::of_value(&ser::tree(value, true)?)
+}
+
+/// Writes a dictionary as XML: the bytes of [`to_xml`], without a copy of the dictionary in between and several times as
+/// fast.
+///
+/// # Errors
+/// A [`Uid`], a date outside the years 0 to 9999, and nesting beyond [`Limits::MAX_DEPTH`].
+pub fn dictionary_to_xml(dictionary: &Dictionary) -> Result<Vec<u8>, Error> {
+    ser::xml::of_dictionary(dictionary)
 }
 
 /// Writes `T` as a binary property list, by the rules of [`to_xml`].

@@ -12,6 +12,7 @@ use crate::{Error, ErrorKind, Limits, Segment, ValueKind, de};
 
 mod key;
 mod text;
+pub(crate) mod xml;
 
 use key::KeySerializer;
 

@@ -1,5 +1,7 @@
 //! Looking things up in the tables.
 
+use std::{collections::HashMap, sync::OnceLock};
+
 use mdm_plist::{Dictionary, Value};
 
 use crate::{
@@ -27,24 +29,52 @@ pub fn find(kind: Kind, id: &str) -> Option<&'static Schema> {
 /// The schema of a document that calls itself `name`; a name that several share is decided by which
 /// of them knows the document's keys best.
 pub fn choose(kind: Kind, name: &str, keys: &Dictionary) -> Option<&'static Schema> {
-    let named = |schema: &&&'static Schema| schema.is_called(name);
-    let mut candidates = schemas(kind).iter().filter(named).peekable();
-    if candidates.peek().is_none() {
-        return find(kind, name);
+    let found: Vec<_>;
+    let named = match kind {
+        Kind::Payload => payloads_called(name),
+        _ => {
+            let schemas = schemas(kind).iter().copied();
+            found = schemas.filter(|schema| schema.is_called(name)).collect();
+            &found
+        }
+    };
+    match named {
+        [] => find(kind, name),
+        [only] => Some(only),
+        // Of equals the last one counts for `max_by_key`; the first is the plainer.
+        _ => named
+            .iter()
+            .rev()
+            .max_by_key(|schema| known(schema, keys))
+            .copied(),
     }
-    // Of equals the last one counts for `max_by_key`; the first is the plainer.
-    candidates
-        .rev()
-        .max_by_key(|schema| known(schema, keys))
-        .copied()
+}
+
+/// The payloads that call themselves so, in the order of the tables: profiles have many, and each is asked for often.
+fn payloads_called(name: &str) -> &'static [&'static Schema] {
+    static NAMES: OnceLock<HashMap<&'static str, Vec<&'static Schema>>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| {
+        let mut names: HashMap<_, Vec<&'static Schema>> = HashMap::new();
+        for schema in schemas(Kind::Payload) {
+            let file = schema.file_name().filter(|file| *file != schema.name);
+            for name in [Some(schema.name), file].into_iter().flatten() {
+                names.entry(name).or_default().push(schema);
+            }
+        }
+        names
+    });
+    names.get(name).map_or(&[], |called| called.as_slice())
 }
 
 impl Schema {
     /// Whether a document of this schema may call itself so. Apple names the file of a payload after
     /// its type; where the two differ, as in `com.apple.preferences.users`, profiles have either.
     pub fn is_called(&self, name: &str) -> bool {
-        let is_file = || self.file.rsplit('/').next() == Some(name);
-        self.name == name || self.kind == Kind::Payload && is_file()
+        self.name == name || self.kind == Kind::Payload && self.file_name() == Some(name)
+    }
+
+    fn file_name(&self) -> Option<&'static str> {
+        self.file.rsplit('/').next()
     }
 }
 

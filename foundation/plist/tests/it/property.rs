@@ -1,7 +1,8 @@
 //! Any tree that a property list can hold comes back as it was, XML and binary.
 
 use mdm_plist::{
-    Any, Date, Dictionary, Kept, Value, from_slice, from_value, to_binary, to_value, to_xml,
+    Any, Date, Dictionary, Kept, Value, dictionary_to_xml, from_slice, from_value, to_binary,
+    to_value, to_xml,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -86,6 +87,19 @@ proptest! {
         prop_assert_eq!(&plist::Value::from_reader_xml(&xml[..]).unwrap(), &value);
         let binary = to_binary(&value).unwrap();
         prop_assert_eq!(&plist::Value::from_reader(std::io::Cursor::new(binary)).unwrap(), &value);
+    }
+
+    #[test]
+    fn xml_is_written_as_the_plist_crate_writes_it(value in tree()) {
+        let mut theirs = Vec::new();
+        value.to_writer_xml(&mut theirs).unwrap();
+        prop_assert_eq!(&to_xml(&value).unwrap(), &theirs);
+        let root = Dictionary::from_iter([("root", value)]);
+        let ours = dictionary_to_xml(&root).unwrap();
+        prop_assert_eq!(&ours, &to_xml(&root).unwrap());
+        let mut theirs = Vec::new();
+        Value::from(root).to_writer_xml(&mut theirs).unwrap();
+        prop_assert_eq!(&ours, &theirs);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::{
 };
 
 use mdm_plist::{
-    Any, Date, Dictionary, ErrorKind, Rest, Uid, Value, ValueKind, from_slice, to_binary, to_value,
-    to_xml,
+    Any, Date, Dictionary, ErrorKind, Rest, Uid, Value, ValueKind, dictionary_to_xml, from_slice,
+    to_binary, to_value, to_xml,
 };
 use serde::{Serialize, Serializer};
 
@@ -137,6 +137,27 @@ fn the_layout_is_apples() {
 fn a_uid_has_no_xml_form() {
     let error = to_xml(&[Value::Uid(Uid::new(1))]).unwrap_err();
     assert_eq!(error.kind(), &ErrorKind::UidInXml);
+}
+
+#[test]
+fn a_dictionary_written_without_a_copy_is_the_same_in_bytes_and_in_errors() {
+    let all: String = ('\0'..=' ').chain(['\u{FFFE}', '<', '"']).collect();
+    let half = SystemTime::from(Date::from_xml_format("1969-12-31T23:59:58Z").unwrap());
+    let half = Value::Date((half + Duration::from_millis(500)).into());
+    let mut deep = Value::Array(Vec::new());
+    for _ in 0..mdm_plist::Limits::MAX_DEPTH - 2 {
+        deep = Value::Array(vec![deep]);
+    }
+    let deeper = Value::Array(vec![deep.clone()]);
+    let uid = Value::Uid(Uid::new(1));
+    for value in [all.as_str().into(), half, deep, deeper, uid] {
+        let root = Dictionary::from_iter([(all.clone(), value)]);
+        match (dictionary_to_xml(&root), to_xml(&root)) {
+            (Ok(ours), Ok(copied)) => assert_eq!(ours, copied),
+            (Err(ours), Err(copied)) => assert_eq!(ours.kind(), copied.kind()),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
