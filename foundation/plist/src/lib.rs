@@ -3,7 +3,7 @@
 //! Built to read what strangers send. The readers are this crate's own, bounded in bytes, depth and
 //! items before anything is decoded, iterative where the input decides how deep it goes, and
 //! several times as fast as the `plist` crate; from that one come the value types and the writing of
-//! trees that are fit to be written.
+//! binary documents.
 //!
 //! One rule for types that read what strangers send: **no plain [`Date`] under `flatten`, nor in
 //! `untagged` or internally tagged enums**. There a `<string>` can make it panic; see
