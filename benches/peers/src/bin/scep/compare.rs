@@ -54,11 +54,14 @@ fn row(runtime: &Runtime, devices: &Devices, connections: usize) -> Result<bool,
     }
     let mut thirds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
+        // OpenSSL's speed right before and right after, so that all three have the same machine.
+        let before = signs_per_second()?;
         ours.one(runtime, devices, connections)?;
+        let after = signs_per_second()?;
+        thirds.push((before + after) / 2.0 / OPERATIONS);
         for peer in &mut peers {
             peer.one(runtime, devices, connections)?;
         }
-        thirds.push(signs_per_second()? / OPERATIONS);
     }
     let row = match connections {
         1 => "1 connection".to_owned(),
@@ -86,9 +89,11 @@ fn row(runtime: &Runtime, devices: &Devices, connections: usize) -> Result<bool,
     }
     for runs in peers.iter().chain([&ours]) {
         println!(
-            "scep {row}, {}: {:.0}/s by the clock on the wall, {} of {} requests without a certificate",
+            "scep {row}, {}: {:.0}/s by the clock on the wall, {:.0} µs of the system for each, {} of {} requests \
+             without a certificate",
             runs.side.name(),
-            runs.rate(),
+            middle(runs.runs.iter().map(|run| run.rate)),
+            middle(runs.runs.iter().map(|run| run.system)),
             runs.failed(),
             runs.requests * ROUNDS
         );
@@ -133,16 +138,15 @@ impl Runs {
         self.runs.iter().map(|run| run.each).collect()
     }
 
-    /// The middle one of the rates.
-    fn rate(&self) -> f64 {
-        let mut rates: Vec<f64> = self.runs.iter().map(|run| run.rate).collect();
-        rates.sort_by(f64::total_cmp);
-        rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
-    }
-
     fn failed(&self) -> usize {
         self.runs.iter().map(|run| run.failed).sum()
     }
+}
+
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// What `openssl speed` says of signatures with a key of 2048 bits, by its processor time.

@@ -24,8 +24,9 @@ fn main() -> ExitCode {
         [] => whole(),
         ["compare"] => compare::compare(),
         ["scale"] => scale::scale(),
+        ["alone", connections, rounds] => alone(connections, rounds),
         ["serve", folder] => serve::serve(folder.as_ref()),
-        _ => Err("usage: scep [compare | scale]".into()),
+        _ => Err("usage: scep [compare | scale | alone CONNECTIONS ROUNDS]".into()),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -35,6 +36,27 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Ours by itself, for whoever looks where its time goes.
+fn alone(connections: &str, rounds: &str) -> Result<bool, Failure> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let devices = client::Devices::new()?;
+    let connections = connections.parse()?;
+    for _ in 0..rounds.parse::<usize>()? {
+        let server = process::Running::start(process::Side::Ours)?;
+        let run = runtime.block_on(load::run(&server, &devices, 0, 1500, connections))?;
+        let load::Run {
+            each,
+            system,
+            rate,
+            failed,
+        } = run;
+        println!(
+            "{each:.0} µs/certificate, {system:.0} of it the system's; {rate:.0}/s; {failed} failed"
+        );
+    }
+    Ok(true)
 }
 
 /// Both parts, whatever the first comes to.

@@ -87,16 +87,16 @@ impl Running {
         self.folder.path()
     }
 
-    /// Processor time so far, user and system, in seconds (proc_pid_stat(5)).
-    pub(crate) fn spent(&self) -> Result<f64, Failure> {
+    /// Processor time so far, in user mode and in the system, in seconds (proc_pid_stat(5)).
+    pub(crate) fn spent(&self) -> Result<(f64, f64), Failure> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
         // The name before may hold anything, but no further parenthesis follows it.
         let (_, fields) = stat.rsplit_once(')').ok_or("no name in stat")?;
         let mut times = fields.split_whitespace().skip(11).take(2);
         let mut next = || -> Result<f64, Failure> { Ok(times.next().ok_or("no time")?.parse()?) };
-        let ticks = next()? + next()?;
-        let second = sysconf(SysconfVar::CLK_TCK)?.ok_or("no length of a tick")?;
-        Ok(ticks / second as f64)
+        let (user, system) = (next()?, next()?);
+        let second = sysconf(SysconfVar::CLK_TCK)?.ok_or("no length of a tick")? as f64;
+        Ok((user / second, system / second))
     }
 }
 

@@ -3,8 +3,11 @@
 use std::{
     convert::Infallible,
     fs,
+    future::pending,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -13,7 +16,7 @@ use chrono::Utc;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use mdm_core::SystemClock;
 use mdm_pki::{Certificate, KeySpec, Name, PrivateKey};
 use mdm_scep::{
@@ -21,7 +24,7 @@ use mdm_scep::{
     ca::{RootUse, root},
 };
 use mdm_storage::SqliteStore;
-use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::Failure;
 
@@ -53,41 +56,58 @@ fn key_path(folder: &Path) -> PathBuf {
 }
 
 /// Tells where it is, and serves until its standard input ends.
+///
+/// Each processor has a thread with a reactor of its own, and a connection stays with the one that it was given to: a reactor that
+/// is shared wakes a second thread for each answer of the store.
 pub(crate) fn serve(folder: &Path) -> Result<bool, Failure> {
     let ca = Certificate::from_pem(&fs::read(ca_path(folder))?)?;
     let key = PrivateKey::from_pem(&fs::read(key_path(folder))?, None)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
-        let store = Arc::new(store(folder).await?);
-        let signer = Arc::new(key.clone());
-        let authority = EmbeddedCa::new(vec![ca.clone()], signer, store.clone())?;
-        let challenges = Arc::new(OneTime::new(store));
-        let responder = Responder::local(ca, key)?;
-        let clock = Arc::new(SystemClock);
-        let server = Server::builder(Arc::new(authority), responder, challenges, clock).build()?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        println!("http://{}/scep", listener.local_addr()?);
-        tokio::spawn(listen(listener, Arc::new(server)));
-        tokio::task::spawn_blocking(|| std::io::stdin().lines().count()).await?;
-        Ok(true)
-    })
+    let store = Arc::new(reactor()?.block_on(store(folder))?);
+    let signer = Arc::new(key.clone());
+    let authority = EmbeddedCa::new(vec![ca.clone()], signer, store.clone())?;
+    let challenges = Arc::new(OneTime::new(store));
+    let responder = Responder::local(ca, key)?;
+    let clock = Arc::new(SystemClock);
+    let server = Server::builder(Arc::new(authority), responder, challenges, clock).build()?;
+    let server = Arc::new(server);
+    let reactors = thread::available_parallelism()?.get();
+    let reactors = (0..reactors)
+        .map(|_| {
+            let runtime = reactor()?;
+            let handle = runtime.handle().clone();
+            thread::spawn(move || runtime.block_on(pending::<()>()));
+            Ok(handle)
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("http://{}/scep", listener.local_addr()?);
+    thread::spawn(move || {
+        for (stream, reactor) in listener.incoming().flatten().zip(reactors.iter().cycle()) {
+            reactor.spawn(connection(stream, Arc::clone(&server)));
+        }
+    });
+    std::io::stdin().lines().count();
+    Ok(true)
 }
 
-async fn listen(listener: TcpListener, server: Arc<Server>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let _ = stream.set_nodelay(true);
+fn reactor() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+async fn connection(stream: TcpStream, server: Arc<Server>) {
+    let _ = stream.set_nonblocking(true);
+    let _ = stream.set_nodelay(true);
+    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
+        return;
+    };
+    let service = service_fn(move |request| {
         let server = Arc::clone(&server);
-        let service = service_fn(move |request| {
-            let server = Arc::clone(&server);
-            async move { Ok::<_, Infallible>(answer(&server, request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(connection);
-    }
+        async move { Ok::<_, Infallible>(answer(&server, request).await) }
+    });
+    // Whoever is slow is the proxy's in front to cut off. An error is a client that has gone.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 async fn answer(server: &Server, request: Request<Incoming>) -> Response<Full<Bytes>> {
