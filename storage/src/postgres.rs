@@ -11,6 +11,8 @@ use std::{fmt, num::NonZeroUsize, time::Duration};
 use mdm_core::{Secret, StoreError};
 use mdm_tls::ClientConfig;
 
+#[cfg(feature = "ade")]
+mod ade;
 #[cfg_attr(
     not(any(feature = "ade", feature = "scep", feature = "service")),
     expect(dead_code)
@@ -29,9 +31,11 @@ pub use crate::issued::IssuedCertificate;
 pub use crate::limits::Limits;
 pub use migrations::SCHEMA_VERSION;
 
-/// The stores of `mdm-scep` in one PostgreSQL database, of version 13 or newer and the encoding UTF-8.
+/// The stores of `mdm-service` and `mdm-scep` in one PostgreSQL database, of version 13 or newer and the encoding
+/// UTF-8.
 ///
-/// What is secret lies in it as it is; statements are never logged with their values by this side.
+/// What is secret lies in it as it is; statements are never logged with their values by this side. U+0000, which
+/// PostgreSQL takes in no text, is kept as U+FFFD where `mdm-service` has texts of devices.
 ///
 /// Clones share the connections and the limits. Needs a tokio runtime with its clock and its I/O.
 ///

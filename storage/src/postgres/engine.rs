@@ -29,6 +29,7 @@ pub(super) struct Engine {
     /// Beyond it a connection that has not answered counts as lost.
     patience: Duration,
     attempts: usize,
+    #[cfg_attr(not(feature = "scep"), expect(dead_code))]
     limits: Limits,
 }
 
@@ -71,6 +72,7 @@ impl Engine {
         })
     }
 
+    #[cfg(feature = "scep")]
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
     }
@@ -99,18 +101,25 @@ impl Engine {
             };
             let answer = match tokio::time::timeout(self.patience, asked).await {
                 Ok(answer) => answer,
-                Err(_) => {
-                    // Nobody shall wait behind what is still on its way there.
-                    drop(Object::take(client));
-                    let late = "no answer in time";
-                    return Err(StoreError::with_source(StoreErrorKind::Unreachable, late));
-                }
+                Err(_) => return Err(Self::given_up(client)),
             };
             match answer {
                 Err(error) if lost_a_race(&error) && attempt < self.attempts => attempt += 1,
                 other => return other.map_err(store_error),
             }
         }
+    }
+
+    /// Beyond it a connection that has not answered counts as lost.
+    #[cfg(feature = "ade")]
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Ends a connection that does not answer: nobody shall wait behind what is still on its way there.
+    pub(super) fn given_up(client: Client) -> StoreError {
+        drop(Object::take(client));
+        StoreError::with_source(StoreErrorKind::Unreachable, "no answer in time")
     }
 
     /// The first row of what a statement answers.
@@ -121,16 +130,30 @@ impl Engine {
     ) -> Result<Option<Row>, StoreError> {
         Ok(self.rows(sql, parameters).await?.into_iter().next())
     }
+
+    /// The row of a statement that answers one.
+    #[cfg(any(feature = "ade", feature = "service"))]
+    pub(super) async fn one(
+        &self,
+        sql: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Row, StoreError> {
+        let row = self.row(sql, parameters).await?;
+        row.ok_or_else(|| super::error::unreadable("no row"))
+    }
 }
 
 /// What every session begins with: the isolation that the steps are written for, and commits that are on the disk when
-/// they are answered, also where the server is set otherwise.
+/// they are answered, also where the server is set otherwise. Plans are kept as long as the connection: one that was made
+/// for an empty table must not walk it when it has grown.
 fn session(statement_timeout: Duration) -> String {
     let milliseconds = i32::try_from(statement_timeout.as_millis()).unwrap_or(i32::MAX);
     format!(
         "SET default_transaction_isolation TO 'read committed';
          SET statement_timeout = {};
          SET idle_in_transaction_session_timeout = '2min';
+         SET enable_seqscan = off;
+         SET jit = off;
          SELECT set_config('synchronous_commit', 'on', false)
          WHERE current_setting('synchronous_commit') = 'off'",
         milliseconds.max(1)

@@ -44,7 +44,7 @@ pub(super) fn pool_error(error: PoolError) -> StoreError {
 }
 
 /// A column that does not hold what this program writes there.
-#[cfg(feature = "scep")]
+#[cfg(any(feature = "ade", feature = "scep", feature = "service"))]
 pub(super) fn unreadable(error: impl Into<Box<dyn Error + Send + Sync>>) -> StoreError {
     StoreError::with_source(StoreErrorKind::Corrupt, error)
 }
@@ -65,11 +65,12 @@ pub(super) fn lost_a_race(error: &tokio_postgres::Error) -> bool {
 fn kind(code: &SqlState) -> StoreErrorKind {
     match code.code() {
         "25006" => StoreErrorKind::ReadOnly,
-        "53100" => StoreErrorKind::Full,
         "40001" | "40P01" | "55P03" | "23505" => StoreErrorKind::Locked,
         // Damaged, or without our tables, columns and functions.
         "XX001" | "XX002" | "42P01" | "42703" | "42883" => StoreErrorKind::Corrupt,
         "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "3D000" => StoreErrorKind::Unreachable,
+        // No room: on the disk, in memory, within a limit that is set.
+        other if other.starts_with("53") => StoreErrorKind::Full,
         // Connections, and who may have one.
         other if other.starts_with("08") || other.starts_with("28") => StoreErrorKind::Unreachable,
         _ => StoreErrorKind::Other,
@@ -95,6 +96,8 @@ mod tests {
     fn codes_are_told_apart_by_what_to_do_about_them() {
         let kind = |code| super::kind(&SqlState::from_code(code));
         assert_eq!(kind("53100"), StoreErrorKind::Full);
+        assert_eq!(kind("53400"), StoreErrorKind::Full);
+        assert_eq!(kind("53300"), StoreErrorKind::Unreachable);
         assert_eq!(kind("25006"), StoreErrorKind::ReadOnly);
         assert_eq!(kind("28P01"), StoreErrorKind::Unreachable);
         assert_eq!(kind("57P01"), StoreErrorKind::Unreachable);

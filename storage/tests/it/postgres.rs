@@ -6,6 +6,7 @@
 use mdm_core::{StoreError as Cause, StoreErrorKind};
 use mdm_scep::store::StoreError;
 
+mod ade;
 mod bounds;
 mod cluster;
 mod contract;
@@ -16,6 +17,7 @@ mod opening;
 mod plans;
 mod proxy;
 mod race;
+mod service;
 mod tls;
 
 /// What the database said.

@@ -258,7 +258,9 @@ impl<'a> Columns<'a> {
             ats: commands().map(|it| it.at.timestamp_micros()).collect(),
             ranks: commands().map(|it| -i32::from(it.priority)).collect(),
             ends: commands().map(|it| rows::micros(it.expires_at)).collect(),
-            keys: commands().map(|it| optional_text(it.key.as_deref())).collect(),
+            keys: commands()
+                .map(|it| optional_text(it.key.as_deref()))
+                .collect(),
             bodies: commands().map(|it| it.body.as_ref()).collect(),
         }
     }

@@ -98,9 +98,7 @@ impl EnrollmentStore for PostgresStore {
             values.iter().map(|value| &**value as _).collect();
         let found = self.engine.rows(&sql, &parameters).await?;
         let enrollments = found.iter().map(rows::enrollment);
-        enrollments
-            .map(|found| Ok(found?.0))
-            .collect()
+        enrollments.map(|found| Ok(found?.0)).collect()
     }
 
     async fn places_taken(&self, pool: &str) -> Result<u64, StoreError> {

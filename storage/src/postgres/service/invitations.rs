@@ -73,7 +73,9 @@ fn invitation(row: &Row) -> Result<Invitation, StoreError> {
     found.udid = udid.map(Udid::new).transpose().read()?;
     let claims: Vec<(String, u64)> = rows::parsed(row, 4)?;
     let claims = claims.into_iter();
-    found.licences = claims.map(|(pool, limit)| Claim::new(pool, limit)).collect();
+    found.licences = claims
+        .map(|(pool, limit)| Claim::new(pool, limit))
+        .collect();
     found.data = rows::parsed(row, 5)?;
     let spent_by: Option<&str> = get(row, 8)?;
     found.spent_by = spent_by.map(str::parse).transpose().read()?;

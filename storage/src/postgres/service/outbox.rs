@@ -65,7 +65,10 @@ impl Outbox for PostgresStore {
     }
 
     async fn unsubscribe(&self, subscriber: &str) -> Result<bool, StoreError> {
-        get(&self.engine.one(UNSUBSCRIBE, &[&text(subscriber)]).await?, 0)
+        get(
+            &self.engine.one(UNSUBSCRIBE, &[&text(subscriber)]).await?,
+            0,
+        )
     }
 
     async fn subscribers(&self) -> Result<Vec<String>, StoreError> {
@@ -76,10 +79,7 @@ impl Outbox for PostgresStore {
     async fn tell(&self, events: Vec<Event>) -> Result<(), StoreError> {
         let columns = Events::new(&events)?;
         self.engine
-            .rows(
-                TELL,
-                &[&columns.enrollments, &columns.ats, &columns.events],
-            )
+            .rows(TELL, &[&columns.enrollments, &columns.ats, &columns.events])
             .await
             .map(drop)
     }
@@ -169,10 +169,17 @@ impl Outbox for PostgresStore {
 fn dead_letter(row: &Row) -> Result<DeadLetter, StoreError> {
     let (sequence, event) = rows::event(row)?;
     let reason: String = get(row, 4)?;
-    Ok(DeadLetter::new(sequence, event, reason, rows::time(row, 5)?))
+    Ok(DeadLetter::new(
+        sequence,
+        event,
+        reason,
+        rows::time(row, 5)?,
+    ))
 }
 
 fn numbers(sequences: &[Sequence]) -> Vec<i64> {
     let sequences = sequences.iter();
-    sequences.map(|sequence| number(sequence.number())).collect()
+    sequences
+        .map(|sequence| number(sequence.number()))
+        .collect()
 }

@@ -61,5 +61,7 @@ pub(super) fn target(row: &Row) -> Result<Option<PushTarget>, StoreError> {
         return Ok(None);
     };
     let id = rows::id(row, 0)?;
-    Ok(Some(PushTarget::new(id, push.topic, push.token, push.magic)))
+    Ok(Some(PushTarget::new(
+        id, push.topic, push.token, push.magic,
+    )))
 }

@@ -108,10 +108,7 @@ pub(super) fn time(row: &Row, column: usize) -> Result<DateTime<Utc>, StoreError
     moment(get(row, column)?)
 }
 
-pub(super) fn optional_time(
-    row: &Row,
-    column: usize,
-) -> Result<Option<DateTime<Utc>>, StoreError> {
+pub(super) fn optional_time(row: &Row, column: usize) -> Result<Option<DateTime<Utc>>, StoreError> {
     get::<Option<i64>>(row, column)?.map(moment).transpose()
 }
 

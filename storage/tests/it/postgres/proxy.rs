@@ -5,12 +5,12 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixStream},
 };
 
@@ -18,6 +18,7 @@ use tokio::{
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
     cuts: Arc<AtomicBool>,
+    round_trips: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -25,14 +26,25 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let cuts = Arc::new(AtomicBool::new(false));
-        let shared = cuts.clone();
+        let round_trips = Arc::new(AtomicUsize::new(0));
+        let shared = (cuts.clone(), round_trips.clone());
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let far = UnixStream::connect(&server).await.unwrap();
-                tokio::spawn(pass(near, far, shared.clone()));
+                let (cuts, round_trips) = shared.clone();
+                tokio::spawn(pass(near, far, cuts, round_trips));
             }
         });
-        Self { address, cuts }
+        Self {
+            address,
+            cuts,
+            round_trips,
+        }
+    }
+
+    /// How often the server was asked for an answer so far.
+    pub(super) fn round_trips(&self) -> usize {
+        self.round_trips.load(Ordering::SeqCst)
     }
 
     /// The next answer gets lost.
@@ -41,10 +53,25 @@ impl Proxy {
     }
 }
 
-async fn pass(mut near: TcpStream, mut far: UnixStream, cuts: Arc<AtomicBool>) {
+async fn pass(
+    mut near: TcpStream,
+    mut far: UnixStream,
+    cuts: Arc<AtomicBool>,
+    round_trips: Arc<AtomicUsize>,
+) {
     let (mut from_client, mut to_client) = near.split();
     let (mut from_server, mut to_server) = far.split();
-    let asks = copy(&mut from_client, &mut to_server);
+    let asks = async {
+        let mut buffer = vec![0; 65536];
+        let mut messages = Messages::default();
+        while let Ok(read @ 1..) = from_client.read(&mut buffer).await {
+            let asked = messages.count(&buffer[..read]);
+            round_trips.fetch_add(asked, Ordering::SeqCst);
+            if to_server.write_all(&buffer[..read]).await.is_err() {
+                break;
+            }
+        }
+    };
     let answers = async {
         let mut buffer = vec![0; 65536];
         while let Ok(read @ 1..) = from_server.read(&mut buffer).await {
@@ -57,7 +84,35 @@ async fn pass(mut near: TcpStream, mut far: UnixStream, cuts: Arc<AtomicBool>) {
         }
     };
     tokio::select! {
-        _ = asks => {}
+        () = asks => {}
         () = answers => {}
+    }
+}
+
+/// What a client says, cut into messages: a length and then as much, with a letter before all but the first.
+#[derive(Default)]
+struct Messages {
+    unread: Vec<u8>,
+    begun: bool,
+}
+
+impl Messages {
+    /// How many of what ends here want an answer: `Sync` and `Query`.
+    fn count(&mut self, said: &[u8]) -> usize {
+        self.unread.extend_from_slice(said);
+        let mut asked = 0;
+        loop {
+            let letter = usize::from(self.begun);
+            let Some(length) = self.unread.get(letter..letter + 4) else {
+                return asked;
+            };
+            let length = u32::from_be_bytes(length.try_into().unwrap()) as usize + letter;
+            if self.unread.len() < length {
+                return asked;
+            }
+            asked += usize::from(self.begun && matches!(self.unread[0], b'S' | b'Q'));
+            self.begun = true;
+            self.unread.drain(..length);
+        }
     }
 }

@@ -157,11 +157,13 @@ impl<'a> States<'a> {
         let unlock_token = state.unlock_token.as_ref().map(Secret::expose);
         self.ids.push(id);
         self.statuses.push(rows::status_number(state.status)?);
-        self.certificates.push(state.certificate.as_ref().map(digest));
+        self.certificates
+            .push(state.certificate.as_ref().map(digest));
         self.pushables.push(state.is_pushable());
         self.topics.push(push.map(|push| push.topic.as_str()));
         self.tokens.push(push.map(|push| push.token.expose()));
-        self.magics.push(push.map(|push| push.magic.expose().as_bytes()));
+        self.magics
+            .push(push.map(|push| push.magic.expose().as_bytes()));
         self.tallies.push(number(state.token_update_tally));
         self.awaiting.push(state.awaiting_configuration);
         self.serial_numbers
