@@ -14,7 +14,7 @@ mod top_level;
 mod unknown;
 mod weak;
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap, fmt};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_schema::{Enrollment, Severity, Target, path};
@@ -84,7 +84,7 @@ impl LintOptions {
     }
 }
 
-/// What was found, worst first, then in the order of the profile.
+/// What was found, worst first, then the profile's own keys, then payload by payload.
 ///
 /// Serialised, it is `{"findings": [...]}`; [`sarif::Sarif`] makes SARIF of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -213,9 +213,15 @@ pub fn lint(profile: &Profile, options: &LintOptions) -> Report {
     }
     findings.append(&mut own);
     findings.retain(|finding| !options.without.iter().any(|id| id == finding.rule.id));
-    // Stable, so that equals stay in the order of the profile.
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    // Stable, so that what is said of one payload stays together.
+    findings.sort_by_key(|finding| (Reverse(finding.severity), payload(&finding.path)));
     Report { findings }
+}
+
+/// The place of the payload that a path leads into; none for the profile's own keys.
+fn payload(path: &str) -> Option<usize> {
+    let (_, inside) = path.split_once("PayloadContent[")?;
+    inside.split_once(']')?.0.parse().ok()
 }
 
 /// What a device refuses or ignores; the same for several targets is told once.

@@ -174,6 +174,19 @@ fn rules_can_be_left_out_and_the_worst_comes_first() {
 }
 
 #[test]
+fn what_is_equally_bad_is_told_payload_by_payload() {
+    let wep = format!("{SSID}<key>EncryptionType</key><string>WEP</string><key>Novel</key><true/>");
+    let payloads: Vec<_> = (0..12)
+        .map(|n| payload(WIFI, &format!("wifi{n}"), n, &wep))
+        .collect();
+    let found = lint(&profile(&payloads), &options());
+    let told = found.findings.iter().map(|finding| finding.path.as_str());
+    let each = (0..12).flat_map(|n| [format!("[{n}].Novel"), format!("[{n}].EncryptionType")]);
+    let each = each.map(|end| format!("PayloadContent{end}"));
+    assert!(told.eq(each), "{:?}", found.findings);
+}
+
+#[test]
 fn a_deprecated_key_names_the_declaration_only_to_a_device_that_takes_it() {
     let restrictions = one(RESTRICTIONS, "<key>forceOnDeviceOnlyDictation</key><true/>");
     let fix = |target: &str| {
