@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 
 /// A number as SQLite keeps it; beyond its range the largest that it can keep.
-#[cfg(any(feature = "ade", feature = "service"))]
+#[cfg(any(feature = "ade", feature = "scep", feature = "service"))]
 pub(super) fn number(unsigned: u64) -> i64 {
     i64::try_from(unsigned).unwrap_or(i64::MAX)
 }
