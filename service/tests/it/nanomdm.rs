@@ -118,7 +118,7 @@ impl Nanomdm {
             if TcpStream::connect(address).is_ok() {
                 return Some(nanomdm);
             }
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(10));
         }
         panic!("nanomdm does not listen");
     }

@@ -175,7 +175,7 @@ async fn of_two_workers_one_pushes_and_the_other_takes_over_what_it_left() {
     device.enroll(&scene.service).await;
     enqueue(&scene.service, &device.id(), "C-1").await;
     // A node takes the push and dies over it.
-    let never = NeverReturns::default();
+    let never = NeverReturns;
     let died = Service::builder(
         Arc::clone(&scene.store),
         Arc::clone(&scene.clock),
