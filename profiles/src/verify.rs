@@ -188,7 +188,7 @@ pub fn open(bytes: &[u8], trust: &Trust<'_>) -> Result<Opened, Error> {
 /// ```
 ///
 /// # Errors
-/// As [`open`] and [`decrypt`](crate::encrypt::decrypt), whose policy is the default one.
+/// As [`open`] and [`decrypt`], whose policy is the default one.
 pub fn open_with_key(bytes: &[u8], trust: &Trust<'_>, key: &PrivateKey) -> Result<Opened, Error> {
     let mut opened = open(bytes, trust)?;
     opened.profile = decrypt(&opened.profile, key, &DecryptPolicy::default())?;
