@@ -16,6 +16,42 @@ use crate::{Account, Denial, Unavailable, Way};
 /// The page belongs to the vendor: a form, or a redirection to an identity provider (the ticket fits into
 /// `state`, and is at most some kilobytes of URL-safe text). Once the person is known, the vendor calls
 /// [`Portal::signed_in`](super::Portal::signed_in) with the ticket and gives its answer to the browser.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use bytes::Bytes;
+/// use http::{Response, StatusCode, header};
+/// use mdm_service::{
+///     Account, Unavailable,
+///     entry::{Portal, SignIn, Visit},
+/// };
+///
+/// /// Sends people to an identity provider.
+/// #[derive(Debug)]
+/// struct Provider;
+///
+/// #[async_trait]
+/// impl SignIn for Provider {
+///     async fn page(&self, visit: &Visit) -> Result<Response<Bytes>, Unavailable> {
+///         let url = format!("https://id.example.com/authorize?client_id=mdm&state={}", visit.ticket);
+///         Response::builder()
+///             .status(StatusCode::FOUND)
+///             .header(header::LOCATION, url)
+///             .body(Bytes::new())
+///             .map_err(Unavailable::new)
+///     }
+/// }
+///
+/// /// Where the provider sends them back to: the vendor's own path.
+/// async fn back(portal: &Portal, state: &str, code: &str) -> Response<Bytes> {
+///     let user = user_of(code).await;
+///     let account = Account::new(&user).with(|account| {
+///         account.managed_apple_account = Some(format!("{user}@example.com"));
+///     });
+///     portal.signed_in(state, account).await
+/// }
+/// # async fn user_of(_: &str) -> String { "anna".into() }
+/// ```
 #[async_trait]
 pub trait SignIn: fmt::Debug + Send + Sync {
     /// The page.

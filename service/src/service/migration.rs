@@ -66,6 +66,18 @@ impl Service {
     ///
     /// The caller has to know who hands the message over; unlike a device's own it is not signed.
     ///
+    /// ```
+    /// use mdm_service::{Imported, ImportError, Service};
+    ///
+    /// /// What `nano2nano` PUTs to the `/migration` of the server to move to.
+    /// async fn migration(service: &Service, body: bytes::Bytes) -> Result<(), ImportError> {
+    ///     if let Imported::KnownHere(id) = service.import(&body).await? {
+    ///         println!("{id} came by itself already");
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`ImportError`]; nothing is recorded then.
     pub async fn import(&self, body: &Bytes) -> Result<Imported, ImportError> {

@@ -386,3 +386,29 @@ async fn a_device_enrols_and_reports_behind_a_proxy_without_signing_anything() {
     let direct = device.report(&service, IDLE).await;
     assert_eq!(direct.status(), StatusCode::BAD_REQUEST);
 }
+
+/// Whatever is done to a header, it names the device or nobody.
+#[tokio::test]
+async fn a_damaged_header_names_nobody_else() {
+    let device = Device::new("D1");
+    for (source, header) in sources() {
+        let (name, value) = header(&device);
+        for step in 0..200 {
+            let mut bytes = value.clone().into_bytes();
+            let at = step * 7919 % bytes.len();
+            match step % 4 {
+                0 => bytes[at] = b"%\",;:= A"[step / 4 % 8],
+                1 => bytes.truncate(at),
+                2 => drop(bytes.remove(at)),
+                _ => bytes.extend_from_within(at..),
+            }
+            let mut request = through("10.0.0.1", &[]);
+            if let Ok(value) = HeaderValue::from_bytes(&bytes) {
+                request.headers_mut().insert(name, value);
+            }
+            if let Ok(found) = source.identify(&request, now()).await {
+                assert_eq!(found, device.certificate, "{name} {step}");
+            }
+        }
+    }
+}
