@@ -1,12 +1,6 @@
 //! The databases of every side, with the same enrolments and the same commands in them.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    thread,
-    time::Instant,
-};
+use std::{fs, net::SocketAddr, path::PathBuf, thread, time::Instant};
 
 use chrono::Utc;
 use mdm_protocol::EnrollmentId;
@@ -48,6 +42,15 @@ impl Side {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
             Self::Nanomdm => "nanomdm",
+        }
+    }
+
+    /// The name of its database that the others are copies of.
+    fn base(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "ours",
+            Self::Nanomdm => "theirs",
         }
     }
 
@@ -105,7 +108,7 @@ impl World {
 
     /// Makes the side's database, through its server, with every device enrolled.
     pub(crate) fn enrol(&self, side: Side, messages: &[[Vec<u8>; 2]]) -> Result<Enrolled, Failure> {
-        let base = side.name();
+        let base = side.base();
         if side != Side::Sqlite {
             self.postgres.create(base)?;
         }
@@ -113,7 +116,12 @@ impl World {
             self.postgres.run_script(base, &nanomdm::schema()?)?;
         }
         let server = Running::start(side, &self.address(side, base), &self.ca)?;
-        let (resident, stored) = (server.resident()?, self.size(side)?);
+        let resident = server.resident()?;
+        let stored = match side {
+            // It makes its file first.
+            Side::Sqlite => 0.0,
+            Side::Postgres | Side::Nanomdm => self.size(side)?,
+        };
         let began = Instant::now();
         let share = messages.len().div_ceil(AT_A_TIME).max(1);
         thread::scope(|scope| {
@@ -127,20 +135,22 @@ impl World {
             })
         })?;
         let rate = messages.len() as f64 / began.elapsed().as_secs_f64();
+        let resident = server.resident()? - resident;
+        drop(server);
         Ok(Enrolled {
             rate,
-            resident: server.resident()? - resident,
+            resident,
             stored: self.size(side)? - stored,
         })
     }
 
     /// Queues the same commands for the first so many devices.
     pub(crate) fn queue(&self, side: Side, devices: usize, each: usize) -> Result<(), Failure> {
-        let address = self.address(side, side.name());
+        let address = self.address(side, side.base());
         match side {
             Side::Nanomdm => {
                 let script = nanomdm::queue(devices, each)?;
-                self.postgres.run_script(side.name(), &script)?;
+                self.postgres.run_script(side.base(), &script)?;
             }
             Side::Sqlite => self.runtime.block_on(async {
                 let store = SqliteStore::open(&address).await?;
@@ -156,7 +166,7 @@ impl World {
             })?,
         }
         if side != Side::Sqlite {
-            self.postgres.ask(side.name(), "VACUUM ANALYZE")?;
+            self.postgres.ask(side.base(), "VACUUM ANALYZE")?;
         }
         Ok(())
     }
@@ -165,10 +175,10 @@ impl World {
     pub(crate) fn copy(&self, side: Side, name: &str) -> Result<String, Failure> {
         match side {
             Side::Sqlite => {
-                fs::copy(self.file(side.name()), self.file(name))?;
+                fs::copy(self.file(side.base()), self.file(name))?;
             }
             Side::Postgres | Side::Nanomdm => {
-                self.postgres.copy(name, side.name())?;
+                self.postgres.copy(name, side.base())?;
                 self.postgres.ask(name, "CHECKPOINT")?;
             }
         }
@@ -180,7 +190,12 @@ impl World {
     /// Throws a copy away.
     pub(crate) fn discard(&self, side: Side, name: &str) -> Result<(), Failure> {
         if side == Side::Sqlite {
-            fs::remove_file(self.file(name))?;
+            let file = self.file(name).display().to_string();
+            fs::remove_file(&file)?;
+            for log in ["-wal", "-shm"].map(|end| format!("{file}{end}")) {
+                // Who closes the file removes them.
+                let _ = fs::remove_file(log);
+            }
             return Ok(());
         }
         let drop = format!("DROP DATABASE {name} WITH (FORCE)");
@@ -188,13 +203,16 @@ impl World {
         Ok(())
     }
 
-    /// Bytes of the side's database.
+    /// Bytes of the side's database, which nobody uses.
     fn size(&self, side: Side) -> Result<f64, Failure> {
-        let base = side.name();
+        let base = side.base();
         if side == Side::Sqlite {
-            let log = format!("{}-wal", self.file(base).display());
-            let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-            return Ok((size(&self.file(base)) + size(log.as_ref())) as f64);
+            // Takes the log into the file.
+            self.runtime.block_on(async {
+                SqliteStore::open(self.file(base)).await?.close().await;
+                Ok::<_, Failure>(())
+            })?;
+            return Ok(fs::metadata(self.file(base))?.len() as f64);
         }
         let size = "SELECT pg_database_size(current_database())";
         Ok(self.postgres.ask(base, size)?.parse()?)
