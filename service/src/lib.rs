@@ -134,6 +134,9 @@ pub use identity::{IdentityError, IdentitySource, MdmSignature, PinPolicy};
 pub use mdm_protocol::EnrollmentId;
 pub use push::{PushOutcome, PushSettled, PushTarget, Pusher};
 pub use sealed::Sealed;
-pub use service::{Builder, EnqueueError, EnqueueOptions, Exported, ImportError, Imported, Limits, Service, Unsuitable};
+pub use service::{
+    Builder, EnqueueError, EnqueueOptions, Exported, ImportError, Imported, Limits, Service,
+    Unsuitable,
+};
 pub use store::{MemoryStore, Store, StoreError, StoreErrorKind};
 pub use unavailable::Unavailable;

@@ -129,7 +129,9 @@ async fn q08_devices_and_users_of_every_kind_enrol_and_get_their_commands() {
         let id: mdm_service::EnrollmentId = speaker.id.parse().unwrap();
         assert_eq!(id.channel(), speaker.channel);
         let name = id.of_device().to_string();
-        let device = identities.entry(name.clone()).or_insert_with(|| Device::new(&name));
+        let device = identities
+            .entry(name.clone())
+            .or_insert_with(|| Device::new(&name));
         let send = async |kind: &str, keys: &str| {
             let body = document(&format!("{}{keys}", speaker.ids));
             service.handle(device.request(kind, body)).await
@@ -163,7 +165,9 @@ async fn q09_one_user_on_two_macs_is_two_enrolments() {
         mac.log_in(&service, "U1").await;
     }
     enqueue(&service, &first.user("U1"), "c-1").await;
-    let polled = second.report(&service, &format!("{IDLE}{}", user_id("U1"))).await;
+    let polled = second
+        .report(&service, &format!("{IDLE}{}", user_id("U1")))
+        .await;
     assert_eq!(offered(&polled), None);
     first.check_in(&service, &check_out(&user_id("U1"))).await;
     let other = state(&store, &second.user("U1")).await;
