@@ -11,6 +11,7 @@ use mdm_core::StoreError;
 
 #[cfg(feature = "ade")]
 mod ade;
+mod backup;
 mod connection;
 #[cfg(any(feature = "ade", feature = "scep"))]
 mod document;

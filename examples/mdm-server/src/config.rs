@@ -1,0 +1,399 @@
+//! Settings: a TOML file, and over it the environment. `MDM_SERVER_SCEP__LEGACY_DES=true` is `legacy_des` of
+//! `[scep]`; two underscores lead into a table.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use mdm_sdk::core::Secret;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+mod files;
+
+pub(crate) use files::{identity, roots, secret};
+
+use crate::error::{Error, told};
+
+/// What every variable of ours begins with.
+const PREFIX: &str = "MDM_SERVER_";
+
+/// Keys whose values are text whatever they look like: an error about another type would show them.
+const SECRETS: &[&str] = &["key", "token"];
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where devices reach the server: `https`, without a path.
+    pub(crate) public_url: String,
+    /// The organisation's name, in profiles and certificates.
+    #[serde(default = "organization")]
+    pub(crate) organization: String,
+    /// The directory that everything lies in.
+    pub(crate) data: PathBuf,
+    /// PostgreSQL, in place of a SQLite file in the data directory; `DATABASE_URL` says it as well.
+    pub(crate) database_url: Option<Secret<String>>,
+    #[serde(default)]
+    pub(crate) sealing: Sealing,
+    #[serde(default)]
+    pub(crate) listen: Listen,
+    /// Who terminates TLS in front of the server.
+    pub(crate) proxy: Option<Proxy>,
+    #[serde(default)]
+    pub(crate) admin: Admin,
+    #[serde(default)]
+    pub(crate) enrollment: Enrollment,
+    #[serde(default)]
+    pub(crate) scep: Scep,
+    /// Without it no device is ever told to call.
+    pub(crate) push: Option<Push>,
+    #[serde(default)]
+    pub(crate) webhooks: BTreeMap<String, Webhook>,
+    /// Without it no device is assigned through Apple.
+    pub(crate) ade: Option<Ade>,
+    #[serde(default)]
+    pub(crate) schedule: Schedule,
+    #[serde(default)]
+    pub(crate) log: Log,
+}
+
+/// The key that secrets are sealed with in the data directory and the database.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sealing {
+    /// 32 bytes in base64, as `mdm-server new-key` makes them.
+    pub(crate) key: Option<Secret<String>>,
+    /// The file that they lie in.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Keys that sealed before: they still open.
+    #[serde(default)]
+    pub(crate) former_key_files: Vec<PathBuf>,
+}
+
+/// Where devices are served.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    pub(crate) address: SocketAddr,
+    /// Without it plain HTTP is spoken, to a proxy.
+    pub(crate) tls: Option<Identity>,
+    pub(crate) max_connections: usize,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            address: loopback(8080),
+            tls: None,
+            max_connections: 4_096,
+        }
+    }
+}
+
+/// A certificate with its chain, and its key, in PEM.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Identity {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// A proxy in front.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Proxy {
+    /// Its networks: a header counts in requests from there alone.
+    pub(crate) trusted: Vec<String>,
+    /// How it tells the certificate that a device showed. Without it devices sign their messages.
+    pub(crate) client_certificate: Option<ProxyHeader>,
+    /// The header's name, for `pem`.
+    #[serde(default = "pem_header")]
+    pub(crate) header: String,
+}
+
+/// The form in which a proxy tells a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ProxyHeader {
+    /// `Client-Cert` (RFC 9440).
+    ClientCert,
+    /// PEM, as nginx escapes it.
+    Pem,
+    /// Envoy's `x-forwarded-client-cert`.
+    Envoy,
+}
+
+/// Where the vendor's own people and programs are served.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Admin {
+    pub(crate) address: SocketAddr,
+    /// Listens elsewhere than on this machine, where whoever is on the way can read the token.
+    pub(crate) allow_remote: bool,
+    /// At least 32 characters.
+    pub(crate) token: Option<Secret<String>>,
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            address: loopback(8081),
+            allow_remote: false,
+            token: None,
+            token_file: None,
+        }
+    }
+}
+
+/// Who may enrol, and with what profile.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Enrollment {
+    /// `PayloadIdentifier` of the enrolment profile. Never change it.
+    pub(crate) identifier: String,
+    /// Who signs it; without one, a signer under the server's own authority.
+    pub(crate) signer: Option<Identity>,
+    /// Roots that the device shall trust, such as that of this server's certificate.
+    pub(crate) roots: Option<PathBuf>,
+    /// The authorities of Apple's that device certificates end at. Without them no way in is offered but
+    /// the link.
+    pub(crate) device_authorities: Option<PathBuf>,
+    /// Lets any device of Apple's in that asks by automated enrolment, not only those that are assigned.
+    pub(crate) any_device: bool,
+    /// The topic of the push certificate, where there is none here.
+    pub(crate) topic: Option<String>,
+}
+
+impl Default for Enrollment {
+    fn default() -> Self {
+        Self {
+            identifier: "mdm-server.enrollment".into(),
+            signer: None,
+            roots: None,
+            device_authorities: None,
+            any_device: false,
+            topic: None,
+        }
+    }
+}
+
+/// What identities are issued.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Scep {
+    pub(crate) validity_days: u32,
+    /// How long a device has from its profile to its identity.
+    pub(crate) challenge_hours: u32,
+    /// Takes single DES and SHA-1, for clients that know nothing else.
+    pub(crate) legacy_des: bool,
+}
+
+impl Default for Scep {
+    fn default() -> Self {
+        Self {
+            validity_days: 365,
+            challenge_hours: 24,
+            legacy_des: false,
+        }
+    }
+}
+
+/// How devices are told to call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Push {
+    /// The push certificate and its key. Once they were read a sealed copy is kept, and they may go.
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
+    /// Another service than Apple's.
+    pub(crate) host: Option<String>,
+    #[serde(default = "https")]
+    pub(crate) port: u16,
+    /// Whom to trust with it; the system's roots unless set.
+    pub(crate) roots: Option<PathBuf>,
+}
+
+/// Where events go; its name in `[webhooks]` tells it apart for good.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhook {
+    pub(crate) url: String,
+    /// The key that requests are signed with: at least 16 bytes.
+    pub(crate) key: Option<Secret<String>>,
+    pub(crate) key_file: Option<PathBuf>,
+    /// Whom to trust with it beside the system's roots.
+    pub(crate) roots: Option<PathBuf>,
+}
+
+/// Device assignment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Ade {
+    /// Another service than Apple's.
+    pub(crate) url: Option<String>,
+    /// Whom to trust with it; the system's roots unless set.
+    pub(crate) roots: Option<PathBuf>,
+}
+
+/// What is done by itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Schedule {
+    /// How often each device is asked what it is; 0 for never.
+    pub(crate) inventory_hours: u32,
+    /// How long finished commands are kept.
+    pub(crate) keep_commands_days: u32,
+    /// How often the schedule is looked at.
+    pub(crate) every_seconds: u32,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            inventory_hours: 24,
+            keep_commands_days: 90,
+            every_seconds: 60,
+        }
+    }
+}
+
+/// What is logged, to standard error.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    pub(crate) format: LogFormat,
+    /// Directives such as `info,mdm_service=debug`.
+    pub(crate) filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".into(),
+        }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+fn organization() -> String {
+    "Example Organisation".into()
+}
+
+fn pem_header() -> String {
+    "x-client-cert".into()
+}
+
+const fn https() -> u16 {
+    443
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl Config {
+    /// Reads the file, if there is one, and `environment` over it.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        let mut table = match file {
+            None => Table::new(),
+            Some(path) => {
+                let text = fs::read_to_string(path).map_err(Error::file(path))?;
+                text.parse().map_err(|source| Error::Toml {
+                    path: path.to_owned(),
+                    source,
+                })?
+            }
+        };
+        for (name, value) in environment {
+            if let Some(name) = name.strip_prefix(PREFIX) {
+                set(&mut table, &name.to_ascii_lowercase(), value)?;
+            } else if name == "DATABASE_URL" {
+                let key = "database_url".to_owned();
+                table.entry(key).or_insert(Value::String(value));
+            }
+        }
+        let config: Self =
+            serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
+                let key = match error.path().to_string() {
+                    path if path == "." => "settings".to_owned(),
+                    path => path,
+                };
+                // The reader's own words name the key a second time, on a line of its own.
+                let problem = error.inner().to_string();
+                let problem = problem.lines().next().unwrap_or_default().to_owned();
+                Error::setting(key, problem)
+            })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let url: http::Uri = self.public_url.parse().map_err(|error| {
+            Error::setting("public_url", told(&error as &dyn std::error::Error))
+        })?;
+        let is_base = url.scheme_str() == Some("https")
+            && url.authority().is_some()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none();
+        if !is_base {
+            let problem = "has to be https://NAME, without a path: devices take no other";
+            return Err(Error::setting("public_url", problem));
+        }
+        if !self.admin.allow_remote && !self.admin.address.ip().is_loopback() {
+            let problem =
+                "is no address of this machine alone; admin.allow_remote takes it all the same";
+            return Err(Error::setting("admin.address", problem));
+        }
+        Ok(())
+    }
+
+    /// The server's address for devices, without a slash at the end.
+    pub(crate) fn base(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+}
+
+/// Sets the key that a variable names. What looks like a number, a truth value or a list is one.
+fn set(table: &mut Table, name: &str, value: String) -> Result<(), Error> {
+    let mut path: Vec<&str> = name.split("__").collect();
+    let last = path.pop().unwrap_or_default();
+    let mut table = table;
+    for (depth, key) in path.iter().enumerate() {
+        let inner = table
+            .entry((*key).to_owned())
+            .or_insert_with(|| Value::Table(Table::new()));
+        table = inner.as_table_mut().ok_or_else(|| {
+            let upper = path.get(..=depth).unwrap_or_default().join(".");
+            Error::setting(upper, "is no table, and a variable leads into it")
+        })?;
+    }
+    let is_plain = !SECRETS.contains(&last)
+        && (matches!(value.as_str(), "true" | "false")
+            || value.starts_with('[')
+            || value.parse::<u32>().is_ok());
+    let value = match format!("value = {value}").parse::<Table>() {
+        Ok(mut parsed) if is_plain => parsed.remove("value").unwrap_or(Value::String(value)),
+        _ => Value::String(value),
+    };
+    table.insert(last.to_owned(), value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The database: one SQLite file, or PostgreSQL for several nodes.
+
+use std::sync::Arc;
+
+use mdm_sdk::{ade::AdeStore, scep, service};
+use mdm_storage::{PostgresStore, SqliteStore, postgres};
+
+use crate::{config::Config, error::Error};
+
+/// The file in the data directory.
+pub(crate) const FILE: &str = "mdm.sqlite";
+
+/// An open database.
+pub(crate) enum Database {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+impl Database {
+    /// Opens what the settings name, and brings its schema up to date.
+    pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
+        let opened = match &config.database_url {
+            None => {
+                let store = SqliteStore::open(config.data.join(FILE)).await;
+                store.map(Self::Sqlite)
+            }
+            Some(url) => {
+                let store = PostgresStore::connect(url, postgres::Options::default()).await;
+                store.map(Self::Postgres)
+            }
+        };
+        opened.map_err(Error::part("the database"))
+    }
+
+    /// For enrolments and commands.
+    pub(crate) fn service(&self) -> Arc<dyn service::Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// For issued certificates and challenges.
+    pub(crate) fn books(&self) -> Arc<dyn scep::Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// For device assignment.
+    pub(crate) fn assignment(&self) -> Arc<dyn AdeStore> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Finishes what is under way.
+    pub(crate) async fn close(self) {
+        match self {
+            Self::Sqlite(store) => store.close().await,
+            Self::Postgres(store) => store.close(),
+        }
+    }
+}

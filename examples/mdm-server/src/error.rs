@@ -1,0 +1,70 @@
+//! What keeps the server from starting, or from doing a task of the command line.
+
+use std::{io, path::PathBuf};
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the program ends without having done what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A setting is missing, or is none. Names the key.
+    #[error("{key}: {problem}")]
+    Setting { key: String, problem: String },
+    /// The file of settings is no TOML.
+    #[error("{} is no TOML", path.display())]
+    Toml {
+        path: PathBuf,
+        source: toml::de::Error,
+    },
+    /// A file cannot be read or written.
+    #[error("{}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    /// What is sealed in the data directory does not open with the sealing keys.
+    #[error("{} does not open with the sealing keys", path.display())]
+    Sealed {
+        path: PathBuf,
+        source: mdm_sdk::pki::Error,
+    },
+    /// A part of the server cannot be put together.
+    #[error("{what}")]
+    Part { what: &'static str, source: Cause },
+}
+
+impl Error {
+    pub(crate) fn setting(key: impl Into<String>, problem: impl ToString) -> Self {
+        Self::Setting {
+            key: key.into(),
+            problem: problem.to_string(),
+        }
+    }
+
+    /// The setting `key` leads to what cannot be used.
+    pub(crate) fn in_setting<E: std::error::Error>(key: &str) -> impl Fn(E) -> Self {
+        move |error| Self::setting(key, told(&error))
+    }
+
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+
+    pub(crate) fn part<E: Into<Cause>>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Part {
+            what,
+            source: source.into(),
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        // Some say their cause themselves.
+        match text.ends_with(&cause) {
+            true => text,
+            false => format!("{text}: {cause}"),
+        }
+    })
+}

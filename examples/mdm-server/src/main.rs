@@ -1,0 +1,129 @@
+//! A reference MDM server to start from: `mdm-service` over SQLite behind axum, with SCEP, the ways in, push,
+//! webhooks, device assignment, and an API for the vendor's own people and programs.
+
+mod admin;
+mod assignment;
+mod authority;
+mod backup;
+mod config;
+mod database;
+mod enroll;
+mod error;
+mod logs;
+mod push;
+mod routes;
+mod schedule;
+mod server;
+mod transport;
+mod vault;
+mod web;
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use mdm_sdk::pki::seal::SealingKey;
+
+use crate::{config::Config, error::Error, server::Server};
+
+/// A reference MDM server.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    /// The settings, TOML. The environment stands over them: MDM_SERVER_SCEP__LEGACY_DES=true is legacy_des of
+    /// [scep].
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Serves until SIGTERM or Ctrl-C.
+    Serve,
+    /// Reads the settings and says whether they can be used.
+    Check,
+    /// Makes a sealing key and writes it to a file that is not there yet.
+    NewKey {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Copies everything into a new directory while the server runs. Secrets stay sealed: keep the key elsewhere.
+    Backup {
+        /// The directory, which is not there yet.
+        to: PathBuf,
+    },
+    /// Puts a backup into the data directory, which is empty. The server does not run.
+    Restore {
+        /// The directory of the backup.
+        from: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "mdm-server: {}", error::told(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Error> {
+    let settings = || load(cli.config.as_deref());
+    match cli.task {
+        Task::Serve => {
+            let config = settings()?;
+            logs::begin(&config.log)?;
+            runtime()?.block_on(async {
+                let stop = interrupted()?;
+                Server::open(config).await?.run(stop).await;
+                Ok(())
+            })
+        }
+        Task::Check => settings().map(drop),
+        Task::NewKey { file } => {
+            let key = SealingKey::generate().map_err(Error::part("making a key"))?;
+            vault::write_new(&file, key.to_base64().expose().as_bytes())
+        }
+        Task::Backup { to } => runtime()?.block_on(backup::backup(&settings()?, &to)),
+        Task::Restore { from } => backup::restore(&settings()?, &from),
+    }
+}
+
+fn load(file: Option<&Path>) -> Result<Config, Error> {
+    // A name or value that is no Unicode cannot be ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Config::load(file, environment)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Runtime::new().map_err(Error::part("the runtime"))
+}
+
+/// Ready once somebody wants the server to stop.
+fn interrupted() -> Result<impl Future<Output = ()>, Error> {
+    #[cfg(unix)]
+    let mut terminated = {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate()).map_err(Error::part("signals"))?
+    };
+    Ok(async move {
+        let interrupt = async {
+            let _ = tokio::signal::ctrl_c().await;
+        };
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminated.recv() => {}
+            () = interrupt => {}
+        }
+        #[cfg(not(unix))]
+        interrupt.await;
+    })
+}

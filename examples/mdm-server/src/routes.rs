@@ -1,0 +1,81 @@
+//! What devices reach.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use http::StatusCode;
+use mdm_sdk::protocol::enroll::WELL_KNOWN_PATH;
+
+use crate::{server::App, web::whole};
+
+/// Largest report of a device, in bytes: as `mdm_service::Limits` has it.
+const REPORT: usize = 16 << 20;
+
+/// Largest message of SCEP, and of a way in.
+const SMALL: usize = 256 << 10;
+
+/// The routes of devices.
+pub(crate) fn devices(app: App) -> Router {
+    Router::new()
+        .route("/mdm", any(mdm))
+        .route("/scep", any(scep))
+        .route("/scep/{*path}", any(scep))
+        .route("/enroll/{*path}", any(enroll))
+        .route(WELL_KNOWN_PATH, any(enroll))
+        .route("/healthz", get(healthy))
+        .route("/readyz", get(ready))
+        .with_state(app)
+}
+
+async fn mdm(State(app): State<App>, request: Request) -> Response {
+    match whole(request, REPORT).await {
+        Ok(request) => {
+            let response = app.service.handle(request).await;
+            app.metrics.answered("mdm", response.status());
+            response.map(Body::from)
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn scep(State(app): State<App>, request: Request) -> Response {
+    match whole(request, SMALL).await {
+        Ok(request) => {
+            let response = app.authority.scep.handle(request).await;
+            app.metrics.answered("scep", response.status());
+            response.map(Body::from)
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn enroll(State(app): State<App>, request: Request) -> Response {
+    match whole(request, SMALL).await {
+        Ok(request) => {
+            let response = app.portal.handle(request).await;
+            app.metrics.answered("enroll", response.status());
+            response.map(Body::from)
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+/// The process answers.
+pub(crate) async fn healthy() -> StatusCode {
+    StatusCode::OK
+}
+
+/// The database answers as well.
+pub(crate) async fn ready(State(app): State<App>) -> StatusCode {
+    match app.service.store().subscribers().await {
+        Ok(_) => StatusCode::OK,
+        Err(error) => {
+            tracing::error!(error = %error, "the store does not answer");
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is done by itself: devices are asked what they are, what is over is forgotten.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use mdm_sdk::{
+    core::Clock,
+    pki,
+    protocol::{
+        Command, EnrollmentId,
+        command::{DeviceInformation, Query},
+        id::Channel,
+    },
+    service::{
+        EnqueueError, EnqueueOptions, Enrollment, EnrollmentStatus, Event, EventKind, Service,
+        StoreError,
+        delivery::{Delivery, Subscriber},
+        queue::Sequence,
+        store::EnrollmentFilter,
+    },
+};
+
+use crate::{admin::Counted, config, error::told, server::App};
+
+/// The key that keeps a device from being asked twice.
+const INVENTORY: &str = "inventory";
+
+/// Enrolments that are looked at together.
+const PAGE: usize = 500;
+
+/// Rows that are deleted together.
+const BATCH: usize = 1_000;
+
+/// How long one node does the scheduled work before another may.
+const LEASE: TimeDelta = TimeDelta::minutes(10);
+
+/// Asks each device what it is once it has enrolled.
+#[derive(Debug)]
+pub(crate) struct Inventory {
+    service: Service,
+}
+
+impl Inventory {
+    pub(crate) fn new(service: Service) -> Self {
+        Self { service }
+    }
+}
+
+#[async_trait]
+impl Subscriber for Inventory {
+    async fn deliver(&self, events: &[(Sequence, Event)]) -> Delivery {
+        let enrolled = events
+            .iter()
+            .map(|(_, event)| event)
+            .filter(|event| matches!(event.kind, EventKind::Enrolled { .. }))
+            .map(|event| event.enrollment.clone())
+            .filter(is_device);
+        match ask(&self.service, enrolled.collect()).await {
+            Ok(()) => Delivery::Taken,
+            Err(error) => Delivery::unavailable(told(&error), None),
+        }
+    }
+}
+
+fn is_device(id: &EnrollmentId) -> bool {
+    matches!(
+        id.channel(),
+        Channel::Device | Channel::UserEnrollmentDevice
+    )
+}
+
+/// Queues `DeviceInformation` for each, unless one waits already.
+async fn ask(service: &Service, ids: Vec<EnrollmentId>) -> Result<(), EnqueueError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let request = DeviceInformation::new([
+        Query::DeviceName,
+        Query::OsVersion,
+        Query::BuildVersion,
+        Query::ModelName,
+        Query::Model,
+        Query::ProductName,
+        Query::SerialNumber,
+        Query::IsSupervised,
+    ]);
+    let Ok(uuid) = new_uuid() else {
+        tracing::error!("no randomness for the name of a command");
+        return Ok(());
+    };
+    let options = EnqueueOptions::default().with(|options| {
+        options.key = Some(INVENTORY.to_owned());
+        options.priority = -1;
+        // A query that an old system does not know is answered without it.
+        options.is_unchecked = true;
+    });
+    let command = Command::new(uuid, &request);
+    service.enqueue_each(&ids, &command, &options).await?;
+    Ok(())
+}
+
+/// A random name for a command, in the form of a UUID.
+pub(crate) fn new_uuid() -> Result<String, pki::Error> {
+    let bytes = pki::random::<16>()?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let part = |from: usize, to: usize| digits.get(from..to).unwrap_or_default().to_owned();
+    let parts = [
+        part(0, 8),
+        part(8, 12),
+        part(12, 16),
+        part(16, 20),
+        part(20, 32),
+    ];
+    Ok(parts.join("-"))
+}
+
+/// The work of the clock.
+pub(crate) struct Schedule {
+    app: App,
+    settings: config::Schedule,
+    node: String,
+    next_sweep: Option<DateTime<Utc>>,
+}
+
+impl Schedule {
+    pub(crate) fn new(app: App, settings: config::Schedule, node: String) -> Self {
+        Self {
+            app,
+            settings,
+            node,
+            next_sweep: None,
+        }
+    }
+
+    /// Works until it is dropped.
+    pub(crate) async fn run(mut self) {
+        loop {
+            if let Err(error) = self.round().await {
+                tracing::error!(error = told(&*error), "scheduled work waits");
+            }
+            let every = Duration::from_secs(self.settings.every_seconds.max(1).into());
+            self.app.clock.sleep(every).await;
+        }
+    }
+
+    async fn round(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let now = self.app.clock.now();
+        let store = self.app.service.store();
+        if !store
+            .lease("schedule", &self.node, now, now + LEASE)
+            .await?
+        {
+            return Ok(());
+        }
+        if self.next_sweep.is_none_or(|next| next <= now) {
+            self.sweep(now).await?;
+            let hours = self.settings.inventory_hours;
+            // Often enough that no device waits much longer than it should.
+            self.next_sweep =
+                Some(now + TimeDelta::minutes(i64::from(hours.clamp(1, 24)) * 60 / 24));
+        }
+        while store.expire(now, BATCH).await? == BATCH {}
+        let kept = now - TimeDelta::days(self.settings.keep_commands_days.into());
+        while store.forget_finished(kept, BATCH).await? == BATCH {}
+        while store.forget_invitations(now, BATCH).await? == BATCH {}
+        self.app.authority.challenges.forget_expired(now).await?;
+        Ok(())
+    }
+
+    /// Looks at every enrolment: counts them, and asks whose last word is old.
+    async fn sweep(&self, now: DateTime<Utc>) -> Result<(), EnqueueError> {
+        let hours = self.settings.inventory_hours;
+        let old = now - TimeDelta::hours(hours.into());
+        let mut counted = Counted::default();
+        let mut after = None;
+        loop {
+            let page = self.page(after.as_ref()).await?;
+            for enrollment in &page {
+                counted.add(enrollment);
+            }
+            let is_due = |enrollment: &&Enrollment| {
+                hours > 0
+                    && is_device(&enrollment.id)
+                    && enrollment.status == EnrollmentStatus::Enrolled
+                    && enrollment.reported.as_ref().is_none_or(|it| it.at < old)
+            };
+            let due = page.iter().filter(is_due).map(|it| it.id.clone());
+            ask(&self.app.service, due.collect()).await?;
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.id.clone()),
+                _ => break,
+            }
+        }
+        self.app.metrics.counted(counted);
+        Ok(())
+    }
+
+    async fn page(&self, after: Option<&EnrollmentId>) -> Result<Vec<Enrollment>, StoreError> {
+        let store = self.app.service.store();
+        store
+            .enrollments(&EnrollmentFilter::new(), after, PAGE)
+            .await
+    }
+}

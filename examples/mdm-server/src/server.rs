@@ -1,0 +1,333 @@
+//! The server put together: database, authority, service, portal, workers, listeners.
+
+use std::{future::Future, ops::Deref, pin::Pin, sync::Arc, time::Instant};
+
+use mdm_sdk::{
+    ade::{AdeService, AdeStore},
+    core::{Clock, Secret, SystemClock, Topic},
+    pki::{self, Certificate},
+    protocol::enroll::DeviceAuthorities,
+    service::{
+        MdmSignature, Sealed, Service,
+        delivery::{EventPace, Webhook},
+        entry::{Portal, TicketKeys, Urls},
+        identity::{Either, IdentitySource, NamedInCertificate, Network, ProxyHeader},
+        push::PushPace,
+    },
+};
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    admin::{self, Metrics},
+    assignment,
+    authority::Authority,
+    config::{self, Config},
+    database::Database,
+    enroll::{Door, Profiles},
+    error::Error,
+    push, routes,
+    schedule::{Inventory, Schedule},
+    transport::{USER_AGENT, transport},
+    vault::{self, Vault},
+    web::Web,
+};
+
+/// Fewest characters of the admin API's token.
+const TOKEN: usize = 32;
+
+/// What requests are answered with. Clones share everything.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+/// The parts of [`App`].
+pub(crate) struct Parts {
+    pub(crate) service: Service,
+    pub(crate) portal: Portal,
+    pub(crate) authority: Authority,
+    pub(crate) ade: AdeService,
+    /// Whom a device has to trust that Apple points here.
+    pub(crate) anchors: Vec<Certificate>,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) token: Secret<String>,
+    pub(crate) push_ends: Option<chrono::DateTime<chrono::Utc>>,
+    pub(crate) started: Instant,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The server, with its listeners bound.
+pub(crate) struct Server {
+    app: App,
+    devices: Web,
+    admin: Web,
+    database: Database,
+    workers: Vec<Work>,
+    has_ade: bool,
+}
+
+impl Server {
+    /// Opens everything; nothing is answered and nothing done yet.
+    pub(crate) async fn open(config: Config) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let keys = vault::sealing_keys(&config.sealing)?;
+        let vault = Vault::open(&config.data, keys.clone())?;
+        let token = admin_token(&config)?;
+        let (devices, admin) = bind(&config).await?;
+
+        let database = Database::open(&config).await?;
+        let authority = Authority::open(&config, &vault, database.books(), clock.clone())?;
+        let assigned = assignment::Sealed::new(database.assignment(), keys.clone());
+        let ade = ade_service(&config, assigned)?;
+
+        let mut workers: Vec<Work> = Vec::new();
+        let mut service = Service::builder(
+            Sealed::new(database.service(), keys),
+            clock.clone(),
+            identity(&config, &authority.root)?,
+        )
+        .pins(NamedInCertificate::new())
+        .admission(Door {
+            assigned: database.assignment(),
+            any_device: config.enrollment.any_device,
+        });
+        let mut push_ends = None;
+        let topic = match &config.push {
+            None => configured_topic(&config)?,
+            Some(settings) => {
+                let certificate = push::certificate(settings, &vault)?;
+                push_ends = Some(certificate.not_after());
+                let topic = certificate.topic().clone();
+                let (pusher, connections) = push::pusher(settings, certificate)?;
+                service = service.pusher(pusher);
+                workers.push(Box::pin(connections.run()));
+                topic
+            }
+        };
+        let service = service.build();
+        let node = node()?;
+        if let Some(worker) = service.push_worker(PushPace::default()) {
+            workers.push(Box::pin(worker.run()));
+        }
+        for (name, webhook) in &config.webhooks {
+            let key = format!("webhooks.{name}");
+            let transport = transport(&format!("{key}.roots"), webhook.roots.as_deref())?;
+            let secret = config::secret(
+                &format!("{key}.key"),
+                webhook.key.as_ref(),
+                webhook.key_file.as_deref(),
+            )?;
+            let secret = Secret::new(secret.expose().as_bytes().to_vec());
+            let receiver = Webhook::new(transport, clock.clone(), &webhook.url, secret)
+                .map_err(Error::in_setting(&key))?;
+            let name = format!("webhook/{name}");
+            let worker = service.event_worker(name, &node, receiver, EventPace::default());
+            workers.push(Box::pin(worker.run()));
+        }
+        let metrics = Metrics::default();
+        if config.schedule.inventory_hours > 0 {
+            let inventory = Inventory::new(service.clone());
+            let worker = service.event_worker("inventory", &node, inventory, EventPace::default());
+            workers.push(Box::pin(worker.run()));
+        }
+        let mut anchors = roots(&config)?;
+        anchors.push(authority.root.clone());
+        let portal = portal(&config, &service, &authority, &vault, topic, clock.clone())?;
+        let app = App(Arc::new(Parts {
+            service,
+            portal,
+            authority,
+            ade,
+            anchors,
+            metrics,
+            clock,
+            token,
+            push_ends,
+            started: Instant::now(),
+        }));
+        let schedule = Schedule::new(app.clone(), config.schedule.clone(), node);
+        workers.push(Box::pin(schedule.run()));
+        Ok(Self {
+            app,
+            devices,
+            admin,
+            database,
+            workers,
+            has_ade: config.ade.is_some(),
+        })
+    }
+
+    /// Serves until `stop` is ready; then what was begun is answered, the workers end, and the database is
+    /// closed.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) {
+        if let (Ok(devices), Ok(admin)) = (self.devices.address(), self.admin.address()) {
+            tracing::info!(%devices, %admin, "listening");
+        }
+        let (stopping, stopped) = watch::channel(false);
+        let stopped = move || {
+            let mut stopped = stopped.clone();
+            async move {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }
+        };
+        let mut workers = JoinSet::new();
+        for worker in self.workers {
+            workers.spawn(worker);
+        }
+        let assignment = {
+            let (ade, stopped) = (self.app.clone(), stopped());
+            let has_ade = self.has_ade;
+            async move {
+                if has_ade {
+                    ade.ade.run(stopped).await;
+                }
+            }
+        };
+        let stop = async {
+            stop.await;
+            tracing::info!("stopping");
+            stopping.send_replace(true);
+        };
+        tokio::join!(
+            self.devices
+                .serve(routes::devices(self.app.clone()), stopped()),
+            self.admin.serve(admin::routes(self.app.clone()), stopped()),
+            assignment,
+            stop,
+        );
+        // What they had begun another run takes over.
+        workers.shutdown().await;
+        drop(self.app);
+        self.database.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn bind(config: &Config) -> Result<(Web, Web), Error> {
+    let listen = &config.listen;
+    let tls = listen.tls.as_ref();
+    let tls = tls.map(|files| config::identity("listen.tls", files));
+    let most = listen.max_connections;
+    let devices = Web::bind("listen.address", listen.address, tls.transpose()?, most).await?;
+    let admin = Web::bind("admin.address", config.admin.address, None, 64).await?;
+    Ok((devices, admin))
+}
+
+fn admin_token(config: &Config) -> Result<Secret<String>, Error> {
+    let admin = &config.admin;
+    let token = config::secret(
+        "admin.token",
+        admin.token.as_ref(),
+        admin.token_file.as_deref(),
+    )?;
+    if token.expose().len() < TOKEN {
+        let problem = format!("has fewer than {TOKEN} characters");
+        return Err(Error::setting("admin.token", problem));
+    }
+    Ok(token)
+}
+
+/// How devices prove who they are: by signing, or through the proxy.
+fn identity(config: &Config, root: &Certificate) -> Result<Arc<dyn IdentitySource>, Error> {
+    let issuers = vec![root.clone()];
+    let signature = MdmSignature::new(issuers.clone()).map_err(Error::part("identities"))?;
+    let Some(proxy) = &config.proxy else {
+        return Ok(Arc::new(signature));
+    };
+    let networks = proxy.trusted.iter().map(|network| network.parse());
+    let networks: Vec<Network> = networks
+        .collect::<Result<_, _>>()
+        .map_err(Error::in_setting("proxy.trusted"))?;
+    let header = match proxy.client_certificate {
+        None => return Ok(Arc::new(signature)),
+        Some(config::ProxyHeader::ClientCert) => ProxyHeader::client_cert(&issuers, networks),
+        Some(config::ProxyHeader::Envoy) => ProxyHeader::envoy(&issuers, networks),
+        Some(config::ProxyHeader::Pem) => {
+            let name = proxy.header.parse();
+            let name = name.map_err(Error::in_setting("proxy.header"))?;
+            ProxyHeader::pem(name, &issuers, networks)
+        }
+    };
+    let header = header.map_err(Error::part("identities"))?;
+    Ok(Arc::new(Either(header, signature)))
+}
+
+/// The roots that devices shall trust.
+fn roots(config: &Config) -> Result<Vec<Certificate>, Error> {
+    config::roots("enrollment.roots", config.enrollment.roots.as_deref())
+}
+
+fn configured_topic(config: &Config) -> Result<Topic, Error> {
+    let topic = config.enrollment.topic.as_ref().ok_or_else(|| {
+        Error::setting(
+            "push.certificate",
+            "is missing, and enrollment.topic too: a profile names the push certificate's topic",
+        )
+    })?;
+    tracing::warn!("without a push certificate no device is told to call");
+    topic.parse().map_err(Error::in_setting("enrollment.topic"))
+}
+
+fn portal(
+    config: &Config,
+    service: &Service,
+    authority: &Authority,
+    vault: &Vault,
+    topic: Topic,
+    clock: Arc<dyn Clock>,
+) -> Result<Portal, Error> {
+    let base = config.base();
+    let settings = &config.enrollment;
+    let urls = Urls::new(format!("{base}/enroll"), format!("{base}/mdm"));
+    let urls = urls.map_err(Error::in_setting("public_url"))?;
+    let tickets = vault.get_or_make("tickets", || {
+        let key = pki::random::<32>().map_err(Error::part("randomness"))?;
+        Ok(Secret::new(key.to_vec()))
+    })?;
+    let profiles = Profiles {
+        identifier: settings.identifier.clone(),
+        organization: config.organization.clone(),
+        topic,
+        scep_url: format!("{base}/scep"),
+        roots: roots(config)?,
+        signer: authority.signer.clone(),
+        challenges: authority.challenges.clone(),
+        clock,
+    };
+    let portal = Portal::builder(service, profiles, urls, TicketKeys::new(tickets));
+    let key = "enrollment.device_authorities";
+    let authorities = config::roots(key, settings.device_authorities.as_deref())?;
+    Ok(match authorities.is_empty() {
+        true => portal.build(),
+        false => {
+            let authorities = DeviceAuthorities::new(authorities);
+            let portal = portal.devices(authorities.map_err(Error::in_setting(key))?);
+            portal.build()
+        }
+    })
+}
+
+/// Device assignment over the same database.
+fn ade_service(config: &Config, store: impl AdeStore + 'static) -> Result<AdeService, Error> {
+    let settings = config.ade.clone().unwrap_or_default();
+    let transport = transport("ade.roots", settings.roots.as_deref())?;
+    let ade = AdeService::builder(store, transport, Arc::new(SystemClock), USER_AGENT);
+    Ok(match &settings.url {
+        None => ade.build(),
+        Some(url) => ade.base_url(url).build(),
+    })
+}
+
+/// A name for this process, among others on the same database.
+fn node() -> Result<String, Error> {
+    let random = pki::random::<8>().map_err(Error::part("randomness"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,188 @@
+//! Where requests come in: HTTP/1.1 over hyper, plain or over TLS, with bounds on whatever a client may take
+//! its time with or pile up. What answers is an axum router.
+
+use std::{
+    convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
+
+use axum::{Router, body::Body, response::IntoResponse};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use mdm_sdk::{pki::Identity, scep::limit, service::identity::Peer, tls::ServerConfig};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use crate::error::Error;
+
+/// How long a client may take over its TLS handshake, or a request's headers.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a request may take, its body included.
+const REQUEST: Duration = Duration::from_secs(60);
+
+/// How long requests that are being answered have once the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// A listener that is bound.
+pub(crate) struct Web {
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    max_connections: usize,
+}
+
+impl Web {
+    /// Binds the address that `key` sets.
+    pub(crate) async fn bind(
+        key: &str,
+        address: SocketAddr,
+        tls: Option<Identity>,
+        max_connections: usize,
+    ) -> Result<Self, Error> {
+        let tls = tls
+            .map(|identity| ServerConfig::builder(identity).alpn(&["http/1.1"]).build())
+            .transpose()
+            .map_err(Error::part("TLS"))?;
+        let listener = TcpListener::bind(address).await;
+        Ok(Self {
+            listener: listener.map_err(Error::in_setting(key))?,
+            tls,
+            max_connections,
+        })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> Result<SocketAddr, Error> {
+        self.listener
+            .local_addr()
+            .map_err(Error::part("the listener"))
+    }
+
+    /// Serves until `stop` is ready, and what was begun then is answered or has had its time.
+    pub(crate) async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(self.max_connections));
+        let (stopping, stopped) = watch::channel(false);
+        let mut connections = JoinSet::new();
+        let mut stop = pin!(stop);
+        loop {
+            let accepted = async {
+                let place = Arc::clone(&places).acquire_owned().await.ok()?;
+                match self.listener.accept().await {
+                    Ok((stream, peer)) => Some((stream, peer, place)),
+                    // That client's affair, or a lack of descriptors that may pass.
+                    Err(error) => {
+                        tracing::warn!(error = %error, "a connection was not accepted");
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                        None
+                    }
+                }
+            };
+            tokio::select! {
+                () = &mut stop => break,
+                Some(_) = connections.join_next() => {}
+                accepted = accepted => {
+                    let Some((stream, peer, place)) = accepted else {
+                        continue;
+                    };
+                    let connection = Connection {
+                        router: router.clone(),
+                        peer,
+                        stopped: stopped.clone(),
+                    };
+                    let tls = self.tls.clone();
+                    connections.spawn(async move {
+                        connection.run(stream, tls).await;
+                        drop(place);
+                    });
+                }
+            }
+        }
+        drop(self.listener);
+        stopping.send_replace(true);
+        let all_done = async { while connections.join_next().await.is_some() {} };
+        if timeout(GRACE, all_done).await.is_err() {
+            tracing::warn!("requests were cut off that took too long");
+        }
+    }
+}
+
+struct Connection {
+    router: Router,
+    peer: SocketAddr,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream, tls: Option<ServerConfig>) {
+        let _ = stream.set_nodelay(true);
+        match tls {
+            None => self.speak(stream).await,
+            Some(tls) => match timeout(PATIENCE, tls.accept(stream)).await {
+                Ok(Ok(stream)) => self.speak(stream).await,
+                Ok(Err(error)) => tracing::debug!(peer = %self.peer, error = %error, "TLS failed"),
+                Err(_) => tracing::debug!(peer = %self.peer, "TLS took too long"),
+            },
+        }
+    }
+
+    async fn speak<S>(mut self, stream: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (router, peer) = (self.router.clone(), self.peer);
+        let answer = service_fn(move |request| answer(router.clone(), peer, request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(stream), answer);
+        let mut connection = pin!(connection);
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = self.stopped.wait_for(|stopped| *stopped) => {
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+        let _ = connection.await;
+    }
+}
+
+async fn answer(
+    router: Router,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let mut request = request.map(Body::new);
+    let extensions = request.extensions_mut();
+    extensions.insert(Peer(peer));
+    extensions.insert(limit::Peer(peer.ip().to_canonical().to_string()));
+    let mut router = router;
+    let answering = tower_service::Service::call(&mut router, request);
+    Ok(match timeout(REQUEST, answering).await {
+        Ok(Ok(response)) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    })
+}
+
+/// The request with its body, if that has `limit` bytes at most.
+pub(crate) async fn whole(
+    request: Request<Body>,
+    limit: usize,
+) -> Result<Request<Bytes>, StatusCode> {
+    let (head, body) = request.into_parts();
+    match axum::body::to_bytes(body, limit).await {
+        Ok(body) => Ok(Request::from_parts(head, body)),
+        Err(error) if is_too_long(&error) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::BAD_REQUEST),
+    }
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    std::error::Error::source(error)
+        .is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>())
+}

@@ -1,0 +1,101 @@
+//! Devices come, are managed, and go.
+
+use http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::world::{World, id};
+
+#[tokio::test]
+async fn a_device_enrols_by_a_link_is_asked_what_it_is_and_checks_out() {
+    let world = World::new().await;
+    let server = world.start("data");
+    let mut device = world.enroll(&server, "C02MS0000001").await;
+    let name = id(&device);
+
+    // Nobody asked: the server wants to know by itself.
+    assert_eq!(world.call(&mut device).await, ["DeviceInformation"]);
+    let shown = server.get(&format!("/v1/enrollments/{name}")).await;
+    assert_eq!(shown["status"], "enrolled");
+    assert_eq!(shown["serial_number"], "C02MS0000001");
+    assert_eq!(
+        shown["reported"]["is_supervised"].is_boolean(),
+        true,
+        "{shown}"
+    );
+
+    let listed = server.get("/v1/devices").await;
+    assert_eq!(listed["devices"][0]["enrollment"], *name);
+    assert_eq!(listed["devices"][0]["status"], "enrolled");
+    assert_eq!(listed["devices"].as_array().unwrap().len(), 1);
+
+    device.check_out().await.unwrap();
+    let shown = server.get(&format!("/v1/enrollments/{name}")).await;
+    assert_eq!(shown["status"], "disabled");
+    let (ended_well, log) = server.stop();
+    assert!(ended_well, "{log}");
+    assert!(log.contains("\"stopped\""), "{log}");
+}
+
+#[tokio::test]
+async fn a_link_is_for_the_device_that_it_was_made_for() {
+    let world = World::new().await;
+    let server = world.start("data");
+    let invitation = json!({ "serial_number": "C02MS0000001" });
+    let link = server.post("/v1/invitations", &invitation).await;
+    let (_, profile) = world.get(link["url"].as_str().unwrap()).await;
+    let mut other = world.device("C02MS0000002");
+    let activation = world.activation("").await;
+    other
+        .install_enrollment_profile(&profile, &activation)
+        .unwrap();
+    other.obtain_identity().await.unwrap();
+    let refused = other.authenticate().await.unwrap_err();
+    assert!(format!("{refused}").contains("403"), "{refused}");
+    let (status, _) = world.get(&format!("{}/enroll/profile", world.url())).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn automated_enrolment_is_for_assigned_devices_unless_it_is_open() {
+    let mut world = World::new().await;
+    let server = world.start("data");
+    let url = format!("{}/enroll/automated", world.url());
+    let activation = world.activation(&url).await;
+    let mut device = world.device("C02MS0000001");
+    let refused = device.enroll(&activation).await.unwrap_err();
+    assert!(format!("{refused}").contains("403"), "{refused}");
+    let (_, log) = server.stop();
+    assert!(log.contains("not-assigned"), "{log}");
+
+    world.more = "enrollment.any_device = true".to_owned();
+    let server = world.start("data");
+    device.enroll(&activation).await.unwrap();
+    assert_eq!(world.call(&mut device).await, ["DeviceInformation"]);
+    let listed = server
+        .get("/v1/enrollments?serial_number=C02MS0000001")
+        .await;
+    assert_eq!(listed["enrollments"][0]["id"], *id(&device));
+}
+
+#[tokio::test]
+async fn the_admin_api_is_for_those_with_the_token() {
+    let world = World::new().await;
+    let server = world.start("data");
+    for path in [
+        "/v1/devices",
+        "/v1/enrollments",
+        "/metrics",
+        "/v1/subscribers",
+    ] {
+        let (status, _) = server.ask(Method::GET, path, "another token", None).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    for path in ["/", "/healthz", "/readyz", "/openapi.json"] {
+        let (status, _) = server.ask(Method::GET, path, "", None).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        let at_devices = format!("{}/v1/devices", world.url());
+        assert_eq!(world.get(&at_devices).await.0, StatusCode::NOT_FOUND);
+    }
+    let (_, log) = server.stop();
+    assert!(!log.contains("another token"));
+}

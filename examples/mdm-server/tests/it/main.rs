@@ -1,0 +1,11 @@
+//! The program itself on loopback, with simulated devices, a fake Apple and receivers of events.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod assignment;
+mod backup;
+mod enrolment;
+mod events;
+mod postgres;
+mod process;
+mod queue;
+mod world;

@@ -1,0 +1,46 @@
+//! The program's command line.
+
+use crate::world::World;
+
+#[tokio::test]
+async fn settings_that_cannot_be_used_are_named_by_their_key() {
+    let mut world = World::new().await;
+    for (more, key) in [
+        ("scep.validity_days = \"soon\"", "scep.validity_days"),
+        ("schedule.inventory = 1", "inventory"),
+        ("public_url = ", "server.toml"),
+        ("admin.addres = \"x\"", "addres"),
+    ] {
+        world.more = more.to_owned();
+        let done = world.task("data", &["check"]);
+        assert!(!done.status.success(), "{more}");
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert!(told.contains(key), "{more}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_before_anything_listens() {
+    let mut world = World::new().await;
+    world.more = "webhooks.audit.url = \"https://audit.example.com\"".to_owned();
+    let done = world.task("data", &["serve"]);
+    assert!(!done.status.success());
+    let told = String::from_utf8(done.stderr).unwrap();
+    assert!(told.contains("webhooks.audit.key"), "{told}");
+}
+
+#[tokio::test]
+async fn a_new_key_is_its_owners_alone_and_never_written_over_another_file() {
+    let world = World::new().await;
+    let key = world.path("key");
+    let before = std::fs::read(&key).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let done = world.run(&["new-key", &key.display().to_string()]);
+    assert!(!done.status.success());
+    assert_eq!(std::fs::read(&key).unwrap(), before);
+}

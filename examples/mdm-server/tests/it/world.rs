@@ -1,0 +1,349 @@
+//! A server in a process of its own, and everything around it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use chrono::Utc;
+use http::{HeaderValue, Method, Request, StatusCode};
+use mdm_fake_apple::{
+    apns::{self, FakeApns, PushAuthority},
+    authority::Authority,
+};
+use mdm_sdk::{
+    core::SystemClock,
+    pki::Certificate,
+    transport::{HttpTransport, transport_fn},
+    transport_reqwest::ReqwestTransport,
+};
+use mdm_simulator::{Activation, Device, DeviceCa, Hardware};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) const TOKEN: &str = "a token of the admin API, for tests";
+
+/// The longest wait for something that has to happen.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Settings and files of a server, and the Apple that it talks to.
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) port: u16,
+    pub(crate) apns: FakeApns,
+    pub(crate) factory: DeviceCa,
+    pub(crate) web: Authority,
+    /// Added to the settings.
+    pub(crate) more: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let push = PushAuthority::new().unwrap();
+        let settings = apns::Config::new(vec![push.root().clone()]);
+        let apns = FakeApns::start(settings.with(|apns| apns.accept_any_token = true)).await;
+        let apns = apns.unwrap();
+        let web = Authority::new("Example Web Root").unwrap();
+        let factory = DeviceCa::new(Utc::now()).unwrap();
+        let world = Self {
+            port: free_port(),
+            folder,
+            apns,
+            factory,
+            web,
+            more: String::new(),
+        };
+        world.identity("web", &world.web.server_identity().unwrap());
+        world.identity("push", &push.issue_new().unwrap());
+        world.file("root.pem", &world.web.root().to_pem());
+        world.file("factory.pem", &world.factory.certificate().to_pem());
+        world.file("apns.pem", &world.apns.root_pem());
+        world.file("admin", TOKEN);
+        let made = world.run(&["new-key", &world.path("key").display().to_string()]);
+        assert!(made.status.success(), "{made:?}");
+        world
+    }
+
+    fn identity(&self, name: &str, identity: &mdm_sdk::pki::Identity) {
+        self.file(&format!("{name}.pem"), &identity.chain_pem());
+        self.file(
+            &format!("{name}-key.pem"),
+            &identity.key.to_pkcs8_pem().unwrap(),
+        );
+    }
+
+    pub(crate) fn file(&self, name: &str, content: &str) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// Writes the settings, of which `data` is the data directory.
+    fn settings(&self, data: &str) -> PathBuf {
+        let path = |name: &str| self.path(name).display().to_string();
+        let (key, file) = (path("key"), path("server.toml"));
+        let settings = format!(
+            r#"
+public_url = "{url}"
+organization = "Example"
+data = "{data}"
+sealing.key_file = "{key}"
+listen.address = "127.0.0.1:{port}"
+listen.tls = {{ certificate = "{web}", key = "{web_key}" }}
+admin.address = "127.0.0.1:0"
+admin.token_file = "{admin}"
+enrollment.roots = "{root}"
+enrollment.device_authorities = "{factory}"
+push = {{ certificate = "{push}", key = "{push_key}", host = "{host}", port = {apns}, roots = "{apns_root}" }}
+log.format = "json"
+{more}
+"#,
+            url = self.url(),
+            data = path(data),
+            port = self.port,
+            web = path("web.pem"),
+            web_key = path("web-key.pem"),
+            admin = path("admin"),
+            root = path("root.pem"),
+            factory = path("factory.pem"),
+            push = path("push.pem"),
+            push_key = path("push-key.pem"),
+            host = self.apns.host(),
+            apns = self.apns.port(),
+            apns_root = path("apns.pem"),
+            more = self.more,
+        );
+        fs::write(&file, settings).unwrap();
+        PathBuf::from(file)
+    }
+
+    /// Runs a task of the command line to its end, over the data directory `data`.
+    pub(crate) fn task(&self, data: &str, task: &[&str]) -> std::process::Output {
+        let settings = self.settings(data).display().to_string();
+        self.run(&[&["--config", settings.as_str()], task].concat())
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> std::process::Output {
+        program().args(arguments).output().unwrap()
+    }
+
+    /// Starts the server and waits until it listens.
+    pub(crate) fn start(&self, data: &str) -> Server {
+        let settings = self.settings(data);
+        Server::start(&settings)
+    }
+
+    /// A device out of its box.
+    pub(crate) fn device(&self, serial: &str) -> Device {
+        let hardware = Hardware::mac(serial).unwrap();
+        let built_in = self.factory.device_identity(&hardware).unwrap();
+        Device::new(hardware, built_in, self.transport(), Arc::new(SystemClock))
+    }
+
+    /// HTTPS as devices speak it, on a new connection each time: a server that was restarted has closed the others.
+    pub(crate) fn transport(&self) -> Arc<dyn HttpTransport> {
+        let root = self.web.root().to_der();
+        let transport = ReqwestTransport::builder()
+            .root(root)
+            .only_roots(true)
+            .build();
+        let transport = transport.unwrap();
+        Arc::new(transport_fn(move |mut request: Request<Bytes>| {
+            let transport = transport.clone();
+            let close = HeaderValue::from_static("close");
+            request.headers_mut().insert("connection", close);
+            async move { transport.send(request).await }
+        }))
+    }
+
+    /// GETs from the side of devices.
+    pub(crate) async fn get(&self, url: &str) -> (StatusCode, Bytes) {
+        let request = Request::get(url).body(Bytes::new()).unwrap();
+        let response = self.transport().send(request).await.unwrap();
+        (response.status(), response.into_body())
+    }
+
+    /// Has a device enrol by a link, up to its push token.
+    pub(crate) async fn enroll(&self, server: &Server, serial: &str) -> Device {
+        let invitation = json!({ "serial_number": serial });
+        let link = server.post("/v1/invitations", &invitation).await;
+        let (status, profile) = self.get(link["url"].as_str().unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        let mut device = self.device(serial);
+        let activation = self.activation("").await;
+        device
+            .install_enrollment_profile(&profile, &activation)
+            .unwrap();
+        device.obtain_identity().await.unwrap();
+        device.authenticate().await.unwrap();
+        device.update_token().await.unwrap();
+        device
+    }
+
+    /// Whom a device trusts that was pointed to `url`.
+    pub(crate) async fn activation(&self, url: &str) -> Activation {
+        let authority = format!("{}/scep?operation=GetCACert", self.url());
+        let (status, certificate) = self.get(&authority).await;
+        assert_eq!(status, StatusCode::OK);
+        let certificate = Certificate::from_der(&certificate).unwrap();
+        let anchors = [STANDARD.encode(certificate.to_der())];
+        Activation::from_json(&json!({ "url": url, "anchor_certs": anchors })).unwrap()
+    }
+
+    /// Waits for a push to the device, which it judges, and then has it call.
+    pub(crate) async fn call(&self, device: &mut Device) -> Vec<String> {
+        let token = device.push_token().unwrap().clone();
+        let magic = tokio::time::timeout(PATIENCE, self.apns.next_push(token.expose()));
+        device.wake(&magic.await.expect("a push in time")).unwrap();
+        device.poll().await.unwrap()
+    }
+}
+
+pub(crate) fn id(device: &Device) -> String {
+    format!("device:{}", device.hardware().udid)
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_mdm-server"))
+}
+
+/// A port that nobody listened on a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// The process.
+pub(crate) struct Server {
+    child: Child,
+    admin: String,
+    transport: ReqwestTransport,
+    log: Arc<Mutex<Vec<String>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(settings: &Path) -> Self {
+        let mut child = program()
+            .arg("--config")
+            .arg(settings)
+            .arg("serve")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut seen = Vec::new();
+        let admin = loop {
+            let Some(Ok(line)) = lines.next() else {
+                panic!("the server ended: {seen:#?}");
+            };
+            let told: Value = serde_json::from_str(&line).unwrap_or_default();
+            seen.push(line);
+            if told["fields"]["message"] == "listening" {
+                let admin = told["fields"]["admin"].as_str().unwrap();
+                break format!("http://{admin}");
+            }
+        };
+        let log = Arc::new(Mutex::new(seen));
+        let shared = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                shared.lock().unwrap().push(line);
+            }
+        });
+        Self {
+            child,
+            admin,
+            transport: ReqwestTransport::builder().no_proxy().build().unwrap(),
+            log,
+            reader: Some(reader),
+        }
+    }
+
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+    ) -> (StatusCode, Bytes) {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.admin))
+            .header("authorization", format!("Bearer {token}"))
+            .header("content-type", "application/json")
+            .body(body.map_or_else(Bytes::new, |body| body.to_string().into()))
+            .unwrap();
+        let response = self.transport.send(request).await.unwrap();
+        (response.status(), response.into_body())
+    }
+
+    async fn json(&self, method: Method, path: &str, body: Option<&Value>) -> Value {
+        let (status, answer) = self.ask(method, path, TOKEN, body).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        answer
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        self.json(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        self.json(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Value {
+        self.json(Method::PUT, path, Some(body)).await
+    }
+
+    /// The whole address of a path of the admin API.
+    pub(crate) fn admin(&self, path: &str) -> String {
+        format!("{}{path}", self.admin)
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Value {
+        self.json(Method::DELETE, path, None).await
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// Asks it to stop as a service manager does; whether it ended well.
+    pub(crate) fn stop(mut self) -> (bool, String) {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(told.unwrap().success());
+        let ended = self.child.wait().unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        (ended.success(), self.log())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended by itself where the test made it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("{}", self.log());
+        }
+    }
+}
