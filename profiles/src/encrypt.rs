@@ -143,13 +143,13 @@ fn envelope(profile: &Profile) -> Result<Option<EnvelopedData>, Error> {
     if !profile.is_encrypted() {
         return Ok(None);
     }
-    if profile.keys().contains_key(CLEAR) {
-        return Err(invalid(CLEAR, "stands beside its encrypted form"));
-    }
     match profile.keys().get(ENCRYPTED) {
+        None => Err(invalid(ENCRYPTED, "is missing")),
+        Some(_) if profile.keys().contains_key(CLEAR) => {
+            Err(invalid(CLEAR, "stands beside its encrypted form"))
+        }
         Some(Value::Data(sealed)) => Ok(Some(EnvelopedData::parse(sealed, &Limits::default())?)),
         Some(_) => Err(invalid(ENCRYPTED, "is not data")),
-        None => Err(invalid(ENCRYPTED, "is missing")),
     }
 }
 

@@ -225,7 +225,12 @@ fn profile_writers() -> Outcome {
                 .map_err(|error| format!("benches/peers/npm/{file}: {error}"))?;
         }
         let mut command = Command::new("npm");
-        let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--silent"];
+        let quiet = [
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        ];
         run::succeed(command.arg("ci").args(quiet).current_dir(folder))?;
         println!("  @zone-eu/mobileconfig: 2.4.6 (its signed profiles are verified and read)");
     } else {

@@ -1,5 +1,6 @@
 //! `cargo xtask bench profiles`: a profile of 4 KB built and signed, against nothing but the signature, as `openssl speed`
 //! counts it; and a profile read and looked over, its certificates too, against the `plist` crate reading the same bytes.
+//! PKCS #12 is left out there: that its key takes milliseconds to derive from the password is its purpose.
 
 use std::{
     error::Error,
