@@ -136,13 +136,11 @@ impl CommandStore for SqliteStore {
         let ids = ids.to_vec();
         self.engine
             .write(move |connection| {
-                let mut cancelled = 0;
+                let mut keys = Vec::with_capacity(ids.len());
                 for id in &ids {
-                    if let Some(key) = enrollments::key(connection, id)? {
-                        cancelled += queue::clear(connection, key, at)?;
-                    }
+                    keys.extend(enrollments::key(connection, id)?);
                 }
-                Ok(cancelled)
+                queue::clear_all(connection, &keys, at)
             })
             .await
     }

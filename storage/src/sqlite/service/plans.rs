@@ -97,6 +97,18 @@ fn who_is_to_be_pushed_to_is_found_by_the_time() {
     }
 }
 
+/// One sort of what is taken back, and no walk through what others have waiting.
+#[test]
+fn queues_are_cleared_by_their_key() {
+    for sql in [queue::CANCEL_ALL_OF, queue::CLEAR_OF] {
+        let plan = plan(&empty(), sql);
+        let by_key = |step: &String| step.contains("(enrollment=?)");
+        assert!(plan.iter().any(by_key), "{plan:#?}");
+        let walks = |step: &String| step.starts_with("SCAN q");
+        assert!(!plan.iter().any(walks), "{plan:#?}");
+    }
+}
+
 /// Each condition that narrows has an index in the order of ids.
 #[test]
 fn a_page_of_enrolments_is_found_by_what_narrows_it() {

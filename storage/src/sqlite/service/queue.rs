@@ -35,6 +35,15 @@ pub(super) const CANCEL_ALL: &str = "INSERT INTO results (seq, at)
 
 pub(super) const CLEAR: &str = "DELETE FROM queue WHERE enrollment = ?1";
 
+/// The same of many, whose keys are a JSON array. In the order of the results' key, so that these are
+/// written one after the other and not here and there.
+pub(super) const CANCEL_ALL_OF: &str = "INSERT INTO results (seq, at)
+     SELECT q.seq, ?2 FROM (SELECT DISTINCT value AS key FROM json_each(?1)) k
+     CROSS JOIN queue q ON q.enrollment = k.key ORDER BY q.seq";
+
+pub(super) const CLEAR_OF: &str =
+    "DELETE FROM queue WHERE enrollment IN (SELECT value FROM json_each(?1))";
+
 /// What waits and is over, with what its event tells.
 macro_rules! over {
     ($index:literal, $condition:literal) => {
@@ -196,6 +205,22 @@ pub(super) fn clear(
         .execute(params![enrollment, at.timestamp_micros()])?;
     if cancelled > 0 {
         connection.prepare_cached(CLEAR)?.execute([enrollment])?;
+    }
+    Ok(cancelled as u64)
+}
+
+/// Takes back everything that waits for these enrolments, and tells how many that were.
+pub(super) fn clear_all(
+    connection: &Connection,
+    enrollments: &[i64],
+    at: DateTime<Utc>,
+) -> rusqlite::Result<u64> {
+    let keys = rows::to_json(&enrollments)?;
+    let cancelled = connection
+        .prepare_cached(CANCEL_ALL_OF)?
+        .execute(params![keys, at.timestamp_micros()])?;
+    if cancelled > 0 {
+        connection.prepare_cached(CLEAR_OF)?.execute([keys])?;
     }
     Ok(cancelled as u64)
 }
