@@ -4,6 +4,8 @@
 
 mod ade;
 mod ade_faults;
+#[cfg(all(feature = "postgres", unix))]
+mod chaos;
 mod concurrency;
 mod contract;
 mod faults;
