@@ -1,8 +1,9 @@
 //! Measures how long it takes to queue commands and to take them all back, for one enrolment and for
 //! a thousand.
 //!
-//! `cargo run --release -p mdm-storage --example clear [commands]`, 100,000 unless told otherwise, each
-//! with a body of 500 bytes; on SQLite in the working directory's file system.
+//! `cargo run --release -p mdm-storage --example clear [commands [address]]`, 100,000 unless told otherwise, each
+//! with a body of 500 bytes; on SQLite in the working directory's file system or, with the feature
+//! `postgres`, in the PostgreSQL database of that address, which has to be an empty one.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
@@ -46,7 +47,7 @@ async fn enroll(store: &impl Store, n: usize) -> EnrollmentId {
 async fn measure(store: &impl Store, enrollments: usize, commands: usize) {
     let mut ids = Vec::new();
     for n in 0..enrollments {
-        ids.push(enroll(store, n).await);
+        ids.push(enroll(store, enrollments + n).await);
     }
     let all: Vec<_> = (0..commands)
         .zip(ids.iter().cycle())
@@ -74,6 +75,16 @@ async fn measure(store: &impl Store, enrollments: usize, commands: usize) {
 #[tokio::main]
 async fn main() {
     let commands = env::args().nth(1).map_or(100_000, |n| n.parse().unwrap());
+    #[cfg(feature = "postgres")]
+    if let Some(address) = env::args().nth(2).map(mdm_core::Secret::new) {
+        let options = mdm_storage::postgres::Options::default();
+        let store = mdm_storage::PostgresStore::connect(&address, options);
+        let store = store.await.unwrap();
+        for enrollments in [1, 1000] {
+            measure(&store, enrollments, commands).await;
+        }
+        return;
+    }
     for enrollments in [1, 1000] {
         let folder = tempfile::tempdir_in(".").unwrap();
         let path = folder.path().join("mdm.sqlite");

@@ -3,7 +3,7 @@
 //! | Module | What lives there |
 //! |---|---|
 //! | [`sqlite`] | [`SqliteStore`]: one file, nothing to install or to run (feature `sqlite`, default) |
-//! | `postgres` | `PostgresStore`: one database for many nodes; the stores of `mdm-service` and `mdm-scep` (feature `postgres`) |
+//! | `postgres` | `PostgresStore`: one database for many nodes; the same stores (feature `postgres`) |
 //!
 //! [`SqliteStore`] is `mdm_service::Store` with the feature `service`, `ade_client::AdeStore` with
 //! `ade`, and with `scep` the `Store`, `PendingStore` and `AcmeStore` of `mdm_scep`; all are on by default.

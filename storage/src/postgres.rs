@@ -31,8 +31,8 @@ pub use crate::issued::IssuedCertificate;
 pub use crate::limits::Limits;
 pub use migrations::SCHEMA_VERSION;
 
-/// The stores of `mdm-service` and `mdm-scep` in one PostgreSQL database, of version 13 or newer and the encoding
-/// UTF-8.
+/// The stores of `mdm-service`, `mdm-scep` and `ade-client` in one PostgreSQL database, of version 13 or newer and the
+/// encoding UTF-8.
 ///
 /// What is secret lies in it as it is; statements are never logged with their values by this side. U+0000, which
 /// PostgreSQL takes in no text, is kept as U+FFFD where `mdm-service` has texts of devices.
