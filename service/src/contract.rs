@@ -29,6 +29,7 @@ mod pushes;
 mod queueing;
 mod reports;
 mod rest;
+mod taking_back;
 
 use std::ops::AsyncFn;
 
@@ -41,6 +42,7 @@ pub use pushes::*;
 pub use queueing::*;
 pub use reports::*;
 pub use rest::*;
+pub use taking_back::*;
 
 /// Something that makes an empty store: any async function or closure without arguments.
 pub trait Make<S>: AsyncFn() -> S {}

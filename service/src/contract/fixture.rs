@@ -155,6 +155,21 @@ pub(super) async fn queue(store: &impl Store, id: &EnrollmentId, uuids: &[&str])
     }
 }
 
+/// Queues a command that is not like the others.
+pub(super) async fn queue_with(
+    store: &impl Store,
+    id: &EnrollmentId,
+    uuid: &str,
+    edit: impl FnOnce(&mut NewCommand),
+) {
+    let command = command(id, uuid).with(edit);
+    let answer = store.enqueue(vec![command]).await.unwrap();
+    assert!(
+        matches!(answer.as_slice(), [Enqueued::Queued(_)]),
+        "{answer:?}"
+    );
+}
+
 /// What became of a command.
 pub(super) async fn state(store: &impl Store, id: &EnrollmentId, uuid: &str) -> CommandState {
     let record = store.command(id, uuid).await.unwrap();
