@@ -1,4 +1,4 @@
-//! A reference MDM server to start from: `mdm-service` over SQLite behind axum, with SCEP, the ways in, push,
+//! A reference MDM server to start from: `mdm-service` over SQLite or PostgreSQL behind axum, with SCEP, the ways in, push,
 //! webhooks, device assignment, and an API for the vendor's own people and programs.
 
 mod admin;

@@ -113,7 +113,7 @@ impl Server {
             }
         };
         let service = service.build();
-        let node = node()?;
+        let node = node(&config)?;
         if let Some(worker) = service.push_worker(PushPace::default()) {
             workers.push(Box::pin(worker.run()));
         }
@@ -326,8 +326,18 @@ fn ade_service(config: &Config, store: impl AdeStore + 'static) -> Result<AdeSer
     })
 }
 
-/// A name for this process, among others on the same database.
-fn node() -> Result<String, Error> {
+/// A name for this process among others on the same database. It stays, so that after a restart nobody waits for
+/// what the process had leased before; no other data directory has it.
+fn node(config: &Config) -> Result<String, Error> {
+    let path = config.data.join("node");
+    match std::fs::read_to_string(&path) {
+        Ok(name) if !name.is_empty() => return Ok(name),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::file(path)(error)),
+    }
     let random = pki::random::<8>().map_err(Error::part("randomness"))?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+    let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    vault::write_whole(&path, name.as_bytes())?;
+    Ok(name)
 }

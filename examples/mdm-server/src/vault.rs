@@ -136,7 +136,7 @@ pub(crate) fn create_private(folder: &Path) -> Result<(), Error> {
 }
 
 /// Writes a file that is its owner's alone, beside its place and then into it.
-fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
     let beside = path.with_extension("new");
     let _ = fs::remove_file(&beside);
     write_new(&beside, content)?;

@@ -1,10 +1,17 @@
 //! The program itself on loopback, with simulated devices, a fake Apple and receivers of events.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    missing_docs
+)]
 
 mod assignment;
 mod backup;
 mod enrolment;
 mod events;
+mod mdmb;
 mod postgres;
 mod process;
 mod queue;
