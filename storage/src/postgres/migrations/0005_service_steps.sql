@@ -610,14 +610,19 @@ BEGIN
     END IF;
 
     FOR _n IN 1 .. cardinality(_ids) LOOP
-        UPDATE mdm_contact SET
-            status = _statuses[_n], certificate = _certificates[_n], pushable = _pushables[_n],
-            last_seen_at = greatest(last_seen_at, _seen_ats[_n]),
-            push_due_at = CASE WHEN _pushables[_n] THEN push_due_at END,
-            push_dead_at = _dead_ats[_n]
-        WHERE id = _ids[_n]
-        RETURNING key INTO _key;
-        IF NOT FOUND THEN
+        _key := NULL;
+        -- A device that was not known may be by now: then the step is asked for again and sees that.
+        IF _is_known OR _n > 1 THEN
+            UPDATE mdm_contact SET
+                status = _statuses[_n], certificate = _certificates[_n],
+                pushable = _pushables[_n],
+                last_seen_at = greatest(last_seen_at, _seen_ats[_n]),
+                push_due_at = CASE WHEN _pushables[_n] THEN push_due_at END,
+                push_dead_at = _dead_ats[_n]
+            WHERE id = _ids[_n]
+            RETURNING key INTO _key;
+        END IF;
+        IF _key IS NULL THEN
             _key := nextval('mdm_contact_key');
             _device_key := coalesce(_device_key, _key);
             INSERT INTO mdm_contact
