@@ -53,3 +53,31 @@ fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
 fn unreachable(error: std::io::Error) -> StoreError {
     StoreError::with_source(StoreErrorKind::Unreachable, error)
 }
+
+#[cfg(all(test, feature = "service"))]
+mod tests {
+    use mdm_service::store::Outbox;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_copy_is_the_store_of_that_moment_and_replaces_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("mdm")).await.unwrap();
+        store.subscribe("before").await.unwrap();
+        let copy = folder.path().join("copy");
+        store.backup(&copy).await.unwrap();
+        store.subscribe("after").await.unwrap();
+        let error = store.backup(&copy).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unreachable);
+
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = copy.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0);
+        }
+        let copied = SqliteStore::open(&copy).await.unwrap();
+        assert_eq!(copied.subscribers().await.unwrap(), ["before"]);
+    }
+}

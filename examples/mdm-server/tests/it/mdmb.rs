@@ -1,6 +1,6 @@
 //! Devices that others simulate: mdmb enrols 50 by SCEP, they answer `DeviceInformation` and take a profile.
 //!
-//! `cargo xtask peers` builds mdmb. It takes profiles unsigned alone, and signs with SHA-1 as devices once did.
+//! `cargo xtask peers` builds mdmb. It takes unsigned profiles alone, and speaks SCEP with DES and SHA-1.
 #![allow(clippy::print_stderr)]
 
 use std::{
@@ -53,7 +53,8 @@ fn mdmb() -> Option<PathBuf> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_of_mdmb_enrol_tell_what_they_are_and_take_a_profile() {
     let Some(program) = mdmb() else { return };
-    let world = World::new().await;
+    let mut world = World::new().await;
+    world.more = "scep.legacy_des = true".to_owned();
     let server = world.start("data");
     let run = |arguments: &[&str]| {
         let mut command = Command::new(&program);
