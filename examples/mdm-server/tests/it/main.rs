@@ -11,7 +11,6 @@ mod assignment;
 mod backup;
 mod enrolment;
 mod events;
-mod mdmb;
 mod postgres;
 mod process;
 mod queue;
