@@ -199,7 +199,9 @@ impl Server {
     /// # Errors
     /// [`Error::Io`] if it does not run.
     pub fn kill(&self) -> Result<(), Error> {
-        process::kill(&self.processes()).map_err(Error::io("kill"))?;
+        let first = process::first(&self.data()).ok_or(io::ErrorKind::NotFound.into());
+        let killed = first.and_then(process::kill);
+        killed.map_err(Error::io("kill"))?;
         // Whoever is dead and not yet buried counts as running.
         let lock = self.socket().with_extension(format!("{}.lock", self.port));
         for file in [process::lock(&self.data()), lock] {

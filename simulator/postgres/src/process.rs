@@ -25,20 +25,36 @@ pub(crate) fn family(first: u32) -> Vec<u32> {
     [first].into_iter().chain(children).collect()
 }
 
-/// Ends them all, the first one before it can tell the others; returns once they have.
-pub(crate) fn kill(processes: &[u32]) -> io::Result<()> {
-    let script = "kill -STOP \"$1\" && { kill -9 \"$@\"; true; }";
+/// Ends a process and its children; returns once they have. The first stands still before its children are counted, so
+/// that it neither tells them nor makes another one.
+pub(crate) fn kill(first: u32) -> io::Result<()> {
+    signal("-STOP", &[first])?;
+    wait_until(|| state(first).is_none_or(|(state, _)| matches!(state, 'T' | 'Z')));
+    let family = family(first);
+    signal("-KILL", &family)?;
+    wait_until(|| {
+        let mut states = family.iter().filter_map(|it| state(*it));
+        states.all(|(state, _)| state == 'Z')
+    });
+    Ok(())
+}
+
+/// Sends a signal. Who has gone by himself is no error, but for the one who is alone.
+fn signal(name: &str, processes: &[u32]) -> io::Result<()> {
     let mut command = Command::new("sh");
-    command.args(["-c", script, "kill"]);
+    command.args(["-c", "kill \"$@\"", "kill", name]);
     command.args(processes.iter().map(u32::to_string));
-    if !command.stderr(Stdio::null()).status()?.success() {
-        return Err(io::ErrorKind::NotFound.into());
+    let is_done = command.stderr(Stdio::null()).status()?.success();
+    match is_done || processes.len() > 1 {
+        true => Ok(()),
+        false => Err(io::ErrorKind::NotFound.into()),
     }
-    let ended = |it: &u32| state(*it).is_none_or(|(state, _)| state == 'Z');
-    while !processes.iter().all(ended) {
+}
+
+fn wait_until(done: impl Fn() -> bool) {
+    while !done() {
         std::thread::yield_now();
     }
-    Ok(())
 }
 
 /// The state of a process, and its parent: what stands behind its name, which is in brackets.
