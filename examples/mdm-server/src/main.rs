@@ -33,8 +33,8 @@ use crate::{config::Config, error::Error, server::Server};
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {
-    /// The settings, TOML. The environment stands over them: MDM_SERVER_SCEP__LEGACY_DES=true is legacy_des of
-    /// [scep].
+    /// The settings, TOML. The environment stands over them: MDM_SERVER_SCEP__LEGACY_DES=true is legacy_des in the
+    /// table scep.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
