@@ -7,17 +7,15 @@ use mdm_pki::seal::SealingKeys;
 use mdm_protocol::EnrollmentId;
 
 use crate::{
-    Body, DeadLetter, Enrollment, EscrowEntry, EscrowKind, Event, Fingerprint, Invitation,
-    PushTarget,
+    Body, Enrollment, EscrowEntry, EscrowKind, Fingerprint, PushTarget,
     enrollment::decide::{Loaded, Step, Version},
-    push::PushSettled,
     queue::{
         CommandFilter, CommandRecord, CommandState, Enqueued, NewCommand, Polled, Report,
         ReportKind, Sequence,
     },
     store::{
-        CommandStore, CommitError, EnrollmentFilter, EnrollmentStore, EscrowStore, InvitationStore,
-        LeaseStore, Outbox, PushStore, StoreError, StoreErrorKind,
+        CommandStore, CommitError, EnrollmentFilter, EnrollmentStore, EscrowStore, StoreError,
+        StoreErrorKind,
     },
 };
 
@@ -332,140 +330,5 @@ impl<S: EscrowStore> EscrowStore for Sealed<S> {
             .into_iter()
             .map(|(sequence, entry)| Ok((sequence, self.open_escrow(entry)?)))
             .collect()
-    }
-}
-
-#[async_trait]
-impl<S: PushStore> PushStore for Sealed<S> {
-    async fn due_pushes(
-        &self,
-        now: DateTime<Utc>,
-        lease: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<Vec<PushTarget>, StoreError> {
-        self.store.due_pushes(now, lease, limit).await
-    }
-
-    async fn settle_pushes(
-        &self,
-        lease: DateTime<Utc>,
-        outcomes: &[PushSettled],
-    ) -> Result<(), StoreError> {
-        self.store.settle_pushes(lease, outcomes).await
-    }
-
-    async fn wake(&self, ids: &[EnrollmentId], at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.store.wake(ids, at).await
-    }
-}
-
-#[async_trait]
-impl<S: InvitationStore> InvitationStore for Sealed<S> {
-    async fn invite(&self, invitation: Invitation) -> Result<(), StoreError> {
-        self.store.invite(invitation).await
-    }
-
-    async fn invitation(&self, id: &str) -> Result<Option<Invitation>, StoreError> {
-        self.store.invitation(id).await
-    }
-
-    async fn forget_invitations(
-        &self,
-        now: DateTime<Utc>,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        self.store.forget_invitations(now, limit).await
-    }
-}
-
-#[async_trait]
-impl<S: LeaseStore> LeaseStore for Sealed<S> {
-    async fn lease(
-        &self,
-        name: &str,
-        holder: &str,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        self.store.lease(name, holder, now, until).await
-    }
-
-    async fn release(&self, name: &str, holder: &str) -> Result<(), StoreError> {
-        self.store.release(name, holder).await
-    }
-}
-
-#[async_trait]
-impl<S: Outbox> Outbox for Sealed<S> {
-    async fn subscribe(&self, subscriber: &str) -> Result<bool, StoreError> {
-        self.store.subscribe(subscriber).await
-    }
-
-    async fn unsubscribe(&self, subscriber: &str) -> Result<bool, StoreError> {
-        self.store.unsubscribe(subscriber).await
-    }
-
-    async fn subscribers(&self) -> Result<Vec<String>, StoreError> {
-        self.store.subscribers().await
-    }
-
-    async fn tell(&self, events: Vec<Event>) -> Result<(), StoreError> {
-        self.store.tell(events).await
-    }
-
-    async fn events(
-        &self,
-        subscriber: &str,
-        limit: usize,
-    ) -> Result<Vec<(Sequence, Event)>, StoreError> {
-        self.store.events(subscriber, limit).await
-    }
-
-    async fn pending_events(&self, subscriber: &str) -> Result<u64, StoreError> {
-        self.store.pending_events(subscriber).await
-    }
-
-    async fn acknowledge_events(
-        &self,
-        subscriber: &str,
-        sequences: &[Sequence],
-    ) -> Result<(), StoreError> {
-        self.store.acknowledge_events(subscriber, sequences).await
-    }
-
-    async fn bury_events(
-        &self,
-        subscriber: &str,
-        sequences: &[Sequence],
-        reason: &str,
-        at: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
-        let store = &self.store;
-        store.bury_events(subscriber, sequences, reason, at).await
-    }
-
-    async fn dead_letters(
-        &self,
-        subscriber: &str,
-        after: Sequence,
-        limit: usize,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        self.store.dead_letters(subscriber, after, limit).await
-    }
-
-    async fn revive_dead_letters(
-        &self,
-        subscriber: &str,
-        sequences: &[Sequence],
-    ) -> Result<u64, StoreError> {
-        self.store.revive_dead_letters(subscriber, sequences).await
-    }
-
-    async fn forget_dead_letters(
-        &self,
-        subscriber: &str,
-        sequences: &[Sequence],
-    ) -> Result<u64, StoreError> {
-        self.store.forget_dead_letters(subscriber, sequences).await
     }
 }

@@ -1,4 +1,4 @@
-//! A store behind an `Arc` is a store.
+//! A store behind an `Arc` is a store; what holds no secret goes through a sealed one as it is.
 
 use std::sync::Arc;
 
@@ -12,18 +12,28 @@ use super::{
 };
 use crate::{
     DeadLetter, Enrollment, EscrowEntry, EscrowKind, Event, Fingerprint, Invitation, PushTarget,
+    Sealed,
     enrollment::decide::{Loaded, Step, Version},
     push::PushSettled,
     queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Polled, Report, Sequence},
 };
 
 macro_rules! forward {
-    ($store:ident { $( $method:ident($($argument:ident: $type:ty),*) -> $answer:ty; )* }) => {
+    ($store:ident $methods:tt) => {
+        forward! { impl [S: $store + ?Sized] $store for Arc<S>, Arc::as_ref, $methods }
+    };
+    ($store:ident, also through Sealed $methods:tt) => {
+        forward! { $store $methods }
+        forward! { impl [S: $store] $store for Sealed<S>, Sealed::inner, $methods }
+    };
+    (impl [$($bound:tt)*] $store:ident for $outer:ty, $inner:path, {
+        $( $method:ident($($argument:ident: $type:ty),*) -> $answer:ty; )*
+    }) => {
         #[async_trait]
-        impl<S: $store + ?Sized> $store for Arc<S> {
+        impl<$($bound)*> $store for $outer {
             $(
                 async fn $method(&self, $($argument: $type),*) -> $answer {
-                    (**self).$method($($argument),*).await
+                    $inner(self).$method($($argument),*).await
                 }
             )*
         }
@@ -52,14 +62,14 @@ forward! { CommandStore {
     forget_finished(before: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
 } }
 
-forward! { PushStore {
+forward! { PushStore, also through Sealed {
     due_pushes(now: DateTime<Utc>, lease: DateTime<Utc>, limit: usize)
         -> Result<Vec<PushTarget>, StoreError>;
     settle_pushes(lease: DateTime<Utc>, outcomes: &[PushSettled]) -> Result<(), StoreError>;
     wake(ids: &[EnrollmentId], at: DateTime<Utc>) -> Result<(), StoreError>;
 } }
 
-forward! { InvitationStore {
+forward! { InvitationStore, also through Sealed {
     invite(invitation: Invitation) -> Result<(), StoreError>;
     invitation(id: &str) -> Result<Option<Invitation>, StoreError>;
     forget_invitations(now: DateTime<Utc>, limit: usize) -> Result<usize, StoreError>;
@@ -73,7 +83,7 @@ forward! { EscrowStore {
         -> Result<Vec<(Sequence, EscrowEntry)>, StoreError>;
 } }
 
-forward! { Outbox {
+forward! { Outbox, also through Sealed {
     subscribe(subscriber: &str) -> Result<bool, StoreError>;
     unsubscribe(subscriber: &str) -> Result<bool, StoreError>;
     subscribers() -> Result<Vec<String>, StoreError>;
@@ -89,7 +99,7 @@ forward! { Outbox {
     forget_dead_letters(subscriber: &str, sequences: &[Sequence]) -> Result<u64, StoreError>;
 } }
 
-forward! { LeaseStore {
+forward! { LeaseStore, also through Sealed {
     lease(name: &str, holder: &str, now: DateTime<Utc>, until: DateTime<Utc>)
         -> Result<bool, StoreError>;
     release(name: &str, holder: &str) -> Result<(), StoreError>;
