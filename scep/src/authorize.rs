@@ -32,7 +32,7 @@ pub(crate) const HARDWARE_MODULE_NAME: Oid = Oid::constant("1.3.6.1.5.5.7.8.4");
 /// A proven request that asks for permission.
 ///
 /// Its CSR's signature holds, and the message was signed by the CSR's own key, or by that of the
-/// certificate to be renewed.
+/// certificate to be renewed, or with [`Policy::throwaway_signer`](crate::Policy::throwaway_signer) by any.
 #[derive(Debug)]
 pub struct EnrolmentRequest {
     id: RequestId,

@@ -28,6 +28,16 @@ pub struct Policy {
     /// How many iterations of PBKDF2 make that encryption's key: 10,000 unless changed; fewer than 1000 count as 1000. A
     /// random challenge needs no more; where people think up challenges, whoever captures an answer can try them.
     pub password_iterations: u32,
+    /// Whether a PKCSReq with a challenge may be signed by a self-signed certificate of another key than the CSR's, made for this
+    /// one message. Off unless changed: RFC 8894 sections 2.3 and 3.1 want the CSR's own key there, and device simulators that
+    /// were written against micromdm's servers, such as mdmb, make a throw-away one.
+    ///
+    /// What proves possession then is the CSR's own signature alone, which is verified as ever; both keys have to be of the
+    /// allowed kinds. The danger is that nothing binds the message to its envelope any more: whoever catches one can sign it anew
+    /// under another transaction, and has it spend the challenge of the device, which is then refused. They get the device's
+    /// certificate, since the answer is encrypted to the message's signer, but never its key. A request that waits cannot be
+    /// polled for, only sent again, since a CertPoll has to be signed by the CSR's key. Renewals are not touched.
+    pub throwaway_signer: bool,
     /// Whether GetCert and GetCRL are answered: yes unless changed.
     pub queries: bool,
     /// Whether a certificate renews itself, by RenewalReq or by a PKCSReq that it signs: yes unless changed. Apple's client
@@ -67,6 +77,7 @@ impl Default for Policy {
             max_rsa_bits: 8192,
             ec_keys: true,
             password_iterations: 10_000,
+            throwaway_signer: false,
             queries: true,
             renewal: true,
             renewal_window: None,

@@ -74,12 +74,13 @@ impl Authority {
         let lifetime = Duration::from_secs(3_600).saturating_mul(config.scep.challenge_hours);
         let challenges = OneTime::new(books).lifetime(lifetime);
         let responder = Responder::local(certificate.clone(), key).map_err(part)?;
-        let is_legacy = config.scep.legacy_des;
+        let (is_legacy, throwaway_signer) = (config.scep.legacy_des, config.scep.throwaway_signer);
         let scep = Server::builder(Arc::new(ca), responder, Arc::new(challenges.clone()), clock)
             .policy(Policy::default().with(|policy| {
                 policy.legacy_des = is_legacy;
                 policy.triple_des = is_legacy;
                 policy.sha1 = is_legacy;
+                policy.throwaway_signer = throwaway_signer;
             }))
             .observer(Arc::new(Log))
             .build()

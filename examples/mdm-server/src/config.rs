@@ -191,6 +191,9 @@ pub(crate) struct Scep {
     pub(crate) challenge_hours: u32,
     /// Takes single DES and SHA-1, for clients that know nothing else.
     pub(crate) legacy_des: bool,
+    /// Takes requests that another key than the CSR's has signed, as simulators of devices make them: then whoever catches a
+    /// request can spend its challenge.
+    pub(crate) throwaway_signer: bool,
 }
 
 impl Default for Scep {
@@ -199,6 +202,7 @@ impl Default for Scep {
             validity_days: 365,
             challenge_hours: 24,
             legacy_des: false,
+            throwaway_signer: false,
         }
     }
 }

@@ -63,7 +63,7 @@ struct Proven {
 
 /// What may allow a request.
 enum Way {
-    /// Its challenge: the CSR's own key signed the message.
+    /// Its challenge: the CSR's own key signed the message, or by policy any.
     Challenge,
     /// The certificate that signed the message: a RenewalReq, or a PKCSReq, by which clients of the drafts before
     /// RFC 8894 renew.
@@ -212,7 +212,7 @@ impl Server {
         let read = |content: &[u8]| CertificateRequest::from_der(content).ok();
         let (csr, cipher) = self.open(message, read).await?;
         let csr = csr.filter(|csr| match (&way, csr.public_key()) {
-            (Way::Challenge, Ok(of)) => of.same_key(&key),
+            (Way::Challenge, Ok(of)) => self.policy.throwaway_signer || of.same_key(&key),
             (Way::Renewal(_), Ok(_)) => true,
             (_, Err(_)) => false,
         });
@@ -223,7 +223,7 @@ impl Server {
             return Err(Refusal::Envelope.into());
         };
         csr.verify_known(&key).map_err(|_| Refusal::Envelope)?;
-        if matches!(way, Way::Renewal(_)) {
+        if self.policy.throwaway_signer || matches!(way, Way::Renewal(_)) {
             self.check_key(&csr.public_key()?)?;
         }
         let sealing = seal(&key, &csr, cipher)?;

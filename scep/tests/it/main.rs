@@ -43,6 +43,7 @@ mod rollover;
 mod shared_challenge;
 mod stepca;
 mod strongswan;
+mod throwaway_signer;
 #[cfg(feature = "webhook")]
 mod webhook;
 mod world;
