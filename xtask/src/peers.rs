@@ -147,7 +147,7 @@ pub(crate) fn peers() -> Outcome {
 }
 
 /// The Go programs that tests start; the others are for comparisons.
-const GO_FOR_TESTS: &[&str] = &["nanomdm", "scep", "scepclient", "step-ca"];
+const GO_FOR_TESTS: &[&str] = &["mdmb", "nanomdm", "scep", "scepclient", "step-ca"];
 
 /// Builds what tests start and no Debian package has. Where there is no Go, Maven, npm or pip, those tests are skipped.
 pub(crate) fn for_tests() -> Outcome {

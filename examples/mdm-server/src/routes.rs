@@ -22,6 +22,7 @@ const SMALL: usize = 256 << 10;
 pub(crate) fn devices(app: App) -> Router {
     Router::new()
         .route("/mdm", any(mdm))
+        .route("/checkin", any(check_in))
         .route("/scep", any(scep))
         .route("/scep/{*path}", any(scep))
         .route("/enroll/{*path}", any(enroll))
@@ -35,6 +36,17 @@ async fn mdm(State(app): State<App>, request: Request) -> Response {
     match whole(request, REPORT).await {
         Ok(request) => {
             let response = app.service.handle(request).await;
+            app.metrics.answered("mdm", response.status());
+            response.map(Body::from)
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn check_in(State(app): State<App>, request: Request) -> Response {
+    match whole(request, REPORT).await {
+        Ok(request) => {
+            let response = app.service.handle_check_in(request).await;
             app.metrics.answered("mdm", response.status());
             response.map(Body::from)
         }

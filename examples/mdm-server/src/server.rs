@@ -287,6 +287,8 @@ fn portal(
     let base = config.base();
     let settings = &config.enrollment;
     let urls = Urls::new(format!("{base}/enroll"), format!("{base}/mdm"));
+    // Of its own: some clients send check-in messages without the content type that tells them from reports.
+    let urls = urls.and_then(|urls| urls.check_in_at(format!("{base}/checkin")));
     let urls = urls.map_err(Error::in_setting("public_url"))?;
     let tickets = vault.get_or_make("tickets", || {
         let key = pki::random::<32>().map_err(Error::part("randomness"))?;

@@ -16,6 +16,6 @@ require (
 	github.com/micromdm/scep v1.0.1-0.20201110133952-f3adbb75202b // indirect
 	github.com/pkg/errors v0.8.1 // indirect
 	go.etcd.io/bbolt v1.3.3 // indirect
-	go.mozilla.org/pkcs7 v0.0.0-20200128120323-432b2356ecb1 // indirect
+	go.mozilla.org/pkcs7 v0.9.0 // indirect; before it, no primitive [0] EncryptedContent, which is what DER has, could be read
 	golang.org/x/sys v0.0.0-20201119102817-f84b799fce68 // indirect
 )

@@ -11,6 +11,7 @@ mod assignment;
 mod backup;
 mod enrolment;
 mod events;
+mod mdmb;
 mod postgres;
 mod process;
 mod queue;
