@@ -5,7 +5,10 @@ use std::fmt;
 use mdm_pki::{KeySpec, PrivateKey};
 use mdm_plist::{Dictionary, Value};
 
-use crate::{Attester, Hardware, checkin::put};
+use crate::{
+    Attester, Hardware,
+    checkin::{Name, put},
+};
 
 /// An answer to one command.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,7 +34,7 @@ pub trait Responder: fmt::Debug + Send + Sync {
 
 impl Answer {
     /// The message that carries this answer.
-    pub(crate) fn into_message(self, udid: &str, command_uuid: &str) -> Dictionary {
+    pub(crate) fn into_message(self, name: Name<'_>, command_uuid: &str) -> Dictionary {
         let (status, keys) = match self {
             Self::Acknowledged(keys) => ("Acknowledged", keys),
             Self::Error(domain, code, description) => {
@@ -43,7 +46,7 @@ impl Answer {
         let mut message = Dictionary::new();
         put(&mut message, "CommandUUID", command_uuid);
         put(&mut message, "Status", status);
-        put(&mut message, "UDID", udid);
+        name.put(&mut message);
         for (key, value) in keys {
             message.insert(key, value);
         }
@@ -52,10 +55,10 @@ impl Answer {
 }
 
 /// `Idle`: the device is ready for a command.
-pub(crate) fn idle(udid: &str) -> Dictionary {
+pub(crate) fn idle(name: Name<'_>) -> Dictionary {
     let mut message = Dictionary::new();
     put(&mut message, "Status", "Idle");
-    put(&mut message, "UDID", udid);
+    name.put(&mut message);
     message
 }
 
@@ -73,6 +76,7 @@ fn error_chain(domain: &str, code: i64, description: String) -> Dictionary {
 /// `DeviceInformation`: each query that this device knows; the others are left out, as devices do.
 pub(crate) fn device_information(
     hardware: &Hardware,
+    is_named: bool,
     attester: Option<&Attester>,
     command: &Dictionary,
 ) -> Answer {
@@ -83,6 +87,7 @@ pub(crate) fn device_information(
     for query in queries.iter().filter_map(Value::as_string) {
         let value = match query {
             "DevicePropertiesAttestation" => attestation(hardware, attester, command),
+            "SerialNumber" | "UDID" if !is_named => None,
             _ => query_response(hardware, query),
         };
         if let Some(value) = value {

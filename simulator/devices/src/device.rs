@@ -2,6 +2,7 @@
 
 mod answers;
 mod identity;
+mod ways;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,9 +13,12 @@ use mdm_pki::{Certificate, DigestAlgorithm, Identity, cms, random};
 use mdm_plist::{Dictionary, Value};
 use mdm_transport::HttpTransport;
 
+pub use self::ways::{AccountAnswer, FoundServer};
 use crate::{
-    Activation, Answer, Attester, Error, Hardware, Responder, checkin, command,
-    settings::{EnrollmentSettings, text},
+    Activation, Answer, Attester, Error, Hardware, Responder,
+    checkin::{self, Name},
+    command,
+    settings::{BYOD, EnrollmentSettings, text},
     trust::SignedProfile,
 };
 
@@ -38,6 +42,8 @@ pub struct Device {
     responder: Option<Arc<dyn Responder>>,
     attester: Option<Attester>,
     settings: Option<EnrollmentSettings>,
+    /// What the device is called in User Enrolment.
+    enrollment_id: Option<String>,
     anchors: Vec<Certificate>,
     identity: Option<Identity>,
     push: Option<(PushToken, PushMagic)>,
@@ -61,6 +67,7 @@ impl Device {
             responder: None,
             attester: None,
             settings: None,
+            enrollment_id: None,
             anchors: Vec::new(),
             identity: None,
             push: None,
@@ -88,6 +95,11 @@ impl Device {
         self.push.as_ref().map(|(token, _)| token)
     }
 
+    /// `EnrollmentID`: what the server knows the device by in User Enrolment, and only there.
+    pub fn enrollment_id(&self) -> Option<&str> {
+        self.enrollment_id.as_deref()
+    }
+
     /// The identifiers of the profiles that the server installed, the enrolment profile included.
     pub fn profile_identifiers(&self) -> impl Iterator<Item = &str> {
         self.profiles.keys().map(String::as_str)
@@ -109,29 +121,9 @@ impl Device {
     /// [`Error::Refused`] when the server answers anything but 200, [`Error::NotAProfile`] when
     /// it answers with another content type.
     pub async fn ask_for_profile(&self, activation: &Activation) -> Result<Bytes, Error> {
-        let info = mdm_plist::to_xml(&checkin::machine_info(&self.hardware))?;
-        let signed = cms::SignedDataBuilder::new(&info)
-            .signer(&self.built_in.certificate, DigestAlgorithm::Sha256)
-            .chain(&self.built_in.chain)
-            .sign(&self.built_in.key)?;
-        let request = request(
-            "POST",
-            &activation.url,
-            "application/pkcs7-signature",
-            "url",
-        )?
-        .body(signed.into())
-        .map_err(|_| Error::Url("url"))?;
-        let response = self.send("MachineInfo", request).await?;
-        let content_type = response
-            .headers()
-            .get(http::header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        if content_type != PROFILE {
-            return Err(Error::NotAProfile(content_type.to_owned()));
-        }
-        Ok(response.into_body())
+        let signed = self.signed_machine_info()?;
+        self.post_signed("MachineInfo", &activation.url, signed)
+            .await
     }
 
     /// Verifies an enrolment profile against what Apple said the device should trust, and takes it in.
@@ -156,6 +148,8 @@ impl Device {
             .collect();
         self.profiles
             .insert(settings.identifier.clone(), signed.profile);
+        let is_own = settings.mdm.enrollment_mode.as_deref() == Some(BYOD);
+        self.enrollment_id = is_own.then(|| random().map(uuid)).transpose()?;
         Ok(self.settings.insert(settings))
     }
 
@@ -164,7 +158,8 @@ impl Device {
     /// # Errors
     /// [`Error::Refused`] when the server does not take the device.
     pub async fn authenticate(&self) -> Result<(), Error> {
-        let message = checkin::authenticate(&self.hardware, &self.settings()?.mdm.topic);
+        let message =
+            checkin::authenticate(&self.hardware, self.name(), &self.settings()?.mdm.topic);
         self.check_in("Authenticate", &message).await
     }
 
@@ -176,7 +171,7 @@ impl Device {
         let token = PushToken::new(random::<32>()?);
         let magic = PushMagic::new(uuid(random()?));
         let topic = &self.settings()?.mdm.topic;
-        let message = checkin::token_update(&self.hardware, topic, &token, &magic, false);
+        let message = checkin::token_update(self.name(), topic, &token, &magic, false);
         self.check_in("TokenUpdate", &message).await?;
         self.push = Some((token, magic));
         Ok(())
@@ -204,8 +199,7 @@ impl Device {
     pub async fn poll(&mut self) -> Result<Vec<String>, Error> {
         let mut answered = Vec::new();
         let mut offered = 0;
-        let udid = self.hardware.udid.as_str().to_owned();
-        let mut message = command::idle(&udid);
+        let mut message = command::idle(self.name());
         loop {
             let url = self.settings()?.mdm.server_url.clone();
             let body = self
@@ -231,7 +225,7 @@ impl Device {
                     }
                     None => Answer::CommandFormatError,
                 };
-            message = answer.into_message(&udid, &uuid);
+            message = answer.into_message(self.name(), &uuid);
         }
     }
 
@@ -243,12 +237,13 @@ impl Device {
     pub async fn check_out(&mut self) -> Result<(), Error> {
         let settings = self.settings()?;
         let told = if settings.mdm.check_out_when_removed {
-            let message = checkin::check_out(&self.hardware, &settings.mdm.topic);
+            let message = checkin::check_out(self.name(), &settings.mdm.topic);
             self.check_in("CheckOut", &message).await
         } else {
             Ok(())
         };
         self.settings = None;
+        self.enrollment_id = None;
         self.identity = None;
         self.push = None;
         self.anchors.clear();
@@ -266,6 +261,13 @@ impl Device {
         self.obtain_identity().await?;
         self.authenticate().await?;
         self.update_token().await
+    }
+
+    fn name(&self) -> Name<'_> {
+        match &self.enrollment_id {
+            Some(id) => Name::Enrollment(id),
+            None => Name::Udid(self.hardware.udid.as_str()),
+        }
     }
 
     fn settings(&self) -> Result<&EnrollmentSettings, Error> {

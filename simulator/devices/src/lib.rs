@@ -57,7 +57,7 @@ mod trust;
 pub use activation::Activation;
 pub use attester::Attester;
 pub use command::{Answer, Responder};
-pub use device::{Device, MAX_COMMANDS};
+pub use device::{AccountAnswer, Device, FoundServer, MAX_COMMANDS};
 pub use error::Error;
 pub use factory::DeviceCa;
 pub use hardware::Hardware;

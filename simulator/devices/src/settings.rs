@@ -10,6 +10,9 @@ pub(crate) use self::identity::rsa;
 pub use self::identity::{AcmeSettings, IdentitySettings, ScepSettings, Wish};
 use crate::Error;
 
+/// `EnrollmentMode` of User Enrolment.
+pub(crate) const BYOD: &str = "BYOD";
+
 /// The settings of the `com.apple.mdm` payload.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -24,6 +27,10 @@ pub struct MdmSettings {
     pub sign_message: bool,
     /// Whether the device tells the server when its management is removed.
     pub check_out_when_removed: bool,
+    /// Which account-driven enrolment it is, if one: `BYOD` or `ADDE`.
+    pub enrollment_mode: Option<String>,
+    /// The Managed Apple Account of an account-driven enrolment.
+    pub assigned_managed_apple_id: Option<String>,
 }
 
 /// An enrolment profile, read as a device reads it: only what it needs, and all of that required.
@@ -83,13 +90,16 @@ impl EnrollmentSettings {
 }
 
 fn read_mdm(payload: &Dictionary) -> Result<MdmSettings, Error> {
-    if payload
+    let mode = text(payload, "EnrollmentMode");
+    let rights = payload
         .get("AccessRights")
-        .and_then(Value::as_unsigned_integer)
-        .unwrap_or(0)
-        == 0
-    {
+        .and_then(Value::as_unsigned_integer);
+    if mode != Some(BYOD) && rights.unwrap_or(0) == 0 {
         return Err(Error::Profile("AccessRights"));
+    }
+    let account = text(payload, "AssignedManagedAppleID");
+    if mode.is_some() != account.is_some() {
+        return Err(Error::Profile("AssignedManagedAppleID"));
     }
     let flag = |key| {
         payload
@@ -105,6 +115,8 @@ fn read_mdm(payload: &Dictionary) -> Result<MdmSettings, Error> {
             .map_err(|_| Error::Profile("Topic"))?,
         sign_message: flag("SignMessage"),
         check_out_when_removed: flag("CheckOutWhenRemoved"),
+        enrollment_mode: mode.map(str::to_owned),
+        assigned_managed_apple_id: account.map(str::to_owned),
         server_url,
     })
 }

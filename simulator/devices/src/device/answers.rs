@@ -16,7 +16,9 @@ impl Device {
         }
         match kind {
             "DeviceInformation" => {
-                command::device_information(&self.hardware, self.attester.as_ref(), request)
+                let is_named = self.enrollment_id.is_none();
+                let attester = self.attester.as_ref();
+                command::device_information(&self.hardware, is_named, attester, request)
             }
             "InstallProfile" => self.install_profile(request).await,
             "ProfileList" => self.profile_list(),
