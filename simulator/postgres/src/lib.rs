@@ -20,7 +20,7 @@ mod process;
 mod programs;
 
 use std::{
-    fs, io,
+    env, fs, io,
     net::TcpListener,
     os::unix::fs::{MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
@@ -34,6 +34,12 @@ pub const USER: &str = "mdm";
 
 /// What [`USER`] has to say over TCP.
 pub const PASSWORD: &str = "correct horse battery";
+
+/// Where files are kept in memory.
+const MEMORY: &str = "/dev/shm";
+
+/// What some hundred databases take there.
+const ENOUGH: u64 = 4 << 30;
 
 /// A running server with its folder. When it is dropped, or its program ends however, the server is stopped
 /// and the folder removed.
@@ -50,6 +56,7 @@ pub struct Server {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Builder {
+    in_memory: bool,
     settings: Vec<(String, String)>,
     files: Vec<(String, String)>,
 }
@@ -83,6 +90,14 @@ impl Builder {
         self
     }
 
+    /// Keeps everything in memory, where that has room, and waits for no disk: for tests that make a database each, which
+    /// is a thousand files. What is committed still outlives [`Server::kill`].
+    pub fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self.setting("fsync", "off")
+            .setting("max_wal_size", "'256MB'")
+    }
+
     /// A file in the server's folder that the server may read and nobody else, such as the key of its
     /// certificate. A [`setting`](Self::setting) names it by its path from the data's folder: `'../server.key'`.
     pub fn file(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
@@ -98,24 +113,13 @@ impl Builder {
         let Some(programs) = Programs::find()? else {
             return Ok(None);
         };
-        let folder = tempfile::Builder::new().prefix("pg").tempdir();
-        let folder = folder.map_err(Error::io("a folder"))?.keep();
-        programs.own(&folder)?;
-        let mut server = Server {
-            _guard: programs.guard(&folder)?,
-            programs,
-            folder,
-            port: 0,
+        let memory = Path::new(MEMORY);
+        let server = match self.in_memory && room(memory).is_some_and(|room| room >= ENOUGH) {
+            true => Server::within(memory, programs)?,
+            false => Server::within(&env::temp_dir(), programs)?,
         };
         server.initialise(&self)?;
-        // Somebody else may take the port before the server does.
-        for _ in 0..5 {
-            server.port = free_port().map_err(Error::io("a free port"))?;
-            if server.run().is_ok() {
-                return Ok(Some(server));
-            }
-        }
-        Err(server.failed("pg_ctl"))
+        server.begin().map(Some)
     }
 }
 
@@ -228,6 +232,59 @@ impl Server {
         }
     }
 
+    /// Makes a copy that follows this server and takes no writes, until it is [promoted](Self::promote); returns once
+    /// it takes connections. It has this server's settings, and no TLS.
+    ///
+    /// # Errors
+    /// [`Error`] where it does not come up.
+    pub fn standby(&self) -> Result<Self, Error> {
+        let beside = self.folder.parent().unwrap_or(&self.folder);
+        let standby = Self::within(beside, self.programs.clone())?;
+        let mut copy = self.programs.command("pg_basebackup", &standby.folder);
+        copy.arg("--pgdata").arg(standby.data());
+        copy.arg("--dbname").arg(self.address("postgres"));
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        succeed("pg_basebackup", &mut copy)?;
+        let folder = format!("'{}'", standby.folder.display());
+        standby.set([("unix_socket_directories", folder.as_str()), ("ssl", "off")])?;
+        standby.begin()
+    }
+
+    /// Has a [`standby`](Self::standby) take writes from now on; returns once it does.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] for a server that is none.
+    pub fn promote(&self) -> Result<(), Error> {
+        let mut promote = self.programs.command("pg_ctl", &self.folder);
+        promote.arg("--pgdata").arg(self.data());
+        succeed("pg_ctl", promote.args(["--wait", "promote"])).map(drop)
+    }
+
+    /// A folder of its own in this one, with nothing in it yet.
+    fn within(folder: &Path, programs: Programs) -> Result<Self, Error> {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir_in(folder);
+        let folder = folder.map_err(Error::io("a folder"))?.keep();
+        programs.own(&folder)?;
+        Ok(Self {
+            _guard: programs.guard(&folder)?,
+            programs,
+            folder,
+            port: 0,
+        })
+    }
+
+    /// Starts it on a port of its own.
+    fn begin(mut self) -> Result<Self, Error> {
+        // Somebody else may take the port before the server does.
+        for _ in 0..5 {
+            self.port = free_port().map_err(Error::io("a free port"))?;
+            if self.run().is_ok() {
+                return Ok(self);
+            }
+        }
+        Err(self.failed("pg_ctl"))
+    }
+
     fn initialise(&self, told: &Builder) -> Result<(), Error> {
         let password = self.file("password", PASSWORD)?;
         let mut initdb = self.programs.command("initdb", &self.folder);
@@ -240,8 +297,6 @@ impl Server {
         for (name, text) in &told.files {
             self.file(name, text)?;
         }
-        let path = self.data().join("postgresql.conf");
-        let mut settings = fs::read_to_string(&path).map_err(Error::io(path.display()))?;
         let folder = format!("'{}'", self.folder.display());
         let own = [
             ("unix_socket_directories", folder.as_str()),
@@ -250,10 +305,17 @@ impl Server {
         ];
         let more = told.settings.iter();
         let more = more.map(|(name, value)| (name.as_str(), value.as_str()));
-        for (name, value) in own.into_iter().chain(more) {
-            settings.push_str(&format!("{name} = {value}\n"));
+        self.set(own.into_iter().chain(more))
+    }
+
+    /// Settings that hold from the next start on. Of two of one name the last holds.
+    fn set<'a>(&self, settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), Error> {
+        let path = self.data().join("postgresql.conf");
+        let mut text = fs::read_to_string(&path).map_err(Error::io(path.display()))?;
+        for (name, value) in settings {
+            text.push_str(&format!("{name} = {value}\n"));
         }
-        fs::write(&path, settings).map_err(Error::io(path.display()))
+        fs::write(&path, text).map_err(Error::io(path.display()))
     }
 
     fn data(&self) -> PathBuf {
@@ -301,6 +363,14 @@ fn succeed(program: &'static str, command: &mut Command) -> Result<String, Error
             said: text(&output.stderr),
         }),
     }
+}
+
+/// How many bytes still go into a folder, if it is there.
+fn room(folder: &Path) -> Option<u64> {
+    let mut df = Command::new("df");
+    df.args(["--block-size=1", "--output=avail"]).arg(folder);
+    let said = succeed("df", &mut df).ok()?;
+    said.lines().nth(1)?.trim().parse().ok()
 }
 
 /// Whose file that is.

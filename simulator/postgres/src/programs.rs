@@ -8,7 +8,7 @@ use std::{
 
 use crate::{Error, give, owner};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Programs {
     folder: PathBuf,
     /// User and group of the server, where we are root.

@@ -8,15 +8,21 @@ use std::sync::{
 use chrono::{TimeDelta, Utc};
 use mdm_core::Secret;
 use mdm_pki::{Certificate, CertificateBuilder, GeneralName, KeySpec, KeyUsage, Name, PrivateKey};
-use mdm_scratch_postgres::Server;
+use mdm_scratch_postgres::{Builder, Server};
 use mdm_storage::{PostgresStore, postgres::Options};
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 pub(super) use mdm_scratch_postgres::PASSWORD;
 
+/// What every new database is a copy of.
+const TEMPLATE: &str = "migrated";
+
 /// A server that speaks TLS.
 pub(super) struct Cluster {
     server: Server,
+    /// Made when the first one asks for it.
+    template: OnceCell<()>,
     pub(super) port: u16,
     /// Who says that it is localhost.
     pub(super) root: Certificate,
@@ -28,11 +34,22 @@ pub(super) struct Database {
     pub(super) name: String,
 }
 
-/// A new database on the server that all tests share; `None`, once said so, where there is no PostgreSQL.
+/// A new database on the server that all tests share, of the newest schema; `None`, once said so, where there is
+/// no PostgreSQL.
 pub(super) async fn database() -> Option<Database> {
+    Some(shared()?.database().await)
+}
+
+/// The same with nothing in it, for those that look at how the schema gets there.
+pub(super) async fn empty_database() -> Option<Database> {
+    Some(shared()?.empty_database().await)
+}
+
+/// Nobody ends it before its time, so it needs no disk.
+fn shared() -> Option<&'static Cluster> {
     static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
-    let cluster = SHARED.get_or_init(Cluster::start).as_ref()?;
-    Some(cluster.database().await)
+    let start = || Cluster::start_with(Builder::in_memory);
+    SHARED.get_or_init(start).as_ref()
 }
 
 impl Database {
@@ -68,8 +85,12 @@ impl Database {
 impl Cluster {
     /// `None`, once said so, where there is no PostgreSQL.
     pub(super) fn start() -> Option<Self> {
+        Self::start_with(|server| server)
+    }
+
+    fn start_with(settings: impl FnOnce(Builder) -> Builder) -> Option<Self> {
         let (root, leaf, key) = certificates();
-        let server = Server::builder()
+        let server = settings(Server::builder())
             .file("server.crt", leaf.to_pem())
             .file("server.key", key.to_pkcs8_pem().unwrap().to_string())
             .setting("ssl", "on")
@@ -84,7 +105,12 @@ impl Cluster {
             return None;
         };
         let port = server.port();
-        Some(Self { server, port, root })
+        Some(Self {
+            server,
+            template: OnceCell::new(),
+            port,
+            root,
+        })
     }
 
     /// Starts the server again after a kill, and says whether it runs.
@@ -97,16 +123,37 @@ impl Cluster {
         self.server.kill().unwrap();
     }
 
+    /// A new database of the newest schema, which is made once and copied.
     pub(super) async fn database(&'static self) -> Database {
+        let migrated = async || {
+            self.create(TEMPLATE, "template1").await;
+            let address = Secret::new(self.address(TEMPLATE));
+            let store = PostgresStore::connect(&address, Options::default()).await;
+            store.unwrap().close();
+        };
+        self.template.get_or_init(migrated).await;
+        self.copy(TEMPLATE).await
+    }
+
+    /// A new database with nothing in it.
+    pub(super) async fn empty_database(&'static self) -> Database {
+        self.copy("template1").await
+    }
+
+    async fn copy(&'static self, template: &str) -> Database {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let client = self.client("postgres").await;
-        let create = format!("CREATE DATABASE {name}");
-        client.batch_execute(&create).await.unwrap();
+        self.create(&name, template).await;
         Database {
             cluster: self,
             name,
         }
+    }
+
+    async fn create(&self, name: &str, template: &str) {
+        let client = self.client("postgres").await;
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        client.batch_execute(&create).await.unwrap();
     }
 
     pub(super) fn address(&self, database: &str) -> String {

@@ -7,12 +7,12 @@ use mdm_storage::{
     postgres::{Options, SCHEMA_VERSION},
 };
 
-use super::cluster::database;
+use super::cluster::{database, empty_database};
 use crate::scep::{challenge, issue};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_nodes_start_at_once_on_an_empty_database() {
-    let Some(database) = database().await else {
+    let Some(database) = empty_database().await else {
         return;
     };
     let nodes: Vec<_> = (0..12)
@@ -47,7 +47,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 /// The schema after the first step, and what was written then.
 #[tokio::test]
 async fn an_older_schema_keeps_what_is_in_it() {
-    let Some(database) = database().await else {
+    let Some(database) = empty_database().await else {
         return;
     };
     let client = database.client().await;
@@ -68,7 +68,7 @@ async fn an_older_schema_keeps_what_is_in_it() {
 /// A migration that fails half-way leaves the database as it was.
 #[tokio::test]
 async fn a_schema_that_cannot_be_made_is_not_half_made() {
-    let Some(database) = database().await else {
+    let Some(database) = empty_database().await else {
         return;
     };
     let client = database.client().await;
