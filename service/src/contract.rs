@@ -29,6 +29,7 @@ mod pushes;
 mod queueing;
 mod reports;
 mod rest;
+mod sealing;
 mod taking_back;
 
 use std::ops::AsyncFn;
@@ -42,6 +43,7 @@ pub use pushes::*;
 pub use queueing::*;
 pub use reports::*;
 pub use rest::*;
+pub use sealing::*;
 pub use taking_back::*;
 
 /// Something that makes an empty store: any async function or closure without arguments.
@@ -124,6 +126,7 @@ macro_rules! contract_tests {
             what_is_cleared_while_devices_report_is_settled_or_cancelled
             commands_are_listed_by_state_and_type
             what_a_device_says_of_itself_joins_what_is_known
+            what_a_device_says_again_writes_nothing
             a_poll_moves_when_a_device_was_last_heard_of_only_after_a_while
             // Pushes.
             a_queued_command_makes_a_push_due
@@ -165,5 +168,22 @@ macro_rules! contract_tests {
                 $crate::contract::$behaviour($make).await;
             }
         )+
+    };
+}
+
+/// The same for what a store need not have: [`VaultStore`](crate::store::VaultStore) and
+/// [`ResealStore`](crate::store::ResealStore). Clones of the store that the function makes share what is in it.
+#[macro_export]
+macro_rules! sealing_contract_tests {
+    ($make:path) => {
+        $crate::contract_tests! { @each $make:
+            a_secret_of_the_server_is_put_once_and_replaced_by_who_knows_it
+            secrets_of_the_server_are_listed_by_their_names
+            of_many_who_put_a_secret_at_once_one_is_kept
+            a_vault_is_sealed_bound_to_names_and_sealed_anew
+            all_that_is_sealed_is_sealed_anew_and_the_former_key_can_go
+            what_changed_meanwhile_is_not_replaced
+            what_is_sealed_anew_while_devices_report_stays_right
+        }
     };
 }

@@ -13,7 +13,7 @@
 //! | `contract` | feature `contract`: what every store must do, as tests |
 //! | [`push`] | [`Pusher`]: telling devices to call; [`PushWorker`](push::PushWorker): whom and when |
 //! | [`Event`], [`delivery`] | what a vendor hears of, through the store's outbox; webhooks |
-//! | [`Sealed`] | any store, with its secrets sealed |
+//! | [`Sealed`], [`Vault`] | any store, with its secrets sealed; the server's own |
 //! | [`UserPolicy`], [`TokenSource`], [`ReturnToServiceSource`], [`DeclarativeSource`], [`CheckInExtension`] | answers to messages that the vendor brings along |
 //! | [`Service::import`], [`Service::export`] | enrolments from and to another server |
 //!
@@ -115,6 +115,7 @@ mod time;
 #[cfg(feature = "tower")]
 mod tower;
 mod unavailable;
+mod vault;
 
 pub use admission::{
     Account, Admission, AdmissionPolicy, AdmitAll, AdmitInvited, Applicant, Denial, DenialReason,
@@ -133,10 +134,11 @@ pub use extension::{
 pub use identity::{IdentityError, IdentitySource, MdmSignature, PinPolicy};
 pub use mdm_protocol::EnrollmentId;
 pub use push::{PushOutcome, PushSettled, PushTarget, Pusher};
-pub use sealed::Sealed;
+pub use sealed::{Resealed, Sealed};
 pub use service::{
     Builder, EnqueueError, EnqueueOptions, Exported, ImportError, Imported, Limits, Service,
     Unsuitable,
 };
 pub use store::{MemoryStore, Store, StoreError, StoreErrorKind};
 pub use unavailable::Unavailable;
+pub use vault::Vault;

@@ -19,12 +19,17 @@ use crate::{
     },
 };
 
+mod reseal;
+
+pub use reseal::Resealed;
+
 /// Any store, which gets to see secrets sealed: unlock and bootstrap tokens, what is in escrow, and the
 /// bodies of commands and of their results, which hold PINs and recovery keys.
 ///
 /// Each is bound to its place: a row that somebody copies over another does not open. What was stored
 /// before a store was wrapped does not open either ([`Corrupt`](StoreErrorKind::Corrupt)); wrap it from
-/// the beginning. To change the key, keep the former one among the [`SealingKeys`].
+/// the beginning. To change the key, keep the former one among the [`SealingKeys`] until
+/// [`reseal`](Self::reseal) has nothing left to do.
 ///
 /// ```
 /// use mdm_pki::seal::{SealingKey, SealingKeys};
@@ -105,12 +110,18 @@ impl<S> Sealed<S> {
 
     fn seal_escrow(&self, entries: &mut [EscrowEntry]) -> Result<(), StoreError> {
         entries.iter_mut().try_for_each(|entry| {
-            self.seal(&Place::Escrow(&entry.device, &entry.kind), &mut entry.value)
+            self.seal(
+                &Place::Escrow(&entry.device, entry.kind.as_str()),
+                &mut entry.value,
+            )
         })
     }
 
     fn open_escrow(&self, mut entry: EscrowEntry) -> Result<EscrowEntry, StoreError> {
-        self.open(&Place::Escrow(&entry.device, &entry.kind), &mut entry.value)?;
+        self.open(
+            &Place::Escrow(&entry.device, entry.kind.as_str()),
+            &mut entry.value,
+        )?;
         Ok(entry)
     }
 
@@ -133,7 +144,7 @@ impl<S> Sealed<S> {
 enum Place<'a> {
     UnlockToken(&'a EnrollmentId),
     BootstrapToken(&'a EnrollmentId),
-    Escrow(&'a EnrollmentId, &'a EscrowKind),
+    Escrow(&'a EnrollmentId, &'a str),
     Command(&'a EnrollmentId, &'a str),
     Result(&'a EnrollmentId, &'a str),
 }
@@ -143,7 +154,7 @@ impl std::fmt::Display for Place<'_> {
         match self {
             Self::UnlockToken(id) => write!(f, "unlock-token {id}"),
             Self::BootstrapToken(id) => write!(f, "bootstrap-token {id}"),
-            Self::Escrow(id, kind) => write!(f, "escrow {} {id}", kind.as_str()),
+            Self::Escrow(id, kind) => write!(f, "escrow {kind} {id}"),
             Self::Command(id, uuid) => write!(f, "command {uuid} {id}"),
             Self::Result(id, uuid) => write!(f, "result {uuid} {id}"),
         }

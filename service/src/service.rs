@@ -15,6 +15,7 @@ use crate::{
     Pusher, ReturnToServiceSource, Store, StoreError, TokenSource, UserPolicy,
     delivery::{EventPace, EventWorker, Subscriber},
     push::{PushPace, PushWorker},
+    queue::ReportPace,
 };
 
 pub(crate) mod admit;
@@ -26,6 +27,7 @@ mod migration;
 mod renewal;
 mod reply;
 mod report;
+mod retire;
 mod salvage;
 mod told;
 
@@ -57,6 +59,7 @@ pub(crate) struct Inner {
     pusher: Option<Arc<dyn Pusher>>,
     filevault: Option<Arc<dyn Decrypter>>,
     limits: Limits,
+    pace: ReportPace,
     pub(crate) retry_after: Duration,
 }
 

@@ -16,7 +16,9 @@ mod leases;
 mod memory;
 mod outbox;
 mod pushes;
+mod reseal;
 mod shared;
+mod vault;
 
 pub use commands::CommandStore;
 pub use enrollments::{CommitError, EnrollmentFilter, EnrollmentStore};
@@ -27,8 +29,11 @@ pub use mdm_core::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 pub use outbox::Outbox;
 pub use pushes::PushStore;
+pub use reseal::{ResealStore, SealedKind, SealedRow, SealedValue};
+pub use vault::{InvalidSecretName, SecretName, VaultStore};
 
-/// Everything that the service needs of a database.
+/// Everything that the service needs of a database. [`VaultStore`] is for the server's own secrets and
+/// [`ResealStore`] for a change of the sealing key; a store may do without.
 pub trait Store:
     EnrollmentStore + CommandStore + PushStore + InvitationStore + EscrowStore + Outbox + LeaseStore
 {

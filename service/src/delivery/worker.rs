@@ -1,6 +1,13 @@
 //! The one who delivers: takes a subscriber's events from the outbox, in order, and hands them over.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::{pending, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use mdm_core::Clock;
@@ -197,28 +204,60 @@ impl EventWorker {
     }
 
     /// Delivers until it is dropped; a store that fails is asked again. Subscribes first.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        self.run_until(pending()).await;
+    }
+
+    /// Delivers until `stop` is ready: then what is being delivered is finished, and the subscriber is left to other
+    /// nodes at once. A worker that is dropped keeps it to the end of its lease.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send) {
+        let mut stop = pin!(stop);
+        let mut is_subscribed = false;
         loop {
-            match self.store.subscribe(&self.name).await {
-                Ok(_) => break,
-                Err(error) => self.store_failed(&error).await,
+            let wait = self.step(&mut is_subscribed).await;
+            let mut sleep = pin!(self.clock.sleep(wait));
+            let is_over = poll_fn(|context| {
+                if stop.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(true);
+                }
+                match wait {
+                    Duration::ZERO => Poll::Ready(false),
+                    _ => sleep.as_mut().poll(context).map(|()| false),
+                }
+            });
+            if is_over.await {
+                break;
             }
         }
-        loop {
-            match self.round().await {
-                Ok(EventRound::Delivered { .. } | EventRound::Buried { .. }) => {}
-                Ok(EventRound::Waits { wait }) => self.clock.sleep(wait).await,
-                Ok(EventRound::Idle | EventRound::Elsewhere) => {
-                    self.clock.sleep(self.pace.every).await;
-                }
-                Err(error) => self.store_failed(&error).await,
+        if let Err(error) = self.store.release(&self.lease(), &self.node).await {
+            tracing::warn!(subscriber = self.name, error = %error, "a lease ends by itself");
+        }
+    }
+
+    /// What is to be done next, and how long to wait then.
+    async fn step(&mut self, is_subscribed: &mut bool) -> Duration {
+        let done = if *is_subscribed {
+            self.round().await
+        } else {
+            let subscribed = self.store.subscribe(&self.name).await;
+            *is_subscribed = subscribed.is_ok();
+            subscribed.map(|_| EventRound::Waits {
+                wait: Duration::ZERO,
+            })
+        };
+        match done {
+            Ok(EventRound::Delivered { .. } | EventRound::Buried { .. }) => Duration::ZERO,
+            Ok(EventRound::Waits { wait }) => wait,
+            Ok(EventRound::Idle | EventRound::Elsewhere) => self.pace.every,
+            Err(error) => {
+                tracing::error!(subscriber = self.name, error = %error, "events wait for the store");
+                self.pace.every
             }
         }
     }
 
-    async fn store_failed(&self, error: &StoreError) {
-        tracing::error!(subscriber = self.name, error = %error, "events wait for the store");
-        self.clock.sleep(self.pace.every).await;
+    fn lease(&self) -> String {
+        format!("events/{}", self.name)
     }
 
     /// Delivers once, what is at the front.
@@ -227,7 +266,7 @@ impl EventWorker {
     /// [`StoreError`]: events that were delivered may come again.
     pub async fn round(&mut self) -> Result<EventRound, StoreError> {
         let now = self.clock.now();
-        let lease = format!("events/{}", self.name);
+        let lease = self.lease();
         let until = after(now, self.pace.lease);
         if !self.store.lease(&lease, &self.node, now, until).await? {
             return Ok(EventRound::Elsewhere);

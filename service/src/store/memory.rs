@@ -14,6 +14,7 @@ use crate::{
     DeadLetter, Enrollment, EscrowEntry, Event, EventKind, Fingerprint, Invitation, PushTarget,
     enrollment::decide::Version,
     queue::{CommandRecord, CommandState, Sequence},
+    store::SecretName,
 };
 
 mod commands;
@@ -21,6 +22,7 @@ mod enrollments;
 mod outbox;
 mod pushes;
 mod rest;
+mod sealed;
 
 /// Keeps everything in memory and forgets it when dropped. Never fails.
 #[derive(Default)]
@@ -43,6 +45,7 @@ struct State {
     mailboxes: BTreeMap<String, Mailbox>,
     /// Who holds a lease, and until when.
     leases: BTreeMap<String, (String, DateTime<Utc>)>,
+    vault: BTreeMap<SecretName, Vec<u8>>,
 }
 
 /// What waits for one enrolment (Q17).

@@ -8,7 +8,8 @@ use mdm_protocol::EnrollmentId;
 
 use super::{
     CommandStore, CommitError, EnrollmentFilter, EnrollmentStore, EscrowStore, InvitationStore,
-    LeaseStore, Outbox, PushStore, StoreError,
+    LeaseStore, Outbox, PushStore, ResealStore, SealedKind, SealedRow, SealedValue, SecretName,
+    StoreError, VaultStore,
 };
 use crate::{
     DeadLetter, Enrollment, EscrowEntry, EscrowKind, Event, Fingerprint, Invitation, PushTarget,
@@ -103,4 +104,20 @@ forward! { LeaseStore, also through Sealed {
     lease(name: &str, holder: &str, now: DateTime<Utc>, until: DateTime<Utc>)
         -> Result<bool, StoreError>;
     release(name: &str, holder: &str) -> Result<(), StoreError>;
+} }
+
+forward! { VaultStore {
+    secret(name: &SecretName) -> Result<Option<Vec<u8>>, StoreError>;
+    put_secret(name: &SecretName, sealed: Vec<u8>) -> Result<Vec<u8>, StoreError>;
+    replace_secret(name: &SecretName, former: &[u8], sealed: Vec<u8>)
+        -> Result<bool, StoreError>;
+    secret_names(after: Option<&SecretName>, limit: usize)
+        -> Result<Vec<SecretName>, StoreError>;
+} }
+
+forward! { ResealStore {
+    sealed_values(kind: SealedKind, after: SealedRow, limit: usize)
+        -> Result<Vec<SealedValue>, StoreError>;
+    replace_sealed(kind: SealedKind, changes: Vec<(SealedValue, Vec<u8>)>)
+        -> Result<usize, StoreError>;
 } }

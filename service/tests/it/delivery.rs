@@ -2,7 +2,9 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     sync::{Arc, Mutex},
+    task::Poll,
     time::Duration,
 };
 
@@ -223,6 +225,21 @@ async fn one_node_delivers_at_a_time_and_another_takes_over_when_it_is_gone() {
     other.round().await.unwrap();
     assert_eq!(scene.taken().len(), 2);
     assert_eq!(one.round().await.unwrap(), EventRound::Elsewhere);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_leaves_the_subscriber_to_others_at_once() {
+    let scene = Scene::with_events(2).await;
+    let pace = EventPace::default().with(|pace| pace.batch = 1);
+    let script = Arc::clone(&scene.script);
+    let once_delivered = poll_fn(|_| match *script.calls.lock().unwrap() {
+        0 => Poll::Pending,
+        _ => Poll::Ready(()),
+    });
+    scene.worker("n1", pace).run_until(once_delivered).await;
+    assert_eq!(scene.taken().len(), 1);
+    let next = scene.worker("n2", pace).round().await.unwrap();
+    assert!(matches!(next, EventRound::Delivered { .. }), "{next:?}");
 }
 
 #[tokio::test]

@@ -24,5 +24,7 @@ mod push_worker;
 mod refusals;
 mod renewal;
 mod reports;
+mod retire;
 mod sealed;
+mod sealing;
 mod takeover;

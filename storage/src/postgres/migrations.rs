@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_service.sql"),
     include_str!("migrations/0005_service_steps.sql"),
     include_str!("migrations/0006_ade.sql"),
+    include_str!("migrations/0007_vault.sql"),
 ];
 
 /// Keeps the other nodes waiting, for a minute at most. What it is for may take its time.

@@ -8,4 +8,6 @@ mod leases;
 mod outbox;
 mod pushes;
 mod report;
+mod reseal;
 mod rows;
+mod vault;

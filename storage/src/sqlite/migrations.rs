@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_acme.sql"),
     include_str!("migrations/0005_service.sql"),
     include_str!("migrations/0006_grants.sql"),
+    include_str!("migrations/0007_vault.sql"),
 ];
 
 /// Brings the file to [`SCHEMA_VERSION`], all steps in one transaction.

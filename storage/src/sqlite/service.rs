@@ -12,4 +12,6 @@ mod plans;
 mod pushes;
 mod queue;
 mod report;
+mod reseal;
 mod rows;
+mod vault;

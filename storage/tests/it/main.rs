@@ -16,5 +16,6 @@ mod opening;
 mod postgres;
 mod scep;
 mod scratch;
+mod sealing;
 mod service_faults;
 mod service_migration;

@@ -5,6 +5,7 @@ use mdm_service::{EnrollmentId, store::EnrollmentFilter};
 
 use super::{
     commands, enrollments, escrow, invitations, leases, outbox, places, pushes, queue, report,
+    reseal, vault,
 };
 use crate::sqlite::plans::{assert_none_walks_or_sorts, empty, plan};
 
@@ -68,7 +69,16 @@ fn no_query_walks_a_table_or_sorts() {
         outbox::REVIVE,
         outbox::FORGET,
         leases::RELEASE,
+        vault::SECRET,
+        vault::REPLACE,
+        vault::NAMES,
+        reseal::UNLOCK_TOKENS,
+        reseal::BOOTSTRAP_TOKENS,
+        reseal::ESCROW,
+        reseal::COMMANDS,
+        reseal::RESULTS,
     ]);
+    assert_none_walks_or_sorts(&reseal::REPLACE);
     assert_none_walks_or_sorts(&outbox::UNSUBSCRIBE);
 }
 

@@ -5,3 +5,4 @@ mod faults;
 mod plans;
 mod poll;
 mod race;
+mod sealing;
