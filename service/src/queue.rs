@@ -10,7 +10,9 @@ use crate::Body;
 
 mod report;
 
-pub use report::{Polled, PushTimes, QueuedCommand, Report, ReportKind, Settlement};
+pub use report::{
+    Joined, Polled, PushTimes, QueuedCommand, Report, ReportKind, ReportPace, Settlement,
+};
 
 /// A place in an order that only grows: of commands in a store, or of events in the outbox.
 ///

@@ -333,6 +333,41 @@ pub async fn what_a_device_says_of_itself_joins_what_is_known<S: Store>(make: im
     );
 }
 
+/// What is known already moves no version: a step that somebody decided meanwhile counts. Its time moves after a while.
+pub async fn what_a_device_says_again_writes_nothing<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    let told = |seconds, name: &str| {
+        Reported::new(at(seconds)).with(|told| told.device_name = Some(name.to_owned()))
+    };
+    let version = async || store.load(&id, &certificate(1)).await.unwrap().version;
+    let known = async || {
+        let found = store.enrollment(&id).await.unwrap().unwrap();
+        found.reported.unwrap()
+    };
+    let (mut moved, mut round) = (version().await, 0);
+    for (seconds, name, kept, is_news) in [
+        (0, "a", 0, true),
+        (1, "a", 0, false),
+        (600, "a", 0, false),
+        (601, "a", 601, false),
+        (1201, "a", 601, false),
+        (602, "b", 602, true),
+        (603, "a", 603, true),
+    ] {
+        let uuid = format!("c-{round}");
+        round += 1;
+        queue(&store, &id, &[&uuid]).await;
+        let kind = answered(&id, &uuid).telling(Some(told(seconds, name)), Vec::new());
+        poll_at(&store, 1, seconds, kind).await;
+        assert_eq!(known().await, told(kept, name), "{seconds}");
+        if is_news {
+            moved = moved.next();
+        }
+        assert_eq!(version().await, moved, "{seconds}");
+    }
+}
+
 /// A poll notes that the device is there, but not each poll.
 pub async fn a_poll_moves_when_a_device_was_last_heard_of_only_after_a_while<S: Store>(
     make: impl Make<S>,

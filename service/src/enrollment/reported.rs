@@ -39,7 +39,8 @@ pub struct Reported {
     /// `IsSupervised`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_supervised: Option<bool>,
-    /// When it said any of this last.
+    /// When it said any of this last; what says nothing new moves it only [after a
+    /// while](crate::queue::Report::seen_every).
     #[serde(serialize_with = "write_time", deserialize_with = "read_time")]
     pub at: DateTime<Utc>,
 }

@@ -1,5 +1,7 @@
 //! What a device said at the command endpoint, and what it is answered.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_protocol::EnrollmentId;
@@ -21,8 +23,8 @@ pub struct Report {
     pub kind: ReportKind,
     /// When to push again if the device does not call by itself.
     pub push: PushTimes,
-    /// How old the time at which the enrolment was last heard of may be before a report moves it.
-    /// Default 10 minutes. So a poll that changes nothing writes nothing.
+    /// How old a time that only says when something was heard last may be before a report moves it: of the enrolment, and
+    /// of what the device says of itself. Default 10 minutes. So a poll that changes nothing writes nothing.
     pub seen_every: TimeDelta,
 }
 
@@ -34,14 +36,24 @@ impl Report {
         at: DateTime<Utc>,
         kind: ReportKind,
     ) -> Self {
-        Self {
+        let report = Self {
             enrollment,
             certificate,
             at,
             kind,
-            push: PushTimes::after(at, TimeDelta::minutes(10), TimeDelta::minutes(15)),
-            seen_every: TimeDelta::minutes(10),
-        }
+            push: PushTimes::new(at, at),
+            seen_every: TimeDelta::zero(),
+        };
+        report.at_pace(&ReportPace::default())
+    }
+
+    /// The report with the times of this pace.
+    #[must_use]
+    pub fn at_pace(mut self, pace: &ReportPace) -> Self {
+        let [delivered, set_aside, seen_every] = pace.bounded();
+        self.push = PushTimes::after(self.at, delivered, set_aside);
+        self.seen_every = seen_every;
+        self
     }
 
     /// The report after `edit`: sets several fields in one expression.
@@ -54,6 +66,77 @@ impl Report {
     /// Whether an enrolment that was last heard of then is to be noted as heard of now.
     pub fn moves_last_seen(&self, last_seen_at: Option<DateTime<Utc>>) -> bool {
         last_seen_at.is_none_or(|seen| self.at - seen > self.seen_every)
+    }
+
+    /// What is known of the device once it told this too, if that is to be written: it is news, or was known for longer
+    /// than [`seen_every`](Self::seen_every).
+    pub fn joined(&self, known: Option<Reported>, told: &Reported) -> Option<Joined> {
+        let Some(known) = known else {
+            return Some(Joined {
+                reported: told.clone(),
+                is_news: true,
+            });
+        };
+        let since = known.at;
+        let reported = known.clone().merged(told.clone());
+        let is_news = known.with(|known| known.at = reported.at) != reported;
+        (is_news || self.moves_last_seen(Some(since))).then_some(Joined { reported, is_news })
+    }
+}
+
+/// What is to be written of what a device says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Joined {
+    /// All that is known now.
+    pub reported: Reported,
+    /// Whether it is more than a later time: then the device's version moves.
+    pub is_news: bool,
+}
+
+/// How soon a device is pushed to again that does not call by itself, and how exactly it is noted that it called.
+///
+/// A bound that a span is beyond takes its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReportPace {
+    /// After a command was handed out, whose answer may get lost. A minute to 7 days; default 10 minutes.
+    pub delivered: Duration,
+    /// After all that waits was set aside (`NotNow`). A minute to 7 days; default 15 minutes.
+    pub set_aside: Duration,
+    /// How old a time that only says when something was heard last may be before a poll moves it. At most a day;
+    /// default 10 minutes. With zero each poll writes.
+    pub seen_every: Duration,
+}
+
+impl Default for ReportPace {
+    fn default() -> Self {
+        Self {
+            delivered: Duration::from_secs(10 * 60),
+            set_aside: Duration::from_secs(15 * 60),
+            seen_every: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
+impl ReportPace {
+    /// The pace after `edit`: sets several fields in one expression.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+
+    fn bounded(&self) -> [TimeDelta; 3] {
+        let within = |span: Duration, least: TimeDelta, most: TimeDelta| {
+            TimeDelta::from_std(span).map_or(most, |span| span.clamp(least, most))
+        };
+        let (minute, week) = (TimeDelta::minutes(1), TimeDelta::days(7));
+        [
+            within(self.delivered, minute, week),
+            within(self.set_aside, minute, week),
+            within(self.seen_every, TimeDelta::zero(), TimeDelta::days(1)),
+        ]
     }
 }
 
@@ -245,5 +328,34 @@ impl QueuedCommand {
             command_uuid: command_uuid.into(),
             body,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_is_kept_within_its_bounds() {
+        let id = EnrollmentId::device("D1").unwrap();
+        let at = DateTime::UNIX_EPOCH;
+        let paced = |seconds: u64| {
+            let span = Duration::from_secs(seconds);
+            let pace = ReportPace::default().with(|pace| {
+                (pace.delivered, pace.set_aside, pace.seen_every) = (span, span, span);
+            });
+            let report = Report::new(id.clone(), Fingerprint::new([0; 32]), at, ReportKind::Idle);
+            let report = report.at_pace(&pace);
+            let after = |time: DateTime<Utc>| (time - at).num_seconds();
+            let push = report.push;
+            [
+                after(push.delivered),
+                after(push.set_aside),
+                report.seen_every.num_seconds(),
+            ]
+        };
+        assert_eq!(paced(0), [60, 60, 0]);
+        assert_eq!(paced(900), [900, 900, 900]);
+        assert_eq!(paced(u64::MAX), [604_800, 604_800, 86_400]);
     }
 }

@@ -9,6 +9,7 @@ use super::{Inner, Limits, Service};
 use crate::{
     AdmissionPolicy, AdmitInvited, CheckInExtension, DeclarativeSource, IdentitySource, PinPolicy,
     Pusher, ReturnToServiceSource, Store, TokenSource, UserPolicy, identity::IssuerDecides,
+    queue::ReportPace,
 };
 
 /// Puts a [`Service`] together.
@@ -35,6 +36,7 @@ impl Builder {
             pusher: None,
             filevault: None,
             limits: Limits::default(),
+            pace: ReportPace::default(),
             retry_after: Duration::from_secs(60),
         })
     }
@@ -97,6 +99,13 @@ impl Builder {
     /// Bounds on what a device sends.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.0.limits = limits;
+        self
+    }
+
+    /// How soon a device is pushed to again that does not call by itself, and how exactly it is noted that it called.
+    /// [`ReportPace::default`] unless set.
+    pub fn report_pace(mut self, pace: ReportPace) -> Self {
+        self.0.pace = pace;
         self
     }
 

@@ -11,7 +11,7 @@ use crate::{
     store::CommitError,
 };
 
-/// Pins the sender's certificate in the place of the former one, if the vendor vouches for it.
+/// Takes a sender whose certificate is pinned, and pins it in the place of the former one if the vendor vouches for it.
 /// Afterwards the message is looked at again.
 pub(super) async fn admit(
     service: &Inner,

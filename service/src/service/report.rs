@@ -44,6 +44,7 @@ pub(super) async fn answer(
         command_uuid,
     } = read(service, body)?;
 
+    let sender = Sender::new(enrollment.clone(), fingerprint, now);
     let kind = match (status, command_uuid) {
         (Status::Idle, _) => ReportKind::Idle,
         // Taken for an `Idle` it would be offered the same command again and again.
@@ -53,14 +54,20 @@ pub(super) async fn answer(
             let status = shortened(status.as_str());
             let settled = EventKind::command_settled(&uuid, status);
             let event = Event::new(enrollment.clone(), now, settled);
-            let (told, secrets) = told::told(service, &enrollment, &uuid, body, now).await?;
+            let (told, secrets) = match told::may_tell(body) {
+                true => {
+                    // Nothing is read further, let alone decrypted, for somebody who is not the device.
+                    renewal::admit(service, &certificate, &sender).await?;
+                    told::told(service, &enrollment, &uuid, body, now).await?
+                }
+                false => (None, Vec::new()),
+            };
             ReportKind::settles(uuid, status, body.clone(), event).telling(told, secrets)
         }
     };
-    let report = Report::new(enrollment.clone(), fingerprint, now, kind);
+    let report = Report::new(enrollment.clone(), fingerprint, now, kind).at_pace(&service.pace);
     let mut polled = service.store.record_report_and_next(report.clone()).await?;
     if polled == Polled::NotPinned {
-        let sender = Sender::new(enrollment.clone(), fingerprint, now);
         renewal::admit(service, &certificate, &sender).await?;
         polled = service.store.record_report_and_next(report).await?;
     }

@@ -27,6 +27,19 @@ struct Told {
     activation_lock_bypass_code: Option<Value>,
 }
 
+/// Whether a result may hold what [`told`] looks for. Most do not, and are not read a second time for it.
+pub(super) fn may_tell(body: &[u8]) -> bool {
+    const KEYS: [&[u8]; 4] = [
+        b"QueryResponses",
+        b"SecurityInfo",
+        b"RotateResult",
+        b"ActivationLockBypassCode",
+    ];
+    // A key that is written in ASCII is, in both forms of a property list.
+    let names = |key: &&[u8]| body.windows(key.len()).any(|bytes| bytes == *key);
+    KEYS.iter().any(names)
+}
+
 /// What a result says of the device, and the secrets in it.
 pub(super) async fn told(
     service: &Inner,

@@ -33,8 +33,8 @@ pub trait CommandStore: fmt::Debug + Send + Sync {
     /// - `Idle` releases everything that was set aside; next is whatever waits.
     /// - `NotNow` sets the command aside; next is what was never answered.
     /// - A final answer settles the command and writes its event, joins what the device says of itself
-    ///   to what is known (which moves the device's version) and keeps the secrets; next is what is not
-    ///   set aside.
+    ///   to what is known ([`Report::joined`]; news move the device's version) and keeps the secrets; next is
+    ///   what is not set aside.
     ///
     /// What the enrolment has waiting whose time is over is settled as
     /// [`Expired`](crate::queue::CommandState::Expired), with an event, after the report itself and

@@ -1,9 +1,20 @@
 //! What the vendor puts into the queue, and what results leave behind.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
 use chrono::TimeDelta;
+use http::StatusCode;
 use mdm_core::ManualClock;
 use mdm_pki::{
-    Certificate, CertificateBuilder, KeySpec, Name, PrivateKey,
+    Certificate, CertificateBuilder, Decrypter, KeyError, KeySpec, KeyTransport, Name, PrivateKey,
+    PublicKey,
     cms::{ContentCipher, EnvelopedDataBuilder},
 };
 use mdm_protocol::{
@@ -12,9 +23,10 @@ use mdm_protocol::{
 };
 use mdm_service::{
     EnqueueError, EnqueueOptions, EscrowKind, MdmSignature, Service,
-    queue::{CommandFilter, CommandState, Enqueued, Sequence},
-    store::EscrowStore,
+    queue::{CommandFilter, CommandState, Enqueued, ReportPace, Sequence},
+    store::{EscrowStore, PushStore},
 };
+use zeroize::Zeroizing;
 
 use crate::device::*;
 
@@ -213,6 +225,70 @@ async fn a_filevault_key_that_cannot_be_opened_is_kept_as_it_came() {
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].kind, EscrowKind::EncryptedFileVaultRecoveryKey);
     assert!(kept[0].value.expose().len() > 256);
+}
+
+/// Tells how often it was asked.
+#[derive(Debug, Clone)]
+struct Counted(Arc<(PrivateKey, AtomicUsize)>);
+
+#[async_trait]
+impl Decrypter for Counted {
+    fn public_key(&self) -> &PublicKey {
+        self.0.0.public_key()
+    }
+
+    async fn unwrap_key(
+        &self,
+        algorithm: KeyTransport,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        self.0.1.fetch_add(1, Ordering::SeqCst);
+        self.0.0.unwrap_key(algorithm, wrapped).await
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_decrypted_for_a_sender_who_is_refused() {
+    let (key, certificate) = escrow_key();
+    let store = Shared::default();
+    let key = Counted(Arc::new((key, AtomicUsize::new(0))));
+    let service = builder(&store).filevault(key.clone()).build();
+    let mac = Device::new("D1");
+    mac.enroll(&service).await;
+    enqueue(&service, &mac.id(), "C-1").await;
+    let told = format!(
+        "{}{}",
+        result("C-1", "Acknowledged"),
+        security_info(&certificate, b"AAAA-BBBB")
+    );
+    let stranger = mac.renewed("D2", None);
+    let response = stranger.report(&service, &told).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+    assert_eq!(key.0.1.load(Ordering::SeqCst), 0);
+    assert_eq!(store.escrowed(&mac.id(), None, 9).await.unwrap(), []);
+    assert_eq!(mac.report(&service, &told).await.status(), StatusCode::OK);
+    assert_eq!(key.0.1.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_device_that_does_not_call_is_pushed_to_at_the_pace_that_is_set() {
+    let store = Shared::default();
+    let pace = ReportPace::default().with(|pace| {
+        pace.delivered = Duration::from_secs(120);
+        pace.set_aside = Duration::from_secs(3600);
+    });
+    let service = builder(&store).report_pace(pace).build();
+    let mac = Device::new("D1");
+    mac.enroll(&service).await;
+    enqueue(&service, &mac.id(), "C-1").await;
+    let due = async |seconds| {
+        let at = now() + TimeDelta::seconds(seconds);
+        store.due_pushes(at, at, 9).await.unwrap().len()
+    };
+    assert_eq!(mac.idle(&service).await.as_deref(), Some("C-1"));
+    assert_eq!((due(119).await, due(120).await), (0, 1));
+    mac.answer(&service, "C-1", "NotNow").await;
+    assert_eq!((due(3599).await, due(3600).await), (0, 1));
 }
 
 #[tokio::test]

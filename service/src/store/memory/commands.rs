@@ -228,12 +228,13 @@ impl State {
         if !self.finish(sequence, settled) {
             return Settlement::Before;
         }
-        if let (Some(told), Some(enrollment)) = (reported, self.enrollments.get_mut(id)) {
-            enrollment.reported = Some(match enrollment.reported.take() {
-                Some(known) => known.merged(told.clone()),
-                None => told.clone(),
-            });
-            self.move_version(id);
+        if let (Some(told), Some(enrollment)) = (reported, self.enrollments.get_mut(id))
+            && let Some(joined) = report.joined(enrollment.reported.clone(), told)
+        {
+            enrollment.reported = Some(joined.reported);
+            if joined.is_news {
+                self.move_version(id);
+            }
         }
         self.escrow.extend(escrow.iter().cloned());
         self.write_event(event);

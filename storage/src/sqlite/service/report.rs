@@ -178,7 +178,7 @@ fn settle(
         body.as_ref(),
     ])?;
     if let Some(told) = reported {
-        join_reported(connection, sender.key, told)?;
+        join_reported(connection, sender.key, report, told)?;
     }
     escrow::write(connection, escrow)?;
     outbox::write(connection, event)?;
@@ -186,18 +186,25 @@ fn settle(
 }
 
 /// Joins what a device says of itself to what is known.
-fn join_reported(connection: &Connection, key: i64, told: &Reported) -> rusqlite::Result<()> {
+fn join_reported(
+    connection: &Connection,
+    key: i64,
+    report: &Report,
+    told: &Reported,
+) -> rusqlite::Result<()> {
     let known: Option<Reported> = connection
         .prepare_cached(REPORTED)?
         .query_row([key], |row| rows::optional_json(row, 0))?;
-    let joined = match known {
-        Some(known) => known.merged(told.clone()),
-        None => told.clone(),
+    let Some(joined) = report.joined(known, told) else {
+        return Ok(());
     };
     connection
         .prepare_cached(SET_REPORTED)?
-        .execute(params![key, rows::to_json(&joined)?])?;
-    enrollments::move_version(connection, key)
+        .execute(params![key, rows::to_json(&joined.reported)?])?;
+    match joined.is_news {
+        true => enrollments::move_version(connection, key),
+        false => Ok(()),
+    }
 }
 
 /// What the device shall do next.
