@@ -19,6 +19,7 @@ mod ade;
 )]
 mod engine;
 mod error;
+mod hosts;
 mod migrations;
 #[cfg(feature = "scep")]
 mod scep;
@@ -66,6 +67,12 @@ impl PostgresStore {
     /// `host=/run/postgresql user=mdm dbname=mdm`. The connection is encrypted and the server's name and chain are
     /// verified, unless every host is a Unix socket or a loopback address and
     /// [`tls`](Options::tls) is not set, or the address says `sslmode=disable`. There is nothing in between.
+    ///
+    /// Several hosts are asked one after the other, each for its share of [`acquire_timeout`](Options::acquire_timeout), and
+    /// the first that takes writes is taken: `postgresql://mdm@a.example.com,b.example.com/mdm`. So a standby that was
+    /// promoted takes over without a restart: steps fail until it does, with `Unreachable` or `ReadOnly` as their kind, and
+    /// are as safe to repeat as any. `target_session_attrs` asks for other servers; `load_balance_hosts=random` begins with
+    /// another host each time.
     ///
     /// Sessions have settings of their own and keep prepared statements: a pooler in between has to pool
     /// sessions, not transactions.

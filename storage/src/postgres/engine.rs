@@ -3,7 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use deadpool_postgres::{
-    Client, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+    Client, ConfigConnectImpl, Hook, HookError, Manager, ManagerConfig, Object, Pool,
+    RecyclingMethod, Runtime,
 };
 use mdm_core::{Secret, StoreError, StoreErrorKind};
 use mdm_tls::ClientConfig;
@@ -16,6 +17,7 @@ use tokio_postgres::{
 use super::{
     Limits, Options,
     error::{lost_a_race, pool_error, store_error},
+    hosts::EachHost,
     tls::VerifyFull,
 };
 
@@ -43,13 +45,12 @@ impl Engine {
                 "the address cannot be read",
             ));
         };
-        config.connect_timeout(options.acquire_timeout);
         config.tcp_user_timeout(options.statement_timeout.saturating_mul(2));
         if config.get_application_name().is_none() {
             config.application_name("mdm-storage");
         }
         let session = session(options.statement_timeout);
-        let pool = Pool::builder(manager(config, options.tls)?)
+        let pool = Pool::builder(manager(config, options.tls, options.acquire_timeout)?)
             .max_size(options.connections.get())
             .wait_timeout(Some(options.acquire_timeout))
             .create_timeout(Some(options.acquire_timeout))
@@ -101,11 +102,12 @@ impl Engine {
             };
             let answer = match tokio::time::timeout(self.patience, asked).await {
                 Ok(answer) => answer,
-                Err(_) => return Err(Self::given_up(client)),
+                Err(_) => return Err(self.given_up(client)),
             };
             match answer {
                 Err(error) if lost_a_race(&error) && attempt < self.attempts => attempt += 1,
-                other => return other.map_err(store_error),
+                Err(error) => return Err(self.failed(client, store_error(error))),
+                Ok(rows) => return Ok(rows),
             }
         }
     }
@@ -116,10 +118,26 @@ impl Engine {
         self.patience
     }
 
-    /// Ends a connection that does not answer: nobody shall wait behind what is still on its way there.
-    pub(super) fn given_up(client: Client) -> StoreError {
-        drop(Object::take(client));
+    /// Ends a connection that does not answer: nobody shall wait behind what is still on its way there, or for a server
+    /// that is gone.
+    pub(super) fn given_up(&self, client: Client) -> StoreError {
+        self.turn_from(client);
         StoreError::with_source(StoreErrorKind::Unreachable, "no answer in time")
+    }
+
+    /// A step's error. A server that takes no writes any more is one that another has taken over from: the next step
+    /// looks for that one.
+    pub(super) fn failed(&self, client: Client, error: StoreError) -> StoreError {
+        if error.kind() == StoreErrorKind::ReadOnly {
+            self.turn_from(client);
+        }
+        error
+    }
+
+    /// Lets go of this connection and of those that nobody uses: they lead to the same server.
+    fn turn_from(&self, client: Client) {
+        drop(Object::take(client));
+        self.pool.retain(|_, _| false);
     }
 
     /// The first row of what a statement answers.
@@ -160,7 +178,11 @@ fn session(statement_timeout: Duration) -> String {
     )
 }
 
-fn manager(mut config: Config, tls: Option<ClientConfig>) -> Result<Manager, StoreError> {
+fn manager(
+    mut config: Config,
+    tls: Option<ClientConfig>,
+    patience: Duration,
+) -> Result<Manager, StoreError> {
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,
     };
@@ -169,7 +191,8 @@ fn manager(mut config: Config, tls: Option<ClientConfig>) -> Result<Manager, Sto
         || (tls.is_none() && is_local(&config, true));
     if plain {
         config.ssl_mode(SslMode::Disable);
-        return Ok(Manager::from_config(config, NoTls, recycling));
+        let connect = EachHost::new(ConfigConnectImpl { tls: NoTls }, &mut config, patience);
+        return Ok(Manager::from_connect(config, connect, recycling));
     }
     let tls = match tls {
         Some(tls) => tls,
@@ -179,7 +202,9 @@ fn manager(mut config: Config, tls: Option<ClientConfig>) -> Result<Manager, Sto
     };
     // No server gets around it by saying that it cannot.
     config.ssl_mode(SslMode::Require);
-    Ok(Manager::from_config(config, VerifyFull(tls), recycling))
+    let tls = VerifyFull(tls);
+    let connect = EachHost::new(ConfigConnectImpl { tls }, &mut config, patience);
+    Ok(Manager::from_connect(config, connect, recycling))
 }
 
 /// Whether nothing leaves this machine, or not even this machine's files.

@@ -10,6 +10,7 @@ mod ade;
 mod bounds;
 mod cluster;
 mod contract;
+mod failover;
 mod faults;
 mod kill;
 mod listing;

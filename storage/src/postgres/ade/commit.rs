@@ -71,8 +71,8 @@ pub(super) async fn commit(
     let mut client = engine.client().await?;
     let run = tokio::time::timeout(engine.patience(), run(&mut client, account, step));
     match run.await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Engine::given_up(client)),
+        Ok(outcome) => outcome.map_err(|error| engine.failed(client, error)),
+        Err(_) => Err(engine.given_up(client)),
     }
 }
 
