@@ -28,6 +28,45 @@ impl<S> Sealed<S> {
     }
 }
 
+impl<S: AdeStore> Sealed<S> {
+    /// Seals anew the accounts of which another key than the current one has sealed something, `page` at once; how many
+    /// were looked at, and how many were sealed anew.
+    pub(crate) async fn reseal(&self, page: usize) -> Result<(usize, usize), StoreError> {
+        let (mut seen, mut resealed) = (0, 0);
+        let mut after: Option<AccountId> = None;
+        loop {
+            let accounts = self.store.accounts(after.as_ref(), page).await?;
+            for account in &accounts {
+                seen += 1;
+                if let Some(mut found) = self.store.account(account).await?
+                    && each(&self.keys, &mut found, current).is_err()
+                {
+                    self.commit(account, Arc::new(Anew)).await?;
+                    resealed += 1;
+                }
+            }
+            match accounts.last() {
+                Some(last) => after = Some(last.clone()),
+                None => return Ok((seen, resealed)),
+            }
+        }
+    }
+}
+
+/// The account as it is: it is opened on the way here and sealed on the way back.
+#[derive(Debug)]
+struct Anew;
+
+impl Step for Anew {
+    fn reads(&self) -> Reads {
+        Reads::account()
+    }
+
+    fn decide(&self, loaded: Loaded) -> Option<Changes> {
+        loaded.account.map(Changes::account)
+    }
+}
+
 type Turn = fn(&SealingKeys, &str, &Secret<String>) -> Result<Secret<String>, StoreError>;
 
 fn seal(
@@ -51,6 +90,19 @@ fn open(
     let opened = opened.map_err(|error| StoreError::with_source(StoreErrorKind::Corrupt, error))?;
     let text = std::str::from_utf8(opened.expose()).map_err(|_| corrupt())?;
     Ok(Secret::new(text.to_owned()))
+}
+
+/// Fails for what another key than the current one has sealed.
+fn current(
+    keys: &SealingKeys,
+    _place: &str,
+    text: &Secret<String>,
+) -> Result<Secret<String>, StoreError> {
+    let sealed = STANDARD.decode(text.expose());
+    match sealed.is_ok_and(|sealed| !keys.is_outdated(&sealed)) {
+        true => Ok(text.clone()),
+        false => Err(StoreError::new(StoreErrorKind::Corrupt)),
+    }
 }
 
 /// Seals or opens each secret of the account.

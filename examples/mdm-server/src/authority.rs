@@ -1,5 +1,4 @@
-//! The authority that gives devices their identities: its key sealed in the data directory, its books in the
-//! database, spoken to by SCEP.
+//! The authority that gives devices their identities: its key sealed and its books in the database, spoken to by SCEP.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,7 +37,7 @@ pub(crate) struct Authority {
 
 impl Authority {
     /// Opens the authority in the vault, or makes one.
-    pub(crate) fn open(
+    pub(crate) async fn open(
         config: &Config,
         vault: &Vault,
         books: Arc<dyn scep::Store>,
@@ -48,15 +47,15 @@ impl Authority {
         let made = vault.get_or_make("authority", || {
             tracing::info!("an authority for the identities of devices is made");
             vault::to_pem(&new_root(&config.organization, now)?)
-        })?;
-        let identity = vault::from_pem(&made)?;
+        });
+        let identity = vault::from_pem(&made.await?)?;
         let signer = match &config.enrollment.signer {
             Some(files) => config::identity("enrollment.signer", files)?,
             None => {
                 let made = vault.get_or_make("signer", || {
                     vault::to_pem(&new_signer(&config.organization, &identity, now)?)
-                })?;
-                vault::from_pem(&made)?
+                });
+                vault::from_pem(&made.await?)?
             }
         };
         let Identity {

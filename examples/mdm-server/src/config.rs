@@ -81,6 +81,9 @@ pub(crate) struct Listen {
     pub(crate) address: SocketAddr,
     /// Without it plain HTTP is spoken, to a proxy.
     pub(crate) tls: Option<Identity>,
+    /// Asks devices for their certificates when TLS is set up, and what these count beside signatures. Without it devices
+    /// sign their messages.
+    pub(crate) client_certificates: Option<ClientCertificates>,
     pub(crate) max_connections: usize,
 }
 
@@ -89,9 +92,22 @@ impl Default for Listen {
         Self {
             address: loopback(8080),
             tls: None,
+            client_certificates: None,
             max_connections: 4_096,
         }
     }
+}
+
+/// What the certificate that a device shows in TLS counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ClientCertificates {
+    /// It proves who the device is, and so does a signature; where both are there, both have to hold.
+    Either,
+    /// It is asked for beside the signature.
+    Both,
+    /// It alone counts.
+    Only,
 }
 
 /// A certificate with its chain, and its key, in PEM.
@@ -359,12 +375,34 @@ impl Config {
             let problem = "has to be https://NAME, without a path: devices take no other";
             return Err(Error::setting("public_url", problem));
         }
+        let shows = self.listen.client_certificates.is_some();
+        if shows && self.listen.tls.is_none() {
+            let problem = "asks for what is shown in TLS: listen.tls is missing";
+            return Err(Error::setting("listen.client_certificates", problem));
+        }
+        let is_told = self
+            .proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.client_certificate.is_some());
+        if shows && is_told {
+            let problem = "is told by a proxy, or shown here: not both";
+            return Err(Error::setting("proxy.client_certificate", problem));
+        }
         if !self.admin.allow_remote && !self.admin.address.ip().is_loopback() {
             let problem =
                 "is no address of this machine alone; admin.allow_remote takes it all the same";
             return Err(Error::setting("admin.address", problem));
         }
         Ok(())
+    }
+
+    /// Where the public URL names port 0, it is the one that was bound.
+    pub(crate) fn bound(&mut self, address: SocketAddr) {
+        let url = self.public_url.parse::<http::Uri>().ok();
+        let authority = url.as_ref().and_then(http::Uri::authority);
+        if let Some(authority) = authority.filter(|it| it.port_u16() == Some(0)) {
+            self.public_url = format!("https://{}:{}", authority.host(), address.port());
+        }
     }
 
     /// The server's address for devices, without a slash at the end.

@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use mdm_sdk::{ade::AdeStore, scep, service};
+use mdm_sdk::{
+    ade::AdeStore,
+    scep,
+    service::{
+        self,
+        store::{ResealStore, VaultStore},
+    },
+};
 use mdm_storage::{PostgresStore, SqliteStore, postgres};
 
 use crate::{config::Config, error::Error};
@@ -50,6 +57,22 @@ impl Database {
 
     /// For device assignment.
     pub(crate) fn assignment(&self) -> Arc<dyn AdeStore> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// For the server's own secrets.
+    pub(crate) fn vault(&self) -> Arc<dyn VaultStore> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// For what is sealed, as it lies there.
+    pub(crate) fn sealed(&self) -> Arc<dyn ResealStore> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),

@@ -19,12 +19,24 @@ pub(crate) enum Error {
     /// A file cannot be read or written.
     #[error("{}", path.display())]
     File { path: PathBuf, source: io::Error },
-    /// What is sealed in the data directory does not open with the sealing keys.
+    /// A sealed file does not open with the sealing keys.
     #[error("{} does not open with the sealing keys", path.display())]
     Sealed {
         path: PathBuf,
         source: mdm_sdk::pki::Error,
     },
+    /// A sealed secret in the database does not open with the sealing keys.
+    #[error("the secret {name} in the database does not open with the sealing keys")]
+    Secret {
+        name: String,
+        source: mdm_sdk::service::StoreError,
+    },
+    /// A sealed file holds another secret than the database has under that name.
+    #[error(
+        "{} holds another {name} than the database: move the file away if the database is right",
+        path.display()
+    )]
+    Another { path: PathBuf, name: String },
     /// A part of the server cannot be put together.
     #[error("{what}")]
     Part { what: &'static str, source: Cause },

@@ -11,6 +11,7 @@ mod enroll;
 mod error;
 mod logs;
 mod push;
+mod reseal;
 mod routes;
 mod schedule;
 mod server;
@@ -57,6 +58,9 @@ enum Task {
         /// The directory, which is not there yet.
         to: PathBuf,
     },
+    /// Seals everything anew that a former key has sealed, under the newest one, while the server runs. It may be killed
+    /// and run again; once it has nothing left to do, the former key can go.
+    Reseal,
     /// Puts a backup into the data directory, which is empty. The server does not run.
     Restore {
         /// The directory of the backup.
@@ -92,7 +96,8 @@ fn run(cli: Cli) -> Result<(), Error> {
             vault::write_new(&file, key.to_base64().expose().as_bytes())
         }
         Task::Backup { to } => runtime()?.block_on(backup::backup(&settings()?, &to)),
-        Task::Restore { from } => backup::restore(&settings()?, &from),
+        Task::Reseal => runtime()?.block_on(reseal::reseal(&settings()?)),
+        Task::Restore { from } => runtime()?.block_on(backup::restore(&settings()?, &from)),
     }
 }
 

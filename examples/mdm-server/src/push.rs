@@ -16,7 +16,7 @@ use crate::{
 const COPY: &str = "push";
 
 /// The push certificate, from its files or else from the sealed copy.
-pub(crate) fn certificate(settings: &Push, vault: &Vault) -> Result<PushCertificate, Error> {
+pub(crate) async fn certificate(settings: &Push, vault: &Vault) -> Result<PushCertificate, Error> {
     let identity = match (&settings.certificate, &settings.key) {
         (Some(certificate), Some(key)) => {
             let files = Identity {
@@ -24,13 +24,14 @@ pub(crate) fn certificate(settings: &Push, vault: &Vault) -> Result<PushCertific
                 key: key.clone(),
             };
             let identity = config::identity("push.certificate", &files)?;
-            vault.put(COPY, vault::to_pem(&identity)?.expose())?;
+            let copy = vault::to_pem(&identity)?;
+            vault.replace(COPY, copy.expose()).await?;
             identity
         }
-        (None, None) => match vault.get(COPY)? {
+        (None, None) => match vault.get(COPY).await? {
             Some(copy) => vault::from_pem(&copy)?,
             None => {
-                let problem = "is missing, and no sealed copy is in the data directory";
+                let problem = "is missing, and no sealed copy is in the database";
                 return Err(Error::setting("push.certificate", problem));
             }
         },

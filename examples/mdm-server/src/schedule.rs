@@ -33,7 +33,10 @@ const PAGE: usize = 500;
 const BATCH: usize = 1_000;
 
 /// How long one node does the scheduled work before another may.
-const LEASE: TimeDelta = TimeDelta::minutes(10);
+const TERM: TimeDelta = TimeDelta::minutes(10);
+
+/// The name of the scheduled work.
+const LEASE: &str = "schedule";
 
 /// Asks each device what it is once it has enrolled.
 #[derive(Debug)]
@@ -133,8 +136,19 @@ impl Schedule {
         }
     }
 
-    /// Works until it is dropped.
-    pub(crate) async fn run(mut self) {
+    /// Works until `stop` is ready, and leaves the rest to another node.
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.work() => {}
+        }
+        let store = self.app.service.store();
+        if let Err(error) = store.release(LEASE, &self.node).await {
+            tracing::warn!(error = told(&error), "a lease ends by itself");
+        }
+    }
+
+    async fn work(&mut self) {
         loop {
             if let Err(error) = self.round().await {
                 tracing::error!(error = told(&*error), "scheduled work waits");
@@ -147,10 +161,7 @@ impl Schedule {
     async fn round(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         let now = self.app.clock.now();
         let store = self.app.service.store();
-        if !store
-            .lease("schedule", &self.node, now, now + LEASE)
-            .await?
-        {
+        if !store.lease(LEASE, &self.node, now, now + TERM).await? {
             return Ok(());
         }
         if self.next_sweep.is_none_or(|next| next <= now) {

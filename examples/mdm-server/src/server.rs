@@ -1,6 +1,12 @@
 //! The server put together: database, authority, service, portal, workers, listeners.
 
-use std::{future::Future, ops::Deref, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    ops::Deref,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mdm_sdk::{
     ade::{AdeService, AdeStore},
@@ -11,17 +17,20 @@ use mdm_sdk::{
         MdmSignature, Sealed, Service,
         delivery::{EventPace, Webhook},
         entry::{Portal, TicketKeys, Urls},
-        identity::{Either, IdentitySource, NamedInCertificate, Network, ProxyHeader},
+        identity::{
+            Both, Either, IdentitySource, MutualTls, NamedInCertificate, Network, ProxyHeader,
+        },
         push::PushPace,
     },
+    tls::{ClientAuth, ServerConfig},
 };
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
     admin::{self, Metrics},
     assignment,
     authority::Authority,
-    config::{self, Config},
+    config::{self, ClientCertificates, Config},
     database::Database,
     enroll::{Door, Profiles},
     error::Error,
@@ -62,6 +71,9 @@ impl Deref for App {
     }
 }
 
+/// How long a worker has to finish what it is doing once the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The server, with its listeners bound.
@@ -70,25 +82,37 @@ pub(crate) struct Server {
     devices: Web,
     admin: Web,
     database: Database,
+    /// What ends by itself once the server stops.
     workers: Vec<Work>,
+    /// What is cut off: it has nothing to finish.
+    endless: Vec<Work>,
+    stopping: watch::Sender<bool>,
     has_ade: bool,
 }
 
 impl Server {
     /// Opens everything; nothing is answered and nothing done yet.
-    pub(crate) async fn open(config: Config) -> Result<Self, Error> {
+    pub(crate) async fn open(mut config: Config) -> Result<Self, Error> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let keys = vault::sealing_keys(&config.sealing)?;
-        let vault = Vault::open(&config.data, keys.clone())?;
+        vault::create_private(&config.data)?;
         let token = admin_token(&config)?;
         let (devices, admin) = bind(&config).await?;
+        config.bound(devices.address()?);
 
         let database = Database::open(&config).await?;
-        let authority = Authority::open(&config, &vault, database.books(), clock.clone())?;
+        let vault = Vault::new(database.vault(), keys.clone());
+        vault.take_over(&config.data).await?;
+        let authority = Authority::open(&config, &vault, database.books(), clock.clone()).await?;
+        let devices = match tls(&config, &authority.root)? {
+            Some(tls) => devices.tls(tls),
+            None => devices,
+        };
         let assigned = assignment::Sealed::new(database.assignment(), keys.clone());
         let ade = ade_service(&config, assigned)?;
 
-        let mut workers: Vec<Work> = Vec::new();
+        let (stopping, _) = watch::channel(false);
+        let (mut workers, mut endless): (Vec<Work>, Vec<Work>) = Default::default();
         let mut service = Service::builder(
             Sealed::new(database.service(), keys),
             clock.clone(),
@@ -103,19 +127,19 @@ impl Server {
         let topic = match &config.push {
             None => configured_topic(&config)?,
             Some(settings) => {
-                let certificate = push::certificate(settings, &vault)?;
+                let certificate = push::certificate(settings, &vault).await?;
                 push_ends = Some(certificate.not_after());
                 let topic = certificate.topic().clone();
                 let (pusher, connections) = push::pusher(settings, certificate)?;
                 service = service.pusher(pusher);
-                workers.push(Box::pin(connections.run()));
+                endless.push(Box::pin(connections.run()));
                 topic
             }
         };
         let service = service.build();
         let node = node(&config)?;
         if let Some(worker) = service.push_worker(PushPace::default()) {
-            workers.push(Box::pin(worker.run()));
+            endless.push(Box::pin(worker.run()));
         }
         for (name, webhook) in &config.webhooks {
             let key = format!("webhooks.{name}");
@@ -130,17 +154,18 @@ impl Server {
                 .map_err(Error::in_setting(&key))?;
             let name = format!("webhook/{name}");
             let worker = service.event_worker(name, &node, receiver, EventPace::default());
-            workers.push(Box::pin(worker.run()));
+            workers.push(Box::pin(worker.run_until(stopped(&stopping))));
         }
         let metrics = Metrics::default();
         if config.schedule.inventory_hours > 0 {
             let inventory = Inventory::new(service.clone());
             let worker = service.event_worker("inventory", &node, inventory, EventPace::default());
-            workers.push(Box::pin(worker.run()));
+            workers.push(Box::pin(worker.run_until(stopped(&stopping))));
         }
         let mut anchors = roots(&config)?;
         anchors.push(authority.root.clone());
-        let portal = portal(&config, &service, &authority, &vault, topic, clock.clone())?;
+        let portal = portal(&config, &service, &authority, &vault, topic, clock.clone());
+        let portal = portal.await?;
         let app = App(Arc::new(Parts {
             service,
             portal,
@@ -154,13 +179,15 @@ impl Server {
             started: Instant::now(),
         }));
         let schedule = Schedule::new(app.clone(), config.schedule.clone(), node);
-        workers.push(Box::pin(schedule.run()));
+        workers.push(Box::pin(schedule.run(stopped(&stopping))));
         Ok(Self {
             app,
             devices,
             admin,
             database,
             workers,
+            endless,
+            stopping,
             has_ade: config.ade.is_some(),
         })
     }
@@ -171,19 +198,11 @@ impl Server {
         if let (Ok(devices), Ok(admin)) = (self.devices.address(), self.admin.address()) {
             tracing::info!(%devices, %admin, "listening");
         }
-        let (stopping, stopped) = watch::channel(false);
-        let stopped = move || {
-            let mut stopped = stopped.clone();
-            async move {
-                let _ = stopped.wait_for(|stopped| *stopped).await;
-            }
-        };
-        let mut workers = JoinSet::new();
-        for worker in self.workers {
-            workers.spawn(worker);
-        }
+        let stopping = self.stopping;
+        let mut workers: JoinSet<()> = self.workers.into_iter().collect();
+        let mut endless: JoinSet<()> = self.endless.into_iter().collect();
         let assignment = {
-            let (ade, stopped) = (self.app.clone(), stopped());
+            let (ade, stopped) = (self.app.clone(), stopped(&stopping));
             let has_ade = self.has_ade;
             async move {
                 if has_ade {
@@ -198,27 +217,55 @@ impl Server {
         };
         tokio::join!(
             self.devices
-                .serve(routes::devices(self.app.clone()), stopped()),
-            self.admin.serve(admin::routes(self.app.clone()), stopped()),
+                .serve(routes::devices(self.app.clone()), stopped(&stopping)),
+            self.admin
+                .serve(admin::routes(self.app.clone()), stopped(&stopping)),
             assignment,
             stop,
         );
-        // What they had begun another run takes over.
+        // Their leases are given back. What takes longer, and pushes, another run takes over.
+        let all_done = async { while workers.join_next().await.is_some() {} };
+        if timeout(GRACE, all_done).await.is_err() {
+            tracing::warn!("work was cut off that took too long");
+        }
         workers.shutdown().await;
+        endless.shutdown().await;
         drop(self.app);
         self.database.close().await;
         tracing::info!("stopped");
     }
 }
 
+/// Ready once the server stops.
+fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopping = stopping.subscribe();
+    async move {
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
 async fn bind(config: &Config) -> Result<(Web, Web), Error> {
     let listen = &config.listen;
-    let tls = listen.tls.as_ref();
-    let tls = tls.map(|files| config::identity("listen.tls", files));
-    let most = listen.max_connections;
-    let devices = Web::bind("listen.address", listen.address, tls.transpose()?, most).await?;
-    let admin = Web::bind("admin.address", config.admin.address, None, 64).await?;
+    let devices = Web::bind("listen.address", listen.address, listen.max_connections).await?;
+    let admin = Web::bind("admin.address", config.admin.address, 64).await?;
     Ok((devices, admin))
+}
+
+/// TLS for devices. Whoever shows a certificate shows one of the authority's: another is turned away at once, and a
+/// browser has none that would fit.
+fn tls(config: &Config, root: &Certificate) -> Result<Option<ServerConfig>, Error> {
+    let Some(files) = &config.listen.tls else {
+        return Ok(None);
+    };
+    let identity = config::identity("listen.tls", files)?;
+    let tls = ServerConfig::builder(identity).alpn(&["http/1.1"]);
+    let tls = match config.listen.client_certificates {
+        None => tls,
+        Some(_) => tls.client_auth(ClientAuth::Optional {
+            roots: vec![root.clone()],
+        }),
+    };
+    tls.build().map(Some).map_err(Error::part("TLS"))
 }
 
 fn admin_token(config: &Config) -> Result<Secret<String>, Error> {
@@ -235,10 +282,18 @@ fn admin_token(config: &Config) -> Result<Secret<String>, Error> {
     Ok(token)
 }
 
-/// How devices prove who they are: by signing, or through the proxy.
+/// How devices prove who they are: by signing, by what they show in TLS, or through the proxy.
 fn identity(config: &Config, root: &Certificate) -> Result<Arc<dyn IdentitySource>, Error> {
     let issuers = vec![root.clone()];
     let signature = MdmSignature::new(issuers.clone()).map_err(Error::part("identities"))?;
+    if let Some(counts) = config.listen.client_certificates {
+        let shown = MutualTls::new(&issuers).map_err(Error::part("identities"))?;
+        return Ok(match counts {
+            ClientCertificates::Either => Arc::new(Either(shown, signature)),
+            ClientCertificates::Both => Arc::new(Both(shown, signature)),
+            ClientCertificates::Only => Arc::new(shown),
+        });
+    }
     let Some(proxy) = &config.proxy else {
         return Ok(Arc::new(signature));
     };
@@ -276,7 +331,7 @@ fn configured_topic(config: &Config) -> Result<Topic, Error> {
     topic.parse().map_err(Error::in_setting("enrollment.topic"))
 }
 
-fn portal(
+async fn portal(
     config: &Config,
     service: &Service,
     authority: &Authority,
@@ -293,7 +348,7 @@ fn portal(
     let tickets = vault.get_or_make("tickets", || {
         let key = pki::random::<32>().map_err(Error::part("randomness"))?;
         Ok(Secret::new(key.to_vec()))
-    })?;
+    });
     let profiles = Profiles {
         identifier: settings.identifier.clone(),
         organization: config.organization.clone(),
@@ -304,7 +359,7 @@ fn portal(
         challenges: authority.challenges.clone(),
         clock,
     };
-    let portal = Portal::builder(service, profiles, urls, TicketKeys::new(tickets));
+    let portal = Portal::builder(service, profiles, urls, TicketKeys::new(tickets.await?));
     let key = "enrollment.device_authorities";
     let authorities = config::roots(key, settings.device_authorities.as_deref())?;
     Ok(match authorities.is_empty() {

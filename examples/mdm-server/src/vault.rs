@@ -1,9 +1,11 @@
-//! What the server keeps beside its database: keys and identities, each in a file, sealed.
+//! The server's own keys and identities: sealed, in the database, so that nodes on one database agree on them and a
+//! copy of the database holds them all.
 
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use mdm_sdk::{
@@ -12,6 +14,10 @@ use mdm_sdk::{
         Identity,
         seal::{SealingKey, SealingKeys},
     },
+    service::{
+        self, StoreError, StoreErrorKind,
+        store::{SecretName, VaultStore},
+    },
 };
 
 use crate::{
@@ -19,80 +25,140 @@ use crate::{
     error::Error,
 };
 
-/// What a sealed file's name ends in.
+/// What the name of a sealed file ends in. A server before this one kept its secrets in such files.
 const EXTENSION: &str = "sealed";
 
-/// The data directory's sealed files. A file is bound to its name.
+/// What a file's name ends in once the database has what it holds.
+const TAKEN: &str = "sealed.taken";
+
+/// Names that are listed together.
+const PAGE: usize = 100;
+
+/// The sealed secrets of the server. Each is bound to its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Vault {
-    folder: PathBuf,
+    vault: service::Vault<Arc<dyn VaultStore>>,
     keys: SealingKeys,
 }
 
 impl Vault {
-    pub(crate) fn open(folder: &Path, keys: SealingKeys) -> Result<Self, Error> {
-        create_private(folder)?;
-        Ok(Self {
-            folder: folder.to_owned(),
+    pub(crate) fn new(store: Arc<dyn VaultStore>, keys: SealingKeys) -> Self {
+        Self {
+            vault: service::Vault::new(store, keys.clone()),
             keys,
-        })
-    }
-
-    /// What lies there under this name.
-    pub(crate) fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, Error> {
-        let path = self.path(name);
-        let sealed = match fs::read(&path) {
-            Ok(sealed) => sealed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::File { path, source }),
-        };
-        match self.keys.open(&place(name), &sealed) {
-            Ok(opened) => Ok(Some(opened)),
-            Err(source) => Err(Error::Sealed { path, source }),
         }
     }
 
-    /// Puts something there, in the place of what was; whole or not at all.
-    pub(crate) fn put(&self, name: &str, plain: &[u8]) -> Result<(), Error> {
-        let sealed = self.keys.seal(&place(name), plain);
-        let sealed = sealed.map_err(Error::part("sealing"))?;
-        write_whole(&self.path(name), &sealed)
+    /// What lies there under this name.
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, Error> {
+        self.vault.get(&named(name)?).await.map_err(failed(name))
     }
 
-    /// What lies there, made first if nothing does.
-    pub(crate) fn get_or_make(
+    /// Puts something there, in the place of what was.
+    pub(crate) async fn replace(&self, name: &str, plain: &[u8]) -> Result<(), Error> {
+        let replaced = self.vault.replace(&named(name)?, plain).await;
+        replaced.map(drop).map_err(failed(name))
+    }
+
+    /// What lies there, made first if nothing does. Where two nodes make it at once, both get the same.
+    pub(crate) async fn get_or_make(
         &self,
         name: &str,
         make: impl FnOnce() -> Result<Secret<Vec<u8>>, Error>,
     ) -> Result<Secret<Vec<u8>>, Error> {
-        if let Some(found) = self.get(name)? {
+        if let Some(found) = self.get(name).await? {
             return Ok(found);
         }
         let made = make()?;
-        self.put(name, made.expose())?;
-        Ok(made)
+        let kept = self.vault.put(&named(name)?, made.expose()).await;
+        kept.map_err(failed(name))
     }
 
-    /// The sealed files that are there.
-    pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-        let mut found = Vec::new();
-        for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
-            let path = entry.map_err(Error::file(folder))?.path();
-            if path.extension().is_some_and(|it| it == EXTENSION) {
-                found.push(path);
+    /// The names of all that is there.
+    pub(crate) async fn names(&self) -> Result<Vec<SecretName>, Error> {
+        let mut names: Vec<SecretName> = Vec::new();
+        loop {
+            let page = self.vault.names(names.last(), PAGE).await;
+            let page = page.map_err(Error::part("the database"))?;
+            if page.is_empty() {
+                return Ok(names);
             }
+            names.extend(page);
         }
-        found.sort();
-        Ok(found)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.{EXTENSION}"))
+    /// Opens all that is there, to see whether it does.
+    pub(crate) async fn look(&self) -> Result<(), Error> {
+        for name in self.names().await? {
+            self.get(name.as_str()).await?;
+        }
+        Ok(())
+    }
+
+    /// Seals what lies there anew, if another key than the current one has sealed it; whether one had.
+    pub(crate) async fn reseal(&self, name: &SecretName) -> Result<bool, Error> {
+        let resealed = self.vault.reseal(name).await;
+        resealed.map_err(failed(name.as_str()))
+    }
+
+    /// Takes over what a server before this one kept in sealed files. A file stays, under another name, once the database
+    /// has what it holds; where the database has something else, nothing is decided here.
+    pub(crate) async fn take_over(&self, folder: &Path) -> Result<(), Error> {
+        for path in sealed_files(folder)? {
+            let (name, plain) = open_file(&path, &self.keys)?;
+            let kept = self.vault.put(&named(&name)?, plain.expose()).await;
+            if kept.map_err(failed(&name))? != plain {
+                return Err(Error::Another { path, name });
+            }
+            let taken = path.with_extension(TAKEN);
+            fs::rename(&path, &taken).map_err(Error::file(&path))?;
+            tracing::info!(name, "a sealed file was taken over into the database");
+        }
+        Ok(())
     }
 }
 
-fn place(name: &str) -> String {
-    format!("mdm-server {name}")
+fn named(name: &str) -> Result<SecretName, Error> {
+    SecretName::new(name).map_err(Error::part("the name of a secret"))
+}
+
+fn failed(name: &str) -> impl FnOnce(StoreError) -> Error {
+    move |source| match source.kind() {
+        StoreErrorKind::Corrupt => Error::Secret {
+            name: name.to_owned(),
+            source,
+        },
+        _ => Error::part("the database")(source),
+    }
+}
+
+/// The sealed files in a directory.
+pub(crate) fn sealed_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let path = entry.map_err(Error::file(folder))?.path();
+        if path.extension().is_some_and(|it| it == EXTENSION) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// What a sealed file holds, with the name that it is bound to.
+pub(crate) fn open_file(
+    path: &Path,
+    keys: &SealingKeys,
+) -> Result<(String, Secret<Vec<u8>>), Error> {
+    let sealed = fs::read(path).map_err(Error::file(path))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    match keys.open(&format!("mdm-server {name}"), &sealed) {
+        Ok(opened) => Ok((name.into_owned(), opened)),
+        Err(source) => Err(Error::Sealed {
+            path: path.to_owned(),
+            source,
+        }),
+    }
 }
 
 /// The keys that the settings name.

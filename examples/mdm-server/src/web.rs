@@ -10,7 +10,11 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use mdm_sdk::{pki::Identity, scep::limit, service::identity::Peer, tls::ServerConfig};
+use mdm_sdk::{
+    scep::limit,
+    service::identity::{Peer, PeerCertificate},
+    tls::ServerConfig,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -38,23 +42,24 @@ pub(crate) struct Web {
 }
 
 impl Web {
-    /// Binds the address that `key` sets.
+    /// Binds the address that `key` sets, to speak plainly.
     pub(crate) async fn bind(
         key: &str,
         address: SocketAddr,
-        tls: Option<Identity>,
         max_connections: usize,
     ) -> Result<Self, Error> {
-        let tls = tls
-            .map(|identity| ServerConfig::builder(identity).alpn(&["http/1.1"]).build())
-            .transpose()
-            .map_err(Error::part("TLS"))?;
         let listener = TcpListener::bind(address).await;
         Ok(Self {
             listener: listener.map_err(Error::in_setting(key))?,
-            tls,
+            tls: None,
             max_connections,
         })
+    }
+
+    /// Speaks TLS. The certificate that a client shows goes with its requests.
+    pub(crate) fn tls(mut self, tls: ServerConfig) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Where it listens.
@@ -122,21 +127,25 @@ impl Connection {
     async fn run(self, stream: TcpStream, tls: Option<ServerConfig>) {
         let _ = stream.set_nodelay(true);
         match tls {
-            None => self.speak(stream).await,
+            None => self.speak(stream, None).await,
             Some(tls) => match timeout(PATIENCE, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.speak(stream).await,
+                Ok(Ok(stream)) => {
+                    let shown = stream.peer_certificate().map(PeerCertificate::new);
+                    self.speak(stream, shown).await;
+                }
                 Ok(Err(error)) => tracing::debug!(peer = %self.peer, error = %error, "TLS failed"),
                 Err(_) => tracing::debug!(peer = %self.peer, "TLS took too long"),
             },
         }
     }
 
-    async fn speak<S>(mut self, stream: S)
+    async fn speak<S>(mut self, stream: S, shown: Option<PeerCertificate>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (router, peer) = (self.router.clone(), self.peer);
-        let answer = service_fn(move |request| answer(router.clone(), peer, request));
+        let answer =
+            service_fn(move |request| answer(router.clone(), peer, shown.clone(), request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
@@ -155,11 +164,15 @@ impl Connection {
 async fn answer(
     router: Router,
     peer: SocketAddr,
+    shown: Option<PeerCertificate>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let mut request = request.map(Body::new);
     let extensions = request.extensions_mut();
     extensions.insert(Peer(peer));
+    if let Some(shown) = shown {
+        extensions.insert(shown);
+    }
     extensions.insert(limit::Peer(peer.ip().to_canonical().to_string()));
     let mut router = router;
     let answering = tower_service::Service::call(&mut router, request);

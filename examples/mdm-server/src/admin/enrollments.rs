@@ -6,18 +6,13 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use mdm_sdk::service::{
-    Enrollment, EnrollmentId, EnrollmentStatus, Fingerprint, PushOutcome, Reported,
-    enrollment::decide,
-    store::{CommitError, EnrollmentFilter},
+    Enrollment, EnrollmentId, EnrollmentStatus, PushOutcome, Reported, store::EnrollmentFilter,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Problem, json::date, page};
 use crate::server::App;
-
-/// How often a retirement is decided again that something else came before.
-const ATTEMPTS: usize = 8;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,22 +83,8 @@ pub(super) async fn retire(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id = known(&app, &id(&name)?).await?.id;
-    let store = app.service.store();
-    // No certificate is concerned.
-    let nobody = Fingerprint::new([0; 32]);
-    for _ in 0..ATTEMPTS {
-        let loaded = store.load(&id, &nobody).await?;
-        let step = decide::retire(&loaded, &id, app.clock.now());
-        match store.commit(&id, loaded.version, step).await {
-            Ok(()) => {
-                tracing::info!(enrollment = %id, "retired");
-                return Ok(Json(shown(&known(&app, &id).await?)));
-            }
-            Err(CommitError::Store(error)) => return Err(error.into()),
-            Err(_) => {}
-        }
-    }
-    Err(Problem::conflict("the enrolment changes all the time"))
+    app.service.retire(&id).await?;
+    Ok(Json(shown(&known(&app, &id).await?)))
 }
 
 /// What is in escrow, the newest first. Each reading is logged.

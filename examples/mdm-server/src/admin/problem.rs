@@ -42,13 +42,6 @@ impl Problem {
         }
     }
 
-    pub(super) fn conflict(detail: impl ToString) -> Self {
-        Self {
-            status: StatusCode::CONFLICT,
-            detail: detail.to_string(),
-        }
-    }
-
     /// The cause goes to the log alone.
     fn unavailable(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = told(error), "the admin API cannot answer");

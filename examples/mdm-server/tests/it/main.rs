@@ -15,4 +15,5 @@ mod mdmb;
 mod postgres;
 mod process;
 mod queue;
+mod vault;
 mod world;

@@ -8,7 +8,7 @@ async fn settings_that_cannot_be_used_are_named_by_their_key() {
     for (more, key) in [
         ("scep.validity_days = \"soon\"", "scep.validity_days"),
         ("schedule.inventory = 1", "inventory"),
-        ("public_url = ", "server.toml"),
+        ("public_url = ", "data.toml"),
         ("admin.addres = \"x\"", "addres"),
     ] {
         world.more = more.to_owned();

@@ -3,10 +3,13 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering::SeqCst},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -37,7 +40,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Settings and files of a server, and the Apple that it talks to.
 pub(crate) struct World {
     pub(crate) folder: TempDir,
-    pub(crate) port: u16,
+    /// Where devices reach the server: 0 until the first one has chosen a port, which those after it keep.
+    port: AtomicU16,
     pub(crate) apns: FakeApns,
     pub(crate) factory: DeviceCa,
     pub(crate) web: Authority,
@@ -55,7 +59,7 @@ impl World {
         let web = Authority::new("Example Web Root").unwrap();
         let factory = DeviceCa::new(Utc::now()).unwrap();
         let world = Self {
-            port: free_port(),
+            port: AtomicU16::new(0),
             folder,
             apns,
             factory,
@@ -90,13 +94,13 @@ impl World {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://127.0.0.1:{}", self.port.load(SeqCst))
     }
 
     /// Writes the settings, of which `data` is the data directory.
     fn settings(&self, data: &str) -> PathBuf {
         let path = |name: &str| self.path(name).display().to_string();
-        let (key, file) = (path("key"), path("server.toml"));
+        let (key, file) = (path("key"), path(&format!("{data}.toml")));
         let settings = format!(
             r#"
 public_url = "{url}"
@@ -115,7 +119,7 @@ log.format = "json"
 "#,
             url = self.url(),
             data = path(data),
-            port = self.port,
+            port = self.port.load(SeqCst),
             web = path("web.pem"),
             web_key = path("web-key.pem"),
             admin = path("admin"),
@@ -138,14 +142,42 @@ log.format = "json"
         self.run(&[&["--config", settings.as_str()], task].concat())
     }
 
+    /// Begins such a task and does not wait for it.
+    pub(crate) fn begin(&self, data: &str, task: &[&str]) -> Child {
+        let settings = self.settings(data);
+        let begun = program()
+            .arg("--config")
+            .arg(settings)
+            .args(task)
+            .stdout(Stdio::null())
+            .spawn();
+        begun.unwrap()
+    }
+
     pub(crate) fn run(&self, arguments: &[&str]) -> std::process::Output {
         program().args(arguments).output().unwrap()
     }
 
     /// Starts the server and waits until it listens.
     pub(crate) fn start(&self, data: &str) -> Server {
-        let settings = self.settings(data);
-        Server::start(&settings)
+        let server = Server::begin(&self.settings(data)).wait();
+        self.port.store(server.devices.port(), SeqCst);
+        server
+    }
+
+    /// Starts several servers at once, each on a port of its own.
+    pub(crate) fn start_all(&self, data: &[&str]) -> Vec<Server> {
+        self.port.store(0, SeqCst);
+        let starting: Vec<_> = data
+            .iter()
+            .map(|data| Server::begin(&self.settings(data)))
+            .collect();
+        starting.into_iter().map(Starting::wait).collect()
+    }
+
+    /// Has devices reach this one of several.
+    pub(crate) fn point_to(&self, server: &Server) {
+        self.port.store(server.devices.port(), SeqCst);
     }
 
     /// A device out of its box.
@@ -222,15 +254,13 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_mdm-server"))
 }
 
-/// A port that nobody listened on a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
+/// A process that does not listen yet.
+struct Starting(Child);
 
 /// The process.
 pub(crate) struct Server {
     child: Child,
+    devices: SocketAddr,
     admin: String,
     transport: ReqwestTransport,
     log: Arc<Mutex<Vec<String>>>,
@@ -238,25 +268,33 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn start(settings: &Path) -> Self {
-        let mut child = program()
+    fn begin(settings: &Path) -> Starting {
+        let begun = program()
             .arg("--config")
             .arg(settings)
             .arg("serve")
             .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .spawn();
+        Starting(begun.unwrap())
+    }
+}
+
+impl Starting {
+    /// Waits until it listens.
+    fn wait(self) -> Server {
+        let mut child = self.0;
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = Vec::new();
-        let admin = loop {
+        let (devices, admin) = loop {
             let Some(Ok(line)) = lines.next() else {
                 panic!("the server ended: {seen:#?}");
             };
             let told: Value = serde_json::from_str(&line).unwrap_or_default();
             seen.push(line);
             if told["fields"]["message"] == "listening" {
-                let admin = told["fields"]["admin"].as_str().unwrap();
-                break format!("http://{admin}");
+                let address = |key: &str| told["fields"][key].as_str().unwrap().to_owned();
+                let devices = address("devices").parse().unwrap();
+                break (devices, format!("http://{}", address("admin")));
             }
         };
         let log = Arc::new(Mutex::new(seen));
@@ -266,15 +304,18 @@ impl Server {
                 shared.lock().unwrap().push(line);
             }
         });
-        Self {
+        Server {
             child,
+            devices,
             admin,
             transport: ReqwestTransport::builder().no_proxy().build().unwrap(),
             log,
             reader: Some(reader),
         }
     }
+}
 
+impl Server {
     pub(crate) async fn ask(
         &self,
         method: Method,
