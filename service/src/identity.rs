@@ -29,7 +29,8 @@ pub use issuers::CertificateError;
 pub use mdm_protocol::signature::ClockSkew;
 pub use mutual_tls::{MutualTls, PeerCertificate};
 pub use pins::{
-    AdoptImported, ByIssuingRecord, IssuerDecides, IssuingRecord, NamedInCertificate, PinPolicy,
+    AdoptImported, ByIssuingRecord, IssuerDecides, IssuingRecord, KeepPins, NamedInCertificate,
+    PinPolicy, Pinning,
 };
 pub use proxy::{InvalidNetwork, Network, Peer, ProxyHeader};
 pub use signature::MdmSignature;

@@ -11,7 +11,7 @@
 //! | Who comes with a certificate that is not pinned | What happens |
 //! |---|---|
 //! | a new device: `Authenticate` | [`decide`] pins it |
-//! | a known device: `Authenticate` | [`decide`] pins it instead and begins anew; [`tells_known_serial_number`] is the least to ask |
+//! | a known device: `Authenticate` | [`decide`] pins it instead and begins anew, where a [`PinPolicy`](crate::PinPolicy) says that it is the device |
 //! | a known device: anything else | refused, unless it is vouched for as a renewal: then [`renew`] pins it instead, and all else stays |
 
 use chrono::{DateTime, Utc};

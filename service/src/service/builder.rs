@@ -8,7 +8,7 @@ use mdm_pki::Decrypter;
 use super::{Inner, Limits, Service};
 use crate::{
     AdmissionPolicy, AdmitInvited, CheckInExtension, DeclarativeSource, IdentitySource, PinPolicy,
-    Pusher, ReturnToServiceSource, Store, TokenSource, UserPolicy, identity::IssuerDecides,
+    Pusher, ReturnToServiceSource, Store, TokenSource, UserPolicy, identity::KeepPins,
     queue::ReportPace,
 };
 
@@ -26,7 +26,7 @@ impl Builder {
             store,
             clock,
             identity,
-            pins: Arc::new(IssuerDecides),
+            pins: Arc::new(KeepPins),
             admission: Arc::new(AdmitInvited),
             users: None,
             tokens: None,
@@ -41,7 +41,7 @@ impl Builder {
         })
     }
 
-    /// Says which certificate may speak for an enrolment. [`IssuerDecides`] unless set.
+    /// Says which certificate may speak for an enrolment. [`KeepPins`] unless set.
     pub fn pins(mut self, policy: impl PinPolicy + 'static) -> Self {
         self.0.pins = Arc::new(policy);
         self

@@ -16,6 +16,7 @@ use crate::{
     Admission, Applicant, Denial, DenialReason, EnrollmentStatus, Fingerprint, PushAddress,
     Reported, Stage,
     enrollment::decide::{self, Loaded, Message, Refusal, Sender, Step, TokenUpdated},
+    identity::Pinning,
     store::CommitError,
 };
 
@@ -102,13 +103,6 @@ async fn commit(
             }
             decided => decided?,
         };
-        if let CheckIn::Authenticate(message) = asked.message {
-            let known = loaded.device.as_ref();
-            let pins = &service.pins;
-            if !pins.may_pin(asked.certificate, message, known).await? {
-                return Err(Refusal::MayNotPin.into());
-            }
-        }
         if step.is_empty() {
             return Ok(answer::empty(StatusCode::OK));
         }
@@ -178,6 +172,28 @@ async fn admitted(
         Invited::By(invitation) => Some(*invitation),
         Invited::Not => return Ok(Err(Denial::new(DenialReason::Invitation))),
     };
+    if let CheckIn::Authenticate(message) = asked.message {
+        let last = known.and_then(|known| known.invitation.as_deref());
+        let pinning = Pinning {
+            certificate: asked.certificate,
+            message,
+            device,
+            known,
+            invitation: invitation.as_ref(),
+            is_own: loaded.certificate_owner.as_ref() == Some(device),
+            is_invited_as_before: named.is_some() && named == last,
+        };
+        if !service.pins.may_pin(&pinning).await? {
+            let denial = Denial::new(DenialReason::Other("pinned".to_owned())).with(|denial| {
+                let why = "another certificate is pinned, and nothing shows that this one is the device's";
+                denial.description = Some(why.to_owned());
+            });
+            service
+                .tell_denied(Some(device.clone()), applicant, &denial)
+                .await?;
+            return Err(Refusal::MayNotPin.into());
+        }
+    }
     let applicant = applicant
         .clone()
         .with(|applicant| applicant.invitation.clone_from(&invitation))

@@ -9,7 +9,7 @@ use mdm_protocol::{
 };
 use mdm_service::{
     CheckInExtension, EnrollmentKind, EnrollmentReason, EnrollmentStatus, EventKind, Fingerprint,
-    enrollment::decide::Sender,
+    enrollment::decide::Sender, identity::NamedInCertificate,
 };
 
 use crate::device::*;
@@ -276,7 +276,8 @@ async fn q14_a_user_checks_out_and_the_device_stays() {
 
 #[tokio::test]
 async fn q14_a_device_comes_back_without_ever_having_checked_out() {
-    let (service, store) = service();
+    let store = Shared::default();
+    let service = builder(&store).pins(NamedInCertificate::new()).build();
     let before = Device::new("D1");
     before.enroll(&service).await;
     before.log_in(&service, "U1").await;

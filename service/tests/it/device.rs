@@ -32,7 +32,7 @@ pub(crate) fn now() -> DateTime<Utc> {
 
 pub(crate) struct Authority {
     pub(crate) certificate: Certificate,
-    key: PrivateKey,
+    pub(crate) key: PrivateKey,
 }
 
 /// The authority that the service trusts.
@@ -60,8 +60,8 @@ impl Authority {
         Self { certificate, key }
     }
 
-    fn issue(&self, name: &str, key: &PrivateKey, san: Option<GeneralName>) -> Certificate {
-        let mut builder = CertificateBuilder::new(Name::from_common_name(name), key.public_key())
+    fn issue(&self, subject: Name, key: &PrivateKey, san: Option<GeneralName>) -> Certificate {
+        let mut builder = CertificateBuilder::new(subject, key.public_key())
             .validity(now() - TimeDelta::hours(1), now() + TimeDelta::days(30));
         if let Some(san) = san {
             builder = builder.san(san);
@@ -85,17 +85,21 @@ impl Device {
         let key = PrivateKey::generate(KeySpec::P256).unwrap();
         Self {
             udid: udid.to_owned(),
-            certificate: authority.issue(udid, &key, None),
+            certificate: authority.issue(Name::from_common_name(udid), &key, None),
             key,
         }
     }
 
     /// The same device with another identity of the same authority.
     pub(crate) fn renewed(&self, name: &str, san: Option<GeneralName>) -> Self {
+        self.renewed_as(Name::from_common_name(name), san)
+    }
+
+    pub(crate) fn renewed_as(&self, subject: Name, san: Option<GeneralName>) -> Self {
         let key = PrivateKey::generate(KeySpec::P256).unwrap();
         Self {
             udid: self.udid.clone(),
-            certificate: AUTHORITY.issue(name, &key, san),
+            certificate: AUTHORITY.issue(subject, &key, san),
             key,
         }
     }

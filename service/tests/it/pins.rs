@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use http::StatusCode;
-use mdm_pki::{Certificate, GeneralName};
+use mdm_pki::{Certificate, GeneralName, Name};
 use mdm_service::{
     Unavailable,
     identity::{ByIssuingRecord, IssuingRecord, NamedInCertificate},
@@ -29,7 +29,7 @@ async fn a_certificate_that_names_the_device_is_its_renewal() {
         ("x", Some(GeneralName::Email("C02SERVICE".into())), true),
     ] {
         let service = builder(&Shared::default())
-            .pins(NamedInCertificate::new())
+            .pins(NamedInCertificate::new().in_alternative_names())
             .build();
         let device = Device::new("D1");
         device.enroll(&service).await;
@@ -42,6 +42,37 @@ async fn a_certificate_that_names_the_device_is_its_renewal() {
         };
         assert_eq!(status, expected, "{name} {san:?}");
     }
+}
+
+/// An issuer that bound the common name alone lets the device write what it likes into the rest.
+#[tokio::test]
+async fn a_name_where_the_issuer_is_not_said_to_vouch_for_it_counts_for_nothing() {
+    let subject = Name::builder()
+        .common_name("x")
+        .attribute("2.5.4.5".parse().unwrap(), "D1")
+        .build();
+    for (policy, status) in [
+        (NamedInCertificate::new(), StatusCode::FORBIDDEN),
+        (
+            NamedInCertificate::new().in_alternative_names(),
+            StatusCode::FORBIDDEN,
+        ),
+        (NamedInCertificate::new().in_serial_number(), StatusCode::OK),
+    ] {
+        let service = builder(&Shared::default()).pins(policy).build();
+        let device = Device::new("D1");
+        device.enroll(&service).await;
+        let renewed = device.renewed_as(subject.clone(), None);
+        assert_eq!(renewed.report(&service, IDLE).await.status(), status);
+    }
+    let service = builder(&Shared::default())
+        .pins(NamedInCertificate::new())
+        .build();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let named = device.renewed("x", Some(GeneralName::Dns("D1".into())));
+    let answer = named.report(&service, IDLE).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
 }
 
 /// An authority that knows for whom it issues.
