@@ -8,7 +8,6 @@ use der::Sequence;
 use crate::{
     asn1::{Algorithm, RawBits, RawInteger, RawSequence, Tlv, elements, read, time, tlv, write},
     certificate::{Certificate, Extensions, KeyUsage, assemble, write_extension},
-    digest::digest,
     error::Error,
     key::{PrivateKey, PublicKey},
     name::Name,
@@ -417,7 +416,7 @@ impl RevocationListBuilder {
         ]
         .concat();
         let tbs = tlv(0x30, &inside);
-        let to_sign = digest(algorithm.digest(), &tbs)?;
+        let to_sign = algorithm.digest_of(&tbs)?;
         Ok((tbs, to_sign))
     }
 

@@ -1,4 +1,4 @@
-//! Public and private keys: RSA, and ECDSA on the NIST curves.
+//! Public and private keys: RSA, ECDSA on the NIST curves, and Ed25519.
 
 mod components;
 mod private;

@@ -209,6 +209,7 @@ pub(crate) mod algorithm {
         pub(crate) MGF1 = "1.2.840.113549.1.1.8";
         pub(crate) P_SPECIFIED = "1.2.840.113549.1.1.9";
         pub(crate) RSA_PSS = "1.2.840.113549.1.1.10";
+        pub(crate) ED25519 = "1.3.101.112";
         pub(crate) RSA_SHA1 = "1.2.840.113549.1.1.5";
         pub(crate) RSA_SHA1_OIW = "1.3.14.3.2.29";
         pub(crate) RSA_SHA224 = "1.2.840.113549.1.1.14";

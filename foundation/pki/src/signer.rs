@@ -1,6 +1,6 @@
 //! What a key must do for the family, wherever it lives: in memory, in a KMS, in an HSM.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use der::Sequence;
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     asn1::{Algorithm, NULL, RawInteger, RawOid, Tlv, read, tlv},
-    digest::DigestAlgorithm,
+    digest::{DigestAlgorithm, digest},
     error::Error,
     key::{KeyAlgorithm, PublicKey},
     oid::{Oid, algorithm},
@@ -23,7 +23,8 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// What the key can sign with, the preferred one first.
     fn algorithms(&self) -> &[SignatureAlgorithm];
 
-    /// Signs a digest that was made with [`SignatureAlgorithm::digest`].
+    /// Signs a digest that was made with [`SignatureAlgorithm::digest`]; for Ed25519, which takes no digest, the message itself
+    /// stands in its place ([`SignatureAlgorithm::to_sign`]).
     ///
     /// An ECDSA signature is returned in its DER form (RFC 3279, section 2.2.3).
     async fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8])
@@ -120,11 +121,13 @@ pub enum SignatureAlgorithm {
     EcdsaSha384,
     /// ECDSA with SHA-512.
     EcdsaSha512,
+    /// Ed25519 (RFC 8032, section 5.1), over the message itself: for JOSE. Certificates and CMS are neither made nor read with it.
+    Ed25519,
 }
 
 impl SignatureAlgorithm {
     /// Each algorithm with its digest and its object identifier.
-    const TABLE: [(Self, DigestAlgorithm, Oid); 13] = [
+    const TABLE: [(Self, DigestAlgorithm, Oid); 14] = [
         (
             Self::RsaPkcs1Sha256,
             DigestAlgorithm::Sha256,
@@ -191,11 +194,39 @@ impl SignatureAlgorithm {
             DigestAlgorithm::Sha512,
             algorithm::RSA_PSS,
         ),
+        (Self::Ed25519, DigestAlgorithm::Sha512, algorithm::ED25519),
     ];
 
-    /// The digest that is signed.
+    /// The digest that is signed; of Ed25519 the one within, for which [`to_sign`](Self::to_sign) is to be asked.
     pub fn digest(self) -> DigestAlgorithm {
         self.row().1
+    }
+
+    /// Whether it signs digests, as all do that certificates and CMS are signed with here; Ed25519 does not.
+    pub fn takes_digest(self) -> bool {
+        self != Self::Ed25519
+    }
+
+    /// The digest of what is signed, where X.509 is made.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for Ed25519.
+    pub(crate) fn digest_of(self, data: &[u8]) -> Result<Vec<u8>, Error> {
+        match self.takes_digest() {
+            true => digest(self.digest(), data),
+            false => Err(Error::unsupported("signature algorithm", "Ed25519")),
+        }
+    }
+
+    /// What a key signs of a message: its digest, and for Ed25519 the message.
+    ///
+    /// # Errors
+    /// [`Error::Crypto`] when OpenSSL fails.
+    pub fn to_sign(self, message: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
+        match self {
+            Self::Ed25519 => Ok(Cow::Borrowed(message)),
+            _ => Ok(Cow::Owned(self.digest_of(message)?)),
+        }
     }
 
     /// The algorithm's object identifier. For RSASSA-PSS it leaves the digest to the parameters.
@@ -223,12 +254,17 @@ impl SignatureAlgorithm {
         ) || self.is_pss()
     }
 
+    /// Whether this is an ECDSA algorithm.
+    pub(crate) fn is_ecdsa(self) -> bool {
+        !self.is_rsa() && self.takes_digest()
+    }
+
     /// The algorithm for a kind of key and a digest; `None` for keys that sign with neither RSA nor ECDSA, and for MD5.
     pub fn for_key(key: KeyAlgorithm, digest: DigestAlgorithm) -> Option<Self> {
         let rsa = match key {
             KeyAlgorithm::Rsa { .. } => true,
             KeyAlgorithm::Ec(_) => false,
-            KeyAlgorithm::Other(_) => return None,
+            KeyAlgorithm::Ed25519 | KeyAlgorithm::Other(_) => return None,
         };
         Self::with_digest(digest, rsa)
     }
@@ -236,19 +272,34 @@ impl SignatureAlgorithm {
     pub(crate) fn with_digest(digest: DigestAlgorithm, rsa: bool) -> Option<Self> {
         Self::TABLE
             .into_iter()
-            .find(|(algorithm, of, _)| *of == digest && algorithm.is_rsa() == rsa)
+            .find(|(algorithm, of, _)| {
+                let kind = if rsa {
+                    algorithm.is_rsa()
+                } else {
+                    algorithm.is_ecdsa()
+                };
+                *of == digest && kind
+            })
             .map(|(algorithm, ..)| algorithm)
     }
 
     /// Every algorithm of a kind of key, the one whose digest matches its strength first.
     pub(crate) fn all_for(key: KeyAlgorithm) -> Vec<Self> {
         use DigestAlgorithm::{Sha1, Sha224, Sha256, Sha384, Sha512};
+        if key == KeyAlgorithm::Ed25519 {
+            return vec![Self::Ed25519];
+        }
         let preferred = key.preferred_digest();
         let others = [Sha256, Sha384, Sha512, Sha224, Sha1];
         std::iter::once(preferred)
             .chain(others.into_iter().filter(|digest| *digest != preferred))
             .filter_map(|digest| Self::for_key(key, digest))
             .collect()
+    }
+
+    /// Whether the object identifier alone names it among those that certificates and messages are signed with.
+    fn is_named(self) -> bool {
+        !self.is_pss() && self.takes_digest()
     }
 
     /// An algorithm that its object identifier alone names: any but RSASSA-PSS.
@@ -258,7 +309,7 @@ impl SignatureAlgorithm {
         }
         Self::TABLE
             .into_iter()
-            .find(|(algorithm, _, known)| oid.is(*known) && !algorithm.is_pss())
+            .find(|(algorithm, _, known)| oid.is(*known) && algorithm.is_named())
             .map(|(algorithm, ..)| algorithm)
     }
 
@@ -395,7 +446,8 @@ mod tests {
 
     #[test]
     fn every_identifier_names_its_algorithm_again() {
-        for (algorithm, digest, _) in SignatureAlgorithm::TABLE {
+        let spoken = SignatureAlgorithm::TABLE.into_iter();
+        for (algorithm, digest, _) in spoken.filter(|it| it.0 != SignatureAlgorithm::Ed25519) {
             let found = algorithm.with_identifier(|it| SignatureAlgorithm::from_identifier(&it));
             assert_eq!(found, Some(algorithm));
             assert_eq!(algorithm.digest(), digest);

@@ -6,7 +6,7 @@ use der::Sequence;
 use super::{BasicConstraints, Certificate, GeneralName, KeyUsage, extension};
 use crate::{
     asn1::{Algorithm, RawBits, Tlv, time, tlv, write},
-    digest::{digest, random},
+    digest::random,
     error::Error,
     key::{PrivateKey, PublicKey},
     name::Name,
@@ -159,7 +159,7 @@ impl CertificateBuilder {
         .concat();
         let tbs = tlv(0x30, &inside);
         Ok(UnsignedCertificate {
-            digest: digest(algorithm.digest(), &tbs)?,
+            digest: algorithm.digest_of(&tbs)?,
             tbs,
             algorithm,
         })

@@ -8,7 +8,7 @@ use openssl::{
     ec::{EcGroup, EcKey},
     ecdsa::EcdsaSig,
     error::ErrorStack,
-    pkey::{PKey, Public},
+    pkey::{Id, PKey, Public},
     rsa::Rsa,
 };
 
@@ -37,6 +37,11 @@ pub enum KeyComponents {
         /// The second one.
         y: Vec<u8>,
     },
+    /// Ed25519: the 32 bytes of RFC 8032, section 5.1.5, which are little-endian.
+    Ed25519 {
+        /// The key.
+        x: Vec<u8>,
+    },
 }
 
 impl KeyComponents {
@@ -46,6 +51,11 @@ impl KeyComponents {
             modulus: modulus.into(),
             exponent: exponent.into(),
         }
+    }
+
+    /// The bytes of an Ed25519 key.
+    pub fn ed25519(x: impl Into<Vec<u8>>) -> Self {
+        Self::Ed25519 { x: x.into() }
     }
 
     /// A point of a curve.
@@ -63,6 +73,7 @@ impl fmt::Debug for KeyComponents {
         match self {
             Self::Rsa { modulus, .. } => write!(f, "KeyComponents(RSA, {} bytes)", modulus.len()),
             Self::Ec { curve, .. } => write!(f, "KeyComponents({curve:?})"),
+            Self::Ed25519 { .. } => f.write_str("KeyComponents(Ed25519)"),
         }
     }
 }
@@ -71,13 +82,16 @@ impl PublicKey {
     /// The key's numbers.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for keys that are neither RSA nor on a NIST curve, [`Error::Malformed`] for a point that is
+    /// [`Error::Unsupported`] for keys that are neither RSA nor Ed25519 nor on a NIST curve, [`Error::Malformed`] for a point that is
     /// not on its curve.
     pub fn components(&self) -> Result<KeyComponents, Error> {
         match self.ready()? {
             ReadyKey::Rsa(key) => Ok(KeyComponents::Rsa {
                 modulus: key.n().to_vec(),
                 exponent: key.e().to_vec(),
+            }),
+            ReadyKey::Ed25519(key) => Ok(KeyComponents::Ed25519 {
+                x: key.raw_public_key().crypto()?,
             }),
             ReadyKey::Ec(key) => {
                 let curve = Curve::ALL
@@ -115,6 +129,8 @@ impl PublicKey {
                 ec_key(*curve, x, y)
                     .map_err(|_| Error::malformed(WHAT, "not a point of its curve"))?
             }
+            KeyComponents::Ed25519 { x } => PKey::public_key_from_raw_bytes(x, Id::ED25519)
+                .map_err(|_| Error::malformed(WHAT, "not 32 bytes"))?,
         };
         let key = Self::from_spki_der(&key.public_key_to_der().crypto()?)?;
         // The same bounds as wherever the key is calculated with.
@@ -217,6 +233,7 @@ mod tests {
             KeySpec::P256,
             KeySpec::P384,
             KeySpec::P521,
+            KeySpec::Ed25519,
         ] {
             let key = PrivateKey::generate(spec).unwrap();
             let numbers = key.public_key().components().unwrap();
@@ -240,6 +257,11 @@ mod tests {
         assert!(rsa(vec![0xff; 2049], &[3]).is_err());
         assert!(rsa(Vec::new(), &[3]).is_err());
 
+        for length in [0, 31, 33] {
+            let other = KeyComponents::ed25519(vec![7; length]);
+            assert!(PublicKey::from_components(&other).is_err());
+        }
+
         let ec = |x: Vec<u8>, y: Vec<u8>| {
             PublicKey::from_components(&KeyComponents::ec(Curve::P256, x, y))
         };
@@ -255,6 +277,59 @@ mod tests {
         assert!(ec(vec![0xff; 32], y.clone()).is_err());
         assert!(ec([vec![0], x].concat(), y).is_err());
         assert!(ec(Vec::new(), Vec::new()).is_err());
+    }
+
+    #[test]
+    fn ed25519_signs_as_rfc_8032_does_and_signs_nothing_else() {
+        // Section 7.1, TEST 2, behind the header of a PKCS #8 key (RFC 8410, section 7).
+        let hex = |text: &str| -> Vec<u8> {
+            let digit = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
+            (0..text.len()).step_by(2).map(digit).collect()
+        };
+        let der = hex(concat!(
+            "302e020100300506032b657004220420",
+            "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"
+        ));
+        let key = PrivateKey::from_der(&der).unwrap();
+        let signature = key
+            .sign_message(SignatureAlgorithm::Ed25519, &[0x72])
+            .unwrap();
+        let expected = concat!(
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da",
+            "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+        );
+        assert_eq!(signature, hex(expected));
+        let public = key.public_key();
+        let algorithm = SignatureAlgorithm::Ed25519;
+        assert!(public.verify(algorithm, &[0x72], &signature).is_ok());
+        for (message, signature) in [
+            (&[0x73][..], &signature[..]),
+            (&[0x72], &signature[1..]),
+            (&[0x72], &[]),
+        ] {
+            let wrong = public.verify(algorithm, message, signature);
+            assert!(matches!(wrong, Err(Error::BadSignature)), "{wrong:?}");
+        }
+        for other in [
+            SignatureAlgorithm::EcdsaSha512,
+            SignatureAlgorithm::RsaPkcs1Sha512,
+        ] {
+            assert!(key.sign_message(other, b"message").is_err());
+            assert!(public.verify(other, b"message", &signature).is_err());
+        }
+        let curve = PrivateKey::generate(KeySpec::P256).unwrap();
+        assert!(curve.sign_message(algorithm, b"message").is_err());
+        assert!(
+            curve
+                .public_key()
+                .verify(algorithm, b"message", &signature)
+                .is_err()
+        );
+        // Neither by itself nor when told to.
+        let request = || crate::CertificateRequestBuilder::new(crate::Name::from_common_name("x"));
+        assert!(request().sign(&key).is_err());
+        let told = request().signature_algorithm(algorithm).sign(&key);
+        assert!(matches!(told, Err(Error::Unsupported { .. })));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
     rsa,
 };
 use crate::{
-    digest::{DigestAlgorithm, digest},
+    digest::DigestAlgorithm,
     error::{Crypto, Error},
     signer::{Decrypter, KeyError, KeyTransport, SignatureAlgorithm, Signer},
 };
@@ -42,9 +42,11 @@ pub enum KeySpec {
     P384,
     /// ECDSA on P-521.
     P521,
+    /// Ed25519, for signatures of JOSE: no certificate is made for it here.
+    Ed25519,
 }
 
-/// A private key in memory: RSA, or ECDSA on a NIST curve.
+/// A private key in memory: RSA, ECDSA on a NIST curve, or Ed25519.
 ///
 /// Cheap to clone. Never printed; what it exports is overwritten when dropped.
 #[derive(Clone)]
@@ -73,6 +75,7 @@ impl PrivateKey {
             KeySpec::P256 => ec(Curve::P256),
             KeySpec::P384 => ec(Curve::P384),
             KeySpec::P521 => ec(Curve::P521),
+            KeySpec::Ed25519 => PKey::generate_ed25519(),
         };
         Self::new(key.crypto()?)
     }
@@ -193,10 +196,10 @@ impl PrivateKey {
         algorithm: SignatureAlgorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        Ok(self.sign_digest(algorithm, &digest(algorithm.digest(), message)?)?)
+        Ok(self.sign_digest(algorithm, &algorithm.to_sign(message)?)?)
     }
 
-    /// Signs a digest that was made with [`SignatureAlgorithm::digest`].
+    /// Signs what [`SignatureAlgorithm::to_sign`] makes of a message: mostly its digest.
     ///
     /// # Errors
     /// [`KeyError::UnsupportedAlgorithm`] when the key does not speak the algorithm, [`KeyError::Rejected`] when the
@@ -209,7 +212,7 @@ impl PrivateKey {
         if !self.algorithms.contains(&algorithm) {
             return Err(KeyError::UnsupportedAlgorithm);
         }
-        if digest.len() != algorithm.digest().output_len() {
+        if algorithm.takes_digest() && digest.len() != algorithm.digest().output_len() {
             return Err(KeyError::Rejected);
         }
         self.sign_with_openssl(algorithm, digest)
@@ -223,6 +226,10 @@ impl PrivateKey {
     ) -> Result<Vec<u8>, openssl::error::ErrorStack> {
         if algorithm.is_rsa() {
             return rsa::sign(&self.key.rsa()?, algorithm.digest(), digest);
+        }
+        if algorithm == SignatureAlgorithm::Ed25519 {
+            return openssl::sign::Signer::new_without_digest(&self.key)?
+                .sign_oneshot_to_vec(digest);
         }
         let mut context = PkeyCtx::new(&self.key)?;
         context.sign_init()?;

@@ -12,8 +12,9 @@ use openssl::{
     ec::{EcGroup, EcKey, EcPoint},
     ecdsa::EcdsaSig,
     nid::Nid,
-    pkey::Public,
+    pkey::{Id, PKey, Public},
     rsa::Rsa,
+    sign::Verifier,
 };
 
 use super::{private::KeySpec, rsa};
@@ -86,6 +87,8 @@ pub enum KeyAlgorithm {
     },
     /// An elliptic curve.
     Ec(Curve),
+    /// Ed25519 (RFC 8410): signs messages, and here neither certificates nor CMS.
+    Ed25519,
     /// Anything else, by its object identifier: kept, but neither signed nor verified with.
     Other(Oid),
 }
@@ -146,6 +149,8 @@ impl PublicKey {
                 Some(curve) => KeyAlgorithm::Ec(curve),
                 None => other()?,
             }
+        } else if is_ed25519(&spki) {
+            KeyAlgorithm::Ed25519
         } else {
             other()?
         };
@@ -205,7 +210,7 @@ impl PublicKey {
     }
 
     /// The subjectPublicKey.
-    fn bits(&self) -> Option<&[u8]> {
+    pub(super) fn bits(&self) -> Option<&[u8]> {
         let spki: Spki<'_> = read("public key", &self.0.spki).ok()?;
         spki.key.bytes()
     }
@@ -220,10 +225,10 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), Error> {
-        self.verify_digest(algorithm, &digest(algorithm.digest(), message)?, signature)
+        self.verify_digest(algorithm, &algorithm.to_sign(message)?, signature)
     }
 
-    /// Verifies a signature over a digest that was made with [`SignatureAlgorithm::digest`].
+    /// Verifies a signature over what [`SignatureAlgorithm::to_sign`] makes of a message: mostly its digest.
     ///
     /// # Errors
     /// As [`Self::verify`].
@@ -261,6 +266,7 @@ impl fmt::Debug for PublicKey {
 pub(crate) enum ReadyKey {
     Rsa(Rsa<Public>),
     Ec(EcKey<Public>),
+    Ed25519(PKey<Public>),
 }
 
 impl fmt::Debug for ReadyKey {
@@ -268,6 +274,7 @@ impl fmt::Debug for ReadyKey {
         f.write_str(match self {
             Self::Rsa(_) => "ReadyKey(RSA)",
             Self::Ec(_) => "ReadyKey(EC)",
+            Self::Ed25519(_) => "ReadyKey(Ed25519)",
         })
     }
 }
@@ -291,6 +298,13 @@ impl ReadyKey {
             return Ok(Self::Rsa(
                 Rsa::from_public_components(modulus, exponent).crypto()?,
             ));
+        }
+        if is_ed25519(&spki) {
+            let bytes = spki.key.bytes().unwrap_or(&[]);
+            let key = PKey::public_key_from_raw_bytes(bytes, Id::ED25519);
+            return Ok(Self::Ed25519(key.map_err(|stack| {
+                Error::malformed("public key", Error::openssl(stack))
+            })?));
         }
         let curve = curve(&spki).ok_or_else(|| {
             Error::unsupported(
@@ -322,7 +336,12 @@ impl ReadyKey {
             Self::Rsa(key) if algorithm.is_rsa() => {
                 rsa::verify(key, algorithm.digest(), digest, signature)
             }
-            Self::Ec(key) if !algorithm.is_rsa() => EcdsaSig::from_der(signature)
+            Self::Ed25519(key) if algorithm == SignatureAlgorithm::Ed25519 => {
+                let verified = Verifier::new_without_digest(key)
+                    .and_then(|mut verifier| verifier.verify_oneshot(signature, digest));
+                verified.unwrap_or(false)
+            }
+            Self::Ec(key) if algorithm.is_ecdsa() => EcdsaSig::from_der(signature)
                 .ok()
                 // OpenSSL's reader takes bytes after the signature and non-canonical forms; its own verifier does not.
                 .filter(|parsed| parsed.to_der().is_ok_and(|der| der == signature))
@@ -365,6 +384,11 @@ fn unsigned(integer: RawInteger<'_>) -> Option<&[u8]> {
     let zeros = integer.0.iter().take_while(|byte| **byte == 0).count();
     let bytes = integer.0.get(zeros..)?;
     (!negative && !bytes.is_empty()).then_some(bytes)
+}
+
+/// RFC 8410, section 3: without parameters.
+fn is_ed25519(spki: &Spki<'_>) -> bool {
+    spki.algorithm.oid.is(algorithm::ED25519) && spki.algorithm.parameters.is_none()
 }
 
 fn curve(spki: &Spki<'_>) -> Option<Curve> {

@@ -14,7 +14,6 @@ use crate::{
     },
     certificate::{Certificate, KeyUsage, assemble},
     crl::RevocationReason,
-    digest::digest,
     error::Error,
     key::PrivateKey,
     signer::{SignatureAlgorithm, Signer, preferred},
@@ -243,7 +242,7 @@ impl OcspResponseBuilder {
         check_responder(issuer, responder)?;
         let algorithm = preferred(key.public_key())?;
         let data = self.data(responder)?;
-        let signature = key.sign_digest(algorithm, &digest(algorithm.digest(), &data)?)?;
+        let signature = key.sign_digest(algorithm, &algorithm.digest_of(&data)?)?;
         finish(issuer, responder, &data, algorithm, &signature)
     }
 
@@ -263,9 +262,7 @@ impl OcspResponseBuilder {
         }
         check_responder(issuer, responder)?;
         let data = self.data(responder)?;
-        let signature = signer
-            .sign(algorithm, &digest(algorithm.digest(), &data)?)
-            .await?;
+        let signature = signer.sign(algorithm, &algorithm.digest_of(&data)?).await?;
         finish(issuer, responder, &data, algorithm, &signature)
     }
 

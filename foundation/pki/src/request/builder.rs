@@ -6,7 +6,6 @@ use super::CertificateRequest;
 use crate::{
     asn1::{set_of, text, tlv},
     certificate::{GeneralName, KeyUsage, assemble, write_extended_key_usage, write_extension},
-    digest::digest,
     error::Error,
     key::{PrivateKey, PublicKey},
     name::Name,
@@ -103,7 +102,7 @@ impl CertificateRequestBuilder {
         .concat();
         let info = tlv(0x30, &inside);
         Ok(UnsignedRequest {
-            digest: digest(algorithm.digest(), &info)?,
+            digest: algorithm.digest_of(&info)?,
             info,
             algorithm,
         })

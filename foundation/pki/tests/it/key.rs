@@ -210,6 +210,11 @@ fn keys_of_the_openssl_program_are_read_in_every_form() {
     let again = PrivateKey::from_der(&openssl.read("sec1.der")).unwrap();
     assert_eq!(again.public_key(), key.public_key());
     openssl.ok("genpkey -algorithm ed25519 -out ed.pem");
+    let key = PrivateKey::from_pem(&openssl.read("ed.pem"), None).unwrap();
+    assert_eq!(key.public_key().algorithm(), KeyAlgorithm::Ed25519);
+    let again = PrivateKey::from_pem(key.to_pkcs8_pem().unwrap().as_bytes(), None).unwrap();
+    assert_eq!(again.public_key(), key.public_key());
+    openssl.ok("genpkey -algorithm ed448 -out ed.pem");
     assert!(matches!(
         PrivateKey::from_pem(&openssl.read("ed.pem"), None),
         Err(Error::Unsupported { .. })
