@@ -12,7 +12,7 @@
 //! | [`client`] | [`Client`], [`Session`](client::Session), [`Solver`](client::Solver): an order from its beginning to the certificate |
 //! | [`server`] | [`Server`]: one request in, one response out |
 //! | [`attest`] | [`DeviceAuthorizer`]: which device stands behind an identifier; what is asked of its state |
-//! | [`validate`] | [`HttpValidation`], [`TxtLookup`]: how host names are proven |
+//! | [`validate`] | [`HttpValidation`], [`TxtLookup`]: how host names are proven, and which addresses are connected to for it |
 //! | [`store`] | [`AcmeStore`]: accounts, orders, nonces; [`MemoryAcmeStore`] |
 //!
 //! # Example
@@ -134,7 +134,7 @@ pub use self::{
     client::{AcmeUrl, Client, Registration},
     server::{AcmeEvent, ExternalAccountRule, ExternalAccounts, Limits, Policy, Server},
     store::{AccountId, AcmeStore, MemoryAcmeStore, OrderId},
-    validate::{HttpValidation, TxtLookup},
+    validate::{AddressLookup, HttpValidation, Network, PinnedTransport, TxtLookup},
 };
 
 /// Content type of a signed request (RFC 8555 section 6.2).

@@ -35,6 +35,12 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// The issuing certificate, then those above it that clients should have.
     fn chain(&self) -> &[Certificate];
 
+    /// Other chains for the same certificates, each with a certificate of the issuer's name and key in front that somebody else
+    /// signed: a cross-signed one. None, unless told. ACME offers them (RFC 8555 section 7.4.2).
+    fn alternate_chains(&self) -> &[Vec<Certificate>] {
+        &[]
+    }
+
     /// Issues and stores one certificate.
     ///
     /// # Errors

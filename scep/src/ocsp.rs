@@ -110,7 +110,7 @@ impl Responder {
             .algorithms()
             .iter()
             .copied()
-            .find(|algorithm| algorithm.digest().output_len() >= 32)
+            .find(|it| it.takes_digest() && it.digest().output_len() >= 32)
             .ok_or(Error::Configuration("the signer offers SHA-1 at best"))?;
         Ok(Self {
             authority,

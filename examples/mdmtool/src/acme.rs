@@ -7,6 +7,7 @@ mod advice;
 mod answers;
 mod devices;
 mod enroll;
+mod hosts;
 mod order;
 mod serve;
 mod site;

@@ -29,6 +29,7 @@ pub(crate) fn key_kind(key: &PublicKey) -> String {
         KeyAlgorithm::Ec(Curve::P384) => "EC P-384".to_owned(),
         KeyAlgorithm::Ec(Curve::P521) => "EC P-521".to_owned(),
         KeyAlgorithm::Rsa { bits } => format!("RSA {bits}"),
+        KeyAlgorithm::Ed25519 => "Ed25519".to_owned(),
         KeyAlgorithm::Other(oid) => oid.to_string(),
         _ => "unknown".to_owned(),
     }

@@ -7,5 +7,6 @@ pub(crate) mod events;
 pub(crate) mod names;
 pub(crate) mod own;
 pub(crate) mod pages;
+pub(crate) mod place;
 pub(crate) mod profile;
 pub(crate) mod running;

@@ -1,6 +1,10 @@
 //! Settings of the transport.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use reqwest::{Certificate, ClientBuilder, Identity, redirect::Policy};
 
@@ -105,6 +109,13 @@ impl ReqwestTransportBuilder {
     /// Connects directly, whatever proxy the environment names.
     pub fn no_proxy(mut self) -> Self {
         self.client = self.client.no_proxy();
+        self
+    }
+
+    /// Takes these for the addresses of a host, in place of looking it up. Where URLs name no port it is that of their scheme.
+    pub fn resolve(mut self, host: &str, addresses: &[IpAddr]) -> Self {
+        let sockets: Vec<_> = addresses.iter().map(|it| SocketAddr::new(*it, 0)).collect();
+        self.client = self.client.resolve_to_addrs(host, &sockets);
         self
     }
 

@@ -27,7 +27,7 @@ use mdm_transport::{HttpTransport, TransportErrorKind};
 use serde::Serialize;
 
 pub use self::{
-    chain::{CertificateChain, MAX_CERTIFICATES},
+    chain::{CertificateChain, MAX_ALTERNATES, MAX_CERTIFICATES},
     error::Error,
     session::{Located, Session},
     solve::{ChallengeResponse, Offer, Solver, SolverError, SolverFn, solver_fn},

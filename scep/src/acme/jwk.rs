@@ -1,4 +1,4 @@
-//! Public keys in JSON (RFC 7517; RFC 7518 section 6) and their thumbprints (RFC 7638).
+//! Public keys in JSON (RFC 7517; RFC 7518 section 6; RFC 8037) and their thumbprints (RFC 7638).
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ pub const MIN_RSA_BITS: usize = 2048;
 /// The largest one, in bits: a signature is verified before it is known whose it is.
 pub const MAX_RSA_BITS: usize = 8192;
 
-/// The public key of an account: RSA of 2048 to 8192 bits, or a point of P-256, P-384 or P-521.
+/// The public key of an account: RSA of 2048 to 8192 bits, a point of P-256, P-384 or P-521, or Ed25519.
 ///
 /// Read from JSON strictly: what makes the key stands once and in its one form, and a private key is none. Members that
 /// do not make the key (`alg`, `use`, `kid`) are passed over. Two are equal where the keys are.
@@ -58,7 +58,7 @@ impl Jwk {
     /// [`JwkError::Unsupported`] for another kind or size, [`JwkError::Pki`] for a point that is not on its curve.
     pub fn new(key: &PublicKey) -> Result<Self, JwkError> {
         match key.algorithm() {
-            KeyAlgorithm::Rsa { .. } | KeyAlgorithm::Ec(_) => {
+            KeyAlgorithm::Rsa { .. } | KeyAlgorithm::Ec(_) | KeyAlgorithm::Ed25519 => {
                 Self::from_components(&key.components()?)
             }
             _ => Err(JwkError::Unsupported),
@@ -110,6 +110,12 @@ impl Jwk {
                 }
                 KeyComponents::ec(curve, x, y)
             }
+            // RFC 8037 section 2; X25519 signs nothing, and Ed448 nobody asks for.
+            Some("OKP") => match raw.crv.as_deref() {
+                Some("Ed25519") => KeyComponents::ed25519(number(raw.x)?),
+                Some(_) => return Err(JwkError::Unsupported),
+                None => return Err(JwkError::Malformed("crv is missing")),
+            },
             Some(_) => return Err(JwkError::Unsupported),
             None => return Err(JwkError::Malformed("kty is missing")),
         };
@@ -237,7 +243,7 @@ pub(super) struct RawJwk {
     k: Option<IgnoredAny>,
 }
 
-/// The members that make a key (RFC 7638 section 3.2), in their order.
+/// The members that make a key (RFC 7638 section 3.2, RFC 8037 section 2), in their order.
 struct Members<'a>(&'a KeyComponents);
 
 impl Serialize for Members<'_> {
@@ -249,6 +255,11 @@ impl Serialize for Members<'_> {
                 map.serialize_entry("kty", "EC")?;
                 map.serialize_entry("x", &base64url::encode(x))?;
                 map.serialize_entry("y", &base64url::encode(y))?;
+            }
+            KeyComponents::Ed25519 { x } => {
+                map.serialize_entry("crv", "Ed25519")?;
+                map.serialize_entry("kty", "OKP")?;
+                map.serialize_entry("x", &base64url::encode(x))?;
             }
             KeyComponents::Rsa { modulus, exponent } => {
                 map.serialize_entry("e", &base64url::encode(exponent))?;

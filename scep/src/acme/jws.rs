@@ -29,6 +29,8 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
+    /// Ed25519 (RFC 8037 section 3.1), which every server should take.
+    EdDsa,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
 }
@@ -36,14 +38,21 @@ pub enum Algorithm {
 impl Algorithm {
     /// Every algorithm, the preferred one first: the `algorithms` of a
     /// [`badSignatureAlgorithm`](ErrorType::BadSignatureAlgorithm).
-    pub const ALL: [Self; 4] = [Self::Es256, Self::Es384, Self::Es512, Self::Rs256];
+    pub const ALL: [Self; 5] = [
+        Self::Es256,
+        Self::EdDsa,
+        Self::Es384,
+        Self::Es512,
+        Self::Rs256,
+    ];
 
-    /// The algorithm's name in a header (RFC 7518 section 3.1).
+    /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1).
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::Es512 => "ES512",
+            Self::EdDsa => "EdDSA",
             Self::Rs256 => "RS256",
         }
     }
@@ -60,6 +69,7 @@ impl Algorithm {
             KeyAlgorithm::Ec(Curve::P256) => Some(Self::Es256),
             KeyAlgorithm::Ec(Curve::P384) => Some(Self::Es384),
             KeyAlgorithm::Ec(Curve::P521) => Some(Self::Es512),
+            KeyAlgorithm::Ed25519 => Some(Self::EdDsa),
             _ => None,
         }
     }
@@ -69,7 +79,7 @@ impl Algorithm {
             Self::Es256 => Some(Curve::P256),
             Self::Es384 => Some(Curve::P384),
             Self::Es512 => Some(Curve::P521),
-            Self::Rs256 => None,
+            Self::EdDsa | Self::Rs256 => None,
         }
     }
 
@@ -78,6 +88,7 @@ impl Algorithm {
             Self::Es256 => SignatureAlgorithm::EcdsaSha256,
             Self::Es384 => SignatureAlgorithm::EcdsaSha384,
             Self::Es512 => SignatureAlgorithm::EcdsaSha512,
+            Self::EdDsa => SignatureAlgorithm::Ed25519,
             Self::Rs256 => SignatureAlgorithm::RsaPkcs1Sha256,
         }
     }

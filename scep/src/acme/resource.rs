@@ -12,7 +12,7 @@ pub use self::{
     account::{Account, AccountStatus, AccountUpdate, KeyChange, NewAccount, OrderList},
     authorization::{
         AttestationResponse, Authorization, AuthorizationStatus, AuthorizationUpdate, Challenge,
-        ChallengeStatus, ChallengeType,
+        ChallengeStatus, ChallengeType, NewAuthorization,
     },
     directory::{Directory, DirectoryMeta},
     order::{Finalize, NewOrder, Order, OrderStatus},

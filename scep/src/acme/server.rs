@@ -6,7 +6,9 @@
 
 mod account;
 mod advance;
+mod ahead;
 mod authorization;
+mod certificate;
 mod event;
 mod external;
 mod nonce;
@@ -123,7 +125,9 @@ impl Server {
         for certificate in self.expiry.due(self.authority.chain().iter(), now) {
             self.observer.observe(&Event::Expiring { certificate, now });
         }
-        let route = self.base.route(request.uri());
+        let ahead = |route: &Route| matches!(route, Route::Entry(Entry::NewAuthz, _));
+        let offered = |route: &Route| self.authorizes_ahead() || !ahead(route);
+        let route = self.base.route(request.uri()).filter(offered);
         let served = match &route {
             None => Ok(not_found()),
             Some(route) => self.serve(route, &request).await,
@@ -202,13 +206,14 @@ impl Server {
             Route::Entry(Entry::NewOrder, segment) => {
                 self.new_order(&signed, request, segment.as_ref()).await
             }
+            Route::Entry(Entry::NewAuthz, _) => self.new_authorization(&signed, request).await,
             Route::Entry(Entry::RevokeCert, _) => self.revoke_cert(&signed).await,
             Route::Entry(Entry::KeyChange, _) => self.key_change(&signed).await,
             Route::Account(id) => self.account(&signed, id).await,
             Route::Orders(id, before) => self.orders(&signed, id, before.as_ref()).await,
             Route::Order(id) => self.order(&signed, id).await,
             Route::Finalize(id) => self.finalize(&signed, id).await,
-            Route::Certificate(id) => self.certificate(&signed, id).await,
+            Route::Certificate(id, chain) => self.certificate(&signed, id, *chain).await,
             Route::Authorization(id, index) => self.authorization(&signed, id, *index).await,
             Route::Challenge(id, index, challenge) => {
                 self.challenge(&signed, id, *index, *challenge).await
@@ -226,6 +231,7 @@ impl Server {
         });
         let (nonce, account, order) = (Entry::NewNonce, Entry::NewAccount, Entry::NewOrder);
         let directory = Directory::new(url(nonce), url(account), url(order)).with(|directory| {
+            directory.new_authz = self.authorizes_ahead().then(|| url(Entry::NewAuthz));
             directory.revoke_cert = Some(url(Entry::RevokeCert));
             directory.key_change = Some(url(Entry::KeyChange));
             directory.renewal_info = Some(self.base.renewal_info());

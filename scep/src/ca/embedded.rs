@@ -21,6 +21,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct EmbeddedCa {
     chain: Vec<Certificate>,
+    alternates: Vec<Vec<Certificate>>,
     issuer_key: PublicKey,
     signer: Arc<dyn Signer>,
     algorithm: SignatureAlgorithm,
@@ -68,10 +69,11 @@ impl EmbeddedCa {
             .algorithms()
             .iter()
             .copied()
-            .find(|algorithm| algorithm.digest().output_len() >= 32)
+            .find(|it| it.takes_digest() && it.digest().output_len() >= 32)
             .ok_or(Error::Configuration("the signer offers SHA-1 at best"))?;
         Ok(Self {
             chain,
+            alternates: Vec::new(),
             issuer_key,
             signer,
             algorithm,
@@ -80,6 +82,34 @@ impl EmbeddedCa {
             crl_profile: CrlProfile::default(),
             last_crl: Arc::default(),
         })
+    }
+
+    /// Adds another chain for the same certificates: a cross-signed certificate of the issuer in front, then those above it.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for a chain whose first certificate is not a CA's of the issuer's name, key and key identifier, or
+    /// in which one is not signed by the next.
+    pub fn alternate_chain(mut self, chain: Vec<Certificate>) -> Result<Self, Error> {
+        let wrong = Error::Configuration("the other chain is none of this authority's");
+        let (Some(other), Some(issuer)) = (chain.first(), self.chain.first()) else {
+            return Err(wrong);
+        };
+        // Names of issuers and their key identifiers stand in what was issued.
+        let same = other.is_ca()
+            && other.subject() == issuer.subject()
+            && other.subject_key_id() == issuer.subject_key_id()
+            && other.public_key()?.same_key(&self.issuer_key);
+        let linked = chain.windows(2).all(|pair| match pair {
+            [below, above] => above
+                .public_key()
+                .is_ok_and(|key| above.is_ca() && below.verify_signed_by(&key).is_ok()),
+            _ => false,
+        });
+        if !same || !linked {
+            return Err(wrong);
+        }
+        self.alternates.push(chain);
+        Ok(self)
     }
 
     /// Changes what the certificates are like.
@@ -209,6 +239,10 @@ impl EmbeddedCa {
 impl CertificateAuthority for EmbeddedCa {
     fn chain(&self) -> &[Certificate] {
         &self.chain
+    }
+
+    fn alternate_chains(&self) -> &[Vec<Certificate>] {
+        &self.alternates
     }
 
     async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError> {

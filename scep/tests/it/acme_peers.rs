@@ -3,6 +3,8 @@
 //! | Step | pebble 2.10 | pebble 2.4 (Debian 12) |
 //! |---|---|---|
 //! | account: made, found, changed, given up; every kind of key | works | works |
+//! | account with an Ed25519 key | refused: badSignatureAlgorithm | refused: badPublicKey |
+//! | authorization ahead of orders | not offered | not offered |
 //! | external account binding | works; without or with a wrong key refused | the same |
 //! | order by `http-01`, chains and their alternates, list of orders | works | works |
 //! | key change | works; the old key is refused then. To a key with an account: 200, and nothing is changed | works; 500, and nothing is changed |
@@ -30,7 +32,9 @@ use mdm_pki::{
 use mdm_scep::acme::{
     AcmeUrl, Client, Registration,
     ari::CertId,
-    client::{ChallengeResponse, Error, Offer, Session, Settings, Solver, solver_fn},
+    client::{
+        CertificateChain, ChallengeResponse, Error, Offer, Session, Settings, Solver, solver_fn,
+    },
     identifier::Identifier,
     jws::ExternalAccountKey,
     problem::ErrorType,
@@ -112,7 +116,7 @@ impl Pebble {
             .env("PEBBLE_WFE_NONCEREJECT", "33")
             .env("PEBBLE_WFE_ORDERS_PER_PAGE", "1")
             .env("PEBBLE_AUTHZREUSE", "0")
-            .env("PEBBLE_ALTERNATE_ROOTS", "1")
+            .env("PEBBLE_ALTERNATE_ROOTS", "2")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -267,6 +271,27 @@ async fn accounts_with_every_kind_of_key_are_made_found_changed_and_given_up() {
 }
 
 #[tokio::test]
+async fn ed25519_is_refused_and_there_is_no_authorization_ahead_of_orders() {
+    let Some(pebble) = Pebble::start(false) else {
+        return;
+    };
+    let (client, registration) = (pebble.client(), agreeing());
+    let refused = client.register(key(KeySpec::Ed25519), &registration);
+    let refused = refused.await.unwrap_err();
+    // The second is pebble 2.4.
+    let kinds = [ErrorType::BadSignatureAlgorithm, ErrorType::BadPublicKey];
+    assert!(kinds.iter().any(|kind| refused.is(kind)), "{refused:?}");
+    let ahead = pebble.session().await;
+    let ahead = ahead
+        .new_authorization(&Identifier::dns("a.example.org"))
+        .await;
+    assert!(
+        matches!(ahead, Err(Error::NotOffered("newAuthz"))),
+        "{ahead:?}"
+    );
+}
+
+#[tokio::test]
 async fn an_external_account_is_bound_with_its_key_alone() {
     let Some(pebble) = Pebble::start(true) else {
         return;
@@ -328,15 +353,18 @@ async fn an_order_goes_from_its_beginning_to_a_certificate_and_can_be_taken_up()
             .await
             .unwrap();
         assert_eq!(again.leaf, chain.leaf);
-        let [alternate] = &chain.alternates[..] else {
-            panic!("{:?}", chain.alternates);
-        };
-        let other = session
-            .certificate(alternate, key.public_key())
-            .await
-            .unwrap();
-        assert_eq!(other.leaf, chain.leaf);
-        assert_ne!(other.issuers, chain.issuers);
+        assert_eq!(chain.alternates.len(), 2, "{:?}", chain.alternates);
+        let mut known = vec![top(&chain)];
+        for _ in 0..2 {
+            let other = session.alternate(&chain, |it| !known.contains(&top(it)));
+            let other = other.await.unwrap().unwrap();
+            known.push(top(&other));
+            let named = |it: &CertificateChain| it.leads_to(known.last().unwrap());
+            let again = session.alternate(&chain, named).await.unwrap().unwrap();
+            assert_eq!((&again.leaf, again.issuers), (&chain.leaf, other.issuers));
+        }
+        let stranger = session.alternate(&chain, |it| it.leads_to("Old Root"));
+        assert!(stranger.await.unwrap().is_none());
 
         let other = csr_of_another_key(host);
         let error = session
@@ -346,6 +374,12 @@ async fn an_order_goes_from_its_beginning_to_a_certificate_and_can_be_taken_up()
         assert!(matches!(error, Error::Certificate(_)), "{error}");
     }
     assert_eq!(session.orders().await.unwrap().len(), 2, "one a page");
+}
+
+/// Who stands at the end of a chain.
+fn top(chain: &CertificateChain) -> String {
+    let last = chain.issuers.last().unwrap();
+    last.issuer().common_name().unwrap()
 }
 
 fn csr_of_another_key(host: &str) -> CertificateRequest {

@@ -10,17 +10,21 @@
 //! | attestation without freshness | refused by us | it issues |
 //! | attestation of another token, of another root, over | refused by us | refused |
 //! | `http-01` | works | not tried |
+//! | account with an Ed25519 key | not offered: P-256 | works |
+//! | authorization ahead of orders; another chain | not offered | not offered |
 //! | renewal information, key change, revocation by the account | works | key change and renewal information not offered |
 
 use std::{
     fmt::Write as _,
     io::{BufRead as _, BufReader, Write as _},
+    net::IpAddr,
     path::PathBuf,
     process::{Command, Stdio},
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
+use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use chrono::Utc;
@@ -38,12 +42,13 @@ use mdm_pki::{
 use mdm_scep::{
     EmbeddedCa, MemoryStore,
     acme::{
-        AcmeUrl, Client, DeviceIdentity, ExpectedDevice, HttpValidation, MemoryAcmeStore,
-        Registration, Server,
+        AcmeUrl, AddressLookup, Client, DeviceIdentity, ExpectedDevice, HttpValidation,
+        MemoryAcmeStore, Registration, Server,
         client::{ChallengeResponse, Error, Offer, solver_fn},
         identifier::Identifier,
         problem::ErrorType,
         resource::{ChallengeType, NewOrder},
+        validate::{ByAddress, LookupError},
     },
     ca::{RootUse, root},
 };
@@ -59,6 +64,17 @@ use crate::{
 const CLIENT: &str = "client-7";
 const SERIAL: &str = "C02AAAAAAAAA";
 const HOST: &str = "device7.example.com";
+
+/// Every host has the same public address.
+#[derive(Debug)]
+struct Everywhere;
+
+#[async_trait]
+impl AddressLookup for Everywhere {
+    async fn addresses(&self, _host: &str) -> Result<Vec<IpAddr>, LookupError> {
+        Ok(vec!["93.184.215.14".parse().unwrap()])
+    }
+}
 
 /// Our server by the machine's clock, with TLS.
 struct World {
@@ -118,7 +134,10 @@ impl World {
             base.parse().unwrap(),
         )
         .devices(expected, Verifier::new(&[apple_root]).unwrap())
-        .http(HttpValidation::new(Arc::new(hosts)))
+        .http(HttpValidation::new(
+            Arc::new(Everywhere),
+            Arc::new(ByAddress(hosts)),
+        ))
         .observer(heard.clone())
         .build()
         .unwrap();
@@ -272,6 +291,7 @@ async fn their_client_enrols_with_an_attested_key_and_without_a_good_one_does_no
 async fn at_step_ca(
     step: &StepCa,
     apple: &AttestationAuthority,
+    account: KeySpec,
     identifier: &str,
     defect: Option<Defect>,
     attests: bool,
@@ -285,7 +305,7 @@ async fn at_step_ca(
     let url = format!("https://localhost:{}/acme/devices/directory", step.tls);
     let url = AcmeUrl::new(&url).unwrap();
     let client = Client::new(transport, url, Arc::new(SystemClock));
-    let account = Arc::new(PrivateKey::generate(KeySpec::P256).unwrap());
+    let account = Arc::new(PrivateKey::generate(account).unwrap());
     let registered = client.register(account, &Registration::new()).await?;
     let key = PrivateKey::generate(KeySpec::P384).unwrap();
     let solver = solver_fn(|offer: Offer| {
@@ -310,6 +330,9 @@ async fn at_step_ca(
     let name = Name::from_common_name(identifier);
     let csr = CertificateRequestBuilder::new(name).sign(&key).unwrap();
     let chain = registered.session.obtain(&order, &csr, &solver).await?;
+    assert!(chain.alternates.is_empty());
+    let ahead = registered.session.new_authorization(&order.identifiers[0]);
+    assert!(matches!(ahead.await, Err(Error::NotOffered("newAuthz"))));
     let issuer = chain.issuers[0].public_key().unwrap();
     chain.leaf.verify_signed_by(&issuer).unwrap();
     assert!(chain.leaf.public_key().unwrap().same_key(key.public_key()));
@@ -328,11 +351,14 @@ async fn our_client_enrols_with_an_attested_key_at_step_ca() {
             "attestationFormats":["apple"],"attestationRoots":"{roots}"}}"#
     );
     let step = StepCa::with(&program, &provisioner, "Serving HTTPS on");
-    let enrolled = at_step_ca(&step, &apple, SERIAL, None, true).await.unwrap();
-    assert_eq!(enrolled.subject().common_name().as_deref(), Some(SERIAL));
+    for account in [KeySpec::P256, KeySpec::Ed25519, KeySpec::Rsa2048] {
+        let enrolled = at_step_ca(&step, &apple, account, SERIAL, None, true);
+        let name = enrolled.await.unwrap().subject().common_name();
+        assert_eq!(name.as_deref(), Some(SERIAL));
+    }
     // What no verifier should take, and this one does.
     let defect = Some(Defect::NoFreshness);
-    at_step_ca(&step, &apple, SERIAL, defect, true)
+    at_step_ca(&step, &apple, KeySpec::P256, SERIAL, defect, true)
         .await
         .unwrap();
     for (identifier, defect, attests) in [
@@ -342,7 +368,7 @@ async fn our_client_enrols_with_an_attested_key_at_step_ca() {
         (SERIAL, Some(Defect::UnknownRoot), true),
         (SERIAL, Some(Defect::Expired), true),
     ] {
-        let refused = at_step_ca(&step, &apple, identifier, defect, attests).await;
+        let refused = at_step_ca(&step, &apple, KeySpec::P256, identifier, defect, attests).await;
         let refused = refused.unwrap_err();
         assert!(
             refused.is(&ErrorType::BadAttestationStatement),
@@ -350,6 +376,6 @@ async fn our_client_enrols_with_an_attested_key_at_step_ca() {
         );
     }
     let other = Some(Defect::OtherKey);
-    let refused = at_step_ca(&step, &apple, SERIAL, other, true).await;
+    let refused = at_step_ca(&step, &apple, KeySpec::P256, SERIAL, other, true).await;
     assert!(refused.unwrap_err().is_refused());
 }

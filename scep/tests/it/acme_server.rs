@@ -2,7 +2,9 @@
 //! is made on both sides.
 
 mod accounts;
+mod ahead;
 mod attestation;
+mod chains;
 mod faults;
 mod finalize;
 mod hosts;

@@ -13,7 +13,7 @@ use mdm_scep::acme::{
     resource::NewOrder,
 };
 use mdm_transport_reqwest::ReqwestTransport;
-use mdmtool::one_line;
+use mdmtool::{input, one_line};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -71,6 +71,12 @@ pub(super) struct Enroll {
     passphrase: Passphrase,
     #[command(flatten)]
     outcome: Outcome,
+    /// Where the certificate goes with all that stand above it, PEM, as web servers want it.
+    #[arg(long, value_name = "FILE")]
+    chain_out: Option<PathBuf>,
+    /// Take the chain that leads to the authority of this common name, if the server has several and one that does.
+    #[arg(long, value_name = "NAME")]
+    preferred_chain: Option<String>,
     #[command(flatten)]
     proof: Proof,
 }
@@ -119,7 +125,7 @@ impl Enroll {
             self.proof.attestation.as_deref(),
         ];
         files::take_stdin_once(stdin.into_iter().flatten())?;
-        self.outcome.must_be_free()?;
+        self.outcome.must_be_free(self.chain_out.as_ref())?;
         let client = self.client()?;
         let registration = self.account.registration()?;
         let shown = Shown::default();
@@ -147,6 +153,10 @@ impl Enroll {
         };
         match (beside(web, shown, asked).await, answers.wanted()) {
             (Ok(chain), _) => {
+                // First, so that the same command goes on where this cannot be written.
+                if let Some(file) = &self.chain_out {
+                    input::write_new(file, chain.to_pem().as_bytes())?;
+                }
                 let issuer = chain.issuers.first();
                 let told = self.outcome.keep(&chain.leaf, issuer, &self.key_out)?;
                 order.forget();
@@ -181,7 +191,14 @@ impl Enroll {
                 placed.url
             }
         };
-        Ok(session.complete(&url, request, answers).await?)
+        let chain = session.complete(&url, request, answers).await?;
+        match &self.preferred_chain {
+            Some(name) if !chain.leads_to(name) => {
+                let other = session.alternate(&chain, |other| other.leads_to(name));
+                Ok(other.await?.unwrap_or(chain))
+            }
+            _ => Ok(chain),
+        }
     }
 
     /// Tells what the key has to be attested for.

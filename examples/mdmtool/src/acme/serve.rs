@@ -1,78 +1,68 @@
 //! `serve`: an ACME server with an authority of its own.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use chrono::Utc;
 use clap::Args;
 use http::Uri;
 use mdm_core::SystemClock;
-use mdm_pki::{DigestAlgorithm, attestation::Verifier};
+use mdm_pki::{Certificate, DigestAlgorithm, attestation::Verifier};
 use mdm_scep::acme::{HttpValidation, Limits, Server};
-use mdm_storage::sqlite::SqliteStore;
-use mdm_transport_reqwest::ReqwestTransport;
+use mdmtool::one_line;
 use serde_json::Value;
 
 use super::{
     devices::{Devices, Known},
+    hosts::Hosts,
     site::AcmeSite,
 };
 use crate::{
     certificate::fingerprint,
     console::Console,
     failure::{Done, Failure},
+    files,
     issue::{
-        authority::{Authority, AuthorityFiles, impossible},
-        books::Books,
+        authority::{Authority, impossible},
         events::{self, Reporter},
         pages::Pages,
-        profile::Profile,
+        place::{Opened, Place},
         running::Running,
     },
     runtime::interrupted,
-    web::{Listen, Web},
+    web::Web,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
-    listen: Listen,
-    #[command(flatten)]
-    books: Books,
-    #[command(flatten)]
-    authority: AuthorityFiles,
+    place: Place,
     #[command(flatten)]
     devices: Devices,
-    /// Take orders of host names, and look for the proof on their web servers (http-01). Whoever orders may have this
-    /// machine ask any address that a name leads to.
-    #[arg(long)]
-    http_01: bool,
-    /// The port of those web servers; another one than 80 for tests alone.
-    #[arg(long, value_name = "PORT", requires = "http_01", default_value_t = 80)]
-    http_01_port: u16,
     #[command(flatten)]
-    profile: Profile,
+    hosts: Hosts,
+    /// Offer the certificates with this chain too: certificates in PEM, the authority's own as another one signed it in front,
+    /// then those above it. Can be given several times.
+    #[arg(long, value_name = "FILE")]
+    alternate_chain: Vec<PathBuf>,
 }
 
 impl Serve {
     pub(super) async fn run(self, console: &mut Console) -> Done {
         let stop = interrupted();
-        let limits = Limits::default();
-        // First, so that no authority is made for a server that cannot be.
-        let web = self
-            .listen
-            .bind(self.authority.passphrase(), limits.jws.bytes)
-            .await?;
         let devices = self.devices.read()?;
-        if devices.is_none() && !self.http_01 {
+        let hosts = self.hosts.validation();
+        if devices.is_none() && hosts.is_none() {
             return Err(Failure::input(
                 "no order could be fulfilled",
                 "take those of devices with --attestation-root, or those of host names with --http-01",
             ));
         }
-        let authority = self.authority.open(Utc::now())?;
-        let store = self.books.open_or_make().await?;
+        let opened = self.place.open(Limits::default().jws.bytes).await?;
         let (reporter, events) = events::channel();
-        let site = self.site(&web, &authority, &store, devices, reporter);
+        let site = self.site(&opened, devices, hosts, reporter);
+        let Opened { web, store, .. } = opened;
         let done = async {
             let (site, listening) = site?;
             let running = Running {
@@ -90,25 +80,35 @@ impl Serve {
 
     fn site(
         &self,
-        web: &Web,
-        authority: &Authority,
-        store: &SqliteStore,
+        opened: &Opened,
         devices: Option<(Known, Verifier)>,
+        hosts: Option<HttpValidation>,
         reporter: Reporter,
     ) -> Result<(AcmeSite, Value), Failure> {
+        let Opened {
+            web,
+            authority,
+            store,
+        } = opened;
+        let profile = &self.place.profile;
         let books = Arc::new(store.clone());
-        let ca = self.profile.authority(authority, books.clone(), |_| {})?;
+        let mut ca = profile.authority(authority, books.clone(), |_| {})?;
+        for file in &self.alternate_chain {
+            ca = ca.alternate_chain(chain(file)?).map_err(|error| {
+                let next = "give the authority's own certificate, signed by another one, in front, then those above it";
+                Failure::input(format!("{}: {}", file.display(), one_line(&error)), next)
+            })?;
+        }
+        let ca = Arc::new(ca);
         let (clock, base) = (Arc::new(SystemClock), self.base_url(web)?);
         let mut server = Server::builder(ca.clone(), books.clone(), books, clock, base)
-            .rate_limit(self.profile.rate_limit())
+            .policy(self.hosts.policy())
+            .rate_limit(profile.rate_limit())
             .observer(Arc::new(reporter));
         if let Some((known, verifier)) = devices {
             server = server.devices(Arc::new(known), verifier);
         }
-        if self.http_01 {
-            let transport = ReqwestTransport::builder().build()?;
-            let port = self.http_01_port;
-            let validation = HttpValidation::new(Arc::new(transport)).with(|it| it.port = port);
+        if let Some(validation) = hosts {
             server = server.http(validation);
         }
         let server = server.build().map_err(|error| impossible(&error))?;
@@ -118,7 +118,7 @@ impl Serve {
     }
 
     fn base_url(&self, web: &Web) -> Result<Uri, Failure> {
-        let url = match &self.profile.public_url {
+        let url = match &self.place.profile.public_url {
             Some(url) => url.clone(),
             None => web.url().map_err(Failure::Output)?,
         };
@@ -127,6 +127,14 @@ impl Serve {
             Failure::input("--public-url is no URL", next)
         })
     }
+}
+
+/// The certificates of a file.
+fn chain(file: &Path) -> Result<Vec<Certificate>, Failure> {
+    Certificate::stack_from_pem(&files::read(file)?).map_err(|error| {
+        let next = "give a file of certificates in PEM";
+        Failure::input(format!("{}: {}", file.display(), one_line(&error)), next)
+    })
 }
 
 /// The first line: where the server is, and which authority it has.

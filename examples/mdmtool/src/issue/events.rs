@@ -155,6 +155,9 @@ fn about_acme(event: &AcmeEvent<'_>) -> About {
             ("key_changed", vec![("account", account.to_string())])
         }
         AcmeEvent::Ordered { order, label, .. } => ("ordered", of_order(label, order)),
+        AcmeEvent::PreAuthorization { order, label, .. } => {
+            ("pre_authorization", of_order(label, order))
+        }
         AcmeEvent::Proven {
             order,
             label,

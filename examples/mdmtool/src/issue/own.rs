@@ -99,9 +99,9 @@ impl Outcome {
         &self.cert_out
     }
 
-    /// Refuses to begin what could not be finished.
-    pub(crate) fn must_be_free(&self) -> Done {
-        let taken = [Some(&self.cert_out), self.ca_out.as_ref()]
+    /// Refuses to begin what could not be finished, with another file that is to be written.
+    pub(crate) fn must_be_free(&self, other: Option<&PathBuf>) -> Done {
+        let taken = [Some(&self.cert_out), self.ca_out.as_ref(), other]
             .into_iter()
             .flatten()
             .find(|file| file.exists());

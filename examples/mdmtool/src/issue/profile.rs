@@ -38,7 +38,7 @@ impl Profile {
         files: &Authority,
         store: Arc<dyn Store>,
         change: impl FnOnce(&mut CertificateProfile),
-    ) -> Result<Arc<EmbeddedCa>, Failure> {
+    ) -> Result<EmbeddedCa, Failure> {
         let profile = CertificateProfile::default().with(|profile| {
             profile.validity = self.validity.0;
             if let Some(url) = &self.public_url {
@@ -53,7 +53,7 @@ impl Profile {
         let lists = CrlProfile::default().with(|lists| lists.reuse = Duration::ZERO);
         let key = Arc::new(files.issuer.key.clone());
         let ca = EmbeddedCa::new(files.chain(), key, store).map_err(|error| impossible(&error))?;
-        Ok(Arc::new(ca.profile(profile).crl_profile(lists)))
+        Ok(ca.profile(profile).crl_profile(lists))
     }
 
     /// How often somebody may ask for a certificate.

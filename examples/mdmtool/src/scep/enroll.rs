@@ -63,7 +63,7 @@ impl Enroll {
             self.passphrase.file(),
         ];
         files::take_stdin_once(stdin.into_iter().flatten())?;
-        self.outcome.must_be_free()?;
+        self.outcome.must_be_free(None)?;
         let client = self.remote.client(&self.trust, &self.weak)?;
         let challenge = self.challenge.read()?;
         let key = own::key(&self.key_out, self.key, KeySpec::Rsa2048, &self.passphrase)?;

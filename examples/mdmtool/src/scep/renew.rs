@@ -56,7 +56,7 @@ impl Renew {
             self.trust.ca.as_deref(),
             self.challenge.challenge_file.as_deref(),
         ])?;
-        self.outcome.must_be_free()?;
+        self.outcome.must_be_free(None)?;
         let client = self.remote.client(&self.trust, &self.weak)?;
         let old = self.old.read()?;
         let challenge = self.challenge.read()?;

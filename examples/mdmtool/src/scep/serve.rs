@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use chrono::Utc;
 use clap::{Args, ValueEnum};
 use mdm_core::SystemClock;
 use mdm_pki::DigestAlgorithm;
@@ -24,29 +23,22 @@ use crate::{
     failure::{Done, Failure},
     files,
     issue::{
-        authority::{Authority, AuthorityFiles, impossible},
-        books::Books,
+        authority::{Authority, impossible},
         events::{self, Reporter},
         pages::Pages,
-        profile::Profile,
+        place::{Opened, Place},
         running::Running,
     },
     runtime::interrupted,
-    web::{Listen, Web},
+    web::Web,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     #[command(flatten)]
-    listen: Listen,
-    #[command(flatten)]
-    books: Books,
-    #[command(flatten)]
-    authority: AuthorityFiles,
+    place: Place,
     #[command(flatten)]
     rules: Rules,
-    #[command(flatten)]
-    profile: Profile,
     #[command(flatten)]
     weak: Weak,
 }
@@ -99,19 +91,17 @@ impl From<San> for SanRule {
 impl Serve {
     pub(super) async fn run(self, console: &mut Console) -> Done {
         let stdin = [
-            self.authority.passphrase().file(),
+            self.place.passphrase().file(),
             self.rules.shared_challenge_file.as_deref(),
         ];
         files::take_stdin_once(stdin.into_iter().flatten())?;
         let stop = interrupted();
-        let limits = HttpLimits::default();
-        // First, so that no authority is made for a server that cannot be.
-        let web = self
-            .listen
-            .bind(self.authority.passphrase(), limits.message)
-            .await?;
-        let authority = self.authority.open(Utc::now())?;
-        let store = self.books.open_or_make().await?;
+        let opened = self.place.open(HttpLimits::default().message).await?;
+        let Opened {
+            web,
+            authority,
+            store,
+        } = opened;
         let done = self.serve(web, &authority, &store, stop, console).await;
         store.close().await;
         done
@@ -145,13 +135,14 @@ impl Serve {
     ) -> Result<ScepSite, Failure> {
         let books = Arc::new(store.clone());
         let names = self.rules.san;
-        let ca = self.profile.authority(authority, books, |profile| {
+        let ca = self.place.profile.authority(authority, books, |profile| {
             profile.subject_alt_names = names.into();
         })?;
+        let ca = Arc::new(ca);
         let (responder, clock) = (authority.responder()?, Arc::new(SystemClock));
         let server = Server::builder(ca.clone(), responder, self.rules.verifier(store)?, clock)
             .policy(self.policy())
-            .rate_limit(self.profile.rate_limit())
+            .rate_limit(self.place.profile.rate_limit())
             .observer(Arc::new(reporter))
             .build();
         Ok(ScepSite {

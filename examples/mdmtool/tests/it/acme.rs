@@ -1,10 +1,13 @@
 //! `mdmtool acme`, client and server of the built program over real sockets, with attestations of the fake Apple.
 
-use std::{net::TcpListener, process::Command};
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::Command,
+};
 
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use mdm_fake_apple::attestation::AttestationAuthority;
-use mdm_pki::{GeneralName, KeySpec, PrivateKey, pem};
+use mdm_pki::{Certificate, CertificateBuilder, GeneralName, KeySpec, PrivateKey, pem};
 use serde_json::Value;
 
 use crate::{
@@ -226,9 +229,9 @@ fn an_order_outlives_the_server_and_is_begun_anew_where_nobody_knows_it_any_more
 }
 
 /// A port that nobody listens on.
-fn free() -> String {
+fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    listener.local_addr().unwrap()
 }
 
 #[test]
@@ -241,13 +244,15 @@ fn host_names_are_proven_by_a_web_server_of_the_program_itself_over_tls() {
         .unwrap();
     world.write("web.pem", web.to_pem());
     world.write("web-key.pem", key.to_pkcs8_pem().unwrap().as_bytes());
-    // A proxy in the name's place: the name itself leads nowhere.
     let shown = free();
-    let mut serve = world.tool(
+    let mut serve = world.tool(&format!(
         "acme serve --listen 127.0.0.1:0 --store scep.db --ca-dir ca --new-ca --ca-key p256 --http-01 \
-         --tls-cert web.pem --tls-key web-key.pem --json",
-    );
-    serve.env("http_proxy", format!("http://{shown}"));
+         --http-01-port {} --http-01-allow 127.0.0.0/8 --http-01-host a.example=127.0.0.1 \
+         --http-01-host b.example=127.0.0.1 --tls-cert web.pem --tls-key web-key.pem --json",
+        shown.port()
+    ));
+    // Nobody is there, and nobody is asked there.
+    serve.env("http_proxy", "http://127.0.0.1:9");
     let server = Server::of(serve);
     assert!(server.url.starts_with("https://"), "{}", server.url);
     let enroll = |root: &str| -> Told {
@@ -264,6 +269,61 @@ fn host_names_are_proven_by_a_web_server_of_the_program_itself_over_tls() {
     let names = ["a.example", "b.example"].map(|it| GeneralName::Dns(it.to_owned()));
     assert_eq!(world.certificate("cert.pem").subject_alt_names(), names);
     assert_eq!(world.listed().len(), 1);
+}
+
+#[test]
+fn another_chain_is_offered_and_taken_and_an_account_may_have_an_ed25519_key() {
+    let world = World::new();
+    let shown = free();
+    let serve = |more: &str| {
+        world.tool(&format!(
+            "acme serve --listen 127.0.0.1:0 --store scep.db --ca-dir ca --http-01 --http-01-port {} \
+             --http-01-allow 127.0.0.1 --http-01-host a.example=127.0.0.1 --pre-authorization --json {more}",
+            shown.port()
+        ))
+    };
+    Server::of(serve("--new-ca --ca-key p256")).kill();
+    let own = world.certificate("ca/ca.pem");
+    let (old_key, now) = (PrivateKey::generate(KeySpec::P256).unwrap(), Utc::now());
+    let old = certificate("Old", &old_key)
+        .ca(Some(1))
+        .self_signed(&old_key)
+        .unwrap();
+    let cross = CertificateBuilder::new(own.subject(), &own.public_key().unwrap())
+        .validity(now - TimeDelta::hours(1), now + TimeDelta::days(9))
+        .ca(Some(0))
+        .sign(&old, &old_key)
+        .unwrap();
+    world.write("wrong.pem", own.to_pem() + &old.to_pem());
+    let wrong: Told = serve("--alternate-chain wrong.pem")
+        .output()
+        .unwrap()
+        .into();
+    wrong.error(2, "input");
+    assert!(
+        wrong.stderr.contains("none of this authority's"),
+        "{wrong:?}"
+    );
+    world.write("chain.pem", cross.to_pem() + &old.to_pem());
+    let server = Server::of(serve("--alternate-chain chain.pem"));
+    let account = PrivateKey::generate(KeySpec::Ed25519).unwrap();
+    world.write("account.pem", account.to_pkcs8_pem().unwrap().as_bytes());
+    let enroll = |name: &str, more: &str| -> Vec<Certificate> {
+        let line = format!(
+            "acme enroll --directory {}/directory --insecure --account-key account.pem --identifier dns:a.example \
+             --key-out {name}-key.pem --cert-out {name}.pem --chain-out {name}-chain.pem --http-01 {shown} {more}",
+            server.url
+        );
+        Told::from(world.tool(&line).output().unwrap()).succeeded();
+        Certificate::stack_from_pem(&world.read(&format!("{name}-chain.pem"))).unwrap()
+    };
+    let (usual, other) = (
+        enroll("usual", ""),
+        enroll("other", "--preferred-chain Other"),
+    );
+    assert_eq!(usual[1..], other[1..]);
+    assert_eq!(other[1..], [own]);
+    assert_eq!(enroll("old", "--preferred-chain Old")[1..], [cross, old]);
 }
 
 #[test]
@@ -289,6 +349,14 @@ fn what_cannot_be_used_is_told_before_anything_is_asked() {
     assert!(!world.path("a").exists() && !world.path("k").exists());
 
     let serve = "acme serve --listen 127.0.0.1:0 --store s --ca-dir ca --new-ca";
+    for wrong in [
+        "--http-01-allow 10.0.0.1/8",
+        "--http-01-allow example.com",
+        "--http-01-host a.example",
+    ] {
+        run(&format!("{serve} --http-01 {wrong}")).failed_usage();
+    }
+    run(&format!("{serve} --http-01-allow 10.0.0.0/8")).failed_usage();
     run(serve).failed(2, &["no order could be fulfilled", "--http-01"]);
     let apple = AttestationAuthority::new(Utc::now()).unwrap();
     world.write("apple.pem", pem::encode("CERTIFICATE", apple.root()));

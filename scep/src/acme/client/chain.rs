@@ -5,6 +5,9 @@ use mdm_pki::{Certificate, PublicKey, pem};
 
 use super::{Error, exchange::Answer};
 
+/// The most chains of a certificate that are looked at beside the first.
+pub const MAX_ALTERNATES: usize = 8;
+
 /// The most certificates of a chain.
 pub const MAX_CERTIFICATES: usize = 16;
 
@@ -54,6 +57,13 @@ impl CertificateChain {
         })
     }
 
+    /// Whether an authority of this common name stands in the chain or above it: the subject of an issuer, or who issued the last.
+    pub fn leads_to(&self, common_name: &str) -> bool {
+        let last = self.issuers.last().unwrap_or(&self.leaf).issuer();
+        let mut names = self.issuers.iter().map(Certificate::subject).chain([last]);
+        names.any(|name| name.common_name().as_deref() == Some(common_name))
+    }
+
     /// The whole chain in PEM, the leaf first.
     pub fn to_pem(&self) -> String {
         std::iter::once(&self.leaf)
@@ -88,6 +98,7 @@ mod tests {
         let chain = read(&format!("{mine}\n{above}")).unwrap();
         assert_eq!(chain.issuers.len(), 1);
         assert_eq!(chain.to_pem(), format!("{mine}{above}"));
+        assert!(chain.leads_to("x") && !chain.leads_to("y") && !chain.leads_to(""));
         assert!(matches!(
             read(&format!("{above}{mine}")),
             Err(Error::Certificate(_))

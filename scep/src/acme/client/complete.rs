@@ -13,6 +13,7 @@ use super::{
     exchange::{Answer, Expected},
 };
 use crate::acme::{
+    identifier::Identifier,
     problem::ErrorType,
     resource::{
         Authorization, AuthorizationStatus, Challenge, ChallengeStatus, NewOrder, Order,
@@ -38,6 +39,23 @@ impl<T: HttpTransport> Session<T> {
         self.complete(&order.url, csr, solver).await
     }
 
+    /// Proves an identifier ahead of any order (RFC 8555 section 7.4.1).
+    ///
+    /// # Errors
+    /// As [`new_authorization`](Self::new_authorization); [`Error::Authorization`], [`Error::Unsolved`] and [`Error::Solver`] where
+    /// it is not proven.
+    pub async fn pre_authorize(
+        &self,
+        identifier: &Identifier,
+        solver: &dyn Solver,
+    ) -> Result<Located<Authorization>, Error> {
+        let mut patience = Patience::new(&self.client.inner.clock, &self.client.inner.settings);
+        let made = self.new_authorization(identifier).await?;
+        let urls = std::slice::from_ref(&made.url);
+        self.prove(urls, solver, &mut patience).await?;
+        self.look(&made.url, "authorization", &mut patience).await
+    }
+
     /// Takes the order of this URL to its certificate from wherever it is: proves what is not proven, sends the CSR where it
     /// was not sent, waits as long as the server asks, and fetches the certificate.
     ///
@@ -59,7 +77,8 @@ impl<T: HttpTransport> Session<T> {
         loop {
             order = match order.value.status {
                 OrderStatus::Pending if !proven => {
-                    self.prove(&order, solver, &mut patience).await?;
+                    let urls = &order.value.authorizations;
+                    self.prove(urls, solver, &mut patience).await?;
                     proven = true;
                     self.look(url, "order", &mut patience).await?
                 }
@@ -97,12 +116,11 @@ impl<T: HttpTransport> Session<T> {
     /// Responds to a challenge of every authorization that has none that is responded to, then waits for all of them.
     async fn prove(
         &self,
-        order: &Located<Order>,
+        urls: &[String],
         solver: &dyn Solver,
         patience: &mut Patience<'_>,
     ) -> Result<(), Error> {
         const WHAT: &str = "authorization";
-        let urls = &order.value.authorizations;
         for url in urls {
             let found = self.look::<Authorization>(url, WHAT, patience).await?;
             if is_open(&found.value)? && !is_responded_to(&found.value) {

@@ -8,6 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     CertificateChain, ChallengeResponse, Client, Error, Signing,
+    chain::MAX_ALTERNATES,
     exchange::{Answer, Expected},
 };
 use crate::acme::{
@@ -16,7 +17,7 @@ use crate::acme::{
     jws::{Algorithm, Header, KeyRef, UnsignedJws},
     resource::{
         Account, AccountStatus, AccountUpdate, Authorization, AuthorizationUpdate, Challenge,
-        Finalize, KeyChange, NewOrder, Order, OrderList,
+        Finalize, KeyChange, NewAuthorization, NewOrder, Order, OrderList,
     },
 };
 
@@ -183,6 +184,32 @@ impl<T: HttpTransport> Session<T> {
         Located::read(&answer, url.to_owned(), "authorization")
     }
 
+    /// Asks for an authorization ahead of any order (RFC 8555 section 7.4.1), which later orders of the account find. No wildcard
+    /// can be authorized so.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`] by most servers; [`Error::Refused`]; [`Error::Identifiers`] where it is for another identifier.
+    pub async fn new_authorization(
+        &self,
+        identifier: &Identifier,
+    ) -> Result<Located<Authorization>, Error> {
+        let directory = self.client.directory().await?;
+        let url = directory.new_authz.as_deref();
+        let url = url.ok_or(Error::NotOffered("newAuthz"))?;
+        let request = NewAuthorization::new(identifier.clone());
+        let answer = self.post(url, &request, Expected::Json).await?;
+        let location = answer.location.clone().ok_or(Error::Missing("Location"))?;
+        self.client.inner.url.named(&location)?;
+        let made: Located<Authorization> = Located::read(&answer, location, "authorization")?;
+        let found = std::slice::from_ref(&made.value.identifier);
+        match names(found) == names(std::slice::from_ref(identifier)) {
+            true => Ok(made),
+            false => Err(Error::Identifiers {
+                found: found.to_vec(),
+            }),
+        }
+    }
+
     /// Gives an authorization up (RFC 8555 section 7.5.2).
     ///
     /// # Errors
@@ -232,6 +259,29 @@ impl<T: HttpTransport> Session<T> {
     pub async fn certificate(&self, url: &str, key: &PublicKey) -> Result<CertificateChain, Error> {
         let answer = self.post_as_get(url, Expected::Chain).await?;
         CertificateChain::from_answer(&answer, key)
+    }
+
+    /// The same certificate with another of its chains, the first one that is preferred (RFC 8555 section 7.4.2); `None` where none is.
+    /// The chain at hand is not asked about.
+    ///
+    /// # Errors
+    /// That of the exchange; [`Error::Certificate`] for a chain of another certificate.
+    pub async fn alternate(
+        &self,
+        chain: &CertificateChain,
+        prefers: impl Fn(&CertificateChain) -> bool,
+    ) -> Result<Option<CertificateChain>, Error> {
+        let key = chain.leaf.public_key()?;
+        for url in chain.alternates.iter().take(MAX_ALTERNATES) {
+            let other = self.certificate(url, &key).await?;
+            if other.leaf != chain.leaf {
+                return Err(Error::Certificate("is another one than that of the order"));
+            }
+            if prefers(&other) {
+                return Ok(Some(other));
+            }
+        }
+        Ok(None)
     }
 
     /// Revokes a certificate that the account was issued or is authorized for (RFC 8555 section 7.6).

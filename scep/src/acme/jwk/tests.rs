@@ -28,12 +28,41 @@ fn the_example_of_rfc_7638_has_its_thumbprint() {
 }
 
 #[test]
+fn the_example_of_rfc_8037_has_its_thumbprint() {
+    // Appendices A.2 and A.3; the secret half of A.1 is refused.
+    let public =
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let jwk = Jwk::from_json(public.as_bytes()).unwrap();
+    let expected = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    assert_eq!(jwk.thumbprint().to_string(), expected);
+    let secret = r#"{"d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","#;
+    let private = public.replacen('{', secret, 1);
+    assert!(matches!(
+        Jwk::from_json(private.as_bytes()),
+        Err(JwkError::Private)
+    ));
+    for x in ["", "AA", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHUQ"] {
+        let json = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": x});
+        assert!(
+            matches!(read(&json), Err(JwkError::Pki(_) | JwkError::Malformed(_))),
+            "{x}"
+        );
+    }
+    for member in ["crv", "x"] {
+        let mut json: serde_json::Value = serde_json::from_str(public).unwrap();
+        drop(json.as_object_mut().unwrap().remove(member));
+        assert!(read(&json).is_err(), "{json}");
+    }
+}
+
+#[test]
 fn a_key_is_the_same_after_a_way_through_json() {
     for spec in [
         KeySpec::Rsa2048,
         KeySpec::P256,
         KeySpec::P384,
         KeySpec::P521,
+        KeySpec::Ed25519,
     ] {
         let key = PrivateKey::generate(spec).unwrap();
         let jwk = Jwk::new(key.public_key()).unwrap();
@@ -73,7 +102,9 @@ fn a_secret_is_refused_by_name() {
 #[test]
 fn other_kinds_and_sizes_are_not_taken() {
     for json in [
-        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        r#"{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        r#"{"kty":"OKP","crv":"Ed448","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        r#"{"kty":"EC","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","y":"AA"}"#,
         r#"{"kty":"EC","crv":"secp256k1","x":"AA","y":"AA"}"#,
         r#"{"kty":"rsa","n":"AQAB","e":"AQAB"}"#,
         r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#,

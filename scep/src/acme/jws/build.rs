@@ -1,6 +1,6 @@
 //! Making a JWS, with a key at hand or with one that signs elsewhere.
 
-use mdm_pki::{PrivateKey, PublicKey, SignatureAlgorithm, Signer, digest};
+use mdm_pki::{PrivateKey, PublicKey, SignatureAlgorithm, Signer};
 use serde::Serialize;
 
 use super::{Algorithm, FlattenedJws, Header, JwsError, KeyRef, read::signed};
@@ -12,7 +12,7 @@ pub struct UnsignedJws {
     algorithm: Algorithm,
     protected: String,
     payload: String,
-    digest: Vec<u8>,
+    to_sign: Vec<u8>,
 }
 
 impl UnsignedJws {
@@ -25,18 +25,18 @@ impl UnsignedJws {
             .map_err(|_| JwsError::Configuration("the header cannot be written"))?;
         let (protected, payload) = (base64url::encode(protected), base64url::encode(payload));
         let algorithm = header.algorithm;
-        let to_sign = signed(&protected, &payload);
+        let message = signed(&protected, &payload);
         Ok(Self {
-            digest: digest(algorithm.signature().digest(), &to_sign)?,
+            to_sign: algorithm.signature().to_sign(&message)?.into_owned(),
             algorithm,
             protected,
             payload,
         })
     }
 
-    /// What is to be signed, made with the digest of [`signature_algorithm`](Self::signature_algorithm).
-    pub fn digest(&self) -> &[u8] {
-        &self.digest
+    /// What is to be signed, as a [`Signer`] takes it: a digest, and for Ed25519 the message itself.
+    pub fn to_sign(&self) -> &[u8] {
+        &self.to_sign
     }
 
     /// How it is to be signed.
@@ -66,7 +66,7 @@ impl UnsignedJws {
     /// [`JwsError::Configuration`] for a key of another algorithm, or what went wrong.
     pub fn sign(self, key: &PrivateKey) -> Result<FlattenedJws, JwsError> {
         self.check(key.public_key())?;
-        let signature = key.sign_digest(self.signature_algorithm(), &self.digest)?;
+        let signature = key.sign_digest(self.signature_algorithm(), &self.to_sign)?;
         self.finish(&signature)
     }
 
@@ -77,7 +77,7 @@ impl UnsignedJws {
     pub async fn sign_with(self, signer: &dyn Signer) -> Result<FlattenedJws, JwsError> {
         self.check(signer.public_key())?;
         let algorithm = self.signature_algorithm();
-        let signature = signer.sign(algorithm, &self.digest).await?;
+        let signature = signer.sign(algorithm, &self.to_sign).await?;
         self.finish(&signature)
     }
 

@@ -5,8 +5,9 @@ use super::*;
 use crate::acme::base64url;
 
 const URL: &str = "https://ca.example/acme/new-order";
-const SPECS: [KeySpec; 4] = [
+const SPECS: [KeySpec; 5] = [
     KeySpec::P256,
+    KeySpec::Ed25519,
     KeySpec::P384,
     KeySpec::P521,
     KeySpec::Rsa2048,
@@ -57,6 +58,33 @@ fn the_es256_example_of_rfc_7515_holds() {
     let algorithm = SignatureAlgorithm::EcdsaSha256;
     jwk.key().verify(algorithm, &signed, &der).unwrap();
     assert!(jwk.key().verify(algorithm, &signed[1..], &der).is_err());
+}
+
+#[test]
+fn the_eddsa_example_of_rfc_8037_is_made_and_holds() {
+    // Appendix A.4 with the key of A.1, here behind the header of PKCS #8 (RFC 8410 section 7).
+    let secret = base64url::decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+    let header = [
+        0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+    ];
+    let key = PrivateKey::from_der(&[&header[..], &secret].concat()).unwrap();
+    let signed = read::signed(
+        "eyJhbGciOiJFZERTQSJ9",
+        "RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
+    );
+    let algorithm = Algorithm::for_key(key.public_key()).unwrap();
+    assert_eq!(algorithm.as_str(), "EdDSA");
+    let signature = key.sign_message(algorithm.signature(), &signed).unwrap();
+    assert_eq!(
+        base64url::encode(&signature),
+        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+    );
+    let jwk = Jwk::new(key.public_key()).unwrap();
+    assert!(
+        jwk.key()
+            .verify(algorithm.signature(), &signed, &signature)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -113,6 +141,7 @@ fn a_signature_of_another_key_or_algorithm_does_not_hold() {
     for (spec, algorithm) in [
         (KeySpec::P256, false),
         (KeySpec::P384, true),
+        (KeySpec::Ed25519, true),
         (KeySpec::Rsa2048, true),
     ] {
         let other = PrivateKey::generate(spec).unwrap();
@@ -127,7 +156,7 @@ fn a_signature_of_another_key_or_algorithm_does_not_hold() {
 
 #[test]
 fn no_byte_of_a_jws_can_be_changed() {
-    for spec in [KeySpec::P256, KeySpec::Rsa2048] {
+    for spec in [KeySpec::P256, KeySpec::Ed25519, KeySpec::Rsa2048] {
         let key = PrivateKey::generate(spec).unwrap();
         let jws = signed_by(&key);
         let original = parse(&jws.to_json()).unwrap().verify_own_key().unwrap();
@@ -156,14 +185,15 @@ fn no_byte_of_a_jws_can_be_changed() {
 #[test]
 fn only_signatures_that_are_known_are_taken() {
     for alg in [
-        "none", "None", "HS256", "HS384", "PS256", "EdDSA", "RS1", "es256", "",
+        "none", "None", "HS256", "HS384", "PS256", "Ed448", "RS1", "es256", "eddsa", "",
     ] {
         let header = format!(r#"{{"alg":"{alg}","nonce":"a","url":"{URL}","kid":"k"}}"#);
         let error = with_header(&header).unwrap_err();
         assert!(matches!(error, JwsError::Algorithm), "{alg}: {error}");
         let problem = error.problem();
         assert_eq!(problem.kind, ErrorType::BadSignatureAlgorithm);
-        assert_eq!(problem.algorithms, ["ES256", "ES384", "ES512", "RS256"]);
+        let taken = ["ES256", "EdDSA", "ES384", "ES512", "RS256"];
+        assert_eq!(problem.algorithms, taken);
     }
 }
 
@@ -206,8 +236,7 @@ fn headers_that_rfc_8555_forbids_are_refused() {
         let error = with_header(header).unwrap_err();
         assert_eq!(error.problem().kind, ErrorType::Malformed, "{header}");
     }
-    let okp =
-        r#"{"alg":"ES256","nonce":"a","url":"u","jwk":{"kty":"OKP","crv":"Ed25519","x":"AA"}}"#;
+    let okp = r#"{"alg":"ES256","nonce":"a","url":"u","jwk":{"kty":"OKP","crv":"Ed448","x":"AA"}}"#;
     let error = with_header(okp).unwrap_err();
     assert_eq!(error.problem().kind, ErrorType::BadPublicKey);
 }

@@ -76,6 +76,21 @@ impl Authorization {
     }
 }
 
+/// A request for an authorization ahead of any order (RFC 8555 section 7.4.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NewAuthorization {
+    /// What is to be proven, as it is to stand in certificates: no wildcard.
+    pub identifier: Identifier,
+}
+
+impl NewAuthorization {
+    /// For this identifier.
+    pub fn new(identifier: Identifier) -> Self {
+        Self { identifier }
+    }
+}
+
 /// A change of an authorization: its holder gives it up (RFC 8555 section 7.5.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -220,7 +220,7 @@ impl Server {
         // RFC 8555 section 7.1.2.1: without those that are invalid.
         let urls = orders
             .iter()
-            .filter(|(_, order)| !order.has_failed(now))
+            .filter(|(_, order)| !order.has_failed(now) && !order.is_pre_authorization())
             .map(|(id, _)| self.base.url(&Route::Order(*id)))
             .collect();
         let reply = Reply::json(StatusCode::OK, &OrderList::new(urls))?;

@@ -33,7 +33,7 @@ impl Server {
         index: usize,
     ) -> Result<Reply, Stop> {
         let caller = signed.caller()?;
-        let kept = self.own_order(caller, id).await?;
+        let kept = self.own_record(caller, id).await?;
         if kept.record.authorizations.get(index).is_none() {
             return Err(Stop::not_yours());
         }
@@ -89,7 +89,7 @@ impl Server {
                 .await?
             {
                 OrderCommitted::Committed(version) => return Ok(Kept::new(record, version)),
-                _ => kept = self.own_order(caller, id).await?,
+                _ => kept = self.own_record(caller, id).await?,
             }
         }
         Err(overtaken())
@@ -103,7 +103,7 @@ impl Server {
         number: usize,
     ) -> Result<Reply, Stop> {
         let caller = signed.caller()?;
-        let mut kept = self.own_order(caller, id).await?;
+        let mut kept = self.own_record(caller, id).await?;
         if !signed.is_post_as_get() {
             kept = self
                 .answer(signed.payload(), caller, id, kept, index, number)
@@ -161,7 +161,7 @@ impl Server {
                     self.tell(id, &record, index, refusal.as_ref());
                     return Ok(Kept::new(record, version));
                 }
-                _ => kept = self.own_order(caller, id).await?,
+                _ => kept = self.own_record(caller, id).await?,
             }
         }
         Err(overtaken())

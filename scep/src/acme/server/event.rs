@@ -44,6 +44,16 @@ pub enum AcmeEvent<'a> {
         /// Whose enrolment it is.
         label: &'a str,
     },
+    /// An authorisation was asked for ahead of any order.
+    #[non_exhaustive]
+    PreAuthorization {
+        /// What events of its proof call the order.
+        order: &'a OrderId,
+        /// Whose it is.
+        account: &'a AccountId,
+        /// The host name.
+        label: &'a str,
+    },
     /// An identifier was proven.
     #[non_exhaustive]
     Proven {
@@ -122,6 +132,11 @@ impl AcmeEvent<'_> {
                 account,
                 label,
             } => tracing::debug!(%order, %account, label, "order made"),
+            Self::PreAuthorization {
+                order,
+                account,
+                label,
+            } => tracing::debug!(%order, %account, label, "authorisation made ahead of an order"),
             Self::Proven {
                 order,
                 label,

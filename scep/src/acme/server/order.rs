@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     acme::{
-        PEM_CERTIFICATE_CHAIN,
         ari::CertId,
         attest::{DeviceQuery, ExpectedDevice, general_name},
         identifier::{Identifier, IdentifierType},
@@ -65,13 +64,15 @@ impl Server {
         let expires_at = after(now, self.policy.order_lifetime);
         let authorizations = match self.check_identifiers(&asked.identifiers)? {
             Asked::Hosts(hosts) => {
-                if self.external.is_required() && caller.account.record.external.is_none() {
-                    let detail = "the account is not bound to an external one";
-                    return Err(Stop::new(ErrorType::ExternalAccountRequired, detail));
-                }
+                self.check_bound(caller)?;
+                let mut proven = self.proven_ahead(&caller.id, &hosts, now).await?;
+                let authorization = |(host, wildcard): (String, bool)| match proven.remove(&host) {
+                    Some(proven) if !wildcard => Ok(proven),
+                    _ => self.host(host, wildcard, expires_at),
+                };
                 hosts
                     .into_iter()
-                    .map(|(host, wildcard)| self.host(host, wildcard, expires_at))
+                    .map(authorization)
                     .collect::<Result<_, _>>()?
             }
             Asked::Device(identifier) => {
@@ -85,39 +86,58 @@ impl Server {
             }
         };
         let permit = ChallengeId::from_bytes(random::<32>()?);
+        // It ends with what was proven ahead of it.
+        let ends = authorizations
+            .iter()
+            .map(|it: &AuthorizationRecord| it.expires_at);
+        let expires_at = ends.fold(expires_at, Ord::min);
         let mut record = OrderRecord::new(caller.id, now, expires_at, authorizations, permit);
         if let Some(replaces) = asked.replaces {
             self.check_replaces(&replaces, &record).await?;
             record.replaces = Some(replaces);
         }
-        let id = OrderId::random()?;
-        let open = self.limits.open_orders;
-        let inserted = match self.store.insert_order(id, record.clone(), open).await {
-            Err(StoreError::Full { .. }) => {
-                self.store.forget(now).await?;
-                self.store.insert_order(id, record.clone(), open).await?
-            }
-            other => other?,
-        };
-        match inserted {
-            OrderInserted::Inserted => {}
-            OrderInserted::TooManyOpen => {
-                let detail = "the account has too many open orders";
-                let stop = Stop::new(ErrorType::RateLimited, detail);
-                let after = Some(self.policy.retry_after);
-                return Err(stop.with(|refused| refused.retry_after = after));
-            }
-            OrderInserted::Replaced => {
-                let detail = "another order replaces the certificate already";
-                return Err(Stop::new(ErrorType::AlreadyReplaced, detail));
-            }
-        }
+        let id = self.insert(&record).await?;
         self.observe(&AcmeEvent::Ordered {
             order: &id,
             account: &caller.id,
             label: &record.label(),
         });
         self.order_reply(StatusCode::CREATED, &id, &record)
+    }
+
+    /// Keeps a new record, if the account has not too many.
+    pub(super) async fn insert(&self, record: &OrderRecord) -> Result<OrderId, Stop> {
+        let id = OrderId::random()?;
+        let open = self.limits.open_orders;
+        let inserted = match self.store.insert_order(id, record.clone(), open).await {
+            Err(StoreError::Full { .. }) => {
+                self.store.forget(self.clock.now()).await?;
+                self.store.insert_order(id, record.clone(), open).await?
+            }
+            other => other?,
+        };
+        match inserted {
+            OrderInserted::Inserted => Ok(id),
+            OrderInserted::TooManyOpen => {
+                let detail = "the account has too many open orders";
+                let stop = Stop::new(ErrorType::RateLimited, detail);
+                let after = Some(self.policy.retry_after);
+                Err(stop.with(|refused| refused.retry_after = after))
+            }
+            OrderInserted::Replaced => {
+                let detail = "another order replaces the certificate already";
+                Err(Stop::new(ErrorType::AlreadyReplaced, detail))
+            }
+        }
+    }
+
+    /// Where external accounts are required, host names are for those that are bound alone.
+    pub(super) fn check_bound(&self, caller: &Caller) -> Result<(), Stop> {
+        if self.external.is_required() && caller.account.record.external.is_none() {
+            let detail = "the account is not bound to an external one";
+            return Err(Stop::new(ErrorType::ExternalAccountRequired, detail));
+        }
+        Ok(())
     }
 
     /// What can be said of the identifiers by themselves.
@@ -182,7 +202,7 @@ impl Server {
         }
     }
 
-    fn check_host(
+    pub(super) fn check_host(
         &self,
         identifier: &Identifier,
     ) -> Result<(String, bool), (ErrorType, &'static str)> {
@@ -211,7 +231,7 @@ impl Server {
         Ok((host.to_owned(), wildcard))
     }
 
-    fn host(
+    pub(super) fn host(
         &self,
         host: String,
         wildcard: bool,
@@ -328,6 +348,19 @@ impl Server {
         caller: &Caller,
         id: &OrderId,
     ) -> Result<Kept<OrderRecord>, Stop> {
+        let kept = self.own_record(caller, id).await?;
+        match kept.record.is_pre_authorization() {
+            true => Err(Stop::not_yours()),
+            false => Ok(kept),
+        }
+    }
+
+    /// The order or the authorisation ahead of any, if it is of the account that asks.
+    pub(super) async fn own_record(
+        &self,
+        caller: &Caller,
+        id: &OrderId,
+    ) -> Result<Kept<OrderRecord>, Stop> {
         let kept = self.store.order(id).await?;
         kept.filter(|kept| kept.record.account == caller.id)
             .ok_or_else(Stop::not_yours)
@@ -432,22 +465,6 @@ impl Server {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    pub(super) async fn certificate(&self, signed: &Signed, id: &OrderId) -> Result<Reply, Stop> {
-        let caller = signed.caller()?;
-        signed.only_gets()?;
-        let kept = self.own_order(caller, id).await?;
-        let Some(serial) = kept.record.serial() else {
-            return Err(Stop::not_yours());
-        };
-        let found = self.authority.find(serial).await?;
-        let found = found.ok_or_else(Stop::not_yours)?;
-        let mut pem = found.certificate.to_pem();
-        for above in self.authority.chain() {
-            pem.push_str(&above.to_pem());
-        }
-        Ok(Reply::body(StatusCode::OK, PEM_CERTIFICATE_CHAIN, pem))
     }
 }
 

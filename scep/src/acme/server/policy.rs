@@ -25,6 +25,8 @@ pub struct Policy {
     pub nonce_lifetime: Duration,
     /// Whether orders for `hardware-module` are taken: no, unless changed. No device of Apple's makes them.
     pub hardware_module: bool,
+    /// Whether accounts may prove host names ahead of their orders (`newAuthz`, RFC 8555 section 7.4.1): no, unless changed.
+    pub pre_authorization: bool,
     /// The smallest RSA key that gets a certificate, in bits: 2048 unless changed.
     pub min_rsa_bits: usize,
     /// The largest RSA key that gets a certificate, in bits: 8192 unless changed.
@@ -62,6 +64,7 @@ impl Default for Policy {
             authorization_lifetime: 7 * DAY,
             nonce_lifetime: HOUR,
             hardware_module: false,
+            pre_authorization: false,
             min_rsa_bits: 2048,
             max_rsa_bits: 8192,
             validation_attempts: 5,
@@ -90,7 +93,8 @@ pub struct Limits {
     /// How many host names are looked at in the course of one request, which waits for it: 10 unless changed, and one at
     /// least. The others are looked at when the client asks again.
     pub looks: usize,
-    /// The most orders of an account that are pending, ready or processing: 100 unless changed.
+    /// The most orders of an account that are pending, ready or processing, together with the authorisations ahead of orders that
+    /// are pending: 100 unless changed.
     pub open_orders: usize,
     /// The most contacts of an account: 5 unless changed.
     pub contacts: usize,
@@ -99,7 +103,7 @@ pub struct Limits {
     /// How many orders stand on one page of an account's list: 100 unless changed.
     pub page: usize,
     /// How many orders of an account are looked through, the newest first, for proof that it may revoke a certificate of
-    /// somebody else: 1,000 unless changed.
+    /// somebody else, and for authorisations ahead of an order: 1,000 unless changed.
     pub searched_orders: usize,
 }
 

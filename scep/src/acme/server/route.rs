@@ -25,7 +25,8 @@ pub(super) enum Route {
     Orders(AccountId, Option<OrderId>),
     Order(OrderId),
     Finalize(OrderId),
-    Certificate(OrderId),
+    /// The certificate with the chain of this number.
+    Certificate(OrderId, usize),
     Authorization(OrderId, usize),
     Challenge(OrderId, usize, usize),
 }
@@ -36,16 +37,18 @@ pub(super) enum Entry {
     NewNonce,
     NewAccount,
     NewOrder,
+    NewAuthz,
     RevokeCert,
     KeyChange,
 }
 
 impl Entry {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Directory,
         Self::NewNonce,
         Self::NewAccount,
         Self::NewOrder,
+        Self::NewAuthz,
         Self::RevokeCert,
         Self::KeyChange,
     ];
@@ -56,6 +59,7 @@ impl Entry {
             Self::NewNonce => "new-nonce",
             Self::NewAccount => "new-account",
             Self::NewOrder => "new-order",
+            Self::NewAuthz => "new-authz",
             Self::RevokeCert => "revoke-cert",
             Self::KeyChange => "key-change",
         }
@@ -130,7 +134,11 @@ impl Base {
             }
             ["order", id] => Route::Order(id.parse().ok()?),
             ["order", id, "finalize"] => Route::Finalize(id.parse().ok()?),
-            ["order", id, "certificate"] => Route::Certificate(id.parse().ok()?),
+            ["order", id, "certificate"] => Route::Certificate(id.parse().ok()?, 0),
+            ["order", id, "certificate", other] => {
+                let other = number(other).filter(|number| *number > 0)?;
+                Route::Certificate(id.parse().ok()?, other)
+            }
             ["authorization", id, index] => Route::Authorization(id.parse().ok()?, number(index)?),
             ["challenge", id, index, challenge] => {
                 Route::Challenge(id.parse().ok()?, number(index)?, number(challenge)?)
@@ -167,7 +175,8 @@ impl fmt::Display for Route {
             Self::Orders(id, Some(before)) => write!(f, "account/{id}/orders?before={before}"),
             Self::Order(id) => write!(f, "order/{id}"),
             Self::Finalize(id) => write!(f, "order/{id}/finalize"),
-            Self::Certificate(id) => write!(f, "order/{id}/certificate"),
+            Self::Certificate(id, 0) => write!(f, "order/{id}/certificate"),
+            Self::Certificate(id, other) => write!(f, "order/{id}/certificate/{other}"),
             Self::Authorization(id, index) => write!(f, "authorization/{id}/{index}"),
             Self::Challenge(id, index, challenge) => {
                 write!(f, "challenge/{id}/{index}/{challenge}")
@@ -200,7 +209,8 @@ mod tests {
                 Route::Orders(account, Some(order)),
                 Route::Order(order),
                 Route::Finalize(order),
-                Route::Certificate(order),
+                Route::Certificate(order, 0),
+                Route::Certificate(order, 3),
                 Route::Authorization(order, 17),
                 Route::Challenge(order, 0, 1),
             ]);
@@ -233,6 +243,7 @@ mod tests {
             "/acmedirectory",
             &format!("/acme/order/{id}/"),
             &format!("/acme/order/{}", id.to_uppercase()),
+            &format!("/acme/order/{id}/certificate/0"),
             &format!("/acme/authorization/{id}/00"),
             &format!("/acme/authorization/{id}/+1"),
             &format!("/acme/account/{id}/orders?before="),

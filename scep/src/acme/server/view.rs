@@ -38,7 +38,7 @@ impl Server {
                 .map(|index| self.base.url(&Route::Authorization(*id, index)))
                 .collect();
             if order.status == OrderStatus::Valid {
-                order.certificate = Some(self.base.url(&Route::Certificate(*id)));
+                order.certificate = Some(self.base.url(&Route::Certificate(*id, 0)));
             }
             order.replaces.clone_from(&record.replaces);
         })

@@ -71,6 +71,9 @@ pub enum Progress {
         /// Why.
         error: Problem,
     },
+    /// It is no order but an authorisation ahead of any (RFC 8555 section 7.4.1), the one inside: in the shape of an order, so
+    /// that a store need not know the difference.
+    PreAuthorization,
 }
 
 /// What is known of an authorisation.
@@ -263,9 +266,35 @@ impl OrderRecord {
         }
     }
 
-    /// Its status at a time.
+    /// An authorisation ahead of any order.
+    pub fn pre_authorization(
+        account: AccountId,
+        created_at: DateTime<Utc>,
+        authorization: AuthorizationRecord,
+        permit: ChallengeId,
+    ) -> Self {
+        let expires_at = authorization.expires_at;
+        let mut record = Self::new(account, created_at, expires_at, vec![authorization], permit);
+        record.progress = Progress::PreAuthorization;
+        record
+    }
+
+    /// Whether it is no order but an authorisation ahead of any.
+    pub fn is_pre_authorization(&self) -> bool {
+        matches!(self.progress, Progress::PreAuthorization)
+    }
+
+    /// Its status at a time. An authorisation ahead of any order is pending as long as it can be proven, and never ready.
     pub fn status(&self, now: DateTime<Utc>) -> OrderStatus {
         match self.progress {
+            Progress::PreAuthorization => {
+                let pending =
+                    |it: &AuthorizationRecord| it.status(now) == AuthorizationStatus::Pending;
+                match self.authorizations.iter().any(pending) {
+                    true => OrderStatus::Pending,
+                    false => OrderStatus::Invalid,
+                }
+            }
             Progress::Issued { .. } => OrderStatus::Valid,
             Progress::Finalizing { .. } => OrderStatus::Processing,
             Progress::Failed { .. } => OrderStatus::Invalid,
@@ -301,7 +330,7 @@ impl OrderRecord {
             return None;
         }
         Some(match self.progress {
-            Progress::Open => {
+            Progress::Open | Progress::PreAuthorization => {
                 let ends = self.authorizations.iter().map(|it| it.expires_at);
                 ends.fold(self.expires_at, Ord::min)
             }
@@ -343,10 +372,15 @@ impl OrderRecord {
     }
 
     /// Until when it has to be kept: a week beyond the end of its certificate, whose owner it tells, so that one that has
-    /// just ended can still be replaced; and else a week beyond its own end, so that what has happened to it can be read.
+    /// just ended can still be replaced; and else a week beyond its own end, so that what has happened to it can be read; an
+    /// authorisation ahead of any order as long after it counts.
     pub fn keep_until(&self) -> DateTime<Utc> {
         let end = match self.progress {
             Progress::Issued { not_after, .. } => not_after,
+            Progress::PreAuthorization => {
+                let ends = self.authorizations.iter().map(|it| it.expires_at);
+                ends.fold(self.expires_at, Ord::max)
+            }
             _ => self.expires_at,
         };
         end.checked_add_signed(TimeDelta::days(7)).unwrap_or(end)
@@ -401,6 +435,24 @@ mod tests {
             },
             Progress::Failed { error },
         ];
+        for state in &states {
+            let (account, permit) = (
+                AccountId::from_bytes([1; 16]),
+                ChallengeId::from_bytes([7; 32]),
+            );
+            let ahead = authorization(4, state);
+            let ahead = OrderRecord::pre_authorization(account, now, ahead, permit);
+            for at in 0..6 {
+                let at = now + hour * at;
+                let open = ahead.open_until().is_some_and(|until| at < until);
+                assert_eq!(open, ahead.is_open(at), "{ahead:?} at {at}");
+                assert_eq!(
+                    open,
+                    *state == AuthorizationState::Pending && at < now + hour * 4
+                );
+            }
+            assert_eq!(ahead.keep_until(), now + hour * 4 + TimeDelta::days(7));
+        }
         for one in &states {
             for other in &states {
                 for progress in &progresses {

@@ -8,7 +8,9 @@ use mdm_pki::{
     DigestAlgorithm, KeySpec, Name, PrivateKey, digest,
 };
 use mdm_scep::acme::{
-    client::{CertificateChain, ChallengeResponse, Error, Offer, Solver, solver_fn},
+    client::{
+        CertificateChain, ChallengeResponse, Error, MAX_ALTERNATES, Offer, Solver, solver_fn,
+    },
     identifier::Identifier,
     problem::ErrorType,
     resource::{ChallengeType, NewOrder, OrderStatus},
@@ -415,6 +417,68 @@ async fn a_certificate_of_another_key_is_none() {
     );
     let error = complete(&fake, &device, &idle()).await.unwrap_err();
     assert!(matches!(error, Error::Content { .. }));
+}
+
+#[tokio::test]
+async fn another_chain_is_of_the_same_certificate() {
+    let (fake, device) = (Fake::new(), Device::new());
+    fake.on("/order/1", [order("valid")]);
+    fake.on("/certificate/1", [device.chain()]);
+    let chain = complete(&fake, &device, &idle()).await.unwrap();
+    let session = fake.session().await;
+    // The key is the same, the certificate is not.
+    fake.on("/certificate/1/2", [device.chain()]);
+    let error = session.alternate(&chain, |_| true).await.unwrap_err();
+    assert!(matches!(error, Error::Certificate(_)), "{error}");
+    let same = Answer::new(200, "application/pem-certificate-chain", chain.to_pem());
+    fake.on("/certificate/1/2", [same]);
+    assert!(session.alternate(&chain, |_| true).await.unwrap().is_some());
+    // A server that names chains without end is not followed.
+    let mut endless = chain.clone();
+    endless.alternates = vec![format!("{BASE}/certificate/1/2"); 99];
+    fake.forget();
+    assert!(
+        session
+            .alternate(&endless, |_| false)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(fake.posts().len(), MAX_ALTERNATES);
+}
+
+#[tokio::test]
+async fn an_authorization_for_something_else_than_was_asked_for_is_none() {
+    let fake = Fake::new();
+    fake.directory.lock().unwrap()["newAuthz"] = json!(format!("{BASE}/new-authz"));
+    let session = fake.session().await;
+    let made = |name: &str| {
+        let identifier = json!({"type": "dns", "value": name});
+        let made = json!({"identifier": identifier, "status": "pending", "challenges": []});
+        Answer::json(made).status(201)
+    };
+    let host = Identifier::dns("a.example.com");
+    let at = format!("{BASE}/authz/7");
+    fake.on(
+        "/new-authz",
+        [made("a.example.com").header("location", &at)],
+    );
+    let authorization = session.new_authorization(&host).await.unwrap();
+    assert_eq!(authorization.url, at);
+    let sent = &fake.posts().pop().unwrap().payload;
+    assert_eq!(
+        *sent,
+        json!({"identifier": {"type": "dns", "value": "a.example.com"}})
+    );
+    fake.on(
+        "/new-authz",
+        [made("b.example.com").header("location", &at)],
+    );
+    let error = session.new_authorization(&host).await.unwrap_err();
+    assert!(matches!(error, Error::Identifiers { .. }), "{error}");
+    fake.on("/new-authz", [made("a.example.com")]);
+    let error = session.new_authorization(&host).await.unwrap_err();
+    assert!(matches!(error, Error::Missing("Location")), "{error}");
 }
 
 #[tokio::test]

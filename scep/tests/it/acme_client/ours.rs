@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex},
 };
 
@@ -12,22 +13,22 @@ use chrono::TimeDelta;
 use http::{Request, Response};
 use mdm_core::{Clock as _, ManualClock, Secret};
 use mdm_pki::{
-    Certificate, CertificateRequest, CertificateRequestBuilder, GeneralName, KeySpec, Name,
-    PrivateKey, RevocationReason,
+    Certificate, CertificateBuilder, CertificateRequest, CertificateRequestBuilder, GeneralName,
+    KeySpec, Name, PrivateKey, RevocationReason,
 };
 use mdm_scep::{
     EmbeddedCa, MemoryStore,
     acme::{
-        Client, ExternalAccountRule, ExternalAccounts, HttpValidation, MemoryAcmeStore,
-        Registration, Server, TxtLookup,
+        AddressLookup, Client, ExternalAccountRule, ExternalAccounts, HttpValidation,
+        MemoryAcmeStore, Policy, Registration, Server, TxtLookup,
         ari::CertId,
         client::{ChallengeResponse, Error, Offer, Session, Solver, solver_fn},
         identifier::Identifier,
         jws::ExternalAccountKey,
         problem::ErrorType,
-        resource::{AccountStatus, AccountUpdate, ChallengeType, NewOrder},
+        resource::{AccountStatus, AccountUpdate, AuthorizationStatus, ChallengeType, NewOrder},
         server::ServerBuilder,
-        validate::LookupError,
+        validate::{ByAddress, LookupError},
     },
     ca::{RootUse, root},
     store::StoreError,
@@ -57,6 +58,17 @@ struct Records(Arc<Shown>);
 impl TxtLookup for Records {
     async fn txt(&self, name: &str) -> Result<Vec<String>, LookupError> {
         Ok(self.0.get(name).into_iter().collect())
+    }
+}
+
+/// Every host has the same public address.
+#[derive(Debug)]
+struct Everywhere;
+
+#[async_trait]
+impl AddressLookup for Everywhere {
+    async fn addresses(&self, _host: &str) -> Result<Vec<IpAddr>, LookupError> {
+        Ok(vec!["93.184.215.14".parse().unwrap()])
     }
 }
 
@@ -94,7 +106,17 @@ impl World {
         let name = Name::from_common_name("Example CA");
         let ten_years = seconds(10 * 365 * 24 * 3600);
         let root = root(name, &ca_key, RootUse::BehindRa, ten_years, clock.now()).unwrap();
+        let old_key = PrivateKey::generate(KeySpec::P256).unwrap();
+        let name = Name::from_common_name("Old Root");
+        let old =
+            mdm_scep::ca::root(name, &old_key, RootUse::BehindRa, ten_years, clock.now()).unwrap();
+        let cross = CertificateBuilder::new(root.subject(), ca_key.public_key())
+            .validity(clock.now(), clock.now() + TimeDelta::days(365))
+            .ca(Some(0))
+            .sign(&old, &old_key)
+            .unwrap();
         let ca = EmbeddedCa::new(vec![root.clone()], Arc::new(ca_key), permits.clone()).unwrap();
+        let ca = ca.alternate_chain(vec![cross, old]).unwrap();
         let files = shown.clone();
         let web = transport_fn(move |request: Request<Bytes>| {
             let file = files.get(request.uri().path()).unwrap_or_default();
@@ -107,7 +129,10 @@ impl World {
             clock.clone(),
             "https://ca.example.com/acme".parse().unwrap(),
         )
-        .http(HttpValidation::new(Arc::new(web)))
+        .http(HttpValidation::new(
+            Arc::new(Everywhere),
+            Arc::new(ByAddress(web)),
+        ))
         .dns(Arc::new(Records(shown.clone())));
         let server = Arc::new(change(builder).build().unwrap());
         Self {
@@ -241,10 +266,19 @@ async fn an_account_lives_from_its_binding_to_its_end() {
     let contact = vec!["mailto:ada@example.com".to_owned()];
     let update = AccountUpdate::default().with(|it| it.contact = Some(contact.clone()));
     assert_eq!(made.session.update(&update).await.unwrap().contact, contact);
-    let new_key = Arc::new(PrivateKey::generate(KeySpec::Rsa2048).unwrap());
-    let changed = made.session.change_key(new_key).await.unwrap();
-    assert_eq!(changed.account().await.unwrap().contact, contact);
-    assert!(made.session.account().await.unwrap_err().is_refused());
+    let mut changed = made.session;
+    for spec in [
+        KeySpec::Rsa2048,
+        KeySpec::Ed25519,
+        KeySpec::P384,
+        KeySpec::Ed25519,
+    ] {
+        let new_key = Arc::new(PrivateKey::generate(spec).unwrap());
+        let before = changed;
+        changed = before.change_key(new_key).await.unwrap();
+        assert_eq!(changed.account().await.unwrap().contact, contact);
+        assert!(before.account().await.unwrap_err().is_refused());
+    }
     let gone = changed.deactivate().await.unwrap();
     assert_eq!(gone.status, AccountStatus::Deactivated);
     assert!(
@@ -254,6 +288,74 @@ async fn an_account_lives_from_its_binding_to_its_end() {
             .unwrap_err()
             .is(&ErrorType::Unauthorized)
     );
+}
+
+#[tokio::test]
+async fn an_account_of_an_ed25519_key_gets_certificates_as_any_other() {
+    let world = World::new();
+    let account = Arc::new(PrivateKey::generate(KeySpec::Ed25519).unwrap());
+    let client = world.client();
+    let made = client.register(account.clone(), &Registration::new()).await;
+    let session = made.unwrap().session;
+    let (_, certificate) = world.obtain(&session, "a.example.com").await;
+    session.revoke(&certificate, None).await.unwrap();
+    let found = client.find_account(account).await.unwrap().unwrap();
+    assert_eq!(found.session.url(), session.url());
+}
+
+#[tokio::test]
+async fn a_chain_is_chosen_by_who_stands_above() {
+    let world = World::new();
+    let session = world.session().await;
+    let key = PrivateKey::generate(KeySpec::P256).unwrap();
+    let order = NewOrder::new([Identifier::dns("a.example.com")]);
+    let (csr, solver) = (
+        csr(&key, &["a.example.com"]),
+        world.solver(ChallengeType::Http01),
+    );
+    let chain = session.obtain(&order, &csr, &solver).await.unwrap();
+    assert!(chain.leads_to("Example CA") && !chain.leads_to("Old Root"));
+    let old = session
+        .alternate(&chain, |it| it.leads_to("Old Root"))
+        .await;
+    let old = old.unwrap().unwrap();
+    assert_eq!((&old.leaf, old.issuers.len()), (&chain.leaf, 2));
+    assert!(old.leads_to("Old Root") && old.leads_to("Example CA"));
+    let none = session
+        .alternate(&chain, |it| it.leads_to("Other Root"))
+        .await;
+    assert!(none.unwrap().is_none());
+    // From there the first one is an alternate.
+    let back = session.alternate(&old, |it| !it.leads_to("Old Root")).await;
+    assert_eq!(back.unwrap().unwrap().issuers, chain.issuers);
+}
+
+#[tokio::test]
+async fn a_host_is_authorized_ahead_of_its_orders() {
+    let policy = Policy::default().with(|policy| policy.pre_authorization = true);
+    let world = World::with(|builder| builder.policy(policy));
+    let session = world.session().await;
+    let host = Identifier::dns("a.example.com");
+    for kind in [ChallengeType::Http01, ChallengeType::Dns01] {
+        let solver = world.solver(kind);
+        let ahead = session.pre_authorize(&host, &solver).await.unwrap();
+        assert_eq!(ahead.value.status, AuthorizationStatus::Valid);
+    }
+    // Nothing is left to solve.
+    let solver = solver_fn(|offer: Offer| async move { Err(offer.token.into()) });
+    let key = PrivateKey::generate(KeySpec::P256).unwrap();
+    let order = NewOrder::new([host]);
+    let chain = session
+        .obtain(&order, &csr(&key, &["a.example.com"]), &solver)
+        .await;
+    assert_eq!(chain.unwrap().leaf.public_key().unwrap(), *key.public_key());
+
+    let wildcard = Identifier::dns("*.example.com");
+    let refused = session.new_authorization(&wildcard).await.unwrap_err();
+    assert!(refused.is(&ErrorType::RejectedIdentifier), "{refused}");
+    let usual = World::new().session().await;
+    let none = usual.new_authorization(&wildcard).await.unwrap_err();
+    assert!(matches!(none, Error::NotOffered("newAuthz")), "{none}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mdm_core::Secret;
-use mdm_pki::{DigestAlgorithm, hmac};
+use mdm_pki::{DigestAlgorithm, KeySpec, PrivateKey, SignatureAlgorithm, hmac};
 use mdm_scep::{
     acme::{ExternalAccountRule, ExternalAccounts, Policy, jws::ExternalAccountKey},
     store::StoreError,
@@ -344,4 +344,48 @@ async fn a_key_change_that_does_not_fit_together_changes_nothing() {
     let taken = jws(&header, &serde_json::to_vec(&payload).unwrap(), &other.key);
     let answer = client.post(&url, taken).await.problem(409, "malformed");
     assert_eq!(Some(answer.header("location")), other.kid.as_deref());
+}
+
+#[tokio::test]
+async fn an_ed25519_key_makes_an_account_and_signs_for_it_alone() {
+    let world = World::new();
+    let mut client = Raw::new(&world.server).await;
+    let key = PrivateKey::generate(KeySpec::Ed25519).unwrap();
+    let spki = key.public_key().to_spki_der();
+    let x = b64(&spki[spki.len() - 32..]);
+    let jwk = json!({"crv": "Ed25519", "kty": "OKP", "x": x});
+    let send = async |client: &Raw, url: &str, header: Value, payload: &[u8], key: &PrivateKey| {
+        let (protected, payload) = (b64(serde_json::to_vec(&header).unwrap()), b64(payload));
+        let text = format!("{protected}.{payload}");
+        let signature = key.sign_message(SignatureAlgorithm::Ed25519, text.as_bytes());
+        let jws = json!({"protected": protected, "payload": payload, "signature": b64(signature.unwrap())});
+        client
+            .post_body(url, serde_json::to_vec(&jws).unwrap())
+            .await
+    };
+    let url = client.url("newAccount");
+    let header =
+        |alg: &str, nonce: String, url: &str| json!({"alg": alg, "nonce": nonce, "url": url});
+    for (alg, status) in [("ES256", 400), ("Ed25519", 400), ("EdDSA", 201)] {
+        let mut header = header(alg, client.nonce().await, &url);
+        header["jwk"] = jwk.clone();
+        let answer = send(&client, &url, header, b"{}", &key).await;
+        match status {
+            201 => client.kid = Some(answer.ok(201).header("location").to_owned()),
+            _ => drop(answer.problem(400, "badSignatureAlgorithm")),
+        }
+    }
+    let kid = client.kid.clone().unwrap();
+    for (signer, status) in [
+        (key, 200),
+        (PrivateKey::generate(KeySpec::Ed25519).unwrap(), 400),
+    ] {
+        let mut header = header("EdDSA", client.nonce().await, &kid);
+        header["kid"] = json!(kid);
+        let answer = send(&client, &kid, header, b"", &signer).await;
+        match status {
+            200 => drop(answer.ok(200)),
+            _ => drop(answer.problem(400, "malformed")),
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex},
 };
 
@@ -9,8 +10,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use mdm_pki::{CertificateRequestBuilder, DigestAlgorithm, GeneralName, Name, PrivateKey, digest};
-use mdm_scep::acme::{HttpValidation, Limits, TxtLookup, validate::LookupError};
-use mdm_transport::{HttpTransport, TransportError, TransportErrorKind};
+use mdm_scep::acme::{
+    AddressLookup, HttpValidation, Limits, PinnedTransport, TxtLookup, validate::LookupError,
+};
+use mdm_transport::{TransportError, TransportErrorKind};
 use serde_json::{Value, json};
 
 use super::{
@@ -18,17 +21,33 @@ use super::{
     world::{World, answer, csr_names, device_identifiers, download, ec, finalize},
 };
 
+/// Where every host is, unless it is said to be somewhere else.
+const PUBLIC: &str = "93.184.215.14";
+
 /// What the world outside serves: files by URL, records by name. Nothing else answers.
 #[derive(Debug, Default)]
 pub(crate) struct Outside {
+    elsewhere: Mutex<HashMap<String, &'static str>>,
     files: Mutex<HashMap<String, String>>,
     records: Mutex<HashMap<String, Vec<String>>>,
     asked: Mutex<usize>,
 }
 
 #[async_trait]
-impl HttpTransport for Outside {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+impl AddressLookup for Outside {
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, LookupError> {
+        let address = self.elsewhere.lock().unwrap().get(host).copied();
+        Ok(vec![address.unwrap_or(PUBLIC).parse().unwrap()])
+    }
+}
+
+#[async_trait]
+impl PinnedTransport for Outside {
+    async fn send_to(
+        &self,
+        _addresses: &[IpAddr],
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
         *self.asked.lock().unwrap() += 1;
         let file = self
             .files
@@ -58,6 +77,10 @@ impl TxtLookup for Outside {
 }
 
 impl Outside {
+    pub(crate) fn validation(self: &Arc<Self>) -> HttpValidation {
+        HttpValidation::new(self.clone(), self.clone())
+    }
+
     fn asked(&self) -> usize {
         *self.asked.lock().unwrap()
     }
@@ -83,7 +106,7 @@ impl Outside {
 
 fn world() -> (World, Arc<Outside>) {
     let outside = Arc::new(Outside::default());
-    let http = HttpValidation::new(outside.clone());
+    let http = outside.validation();
     let dns = outside.clone();
     (World::with(|builder| builder.http(http).dns(dns)), outside)
 }
@@ -227,7 +250,7 @@ async fn wildcards_are_proven_by_records_alone() {
         .subject_alt_names();
     assert_eq!(names, [GeneralName::Dns("*.example.com".to_owned())]);
 
-    let world = World::with(|builder| builder.http(HttpValidation::new(outside)));
+    let world = World::with(|builder| builder.http(outside.validation()));
     let client = world.client().await;
     client
         .order(dns(&["*.example.com"]))
@@ -333,6 +356,38 @@ async fn silence_is_looked_at_again_when_the_client_asks_and_then_given_up() {
 }
 
 #[tokio::test]
+async fn a_host_in_a_private_network_is_not_asked_until_that_network_is_allowed() {
+    for (allowed, asked, status) in [(&[][..], 0, "processing"), (&["10.0.0.0/8"], 1, "valid")] {
+        let outside = Arc::new(Outside::default());
+        let host = "inside.example.com";
+        outside
+            .elsewhere
+            .lock()
+            .unwrap()
+            .insert(host.to_owned(), "10.1.2.3");
+        let http = outside.validation().with(|it| {
+            it.allowed = allowed.iter().map(|it| it.parse().unwrap()).collect();
+        });
+        let world = World::with(|builder| builder.http(http));
+        let client = world.client().await;
+        let (_, challenges) = ordered(&client, &[host], "http-01").await;
+        outside.meet(&client, host, &challenges[0].1);
+        let seen = answer(&client, &challenges[0].1, json!({}))
+            .await
+            .ok(200)
+            .json();
+        assert_eq!(seen["status"], status);
+        assert_eq!(outside.asked(), asked);
+        if asked == 0 {
+            // As of a name that leads nowhere.
+            let dns = "urn:ietf:params:acme:error:dns";
+            assert_eq!(seen["error"]["type"], dns);
+            assert!(!seen.to_string().contains("10.1.2.3"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_request_looks_at_so_many_hosts_and_the_next_at_the_others() {
     let (world, outside) = world();
     let client = world.client().await;
@@ -356,7 +411,7 @@ async fn one_request_looks_at_so_many_hosts_and_the_next_at_the_others() {
 #[tokio::test]
 async fn a_server_that_may_look_at_no_host_looks_at_one() {
     let outside = Arc::new(Outside::default());
-    let http = HttpValidation::new(outside.clone());
+    let http = outside.validation();
     let none = Limits::default().with(|limits| limits.looks = 0);
     let world = World::with(|builder| builder.http(http).limits(none));
     let client = world.client().await;

@@ -5,6 +5,9 @@
 //! | account, order, `http-01`, finalize, chain | works | works |
 //! | external account binding | works; refused without | works; refused without |
 //! | renewal | works | works |
+//! | the other chain, by `--preferred-chain` | works | works |
+//! | account with an Ed25519 key | not offered: RSA | not offered: RSA or a NIST curve |
+//! | authorization ahead of orders | not offered | not offered |
 //! | revocation by the account | works | works |
 //! | account changed and given up | works | not offered |
 //! | `dns-01` | by a hook; not tried | by a provider; not tried |
@@ -12,7 +15,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, TcpListener, TcpStream},
     path::Path,
     process::Command,
     sync::{Arc, OnceLock},
@@ -27,16 +30,19 @@ use mdm_pki::{Certificate, GeneralName, Name};
 use mdm_scep::{
     CertificateAuthority as _, EmbeddedCa, MemoryStore,
     acme::{
-        ExternalAccountRule, ExternalAccounts, HttpValidation, MemoryAcmeStore, Server,
-        jws::ExternalAccountKey,
+        AddressLookup, ExternalAccountRule, ExternalAccounts, HttpValidation, MemoryAcmeStore,
+        PinnedTransport, Server, jws::ExternalAccountKey, validate::LookupError,
     },
     ca::{RootUse, root},
     store::StoreError,
 };
-use mdm_transport::{HttpTransport, TransportError, TransportErrorKind};
+use mdm_transport::{TransportError, TransportErrorKind};
 use tempfile::TempDir;
 
-use super::world::{Heard, ec};
+use super::{
+    chains::crossed,
+    world::{Heard, ec},
+};
 use crate::{
     listener::{found, shown},
     peers::missing,
@@ -47,13 +53,25 @@ const MAC_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUD
 
 /// Every host is the client's own web server.
 #[derive(Debug)]
-struct Loopback(u16);
+struct Loopback;
 
 #[async_trait]
-impl HttpTransport for Loopback {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+impl AddressLookup for Loopback {
+    async fn addresses(&self, _host: &str) -> Result<Vec<IpAddr>, LookupError> {
+        Ok(vec![Ipv4Addr::LOCALHOST.into()])
+    }
+}
+
+#[async_trait]
+impl PinnedTransport for Loopback {
+    async fn send_to(
+        &self,
+        addresses: &[IpAddr],
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
         let failed = |_| TransportError::new(TransportErrorKind::Connect);
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.0)).map_err(failed)?;
+        let port = request.uri().port_u16().unwrap();
+        let mut stream = TcpStream::connect((addresses[0], port)).map_err(failed)?;
         let (path, host) = (request.uri().path(), request.uri().host().unwrap());
         let head = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
         stream.write_all(head.as_bytes()).map_err(failed)?;
@@ -102,8 +120,15 @@ impl Loop {
         let name = Name::from_common_name("Example CA");
         let now = chrono::Utc::now();
         let root = root(name, &key, RootUse::BehindRa, year, now).unwrap();
-        let ca = Arc::new(EmbeddedCa::new(vec![root], Arc::new(key), store.clone()).unwrap());
+        let other = crossed(&root, "Old Root", now, 365);
+        let ca = EmbeddedCa::new(vec![root], Arc::new(key), store.clone()).unwrap();
+        let ca = Arc::new(ca.alternate_chain(other).unwrap());
         let heard = Arc::new(Heard::default());
+        let loopback = Arc::new(Loopback);
+        let http = HttpValidation::new(loopback.clone(), loopback).with(|it| {
+            it.allowed = vec!["127.0.0.0/8".parse().unwrap()];
+            it.port = port;
+        });
         let mut builder = Server::builder(
             ca.clone(),
             store.clone(),
@@ -111,7 +136,7 @@ impl Loop {
             Arc::new(SystemClock),
             base.parse().unwrap(),
         )
-        .http(HttpValidation::new(Arc::new(Loopback(port))))
+        .http(http)
         .observer(heard.clone());
         if external {
             let rule = ExternalAccountRule::Required(Arc::new(OneKey));
@@ -163,6 +188,12 @@ impl Loop {
         assert_eq!(names, [GeneralName::Dns(HOST.to_owned())]);
         chain[0].clone()
     }
+}
+
+/// The common name at the end of the chain in a file.
+fn top(path: impl AsRef<Path>) -> Option<String> {
+    let chain = Certificate::stack_from_pem(&std::fs::read(path).unwrap()).unwrap();
+    chain.last().unwrap().subject().common_name()
 }
 
 /// One request of one connection.
@@ -281,6 +312,18 @@ fn certbot_enrols_renews_revokes_and_leaves() {
     let second = world.certificate(format!("{live}/fullchain.pem"));
     assert_ne!(first, second);
     assert_eq!(world.store.issued(), 2);
+    assert_eq!(
+        top(format!("{live}/fullchain.pem")).as_deref(),
+        Some("Example CA")
+    );
+    let old = ["renew", "--force-renewal", "--no-random-sleep-on-renew"];
+    let old = [&old[..], &["--preferred-chain", "Old Root"]].concat();
+    run_certbot(&world, &old, true);
+    world.certificate(format!("{live}/fullchain.pem"));
+    assert_eq!(
+        top(format!("{live}/fullchain.pem")).as_deref(),
+        Some("Old Root")
+    );
     let path = format!("{live}/cert.pem");
     let revoke = ["revoke", "--server", server, "--cert-path", &path];
     let reason = ["--reason", "superseded", "--no-delete-after-revoke"];
@@ -336,6 +379,11 @@ fn lego_enrols_renews_and_revokes() {
     let second = world.certificate(&path);
     assert_ne!(first, second);
     assert_eq!(world.store.issued(), 2);
+    assert_eq!(top(&path).as_deref(), Some("Example CA"));
+    let renew = ["renew", "--days", "9999", "--no-random-sleep"];
+    lego(&[&renew[..], &["--preferred-chain", "Old Root"]].concat());
+    world.certificate(&path);
+    assert_eq!(top(&path).as_deref(), Some("Old Root"));
     lego(&["revoke", "--reason", "4"]);
     world.heard.has("revoked: Superseded");
 }

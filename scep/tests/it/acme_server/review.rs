@@ -8,8 +8,7 @@ use mdm_pki::{
     SignatureAlgorithm,
 };
 use mdm_scep::{
-    Bound, CertificateProfile, FailInfo, MessageType, Store as _, acme::HttpValidation,
-    ca::SanRule, store::GrantKind,
+    Bound, CertificateProfile, FailInfo, MessageType, Store as _, ca::SanRule, store::GrantKind,
 };
 use serde_json::json;
 
@@ -146,7 +145,7 @@ async fn a_host_name_that_acme_has_proven_gets_no_next_certificate_by_scep_witho
     });
     let (permits, ca) = (scep.store.clone(), scep.ca.clone());
     let outside = Arc::new(Outside::default());
-    let http = HttpValidation::new(outside.clone());
+    let http = outside.validation();
     let acme = World::over(
         |_| permits,
         |store| store,
