@@ -69,6 +69,8 @@ macro_rules! contract_tests {
             a_certificate_never_serves_a_second_device
             a_replaced_certificate_still_belongs_to_its_device
             a_renewed_certificate_goes_on_where_the_former_stopped
+            a_renewal_with_authenticate_keeps_what_waits_and_who_is_there
+            a_renewal_that_turns_out_to_be_an_erased_device_begins_anew
             a_certificate_that_another_device_got_meanwhile_is_no_renewal
             q09_the_same_user_on_two_devices_is_two_enrollments
             q14_a_device_that_checks_out_takes_its_users_along

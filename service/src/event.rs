@@ -66,14 +66,16 @@ impl DeadLetter {
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A device began to enrol (`Authenticate`). What was queued for it and its users is cancelled.
+    /// A device began to enrol (`Authenticate`). What was queued for it and its users is cancelled, unless it was
+    /// taken for a renewal.
     #[non_exhaustive]
     Authenticated {
         /// What it was taken for, and why.
         decision: EnrollmentDecision,
     },
     /// A `TokenUpdate`, the first since `Authenticate` or since the enrolment was disabled: it can be
-    /// pushed to from now on.
+    /// pushed to from now on. Where a renewal turned out to be a device that was erased, its decision is another than
+    /// the one that [`Authenticated`](Self::Authenticated) told, and what was queued is cancelled.
     #[non_exhaustive]
     Enrolled {
         /// Whether the device waits in Setup Assistant for `DeviceConfigured`.
@@ -88,7 +90,8 @@ pub enum EventKind {
         /// How many since `Authenticate`, this one included.
         tally: u64,
     },
-    /// The device came with a renewed certificate, which is pinned from now on. Nothing else changed.
+    /// The device came with a renewed certificate and without `Authenticate`. The certificate is pinned from now on, and
+    /// nothing else changed.
     #[non_exhaustive]
     IdentityRenewed {
         /// What it was taken for, and why.

@@ -2,13 +2,14 @@
 
 use futures_util::future::join_all;
 use mdm_core::{Secret, SerialNumber};
+use mdm_protocol::EnrollmentId;
 
 use super::{Make, fixture::*};
 use crate::{
     Body, BootstrapToken, Enrollment, EnrollmentStatus, Event, EventKind, Reported, Store,
     enrollment::{
         EnrollmentDecision, EnrollmentKind, EnrollmentReason,
-        decide::{Loaded, Message, Refusal, Step, Version, decide, renew, retire},
+        decide::{Loaded, Message, Refusal, Step, TokenUpdated, Version, decide, renew, retire},
     },
     queue::{CommandState, Polled, ReportKind, Sequence, Settlement},
     store::CommitError,
@@ -227,6 +228,77 @@ pub async fn a_renewed_certificate_goes_on_where_the_former_stopped<S: Store>(ma
             assert_eq!(loaded.certificate_owner.as_ref(), Some(&id));
         }
     }
+}
+
+/// A device, a user of it that both wait for a command, and a token; then `Authenticate` with another certificate that
+/// somebody vouches for.
+async fn renewing_by_its_profile(store: &impl Store) -> (EnrollmentId, EnrollmentId) {
+    let id = enroll(store, 1).await;
+    let user = enroll_user(store, 1, "U1").await;
+    let deposit = Message::set_bootstrap_token(Some(Secret::new(b"bootstrap".to_vec())));
+    take(store, &sender(&id, 1), deposit).await;
+    for id in [&id, &user] {
+        queue(store, id, &["c-1", "c-2"]).await;
+        poll(store, id, 1, ReportKind::not_now("c-1")).await;
+    }
+    take(store, &sender(&id, 9), authenticate().vouched_for()).await;
+    (id, user)
+}
+
+/// Between `Authenticate` and `TokenUpdate` nothing is lost, and afterwards all goes on.
+pub async fn a_renewal_with_authenticate_keeps_what_waits_and_who_is_there<S: Store>(
+    make: impl Make<S>,
+) {
+    let store = make().await;
+    let (id, user) = renewing_by_its_profile(&store).await;
+    take(&store, &sender(&id, 9), Message::token_update(address(9))).await;
+    let found = store.enrollment(&id).await.unwrap().unwrap();
+    let decision = found.decision.unwrap();
+    assert_eq!(decision.kind, EnrollmentKind::IdentityRenewal);
+    assert!(decision.because(EnrollmentReason::VouchedFor));
+    let deposited = found.bootstrap_token.unwrap();
+    assert_eq!(deposited.certificate, certificate(9));
+    assert_eq!(found.push, Some(address(9)));
+    let known = store.enrollment(&user).await.unwrap().unwrap();
+    assert_eq!(known.status, EnrollmentStatus::Enrolled);
+    for id in [&id, &user] {
+        let former = report(&store, id, 1, ReportKind::Idle).await;
+        assert_eq!(former, Polled::NotPinned);
+        let late = poll(&store, id, 9, answered(id, "c-2")).await;
+        assert_eq!(late, (Settlement::Settled, None));
+        let (_, offered) = poll(&store, id, 9, ReportKind::Idle).await;
+        assert_eq!(offered.as_deref(), Some("c-1"));
+    }
+}
+
+/// What was spared at `Authenticate` goes with the `TokenUpdate` that says so, in the same step.
+pub async fn a_renewal_that_turns_out_to_be_an_erased_device_begins_anew<S: Store>(
+    make: impl Make<S>,
+) {
+    let store = make().await;
+    let (id, user) = renewing_by_its_profile(&store).await;
+    let update =
+        TokenUpdated::new(address(9)).with(|told| told.awaiting_configuration = Some(true));
+    take(&store, &sender(&id, 9), update.into()).await;
+    let found = store.enrollment(&id).await.unwrap().unwrap();
+    assert_eq!(found.status, EnrollmentStatus::Enrolled);
+    assert_eq!(found.push, Some(address(9)));
+    assert_eq!(found.bootstrap_token, None);
+    let decision = found.decision.unwrap();
+    assert_eq!(decision.kind, EnrollmentKind::ReEnrollment);
+    let known = store.enrollment(&user).await.unwrap().unwrap();
+    assert_eq!(
+        (known.status, known.push),
+        (EnrollmentStatus::Disabled, None)
+    );
+    for id in [&id, &user] {
+        for uuid in ["c-1", "c-2"] {
+            let found = state(&store, id, uuid).await;
+            assert!(matches!(found, CommandState::Cancelled { .. }), "{found:?}");
+        }
+    }
+    let (_, offered) = poll(&store, &id, 9, ReportKind::Idle).await;
+    assert_eq!(offered, None);
 }
 
 /// Q4: also where both are decided at the same time.

@@ -12,6 +12,7 @@
 //! |---|---|
 //! | a new device: `Authenticate` | [`decide`] pins it |
 //! | a known device: `Authenticate` | [`decide`] pins it instead and begins anew, where a [`PinPolicy`](crate::PinPolicy) says that it is the device |
+//! | an enrolled device: `Authenticate`, and somebody vouches for a renewal ([`Message::vouched_for`]) | [`decide`] pins it instead; what else there is stays until `AwaitingConfiguration` says that the device was erased |
 //! | a known device: anything else | refused, unless it is vouched for as a renewal: then [`renew`] pins it instead, and all else stays |
 
 use chrono::{DateTime, Utc};
@@ -26,7 +27,10 @@ use crate::{Body, Event, EventKind};
 
 mod rules;
 
-use rules::{authenticate, check_out, disable, reasons, set_bootstrap_token, token_update};
+use rules::{
+    Authenticated, authenticate, check_out, disable, hand_on, reasons, set_bootstrap_token,
+    token_update,
+};
 
 /// How often the enrolment of a device was changed; 0 for a device never seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -115,6 +119,9 @@ pub enum Message {
         serial_number: Option<SerialNumber>,
         /// What the message tells of the device; [`Message::reporting`] sets it.
         reported: Option<Reported>,
+        /// Whether somebody says that its certificate is the device's renewed one; [`Message::vouched_for`]
+        /// sets it.
+        is_vouched_for: bool,
         /// The message as it came.
         raw: Body,
     },
@@ -136,8 +143,20 @@ impl Message {
         Self::Authenticate {
             serial_number,
             reported: None,
+            is_vouched_for: false,
             raw: raw.into(),
         }
+    }
+
+    /// The same `Authenticate` of a device whose certificate somebody says to be its renewed one: a device that
+    /// installs its enrolment profile again renews like that, and keeps its data. Counts where
+    /// [`may_be_renewal`] allows it. Any other message stays as it is.
+    #[must_use]
+    pub fn vouched_for(mut self) -> Self {
+        if let Self::Authenticate { is_vouched_for, .. } = &mut self {
+            *is_vouched_for = true;
+        }
+        self
     }
 
     /// The same `Authenticate` with what it tells of the device. Any other message stays as it is.
@@ -307,8 +326,18 @@ pub fn decide(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step
         Message::Authenticate {
             serial_number,
             reported,
+            is_vouched_for,
             raw,
-        } => authenticate(loaded, sender, serial_number, reported, raw),
+        } => {
+            let is_renewal = is_vouched_for && may_be_renewal(loaded, sender);
+            let told = Authenticated {
+                serial_number,
+                reported,
+                is_renewal,
+                raw,
+            };
+            authenticate(loaded, sender, told)
+        }
         Message::TokenUpdate(update) => token_update(loaded, sender, update),
         Message::CheckOut => check_out(loaded, sender),
         Message::SetBootstrapToken { token } => set_bootstrap_token(loaded, sender, token),
@@ -348,6 +377,25 @@ pub fn tells_known_serial_number(known: &Enrollment, told: Option<&SerialNumber>
     known.serial_number.is_none() || known.serial_number.as_ref() == told
 }
 
+/// Whether an `Authenticate` of this sender may be a renewal, if somebody vouches for it: the device is enrolled,
+/// or was until an `Authenticate` of that kind, and the certificate was never pinned to any.
+pub fn may_be_renewal(loaded: &Loaded, sender: &Sender) -> bool {
+    let Some(known) = &loaded.device else {
+        return false;
+    };
+    let is_enrolled = match known.status {
+        EnrollmentStatus::Enrolled => true,
+        EnrollmentStatus::Authenticated => known
+            .decision
+            .as_ref()
+            .is_some_and(|decision| decision.kind == EnrollmentKind::IdentityRenewal),
+        EnrollmentStatus::Disabled => false,
+    };
+    is_enrolled
+        && loaded.certificate_owner.is_none()
+        && known.certificate != Some(sender.certificate)
+}
+
 /// Pins the sender's certificate in the place of the one before. Nothing else changes: a renewed
 /// identity is no new enrolment.
 ///
@@ -367,12 +415,7 @@ pub fn renew(loaded: &Loaded, sender: &Sender) -> Result<Step, Refusal> {
     let mut device = known.clone();
     device.last_seen_at = Some(sender.at);
     device.certificate = Some(sender.certificate);
-    if let Some(deposited) = &mut device.bootstrap_token
-        // Where nothing is pinned the enrolment was imported, and its token with it.
-        && known.certificate.is_none_or(|pinned| pinned == deposited.certificate)
-    {
-        deposited.certificate = sender.certificate;
-    }
+    hand_on(&mut device.bootstrap_token, known, sender.certificate);
     let reasons = reasons(loaded, sender, EnrollmentReason::NoAuthenticate);
     let decision = EnrollmentDecision::new(EnrollmentKind::IdentityRenewal, reasons);
     // What a device that is about to enrol was taken for is not decided anew.

@@ -39,7 +39,9 @@ pub enum EnrollmentKind {
     NewDevice,
     /// A known device that begins anew: its queue goes, its push address goes, its tally starts again.
     ReEnrollment,
-    /// A known device that goes on with another certificate: nothing else changes.
+    /// A known device that goes on with another certificate: its queue, its users and its tokens stay. Where it sent
+    /// `Authenticate`, its push address comes anew and its tally starts again, and a first `TokenUpdate` with
+    /// `AwaitingConfiguration` turns this into [`ReEnrollment`](Self::ReEnrollment).
     IdentityRenewal,
 }
 
@@ -68,6 +70,9 @@ pub enum EnrollmentReason {
     NewCertificate,
     /// No certificate was pinned to it: it was imported.
     NothingPinned,
+    /// Somebody says that the certificate of its `Authenticate` is its renewed one
+    /// ([`PinPolicy::may_renew`](crate::PinPolicy::may_renew)).
+    VouchedFor,
     /// It waits in Setup Assistant: it was erased, or is new.
     AwaitingConfiguration,
     /// It does not wait in Setup Assistant: what it held, it may still hold.

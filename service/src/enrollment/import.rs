@@ -40,6 +40,7 @@ pub fn import(
                 serial_number,
                 reported,
                 raw,
+                ..
             },
             Some(known),
         ) => {

@@ -46,6 +46,10 @@ pub trait PinPolicy: fmt::Debug + Send + Sync {
     /// when it comes for the first time, and only if it was never pinned to any device; the device is
     /// answered 403 if not.
     ///
+    /// Asked at `Authenticate` as well, for an enrolled device: one that is made to install its enrolment profile again
+    /// renews like that. Where the answer is `true`, [`may_pin`](Self::may_pin) is not asked, and the
+    /// queue and the users stay, unless the `TokenUpdate` says that the device was erased.
+    ///
     /// By default never: a certificate of a trusted issuer that names a known device proves nothing yet
     /// (Q4). The device keeps its queue and its tokens, so `true` hands them over.
     ///

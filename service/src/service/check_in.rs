@@ -13,8 +13,8 @@ use super::{
     renewal, reply, within_limits,
 };
 use crate::{
-    Admission, Applicant, Denial, DenialReason, EnrollmentStatus, Fingerprint, PushAddress,
-    Reported, Stage,
+    Admission, Applicant, Denial, DenialReason, EnrollmentKind, EnrollmentStatus, Fingerprint,
+    PushAddress, Reported, Stage,
     enrollment::decide::{self, Loaded, Message, Refusal, Sender, Step, TokenUpdated},
     identity::Pinning,
     store::CommitError,
@@ -96,7 +96,13 @@ async fn commit(
     let sender = asked.sender;
     for _ in 0..ATTEMPTS {
         let loaded = service.store.load(&sender.id, &sender.certificate).await?;
-        let mut step = match decide::decide(&loaded, sender, change.clone()) {
+        let mut change = change.clone();
+        if matches!(change, Message::Authenticate { .. })
+            && renewal::is_vouched_for(service, asked.certificate, sender, &loaded).await?
+        {
+            change = change.vouched_for();
+        }
+        let mut step = match decide::decide(&loaded, sender, change) {
             Err(Refusal::NotPinned) => {
                 renewal::admit(service, asked.certificate, sender).await?;
                 continue;
@@ -141,11 +147,13 @@ fn applicant(asked: &Asked<'_>, loaded: &Loaded) -> Option<Applicant> {
         CheckIn::Authenticate(message) => {
             Some(Applicant::authenticating(message, asked.certificate, at))
         }
-        CheckIn::TokenUpdate(_) if !asked.sender.id.channel().is_user() => known
+        CheckIn::TokenUpdate(update) if !asked.sender.id.channel().is_user() => known
             .filter(|known| known.status == EnrollmentStatus::Disabled)
             .map(|known| {
-                Applicant::new(Stage::Returning, at)
-                    .with(|applicant| applicant.serial_number.clone_from(&known.serial_number))
+                Applicant::new(Stage::Returning, at).with(|applicant| {
+                    applicant.serial_number.clone_from(&known.serial_number);
+                    applicant.udid.clone_from(&update.udid);
+                })
             }),
         _ => None,
     }
@@ -160,20 +168,26 @@ async fn admitted(
     step: &mut Step,
 ) -> Result<Result<(), Denial>, Refused> {
     let known = loaded.device.as_ref();
-    let named = asked
-        .invitation
-        .filter(|_| matches!(asked.message, CheckIn::Authenticate(_)));
+    let last = known.and_then(|known| known.invitation.as_deref());
+    // Who comes back without `Authenticate` comes on the terms of the profile that it has.
+    let named = match asked.message {
+        CheckIn::Authenticate(_) => asked.invitation,
+        _ => last,
+    };
     let device = &asked.sender.id;
     let invitation = match service
         .invited(named, Some(device), applicant, known)
         .await?
     {
+        // Its terms are forgotten.
+        Invited::No if named.is_some() && matches!(applicant.stage, Stage::Returning) => {
+            return Ok(Err(Denial::new(DenialReason::Invitation)));
+        }
         Invited::No => None,
         Invited::By(invitation) => Some(*invitation),
         Invited::Not => return Ok(Err(Denial::new(DenialReason::Invitation))),
     };
     if let CheckIn::Authenticate(message) = asked.message {
-        let last = known.and_then(|known| known.invitation.as_deref());
         let pinning = Pinning {
             certificate: asked.certificate,
             message,
@@ -183,7 +197,13 @@ async fn admitted(
             is_own: loaded.certificate_owner.as_ref() == Some(device),
             is_invited_as_before: named.is_some() && named == last,
         };
-        if !service.pins.may_pin(&pinning).await? {
+        // Who vouched for the renewal has said that it is the device.
+        let is_renewal = step
+            .device
+            .as_ref()
+            .and_then(|device| device.decision.as_ref())
+            .is_some_and(|decision| decision.kind == EnrollmentKind::IdentityRenewal);
+        if !is_renewal && !service.pins.may_pin(&pinning).await? {
             let denial = Denial::new(DenialReason::Other("pinned".to_owned())).with(|denial| {
                 let why = "another certificate is pinned, and nothing shows that this one is the device's";
                 denial.description = Some(why.to_owned());
@@ -200,7 +220,8 @@ async fn admitted(
         .knowing(known);
     Ok(match service.ask(&applicant).await? {
         Admission::Admit(grant) => {
-            admit::grant(step, grant, invitation.as_ref());
+            let is_returning = matches!(applicant.stage, Stage::Returning);
+            admit::grant(step, grant, invitation.as_ref().filter(|_| !is_returning));
             Ok(())
         }
         Admission::Refuse(denial) => Err(denial),

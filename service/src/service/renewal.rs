@@ -1,15 +1,30 @@
 //! A certificate that is not pinned, and the question whether it is a renewed one.
 //!
-//! A device that renewed its identity sends no `Authenticate`: its next message, whichever that is,
-//! comes with the new certificate.
+//! A device that renewed its identity by itself sends no `Authenticate`: its next message, whichever that is,
+//! comes with the new certificate. One that was made to install its enrolment profile again does send it.
 
 use mdm_pki::Certificate;
 
 use super::{ATTEMPTS, Inner, answer::Refused};
 use crate::{
-    enrollment::decide::{self, Refusal, Sender},
+    enrollment::decide::{self, Loaded, Refusal, Sender},
     store::CommitError,
 };
+
+/// Whether the vendor vouches for the certificate of an `Authenticate` as the renewed one of the device that is known.
+pub(super) async fn is_vouched_for(
+    service: &Inner,
+    certificate: &Certificate,
+    sender: &Sender,
+    loaded: &Loaded,
+) -> Result<bool, Refused> {
+    Ok(match &loaded.device {
+        Some(known) if decide::may_be_renewal(loaded, sender) => {
+            service.pins.may_renew(certificate, known).await?
+        }
+        _ => false,
+    })
+}
 
 /// Takes a sender whose certificate is pinned, and pins it in the place of the former one if the vendor vouches for it.
 /// Afterwards the message is looked at again.

@@ -283,9 +283,13 @@ async fn q14_a_device_comes_back_without_ever_having_checked_out() {
     before.log_in(&service, "U1").await;
     enqueue(&service, &before.id(), "c-1").await;
 
-    // Wiped: the same UDID with a new identity.
+    // Wiped: the same UDID with a new identity, in Setup Assistant.
     let after = Device::new("D1");
-    after.enroll(&service).await;
+    let awaiting = "<key>AwaitingConfiguration</key><true/>";
+    for keys in [authenticate(), token_update(awaiting)] {
+        let response = after.check_in(&service, &keys).await;
+        assert_eq!(response.status(), StatusCode::OK);
+    }
     let found = state(&store, &after.id()).await;
     assert_eq!(
         found.certificate,

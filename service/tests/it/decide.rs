@@ -293,6 +293,120 @@ fn a_renewal_changes_the_pin_and_nothing_else() {
     assert_eq!(state.bootstrap_token.unwrap().certificate, foreign);
 }
 
+/// fleet#41167, #43098: a device that installs its enrolment profile again sends `Authenticate` with its new
+/// certificate, kept its data, and deposits no bootstrap token a second time.
+#[test]
+fn an_authenticate_that_is_vouched_for_is_a_renewal_until_setup_assistant_says_otherwise() {
+    use EnrollmentReason::{
+        Authenticate, AwaitingConfiguration, NewCertificate, NotAwaitingConfiguration, VouchedFor,
+        WasEnrolled,
+    };
+    let mut loaded = known(EnrollmentStatus::Enrolled);
+    loaded.certificate_owner = None;
+    let vouched = authenticate().vouched_for();
+    let step = decide(&loaded, &by(device(), OTHER), vouched.clone()).unwrap();
+    let told = decision(&step).clone();
+    assert_eq!(told.kind, EnrollmentKind::IdentityRenewal);
+    let reasons = [Authenticate, WasEnrolled, NewCertificate, VouchedFor];
+    assert_eq!(told.reasons, reasons);
+    assert_eq!(step.cascade, Cascade::None);
+    let state = step.device.unwrap();
+    assert_eq!(state.status, EnrollmentStatus::Authenticated);
+    assert_eq!((&state.push, state.token_update_tally), (&None, 0));
+    loaded.device = Some(state);
+    loaded.certificate_owner = Some(device());
+    let token = bootstrap_token(&loaded, &by(device(), OTHER)).unwrap();
+    assert_eq!(
+        token.map(|token| token.expose().as_slice()),
+        Some(&b"bootstrap"[..])
+    );
+
+    // Its answer was lost, once as it is and once after the certificate was issued again.
+    let again = decide(&loaded, &by(device(), OTHER), vouched.clone()).unwrap();
+    assert!(again.is_empty());
+    let third = Fingerprint::new([3; 32]);
+    let issued_again = loaded
+        .clone()
+        .with(|loaded| loaded.certificate_owner = None);
+    let step = decide(&issued_again, &by(device(), third), vouched).unwrap();
+    assert_eq!(decision(&step).kind, EnrollmentKind::IdentityRenewal);
+    assert_eq!(step.cascade, Cascade::None);
+    let deposited = step.device.unwrap().bootstrap_token.unwrap();
+    assert_eq!(deposited.certificate, third);
+
+    for (awaiting, kind, last, cascade) in [
+        (
+            None,
+            EnrollmentKind::IdentityRenewal,
+            NotAwaitingConfiguration,
+            Cascade::None,
+        ),
+        (
+            Some(false),
+            EnrollmentKind::IdentityRenewal,
+            NotAwaitingConfiguration,
+            Cascade::None,
+        ),
+        (
+            Some(true),
+            EnrollmentKind::ReEnrollment,
+            AwaitingConfiguration,
+            Cascade::Device,
+        ),
+    ] {
+        let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = awaiting);
+        let step = decide(&loaded, &by(device(), OTHER), update.clone().into()).unwrap();
+        assert_eq!(step.cascade, cascade, "{awaiting:?}");
+        let state = step.device.unwrap();
+        let kept = state.decision.as_ref().unwrap();
+        assert_eq!(kept.kind, kind, "{awaiting:?}");
+        assert_eq!(kept.reasons, [&reasons[..], &[last]].concat());
+        let is_kept = cascade == Cascade::None;
+        assert_eq!(state.bootstrap_token.is_some(), is_kept, "{awaiting:?}");
+        assert_eq!(state.unlock_token.is_some(), is_kept, "{awaiting:?}");
+        let told = matches!(&step.events[0].kind,
+            EventKind::Enrolled { decision: Some(told), .. } if told == kept);
+        assert!(told, "{:?}", step.events);
+        // Once is enough.
+        let enrolled = loaded.clone().with(|loaded| loaded.device = Some(state));
+        let step = decide(&enrolled, &by(device(), OTHER), update.into()).unwrap();
+        assert_eq!(step.cascade, Cascade::None);
+    }
+    // A user says nothing about the device's data.
+    let update = TokenUpdated::new(address()).with(|u| u.awaiting_configuration = Some(true));
+    let step = decide(&loaded, &by(user(), OTHER), update.into()).unwrap();
+    assert_eq!((step.device, step.cascade), (None, Cascade::None));
+}
+
+#[test]
+fn whoever_vouches_only_an_enrolled_device_with_a_certificate_never_seen_renews() {
+    let owned = |status, owner: Option<EnrollmentId>| {
+        known(status).with(|loaded| loaded.certificate_owner = owner)
+    };
+    for (loaded, certificate) in [
+        (Loaded::new(), OTHER),
+        (owned(EnrollmentStatus::Disabled, None), OTHER),
+        (owned(EnrollmentStatus::Authenticated, None), OTHER),
+        // The pinned one, and one that was pinned before.
+        (owned(EnrollmentStatus::Enrolled, Some(device())), OWN),
+        (owned(EnrollmentStatus::Enrolled, Some(device())), OTHER),
+    ] {
+        let sender = by(device(), certificate);
+        let step = decide(&loaded, &sender, authenticate().vouched_for()).unwrap();
+        assert_eq!(step, decide(&loaded, &sender, authenticate()).unwrap());
+        assert_eq!(step.cascade, Cascade::Device);
+    }
+    // A token that somebody else left behind is not handed on.
+    let mut loaded = owned(EnrollmentStatus::Enrolled, None);
+    let foreign = Fingerprint::new([3; 32]);
+    let deposited = &mut loaded.device.as_mut().unwrap().bootstrap_token;
+    deposited.as_mut().unwrap().certificate = foreign;
+    let vouched = authenticate().vouched_for();
+    let step = decide(&loaded, &by(device(), OTHER), vouched).unwrap();
+    let deposited = step.device.unwrap().bootstrap_token.unwrap();
+    assert_eq!(deposited.certificate, foreign);
+}
+
 #[test]
 fn what_is_no_renewal_whoever_vouches_for_it() {
     let owned = |status, owner: Option<&str>| {

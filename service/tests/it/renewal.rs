@@ -1,5 +1,5 @@
-//! A device whose identity was renewed: it sends no `Authenticate` and goes on with another
-//! certificate.
+//! A device whose identity was renewed: it goes on with another certificate, without `Authenticate` or, where its profile
+//! was installed again, with it.
 
 use std::sync::{
     Arc, Mutex,
@@ -9,7 +9,10 @@ use std::sync::{
 use async_trait::async_trait;
 use http::StatusCode;
 use mdm_pki::Certificate;
-use mdm_service::{Enrollment, EventKind, Fingerprint, PinPolicy, Service, Unavailable};
+use mdm_service::{
+    Enrollment, EnrollmentKind, EnrollmentStatus, EventKind, Fingerprint, PinPolicy, Service,
+    Unavailable, identity::IssuerDecides,
+};
 
 use crate::device::*;
 
@@ -112,6 +115,84 @@ async fn a_renewed_identity_goes_on_where_the_former_stopped_whatever_it_says_fi
         assert_eq!(former.status(), StatusCode::FORBIDDEN);
         assert_eq!(issuer.asked(), 0);
     }
+}
+
+/// fleet#17232, #41167, #43098, #46588: renewed by `InstallProfile`, a device sends `Authenticate` and a `TokenUpdate` without
+/// `AwaitingConfiguration`; it does not deposit its bootstrap token again.
+#[tokio::test]
+async fn q14_a_device_that_renews_by_its_profile_keeps_queue_users_and_bootstrap_token() {
+    for (awaiting, is_erased) in [
+        ("", false),
+        ("<key>AwaitingConfiguration</key><false/>", false),
+        ("<key>AwaitingConfiguration</key><true/>", true),
+    ] {
+        let issuer = Issuer::default();
+        let (service, store) = issuer.service();
+        let device = Device::new("D1");
+        device.enroll(&service).await;
+        device.log_in(&service, "U1").await;
+        device.check_in(&service, &deposit()).await;
+        enqueue(&service, &device.id(), "profile").await;
+        enqueue(&service, &device.user("U1"), "c-1").await;
+        assert_eq!(device.idle(&service).await.as_deref(), Some("profile"));
+        listen(&store).await;
+
+        let renewed = issuer.renew(&device);
+        for keys in [authenticate(), token_update(awaiting)] {
+            let response = renewed.check_in(&service, &keys).await;
+            assert_eq!(response.status(), StatusCode::OK, "{keys}");
+        }
+        let found = state(&store, &device.id()).await;
+        let pinned = Fingerprint::of(&renewed.certificate).unwrap();
+        assert_eq!(found.certificate, Some(pinned));
+        let get = message("GetBootstrapToken", "");
+        let token = renewed.check_in(&service, &get).await;
+        assert_eq!(token.body().is_empty(), is_erased, "{awaiting}");
+        let user = state(&store, &device.user("U1")).await;
+        assert_eq!(user.is_pushable(), !is_erased, "{awaiting}");
+        let next = renewed.idle(&service).await;
+        assert_eq!(next.as_deref(), (!is_erased).then_some("profile"));
+
+        let kinds: Vec<_> = told(&store)
+            .await
+            .into_iter()
+            .map(|event| match event.kind {
+                EventKind::Authenticated { decision, .. } => decision,
+                EventKind::Enrolled { decision, .. } => decision.unwrap(),
+                other => panic!("{other:?}"),
+            })
+            .map(|decision| decision.kind)
+            .collect();
+        let finally = if is_erased {
+            EnrollmentKind::ReEnrollment
+        } else {
+            EnrollmentKind::IdentityRenewal
+        };
+        assert_eq!(kinds, [EnrollmentKind::IdentityRenewal, finally]);
+        assert_eq!(
+            device.report(&service, IDLE).await.status(),
+            StatusCode::FORBIDDEN
+        );
+    }
+}
+
+/// A certificate that may be pinned and that nobody vouches for begins anew.
+#[tokio::test]
+async fn an_authenticate_that_nobody_vouches_for_is_no_renewal() {
+    let store = Shared::default();
+    let service = builder(&store).pins(IssuerDecides).build();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    device.log_in(&service, "U1").await;
+    device.check_in(&service, &deposit()).await;
+    enqueue(&service, &device.id(), "c-1").await;
+    let other = Device::new("D1");
+    other.enroll(&service).await;
+    assert_eq!(other.idle(&service).await, None);
+    let get = message("GetBootstrapToken", "");
+    assert!(other.check_in(&service, &get).await.body().is_empty());
+    let user = state(&store, &device.user("U1")).await;
+    assert_eq!(user.status, EnrollmentStatus::Disabled);
 }
 
 #[tokio::test]

@@ -9,16 +9,23 @@ use crate::{
     Body, Event, EventKind,
     enrollment::{
         BootstrapToken, Enrollment, EnrollmentDecision, EnrollmentKind, EnrollmentReason,
-        EnrollmentStatus, Reported,
+        EnrollmentStatus, Fingerprint, Reported,
     },
 };
+
+/// What an `Authenticate` comes with.
+pub(super) struct Authenticated {
+    pub(super) serial_number: Option<SerialNumber>,
+    pub(super) reported: Option<Reported>,
+    /// Whether it is that of a renewed identity, for all that is known before `TokenUpdate`.
+    pub(super) is_renewal: bool,
+    pub(super) raw: Body,
+}
 
 pub(super) fn authenticate(
     loaded: &Loaded,
     sender: &Sender,
-    serial_number: Option<SerialNumber>,
-    reported: Option<Reported>,
-    raw: Body,
+    told: Authenticated,
 ) -> Result<Step, Refusal> {
     if sender.id.channel().is_user() {
         return Err(Refusal::WrongChannel);
@@ -40,18 +47,22 @@ pub(super) fn authenticate(
         {
             return Ok(step);
         }
+        Some(_) if told.is_renewal => EnrollmentKind::IdentityRenewal,
         Some(_) => EnrollmentKind::ReEnrollment,
     };
-    let reasons = reasons(loaded, sender, EnrollmentReason::Authenticate);
+    let mut reasons = reasons(loaded, sender, EnrollmentReason::Authenticate);
+    if kind == EnrollmentKind::IdentityRenewal {
+        reasons.push(EnrollmentReason::VouchedFor);
+    }
     let decision = EnrollmentDecision::new(kind, reasons);
     // Escrowed tokens outlive an `Authenticate`: a device that kept its data may still need them.
     // The first `TokenUpdate` tells whether it did.
     let mut state = Enrollment {
         certificate: Some(sender.certificate),
-        serial_number,
-        reported,
+        serial_number: told.serial_number,
+        reported: told.reported,
         decision: Some(decision.clone()),
-        authenticate: Some(raw),
+        authenticate: Some(told.raw),
         authenticated_at: Some(sender.at),
         last_seen_at: Some(sender.at),
         ..Enrollment::new(sender.id.clone())
@@ -59,6 +70,9 @@ pub(super) fn authenticate(
     if let Some(known) = &loaded.device {
         state.unlock_token = known.unlock_token.clone();
         state.bootstrap_token = known.bootstrap_token.clone();
+        if kind == EnrollmentKind::IdentityRenewal {
+            hand_on(&mut state.bootstrap_token, known, sender.certificate);
+        }
         if let Some(deposited) = &mut state.bootstrap_token {
             deposited.is_former = true;
         }
@@ -68,9 +82,26 @@ pub(super) fn authenticate(
         state.licences.clone_from(&known.licences);
     }
     step.device = Some(state);
-    step.cascade = Cascade::Device;
+    // A renewed device keeps its queue and its users, unless its `TokenUpdate` says that it was erased.
+    if kind != EnrollmentKind::IdentityRenewal {
+        step.cascade = Cascade::Device;
+    }
     step.events = vec![event(sender, EventKind::Authenticated { decision })];
     Ok(step)
+}
+
+/// Hands the token on to the certificate that takes the place of the pinned one, if that deposited it.
+pub(super) fn hand_on(
+    token: &mut Option<BootstrapToken>,
+    known: &Enrollment,
+    certificate: Fingerprint,
+) {
+    if let Some(deposited) = token
+        // Where nothing is pinned the enrolment was imported, and its token with it.
+        && known.certificate.is_none_or(|pinned| pinned == deposited.certificate)
+    {
+        deposited.certificate = certificate;
+    }
 }
 
 pub(super) fn token_update(
@@ -92,8 +123,9 @@ pub(super) fn token_update(
         device.clone()
     };
     let before = state.status;
+    let mut step = Step::new(sender.at);
     if !is_user {
-        decide_on_data(&mut state, loaded, sender, update.awaiting_configuration);
+        step.cascade = decide_on_data(&mut state, loaded, sender, update.awaiting_configuration);
     }
     match before {
         // Setup Assistant is running, so the device was erased: what was escrowed before opens
@@ -129,7 +161,6 @@ pub(super) fn token_update(
             tally: state.token_update_tally,
         }
     };
-    let mut step = Step::new(sender.at);
     step.wakes = true;
     step.events = vec![event(sender, kind)];
     if is_user {
@@ -141,13 +172,13 @@ pub(super) fn token_update(
 }
 
 /// What the first `TokenUpdate` of a device adds to the decision, or what it is by itself where the
-/// device comes back without `Authenticate`.
+/// device comes back without `Authenticate`. Says what goes with it.
 fn decide_on_data(
     state: &mut Enrollment,
     loaded: &Loaded,
     sender: &Sender,
     awaiting_configuration: Option<bool>,
-) {
+) -> Cascade {
     let data = match awaiting_configuration {
         Some(true) => EnrollmentReason::AwaitingConfiguration,
         _ => EnrollmentReason::NotAwaitingConfiguration,
@@ -156,6 +187,13 @@ fn decide_on_data(
         EnrollmentStatus::Authenticated => {
             if let Some(decision) = &mut state.decision {
                 decision.reasons.push(data);
+                // It was erased after all, so it is no renewal, and the queue that was spared is none of its.
+                if decision.kind == EnrollmentKind::IdentityRenewal
+                    && data == EnrollmentReason::AwaitingConfiguration
+                {
+                    decision.kind = EnrollmentKind::ReEnrollment;
+                    return Cascade::Device;
+                }
             }
         }
         EnrollmentStatus::Disabled => {
@@ -166,6 +204,7 @@ fn decide_on_data(
         }
         EnrollmentStatus::Enrolled => {}
     }
+    Cascade::None
 }
 
 /// What speaks for a decision about the device: how it comes, what it was, and which certificate it has.
