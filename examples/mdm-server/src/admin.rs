@@ -6,6 +6,7 @@ mod commands;
 mod dead_letters;
 mod devices;
 mod enrollments;
+mod filevault;
 mod guard;
 mod invitations;
 mod json;
@@ -117,6 +118,12 @@ fn table() -> Vec<Route> {
         route("delete", COMMANDS, Token, delete(commands::clear)),
         route("get", COMMAND, Token, get(commands::one)),
         route("delete", COMMAND, Token, delete(commands::cancel)),
+        route(
+            "get",
+            "/v1/filevault/certificate",
+            Token,
+            get(filevault::certificate),
+        ),
         route("post", "/v1/commands", Token, post(commands::enqueue)),
         route("post", "/v1/invitations", Token, post(invitations::invite)),
         route(

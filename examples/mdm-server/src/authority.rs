@@ -9,6 +9,7 @@ use mdm_sdk::{
     scep::{
         self, CertificateProfile, EmbeddedCa, Event, Observer, OneTime, Policy, Responder, Server,
         ca::{RootUse, root},
+        ocsp,
     },
 };
 
@@ -33,6 +34,10 @@ pub(crate) struct Authority {
     pub(crate) challenges: OneTime,
     /// Answers devices.
     pub(crate) scep: Server,
+    /// Issues, and lists what is revoked.
+    pub(crate) ca: Arc<EmbeddedCa>,
+    /// Tells of each certificate whether it is revoked.
+    pub(crate) ocsp: ocsp::Responder,
 }
 
 impl Authority {
@@ -69,12 +74,30 @@ impl Authority {
             books.clone(),
         )
         .map_err(part)?
-        .profile(CertificateProfile::default().with(|profile| profile.validity = validity));
+        .profile(CertificateProfile::default().with(|profile| {
+            profile.validity = validity;
+            let status = config.scep.status_url.as_deref();
+            let status = status.map(|url| url.trim_end_matches('/'));
+            profile.crl_urls = vec![format!("{}/crl", status.unwrap_or(config.base()))];
+            profile.ocsp_urls = status
+                .map(|url| format!("{url}/ocsp"))
+                .into_iter()
+                .collect();
+        }));
+        let ca = Arc::new(ca);
+        let signer_of_answers = Arc::new(key.clone());
+        let ocsp = ocsp::Responder::new(
+            ca.clone(),
+            certificate.clone(),
+            signer_of_answers,
+            clock.clone(),
+        );
+        let ocsp = ocsp.map_err(part)?;
         let lifetime = Duration::from_secs(3_600).saturating_mul(config.scep.challenge_hours);
         let challenges = OneTime::new(books).lifetime(lifetime);
         let responder = Responder::local(certificate.clone(), key).map_err(part)?;
         let (is_legacy, throwaway_signer) = (config.scep.legacy_des, config.scep.throwaway_signer);
-        let scep = Server::builder(Arc::new(ca), responder, Arc::new(challenges.clone()), clock)
+        let scep = Server::builder(ca.clone(), responder, Arc::new(challenges.clone()), clock)
             .policy(Policy::default().with(|policy| {
                 policy.legacy_des = is_legacy;
                 policy.triple_des = is_legacy;
@@ -89,6 +112,8 @@ impl Authority {
             signer,
             challenges,
             scep,
+            ca,
+            ocsp,
         })
     }
 }

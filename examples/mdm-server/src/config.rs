@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 mod files;
 
-pub(crate) use files::{identity, roots, secret};
+pub(crate) use files::{both, identity, roots, secret, text};
 
 use crate::error::{Error, told};
 
@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) scep: Scep,
     /// Without it no device is ever told to call.
     pub(crate) push: Option<Push>,
+    /// Without it FileVault recovery keys are kept as Macs deposit them, encrypted.
+    pub(crate) filevault: Option<FileVault>,
     #[serde(default)]
     pub(crate) webhooks: BTreeMap<String, Webhook>,
     /// Without it no device is assigned through Apple.
@@ -207,6 +209,9 @@ pub(crate) struct Scep {
     pub(crate) challenge_hours: u32,
     /// Takes single DES and SHA-1, for clients that know nothing else.
     pub(crate) legacy_des: bool,
+    /// Where `/crl` and `/ocsp` are reached over plain HTTP, such as `http://status.example.com`: both stand in the certificates
+    /// then. Without it the revocation list does alone, at the public URL.
+    pub(crate) status_url: Option<String>,
     /// Takes requests that another key than the CSR's has signed, as simulators of devices make them: then whoever catches a
     /// request can spend its challenge.
     pub(crate) throwaway_signer: bool,
@@ -218,6 +223,7 @@ impl Default for Scep {
             validity_days: 365,
             challenge_hours: 24,
             legacy_des: false,
+            status_url: None,
             throwaway_signer: false,
         }
     }
@@ -236,6 +242,17 @@ pub(crate) struct Push {
     pub(crate) port: u16,
     /// Whom to trust with it; the system's roots unless set.
     pub(crate) roots: Option<PathBuf>,
+}
+
+/// Whom Macs encrypt their FileVault recovery keys for, through the escrow payload (`com.apple.security.FDERecoveryKeyEscrow`)
+/// of a profile that the vendor sends.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FileVault {
+    /// The certificate and its key. Once they were read a sealed copy is kept, and they may go. Without them the server makes a
+    /// pair of its own; the API tells the certificate.
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// Where events go; its name in `[webhooks]` tells it apart for good.

@@ -11,13 +11,18 @@ use crate::{
 
 /// Begins to log.
 pub(crate) fn begin(settings: &Log) -> Result<(), Error> {
-    let filter = EnvFilter::builder()
-        .parse(&settings.filter)
-        .map_err(Error::in_setting("log.filter"))?;
+    let filter = filter(settings)?;
     let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
     let begun = match settings.format {
         LogFormat::Text => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().try_init(),
     };
     begun.map_err(Error::part("the log"))
+}
+
+/// What is logged.
+pub(crate) fn filter(settings: &Log) -> Result<EnvFilter, Error> {
+    EnvFilter::builder()
+        .parse(&settings.filter)
+        .map_err(Error::in_setting("log.filter"))
 }

@@ -5,10 +5,12 @@ mod admin;
 mod assignment;
 mod authority;
 mod backup;
+mod check;
 mod config;
 mod database;
 mod enroll;
 mod error;
+mod filevault;
 mod logs;
 mod push;
 mod reseal;
@@ -46,7 +48,7 @@ struct Cli {
 enum Task {
     /// Serves until SIGTERM or Ctrl-C.
     Serve,
-    /// Reads the settings and says whether they can be used.
+    /// Reads the settings and every file that they name, and says by its key what cannot be used.
     Check,
     /// Makes a sealing key and writes it to a file that is not there yet.
     NewKey {
@@ -90,7 +92,14 @@ fn run(cli: Cli) -> Result<(), Error> {
                 Ok(())
             })
         }
-        Task::Check => settings().map(drop),
+        Task::Check => {
+            let mut problems = check::problems(&settings()?);
+            let last = problems.pop();
+            for problem in problems {
+                let _ = writeln!(io::stderr(), "mdm-server: {}", error::told(&problem));
+            }
+            last.map_or(Ok(()), Err)
+        }
         Task::NewKey { file } => {
             let key = SealingKey::generate().map_err(Error::part("making a key"))?;
             vault::write_new(&file, key.to_base64().expose().as_bytes())

@@ -7,36 +7,17 @@ use mdm_sdk::{
 };
 
 use crate::{
-    config::{self, Identity, Push},
+    config::{self, Push},
     error::Error,
-    vault::{self, Vault},
+    vault::Vault,
 };
-
-/// The name of the sealed copy.
-const COPY: &str = "push";
 
 /// The push certificate, from its files or else from the sealed copy.
 pub(crate) async fn certificate(settings: &Push, vault: &Vault) -> Result<PushCertificate, Error> {
-    let identity = match (&settings.certificate, &settings.key) {
-        (Some(certificate), Some(key)) => {
-            let files = Identity {
-                certificate: certificate.clone(),
-                key: key.clone(),
-            };
-            let identity = config::identity("push.certificate", &files)?;
-            let copy = vault::to_pem(&identity)?;
-            vault.replace(COPY, copy.expose()).await?;
-            identity
-        }
-        (None, None) => match vault.get(COPY).await? {
-            Some(copy) => vault::from_pem(&copy)?,
-            None => {
-                let problem = "is missing, and no sealed copy is in the database";
-                return Err(Error::setting("push.certificate", problem));
-            }
-        },
-        (Some(_), None) => return Err(Error::setting("push.key", "is missing")),
-        (None, Some(_)) => return Err(Error::setting("push.certificate", "is missing")),
+    let (certificate, key) = (&settings.certificate, &settings.key);
+    let Some(identity) = vault.identity("push", certificate, key).await? else {
+        let problem = "is missing, and no sealed copy is in the database";
+        return Err(Error::setting("push.certificate", problem));
     };
     PushCertificate::new(identity).map_err(Error::in_setting("push.certificate"))
 }

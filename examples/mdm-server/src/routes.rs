@@ -8,7 +8,7 @@ use axum::{
     routing::{any, get},
 };
 use http::StatusCode;
-use mdm_sdk::protocol::enroll::WELL_KNOWN_PATH;
+use mdm_sdk::{protocol::enroll::WELL_KNOWN_PATH, scep::ca::publish_crl};
 
 use crate::{server::App, web::whole};
 
@@ -25,6 +25,9 @@ pub(crate) fn devices(app: App) -> Router {
         .route("/checkin", any(check_in))
         .route("/scep", any(scep))
         .route("/scep/{*path}", any(scep))
+        .route("/crl", get(crl))
+        .route("/ocsp", any(ocsp))
+        .route("/ocsp/{*path}", any(ocsp))
         .route("/enroll/{*path}", any(enroll))
         .route(WELL_KNOWN_PATH, any(enroll))
         .route("/healthz", get(healthy))
@@ -59,6 +62,23 @@ async fn scep(State(app): State<App>, request: Request) -> Response {
         Ok(request) => {
             let response = app.authority.scep.handle(request).await;
             app.metrics.answered("scep", response.status());
+            response.map(Body::from)
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn crl(State(app): State<App>) -> Response {
+    let response = publish_crl(&*app.authority.ca, app.clock.now()).await;
+    app.metrics.answered("crl", response.status());
+    response.map(Body::from)
+}
+
+async fn ocsp(State(app): State<App>, request: Request) -> Response {
+    match whole(request, SMALL).await {
+        Ok(request) => {
+            let response = app.authority.ocsp.handle(request).await;
+            app.metrics.answered("ocsp", response.status());
             response.map(Body::from)
         }
         Err(status) => status.into_response(),

@@ -34,7 +34,7 @@ use crate::{
     database::Database,
     enroll::{Door, Profiles},
     error::Error,
-    push, routes,
+    filevault, push, routes,
     schedule::{Inventory, Schedule},
     transport::{USER_AGENT, transport},
     vault::{self, Vault},
@@ -60,6 +60,8 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) token: Secret<String>,
     pub(crate) push_ends: Option<chrono::DateTime<chrono::Utc>>,
+    /// Whom Macs encrypt their recovery keys for.
+    pub(crate) recovery: Option<Certificate>,
     pub(crate) started: Instant,
 }
 
@@ -136,6 +138,12 @@ impl Server {
                 topic
             }
         };
+        let mut recovery = None;
+        if let Some(settings) = &config.filevault {
+            let identity = filevault::identity(settings, &config, &vault, clock.now()).await?;
+            recovery = Some(identity.certificate);
+            service = service.filevault(identity.key);
+        }
         let service = service.build();
         let node = node(&config)?;
         if let Some(worker) = service.push_worker(PushPace::default()) {
@@ -176,6 +184,7 @@ impl Server {
             clock,
             token,
             push_ends,
+            recovery,
             started: Instant::now(),
         }));
         let schedule = Schedule::new(app.clone(), config.schedule.clone(), node);
@@ -268,7 +277,7 @@ fn tls(config: &Config, root: &Certificate) -> Result<Option<ServerConfig>, Erro
     tls.build().map(Some).map_err(Error::part("TLS"))
 }
 
-fn admin_token(config: &Config) -> Result<Secret<String>, Error> {
+pub(crate) fn admin_token(config: &Config) -> Result<Secret<String>, Error> {
     let admin = &config.admin;
     let token = config::secret(
         "admin.token",
@@ -297,10 +306,7 @@ fn identity(config: &Config, root: &Certificate) -> Result<Arc<dyn IdentitySourc
     let Some(proxy) = &config.proxy else {
         return Ok(Arc::new(signature));
     };
-    let networks = proxy.trusted.iter().map(|network| network.parse());
-    let networks: Vec<Network> = networks
-        .collect::<Result<_, _>>()
-        .map_err(Error::in_setting("proxy.trusted"))?;
+    let networks = networks(config)?;
     let header = match proxy.client_certificate {
         None => return Ok(Arc::new(signature)),
         Some(config::ProxyHeader::ClientCert) => ProxyHeader::client_cert(&issuers, networks),
@@ -315,8 +321,15 @@ fn identity(config: &Config, root: &Certificate) -> Result<Arc<dyn IdentitySourc
     Ok(Arc::new(Either(header, signature)))
 }
 
+/// The networks of the proxy.
+pub(crate) fn networks(config: &Config) -> Result<Vec<Network>, Error> {
+    let networks = config.proxy.iter().flat_map(|proxy| &proxy.trusted);
+    let networks = networks.map(|network| network.parse()).collect();
+    Result::map_err(networks, Error::in_setting("proxy.trusted"))
+}
+
 /// The roots that devices shall trust.
-fn roots(config: &Config) -> Result<Vec<Certificate>, Error> {
+pub(crate) fn roots(config: &Config) -> Result<Vec<Certificate>, Error> {
     config::roots("enrollment.roots", config.enrollment.roots.as_deref())
 }
 

@@ -74,6 +74,23 @@ impl Vault {
         kept.map_err(failed(name))
     }
 
+    /// The identity in the files that the table `name` of the settings leads to, of which a sealed copy is kept, or else that
+    /// copy.
+    pub(crate) async fn identity(
+        &self,
+        name: &str,
+        certificate: &Option<PathBuf>,
+        key: &Option<PathBuf>,
+    ) -> Result<Option<Identity>, Error> {
+        if let Some(files) = config::both(name, certificate, key)? {
+            let identity = config::identity(name, &files)?;
+            self.replace(name, to_pem(&identity)?.expose()).await?;
+            return Ok(Some(identity));
+        }
+        let copy = self.get(name).await?;
+        copy.as_ref().map(from_pem).transpose()
+    }
+
     /// The names of all that is there.
     pub(crate) async fn names(&self) -> Result<Vec<SecretName>, Error> {
         let mut names: Vec<SecretName> = Vec::new();
@@ -174,7 +191,7 @@ pub(crate) fn sealing_keys(settings: &Sealing) -> Result<SealingKeys, Error> {
     let mut keys = SealingKeys::new(read("sealing.key", &key)?);
     for file in &settings.former_key_files {
         let name = "sealing.former_key_files";
-        keys = keys.former(read(name, &config::secret(name, None, Some(file))?)?);
+        keys = keys.former(read(name, &config::text(name, file)?)?);
     }
     Ok(keys)
 }

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
     missing_docs
 )]
@@ -11,9 +12,12 @@ mod assignment;
 mod backup;
 mod enrolment;
 mod events;
+mod filevault;
 mod mdmb;
+mod mutual_tls;
 mod postgres;
 mod process;
 mod queue;
+mod revocation;
 mod vault;
 mod world;

@@ -20,6 +20,49 @@ async fn settings_that_cannot_be_used_are_named_by_their_key() {
 }
 
 #[tokio::test]
+async fn check_reads_every_file_and_names_the_key_of_each_that_cannot_be_used() {
+    let mut world = World::new().await;
+    let good = world.task("data", &["check"]);
+    assert!(good.status.success(), "{good:?}");
+    world.file("no-pem", "no certificate");
+    let path = |name: &str| world.path(name).display().to_string();
+    world.more = format!(
+        r#"
+enrollment.signer = {{ certificate = "{web}", key = "{push_key}" }}
+webhooks.audit = {{ url = "https://audit.example.com", key_file = "{missing}", roots = "{no_pem}" }}
+ade.roots = "{missing}"
+filevault = {{ certificate = "{no_pem}", key = "{push_key}" }}
+proxy.trusted = ["10.0.0.0/99"]
+sealing.former_key_files = ["{no_pem}"]
+"#,
+        web = path("web.pem"),
+        push_key = path("push-key.pem"),
+        missing = path("missing"),
+        no_pem = path("no-pem"),
+    );
+    std::fs::remove_file(world.path("factory.pem")).unwrap();
+    let done = world.task("data", &["check"]);
+    assert!(!done.status.success());
+    let told = String::from_utf8(done.stderr).unwrap();
+    for key in [
+        "enrollment.signer.key: ",
+        "enrollment.device_authorities: ",
+        "webhooks.audit.key_file: ",
+        "webhooks.audit.roots: ",
+        "ade.roots: ",
+        "filevault.certificate: ",
+        "proxy.trusted: ",
+        "sealing.former_key_files: ",
+    ] {
+        let named = format!("mdm-server: {key}");
+        assert_eq!(told.matches(&named).count(), 1, "{key}: {told}");
+    }
+    assert_eq!(told.lines().count(), 8, "{told}");
+    // Nothing was opened for that.
+    assert!(!world.path("data").exists());
+}
+
+#[tokio::test]
 async fn what_is_missing_is_told_before_anything_listens() {
     let mut world = World::new().await;
     world.more = "webhooks.audit.url = \"https://audit.example.com\"".to_owned();

@@ -24,7 +24,7 @@ use mdm_fake_apple::{
 };
 use mdm_sdk::{
     core::SystemClock,
-    pki::Certificate,
+    pki::{Certificate, Identity},
     transport::{HttpTransport, transport_fn},
     transport_reqwest::ReqwestTransport,
 };
@@ -77,7 +77,7 @@ impl World {
         world
     }
 
-    fn identity(&self, name: &str, identity: &mdm_sdk::pki::Identity) {
+    fn identity(&self, name: &str, identity: &Identity) {
         self.file(&format!("{name}.pem"), &identity.chain_pem());
         self.file(
             &format!("{name}-key.pem"),
@@ -182,19 +182,30 @@ log.format = "json"
 
     /// A device out of its box.
     pub(crate) fn device(&self, serial: &str) -> Device {
+        self.device_over(serial, self.transport())
+    }
+
+    /// A device that speaks HTTP in its own way.
+    pub(crate) fn device_over(&self, serial: &str, transport: Arc<dyn HttpTransport>) -> Device {
         let hardware = Hardware::mac(serial).unwrap();
         let built_in = self.factory.device_identity(&hardware).unwrap();
-        Device::new(hardware, built_in, self.transport(), Arc::new(SystemClock))
+        Device::new(hardware, built_in, transport, Arc::new(SystemClock))
     }
 
     /// HTTPS as devices speak it, on a new connection each time: a server that was restarted has closed the others.
     pub(crate) fn transport(&self) -> Arc<dyn HttpTransport> {
+        self.transport_as(None)
+    }
+
+    /// The same, with a certificate shown when the server asks for one.
+    pub(crate) fn transport_as(&self, identity: Option<&Identity>) -> Arc<dyn HttpTransport> {
         let root = self.web.root().to_der();
-        let transport = ReqwestTransport::builder()
-            .root(root)
-            .only_roots(true)
-            .build();
-        let transport = transport.unwrap();
+        let mut transport = ReqwestTransport::builder().root(root).only_roots(true);
+        if let Some(identity) = identity {
+            let key = identity.key.to_pkcs8_pem().unwrap();
+            transport = transport.identity(key.as_bytes(), identity.chain_pem().as_bytes());
+        }
+        let transport = transport.build().unwrap();
         Arc::new(transport_fn(move |mut request: Request<Bytes>| {
             let transport = transport.clone();
             let close = HeaderValue::from_static("close");
@@ -212,19 +223,25 @@ log.format = "json"
 
     /// Has a device enrol by a link, up to its push token.
     pub(crate) async fn enroll(&self, server: &Server, serial: &str) -> Device {
+        let mut device = self.device(serial);
+        self.identify(server, &mut device).await;
+        device.authenticate().await.unwrap();
+        device.update_token().await.unwrap();
+        device
+    }
+
+    /// Has a device take its profile by a link, and obtain its identity.
+    pub(crate) async fn identify(&self, server: &Server, device: &mut Device) {
+        let serial = device.hardware().serial_number.to_string();
         let invitation = json!({ "serial_number": serial });
         let link = server.post("/v1/invitations", &invitation).await;
         let (status, profile) = self.get(link["url"].as_str().unwrap()).await;
         assert_eq!(status, StatusCode::OK);
-        let mut device = self.device(serial);
         let activation = self.activation("").await;
         device
             .install_enrollment_profile(&profile, &activation)
             .unwrap();
         device.obtain_identity().await.unwrap();
-        device.authenticate().await.unwrap();
-        device.update_token().await.unwrap();
-        device
     }
 
     /// Whom a device trusts that was pointed to `url`.
