@@ -87,6 +87,10 @@ impl ProxyHeader {
     /// Envoy's `x-forwarded-client-cert`, with `Cert` or `Chain` in it, as the proxy next to this
     /// program wrote it. Where several proxies append to it, [`proxies`](Self::proxies) says so.
     ///
+    /// The edge, which devices speak to, has to be set to `forward_client_cert_details: SANITIZE_SET`, and
+    /// only those behind it to `APPEND_FORWARD`: a header with more or fewer elements than there are proxies is
+    /// refused, since a client wrote some of it. `Hash`, which Envoy always writes, has to be of the certificate.
+    ///
     /// # Errors
     /// [`mdm_pki::Error`] for an issuer that cannot be used.
     pub fn envoy(
@@ -108,9 +112,9 @@ impl ProxyHeader {
         })
     }
 
-    /// How many proxies of ours append to Envoy's header: the device is what the outermost of them saw,
-    /// that many places from the end. What stands before was not written by us. 1 unless set; 0 counts
-    /// as 1. Other headers name one certificate, and this changes nothing.
+    /// How many proxies of ours write to Envoy's header, one element each: the device is what the outermost of
+    /// them saw, in the first. 1 unless set; 0 counts as 1. Other headers name one certificate, and this
+    /// changes nothing.
     #[must_use]
     pub fn proxies(mut self, count: usize) -> Self {
         if let Form::Envoy { proxies } = &mut self.form {

@@ -60,10 +60,23 @@ fn escaped(text: &str) -> String {
 }
 
 fn xfcc(device: &Device) -> String {
+    xfcc_of(device, "urn:a")
+}
+
+/// As Envoy tells of a device whose certificate has this URI: it is not quoted.
+fn xfcc_of(device: &Device, uri: &str) -> String {
     format!(
-        "By=spiffe://x/y;Hash=00;Cert=\"{}\";Subject=\"CN=a, O=\\\"b;c\\\"\";URI=",
+        "By=spiffe://x/y;Hash={};Cert=\"{}\";Subject=\"CN=a, O=\\\"b;c\\\"\";URI={uri}",
+        hash(&device.certificate),
         escaped(&device.certificate.to_pem())
     )
+}
+
+fn hash(certificate: &Certificate) -> String {
+    let digest = certificate
+        .fingerprint(mdm_pki::DigestAlgorithm::Sha256)
+        .unwrap();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A source that says what a proxy told, and how the proxy tells of a device.
@@ -242,7 +255,11 @@ async fn a_chain_leads_to_the_issuer_in_every_form() {
     let (leaf, between) = (&device.certificate, &sub.certificate);
     let issuers = [root.certificate.clone()];
     let pem = escaped(&format!("{}{}", leaf.to_pem(), between.to_pem()));
-    let chain = format!("By=x;Cert=\"{}\";Chain=\"{pem}\"", escaped(&leaf.to_pem()));
+    let chain = format!(
+        "By=x;Hash={};Cert=\"{}\";Chain=\"{pem}\"",
+        hash(leaf),
+        escaped(&leaf.to_pem())
+    );
     let commas = [leaf, between].map(|found| STANDARD.encode(found.to_der()));
     let header = |name: &str| name.parse::<HeaderName>().unwrap();
     for (source, headers) in [
@@ -293,30 +310,64 @@ async fn a_chain_leads_to_the_issuer_in_every_form() {
 #[tokio::test]
 async fn of_envoys_elements_that_of_our_outermost_proxy_counts() {
     let (device, edge, forged) = (Device::new("D1"), Device::new("edge"), Device::new("D9"));
-    // What a client wrote, what the edge saw, and what the inner proxy saw of the edge.
-    let value = [&forged, &device, &edge].map(xfcc).join(",");
-    for (proxies, expected) in [(1, &edge), (2, &device), (3, &forged), (0, &edge)] {
+    let told = async |proxies: usize, parts: &[String]| {
         let source = ProxyHeader::envoy(&issuers(), networks())
             .unwrap()
             .proxies(proxies);
-        let told = through("10.0.0.1", &[("x-forwarded-client-cert", &value)]);
-        let found = source.identify(&told, now()).await.unwrap();
-        assert_eq!(found, expected.certificate, "{proxies}");
-        // The same in several headers.
-        let parts = [&forged, &device, &edge].map(xfcc);
-        let headers: Vec<_> = parts
+        let value = parts.join(",");
+        let one = through("10.0.0.1", &[("x-forwarded-client-cert", &value)]);
+        let parts = parts
             .iter()
-            .map(|part| ("x-forwarded-client-cert", part.as_str()))
-            .collect();
-        let found = source.identify(&through("10.0.0.1", &headers), now()).await;
-        assert_eq!(found.unwrap(), expected.certificate, "{proxies}");
+            .map(|part| ("x-forwarded-client-cert", &**part));
+        let several = through("10.0.0.1", &parts.collect::<Vec<_>>());
+        let found = source.identify(&one, now()).await;
+        let again = source.identify(&several, now()).await;
+        assert_eq!(found.as_ref().ok(), again.as_ref().ok());
+        found
+    };
+    // What the edge saw, and what the inner proxy saw of the edge.
+    let both = [xfcc(&device), xfcc(&edge)];
+    assert_eq!(told(2, &both).await.unwrap(), device.certificate);
+    for proxies in [0, 1] {
+        let found = told(proxies, &both[..1]).await;
+        assert_eq!(found.unwrap(), device.certificate);
     }
-    let source = ProxyHeader::envoy(&issuers(), networks())
-        .unwrap()
-        .proxies(2);
-    let told = through("10.0.0.1", &[("x-forwarded-client-cert", &xfcc(&device))]);
-    let error = cause(source.identify(&told, now()).await);
-    assert!(matches!(error, CertificateError::Syntax(_)), "{error}");
+    // One too few or too many: a proxy did not write what it should, or a client wrote too.
+    let appended = [xfcc(&forged), xfcc(&device), xfcc(&edge)];
+    for (proxies, parts) in [(2, &both[..1]), (1, &both), (2, &appended), (0, &both)] {
+        let error = cause(told(proxies, parts).await);
+        assert!(matches!(error, CertificateError::Syntax(_)), "{error}");
+    }
+}
+
+/// A client's certificate has a URI that Envoy writes as it stands.
+#[tokio::test]
+async fn a_certificate_that_brings_elements_and_pairs_of_envoys_header_is_refused() {
+    let (victim, attacker) = (Device::new("D1"), Device::new("D2"));
+    let source = ProxyHeader::envoy(&issuers(), networks()).unwrap();
+    let cert = escaped(&victim.certificate.to_pem());
+    let whole = xfcc_of(&attacker, &format!("urn:x,{}", xfcc(&victim)));
+    let pairs = xfcc_of(&attacker, &format!("urn:x;Cert=\"{cert}\""));
+    let with_hash = |uri: &str| format!("By=y;Hash={};URI={uri}", hash(&attacker.certificate));
+    for value in [
+        whole,
+        pairs,
+        // Envoy is not set to write `Cert`.
+        with_hash(&format!("urn:x;Cert=\"{cert}\"")),
+        with_hash(&format!("urn:x;Chain=\"{cert}\"")),
+        with_hash(&format!(
+            "urn:x;Hash={};Cert=\"{cert}\"",
+            hash(&victim.certificate)
+        )),
+        format!("By=y;Cert=\"{cert}\""),
+    ] {
+        let told = through("10.0.0.1", &[("x-forwarded-client-cert", &value)]);
+        let error = cause(source.identify(&told, now()).await);
+        assert!(
+            matches!(error, CertificateError::Syntax(_)),
+            "{value}: {error}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,13 @@
 //! Envoy's `x-forwarded-client-cert`: elements with commas between, of pairs with semicolons between;
-//! a value that holds one of these is quoted.
+//! a value that holds one of these should be quoted.
+//!
+//! Envoy writes `URI` and `DNS` as they stand in the certificate (envoyproxy/envoy#32945), so a client's certificate can bring
+//! commas, semicolons and pairs of its own. `Hash` is Envoy's own and comes first: what a client adds makes an element or a
+//! pair too many, and is refused for that.
 
 use http::{HeaderMap, HeaderName};
+
+use mdm_pki::DigestAlgorithm;
 
 use super::{CertificateError, Told, bounded, pem};
 
@@ -22,23 +28,21 @@ pub(super) fn read(headers: &HeaderMap, proxies: usize) -> Result<Option<Told>, 
         return Ok(None);
     }
     let elements = split(&value, b',')?;
-    let Some(element) = elements
-        .len()
-        .checked_sub(proxies)
-        .and_then(|at| elements.get(at))
-    else {
+    let Some(element) = elements.first().filter(|_| elements.len() == proxies) else {
         return Err(CertificateError::Syntax(
-            "has fewer elements than there are proxies",
+            "has not as many elements as there are proxies",
         ));
     };
     let mut cert = None;
     let mut chain = None;
+    let mut hash = None;
     for pair in split(element, b';')? {
         let at = pair.iter().position(|byte| *byte == b'=');
         let (key, rest) = pair.split_at(at.unwrap_or(pair.len()));
         let place = match key.trim_ascii() {
             key if key.eq_ignore_ascii_case(b"Cert") => &mut cert,
             key if key.eq_ignore_ascii_case(b"Chain") => &mut chain,
+            key if key.eq_ignore_ascii_case(b"Hash") => &mut hash,
             _ => continue,
         };
         if place.is_some() {
@@ -58,7 +62,17 @@ pub(super) fn read(headers: &HeaderMap, proxies: usize) -> Result<Option<Told>, 
         }
         told.chain = stack.chain;
     }
+    let found = hex(&told.leaf.fingerprint(DigestAlgorithm::Sha256)?);
+    if !hash.is_some_and(|hash| hash.eq_ignore_ascii_case(found.as_bytes())) {
+        return Err(CertificateError::Syntax(
+            "names a certificate whose hash is another",
+        ));
+    }
     Ok(Some(told))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The parts between the separators that are not quoted.
