@@ -64,7 +64,7 @@ impl<P: AdmissionPolicy + ?Sized> AdmissionPolicy for std::sync::Arc<P> {
 }
 
 /// Admits everybody who gets as far as to ask: any device of Apple's to a profile, any certificate of a
-/// trusted issuer to an enrolment.
+/// trusted issuer to an enrolment, and who was disabled as far as there is a place.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AdmitAll;
 
@@ -76,7 +76,8 @@ impl AdmissionPolicy for AdmitAll {
 }
 
 /// What holds where nothing is chosen: a profile is for whoever was invited or signed in, and who has a
-/// certificate of a trusted issuer may enrol with it.
+/// certificate of a trusted issuer may enrol with it. A device that checked out or that the vendor took back
+/// has to enrol anew: its push token changes now and then, and that is no way back.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AdmitInvited;
 
@@ -86,6 +87,9 @@ impl AdmissionPolicy for AdmitInvited {
         let is_invited = applicant.invitation.is_some() || applicant.account.is_some();
         Ok(match applicant.stage {
             Stage::Asking { .. } if !is_invited => Denial::new(DenialReason::NotAssigned).into(),
+            Stage::Returning => Denial::new(DenialReason::Invitation)
+                .with(|denial| denial.description = Some("disabled, and did not enrol anew".into()))
+                .into(),
             _ => Grant::of(applicant).into(),
         })
     }
@@ -214,7 +218,8 @@ pub enum Stage {
         certificate: Box<Certificate>,
     },
     /// It was disabled and comes back without `Authenticate`, by a `TokenUpdate`: it still has its
-    /// profile.
+    /// profile. Its places went when it was disabled; [`Applicant::invitation`] is that of its profile, so
+    /// that [`Grant::of`] claims them again.
     Returning,
 }
 
@@ -321,9 +326,11 @@ pub struct Grant {
 
 impl Grant {
     /// What the applicant brings along: its owner, and the places that its invitation promises, or those
-    /// that it has already.
+    /// that it has already where it promises none.
     pub fn of(applicant: &Applicant) -> Self {
-        let claims = match (&applicant.invitation, &applicant.known) {
+        let promised = applicant.invitation.as_ref();
+        let promised = promised.filter(|invitation| !invitation.licences.is_empty());
+        let claims = match (promised, &applicant.known) {
             (Some(invitation), _) => invitation.licences.clone(),
             // It keeps a place that it has, whatever the limit.
             (None, Some(known)) => known

@@ -7,7 +7,7 @@ use mdm_protocol::enroll::MachineInfo;
 
 use super::{Inner, PROFILE_CONTENT_TYPE, ProfileRequest, page};
 use crate::{
-    Account, Admission, Applicant, Denial, DenialReason, EnrollmentId, Grant, Invitation,
+    Account, Admission, Applicant, Claim, Denial, DenialReason, EnrollmentId, Grant, Invitation,
     Unavailable, Way,
     service::{
         admit::Invited,
@@ -152,7 +152,13 @@ fn made(name: String, applicant: &Applicant, grant: &Grant) -> Invitation {
             .serial_number
             .clone_from(&applicant.serial_number);
         invitation.udid.clone_from(&applicant.udid);
-        invitation.licences.clone_from(&grant.claims);
+        // A place that it only keeps is none that it is promised: it may lose it until it comes.
+        let known = applicant.known.as_ref();
+        let is_kept = |claim: &&Claim| {
+            claim.limit == 0 && known.is_some_and(|known| known.licences.contains(&claim.pool))
+        };
+        let promised = grant.claims.iter().filter(|claim| !is_kept(claim));
+        invitation.licences = promised.cloned().collect();
         if let Some(account) = &applicant.account {
             invitation.data = account.data.clone();
         }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use http::{Request, Response, StatusCode};
 use mdm_service::{
-    Admission, AdmissionPolicy, Applicant, Claim, Denial, DenialReason, EnrollmentStatus,
+    Admission, AdmissionPolicy, AdmitAll, Applicant, Claim, Denial, DenialReason, EnrollmentStatus,
     EventKind, Grant, Invitation, RefusedAt, Service, Stage, Unavailable,
     store::{EnrollmentStore, InvitationStore},
 };
@@ -257,4 +257,55 @@ async fn an_invitation_that_is_none_for_this_device_enrols_nobody() {
     // An empty name is none.
     let answer = service.handle(invited(&device, "")).await;
     assert_eq!(answer.status(), StatusCode::OK);
+}
+
+/// It still has its profile, and its push token changes.
+#[tokio::test]
+async fn a_device_that_was_taken_back_does_not_come_back_by_a_push_token() {
+    let store = Shared::default();
+    let service = builder(&store).build();
+    for (udid, keys) in [("D1", None), ("D2", Some(check_out("")))] {
+        let device = Device::new(udid);
+        device.enroll(&service).await;
+        match keys {
+            Some(keys) => {
+                device.check_in(&service, &keys).await;
+            }
+            None => assert!(service.retire(&device.id()).await.unwrap()),
+        }
+        let back = device.check_in(&service, &token_update("")).await;
+        assert_eq!(body(&back)["code"], "enrollment.refused.invitation");
+        let found = state(&store, &device.id()).await;
+        assert_eq!(found.status, EnrollmentStatus::Disabled);
+        device.enroll(&service).await;
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_comes_back_takes_the_places_that_its_profile_promised_or_none() {
+    let store = Shared::default();
+    let service = builder(&store).admission(AdmitAll).build();
+    for name in ["I1", "I2"] {
+        let invitation = Invitation::new(name, now(), now() + TimeDelta::hours(1))
+            .with(|invitation| invitation.licences = vec![Claim::new("licences", 1)]);
+        store.invite(invitation).await.unwrap();
+    }
+    let (first, second) = (Device::new("D1"), Device::new("D2"));
+    for (leaves, comes, invitation) in [(&second, &first, "I1"), (&first, &second, "I2")] {
+        service.retire(&leaves.id()).await.unwrap();
+        let answer = service.handle(invited(comes, invitation)).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        comes.check_in(&service, &token_update("")).await;
+    }
+    let back = first.check_in(&service, &token_update("")).await;
+    assert_eq!(body(&back)["code"], "enrollment.refused.no-licence");
+    assert_eq!(
+        state(&store, &first.id()).await.status,
+        EnrollmentStatus::Disabled
+    );
+    service.retire(&second.id()).await.unwrap();
+    let back = first.check_in(&service, &token_update("")).await;
+    assert_eq!(back.status(), StatusCode::OK);
+    assert_eq!(state(&store, &first.id()).await.licences, ["licences"]);
+    assert_eq!(store.places_taken("licences").await.unwrap(), 1);
 }

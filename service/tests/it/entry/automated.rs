@@ -350,3 +350,35 @@ async fn a_store_that_fails_is_answered_503() {
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(answer.headers()["retry-after"], "7");
 }
+
+/// What it has from an earlier invitation it keeps while it has it, and is not held against it afterwards.
+#[tokio::test]
+async fn a_profile_handed_out_to_a_device_with_a_place_is_good_when_the_place_is_gone() {
+    for (is_retired, licences) in [(false, 1), (true, 0)] {
+        let world = world_of(mdm_service::AdmitAll, |portal| portal);
+        let invite = mdm_service::entry::Invite::default()
+            .with(|invite| invite.claims = vec![mdm_service::Claim::new("licences", 1)]);
+        let link = world.portal.invite(invite).await.unwrap();
+        let device = Device::new("UDID-C02SERVICE");
+        let first = profile(&world.portal.handle(get(&link)).await);
+        assert_eq!(
+            authenticate_with(&world, &first, &device).await,
+            StatusCode::OK
+        );
+        let url = world.portal.urls().automated();
+        let again = world
+            .portal
+            .handle(post(&url, signed(&info("C02SERVICE"))))
+            .await;
+        if is_retired {
+            world.service.retire(&device.id()).await.unwrap();
+        }
+        let wiped = Device::new("UDID-C02SERVICE");
+        assert_eq!(
+            authenticate_with(&world, &profile(&again), &wiped).await,
+            StatusCode::OK
+        );
+        let taken = world.store.places_taken("licences").await.unwrap();
+        assert_eq!(taken, licences);
+    }
+}
