@@ -181,8 +181,8 @@ impl Message {
     }
 }
 
-/// What a `TokenUpdate` tells. Each field but the address may be missing, and then says nothing
-/// (Q12).
+/// What a `TokenUpdate` tells. Each field but the address may be missing, and then says nothing; an empty
+/// `UnlockToken` or `UserShortName` says as little (Q12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenUpdated {
@@ -234,6 +234,9 @@ pub enum Refusal {
     /// `Authenticate` that [`may_pin`](crate::PinPolicy::may_pin) turned down.
     #[error("the certificate may not be pinned to this enrolment")]
     MayNotPin,
+    /// `TokenUpdate` with an empty `Token`: nobody could be pushed to by it.
+    #[error("the token of the TokenUpdate is empty")]
+    EmptyToken,
     /// `TokenUpdate` of a user whose device checked out.
     #[error("the device of this user checked out")]
     CheckedOut,

@@ -214,6 +214,26 @@ async fn q12_what_a_token_update_leaves_out_stays() {
 }
 
 #[tokio::test]
+async fn q12_what_a_token_update_has_empty_erases_nothing() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    device.check_in(&service, &authenticate()).await;
+    let full = "<key>UnlockToken</key><data>aHVudGVyMg==</data>";
+    device.check_in(&service, &token_update(full)).await;
+    let empty = "<key>UnlockToken</key><data></data>";
+    let answer = device.check_in(&service, &token_update(empty)).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let found = state(&store, &device.id()).await;
+    assert_eq!(found.unlock_token.as_ref().unwrap().expose(), b"hunter2");
+
+    // Nobody can be pushed to by an empty address, so the former one stays.
+    let nowhere = token_update("").replace("<data>aHVudGVyMg==</data>", "<data></data>");
+    let answer = device.check_in(&service, &nowhere).await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(state(&store, &device.id()).await, found);
+}
+
+#[tokio::test]
 async fn q13_a_message_of_an_unknown_type_is_refused_and_unenrols_nobody() {
     let (service, store) = service();
     let device = Device::new("D1");

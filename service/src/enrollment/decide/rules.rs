@@ -110,6 +110,9 @@ pub(super) fn token_update(
     update: TokenUpdated,
 ) -> Result<Step, Refusal> {
     let device = authorize(loaded, sender)?;
+    if update.push.token.expose().is_empty() {
+        return Err(Refusal::EmptyToken);
+    }
     let is_user = sender.id != device.id;
     if is_user && device.status == EnrollmentStatus::Disabled {
         return Err(Refusal::CheckedOut);
@@ -144,12 +147,16 @@ pub(super) fn token_update(
     state.push = Some(update.push);
     state.push_dead_at = None;
     state.token_update_tally = state.token_update_tally.saturating_add(1);
-    // Q12: what the message leaves out stays as it was.
-    state.unlock_token = update.unlock_token.or(state.unlock_token);
+    // Q12: what the message leaves out, or has empty, stays as it was.
+    let unlock_token = update
+        .unlock_token
+        .filter(|token| !token.expose().is_empty());
+    state.unlock_token = unlock_token.or(state.unlock_token);
     state.awaiting_configuration = update
         .awaiting_configuration
         .or(state.awaiting_configuration);
-    state.user_short_name = update.user_short_name.or(state.user_short_name);
+    let user_short_name = update.user_short_name.filter(|name| !name.is_empty());
+    state.user_short_name = user_short_name.or(state.user_short_name);
     let kind = if before != EnrollmentStatus::Enrolled {
         state.enrolled_at = Some(sender.at);
         EventKind::Enrolled {
