@@ -25,15 +25,31 @@ struct Told {
     rotate_result: Option<Value>,
     #[serde(default)]
     activation_lock_bypass_code: Option<Value>,
+    #[serde(default)]
+    unlock_token: Option<Value>,
+}
+
+impl Told {
+    /// One malformed date, number or data leaves out itself, and not what stands beside it. A result that cannot
+    /// be read at all tells nothing; it settles its command all the same.
+    fn read(body: &[u8], limits: &mdm_plist::Limits) -> Self {
+        mdm_plist::from_slice_with(body, limits)
+            .or_else(|_| {
+                let (keys, _) = mdm_plist::from_slice_leniently(body, limits)?;
+                mdm_plist::from_value(keys)
+            })
+            .unwrap_or_default()
+    }
 }
 
 /// Whether a result may hold what [`told`] looks for. Most do not, and are not read a second time for it.
 pub(super) fn may_tell(body: &[u8]) -> bool {
-    const KEYS: [&[u8]; 4] = [
+    const KEYS: [&[u8]; 5] = [
         b"QueryResponses",
         b"SecurityInfo",
         b"RotateResult",
         b"ActivationLockBypassCode",
+        b"UnlockToken",
     ];
     // A key that is written in ASCII is, in both forms of a property list.
     let names = |key: &&[u8]| body.windows(key.len()).any(|bytes| bytes == *key);
@@ -48,8 +64,7 @@ pub(super) async fn told(
     body: &[u8],
     now: DateTime<Utc>,
 ) -> Result<(Option<Reported>, Vec<EscrowEntry>), StoreError> {
-    // A result that cannot be read tells nothing; it settles its command all the same.
-    let told: Told = mdm_plist::from_slice_with(body, &limits(service)).unwrap_or_default();
+    let told = Told::read(body, &limits(service));
     let reported = told
         .query_responses
         .as_ref()
@@ -63,6 +78,7 @@ pub(super) async fn told(
                 EscrowKind::ActivationLockBypassCode,
                 Secret::new(code.as_bytes().to_vec()),
             ),
+            Found::UnlockToken(token) => (EscrowKind::UnlockToken, Secret::new(token.to_vec())),
         };
         let newest = service.store.escrowed(id, Some(&kind), 1).await?;
         if newest.first().is_none_or(|newest| newest.value != value) {
@@ -94,6 +110,8 @@ enum Found<'a> {
     /// A FileVault recovery key, encrypted for the certificate of the escrow payload.
     Encrypted(&'a [u8]),
     BypassCode(&'a str),
+    /// What `RequestUnlockToken` answers.
+    UnlockToken(&'a [u8]),
 }
 
 fn secrets(told: &Told) -> impl Iterator<Item = Found<'_>> {
@@ -106,16 +124,22 @@ fn secrets(told: &Told) -> impl Iterator<Item = Found<'_>> {
         .as_ref()
         .and_then(Value::as_string)
         .filter(|code| !code.is_empty());
+    let unlock_token = told.unlock_token.as_ref().and_then(filled);
     encrypted
         .into_iter()
         .flatten()
         .map(Found::Encrypted)
         .chain(code.map(Found::BypassCode))
+        .chain(unlock_token.map(Found::UnlockToken))
 }
 
 fn data<'a>(value: &'a Option<Value>, key: &str) -> Option<&'a [u8]> {
-    let data = value.as_ref()?.as_dictionary()?.get(key)?.as_data()?;
-    (!data.is_empty()).then_some(data)
+    filled(value.as_ref()?.as_dictionary()?.get(key)?)
+}
+
+/// Data that is not empty.
+fn filled(value: &Value) -> Option<&[u8]> {
+    value.as_data().filter(|data| !data.is_empty())
 }
 
 /// The recovery key, or as it came where it cannot be opened here: another key may.

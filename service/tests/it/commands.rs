@@ -300,3 +300,47 @@ async fn a_bypass_code_is_kept() {
     assert_eq!(kept[0].kind, EscrowKind::ActivationLockBypassCode);
     assert_eq!(kept[0].value.expose(), b"00000-11111");
 }
+
+#[tokio::test]
+async fn the_answer_to_request_unlock_token_is_kept() {
+    let (service, store, ipad) = ipad().await;
+    let token = "<key>UnlockToken</key><data>aHVudGVyMg==</data>";
+    answer(&ipad, &service, "C-1", token).await;
+    answer(
+        &ipad,
+        &service,
+        "C-2",
+        "<key>UnlockToken</key><data></data>",
+    )
+    .await;
+    let kept = store.escrowed(&ipad.id(), None, 9).await.unwrap();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].kind, EscrowKind::UnlockToken);
+    assert_eq!(kept[0].value.expose(), b"hunter2");
+    assert_eq!(kept[0].source.as_deref(), Some("C-1"));
+}
+
+/// One scalar that says nothing valid costs what it says, and no secret beside it.
+#[tokio::test]
+async fn q19_a_malformed_scalar_in_a_result_costs_nothing_else() {
+    let malformed = [
+        "<key>Battery</key><date>yesterday</date>",
+        "<key>Battery</key><integer>many</integer>",
+        "<key>Battery</key><integer>99999999999999999999</integer>",
+        "<key>Battery</key><data>!</data>",
+        "<key>Battery</key><array><real>half</real></array>",
+    ];
+    for (n, malformed) in malformed.into_iter().enumerate() {
+        let (service, store, ipad) = ipad().await;
+        let told = format!(
+            "<key>ActivationLockBypassCode</key><string>00000-11111</string>\
+             <key>QueryResponses</key><dict>{malformed}\
+             <key>OSVersion</key><string>18.{n}</string></dict>"
+        );
+        answer(&ipad, &service, "C-1", &told).await;
+        let kept = store.escrowed(&ipad.id(), None, 9).await.unwrap();
+        assert_eq!(kept.len(), 1, "{malformed}");
+        let reported = state(&store, &ipad.id()).await.reported.unwrap();
+        assert_eq!(reported.os_version, Some(format!("18.{n}")), "{malformed}");
+    }
+}
