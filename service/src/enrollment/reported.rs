@@ -128,13 +128,19 @@ impl Reported {
 
 /// The system by the name of a product, such as `iPhone14,2` or `MacBook Pro`.
 fn platform(product: &str) -> Option<Platform> {
-    const FAMILIES: [(&str, Platform); 9] = [
+    const FAMILIES: [(&str, Platform); 13] = [
         ("iPhone", Platform::Ios),
         ("iPad", Platform::Ios),
         ("iPod", Platform::Ios),
         ("Mac", Platform::MacOs),
         ("iMac", Platform::MacOs),
         ("VirtualMac", Platform::MacOs),
+        ("Xserve", Platform::MacOs),
+        // The first Macs with Apple silicon that developers were lent.
+        ("ADP", Platform::MacOs),
+        // No other system of Apple's runs in these.
+        ("VMware", Platform::MacOs),
+        ("Parallels", Platform::MacOs),
         ("AppleTV", Platform::TvOs),
         ("RealityDevice", Platform::VisionOs),
         ("Watch", Platform::WatchOs),
@@ -185,6 +191,12 @@ mod tests {
             ("Macmini9,1", Some(Platform::MacOs)),
             ("iMac21,1", Some(Platform::MacOs)),
             ("VirtualMac2,1", Some(Platform::MacOs)),
+            ("VMware7,1", Some(Platform::MacOs)),
+            ("VMware Virtual Platform", Some(Platform::MacOs)),
+            ("Parallels16,1", Some(Platform::MacOs)),
+            ("Parallels ARM Virtual Machine", Some(Platform::MacOs)),
+            ("ADP3,2", Some(Platform::MacOs)),
+            ("Xserve3,1", Some(Platform::MacOs)),
             ("Apple TV", Some(Platform::TvOs)),
             ("AppleTV11,1", Some(Platform::TvOs)),
             ("RealityDevice14,1", Some(Platform::VisionOs)),
