@@ -79,6 +79,12 @@ pub enum IdentityError {
     Disagreement,
 }
 
+/// Whether a header says that there is nothing to say: it is empty, or has what servers write for a value that they do
+/// not have (Apache's `(null)`, the dash of logs).
+fn is_absent(value: &[u8]) -> bool {
+    matches!(value.trim_ascii(), b"" | b"(null)" | b"-")
+}
+
 impl IdentityError {
     /// The proof does not hold, and why: that goes to the log.
     pub fn invalid(cause: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {

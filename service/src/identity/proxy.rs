@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, Request};
 use mdm_pki::Certificate;
 use mdm_protocol::signature::ClockSkew;
 
-use super::{CertificateError, IdentityError, IdentitySource, issuers::Issuers};
+use super::{CertificateError, IdentityError, IdentitySource, is_absent, issuers::Issuers};
 
 mod client_cert;
 mod envoy;
@@ -188,7 +188,8 @@ impl Told {
     }
 }
 
-/// The value of a header that may stand once. One that is empty is none: the proxy saw no certificate.
+/// The value of a header that may stand once. One that is empty, or says so in another way, is none: the proxy saw no
+/// certificate.
 fn only<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -202,7 +203,7 @@ fn only<'a>(
     }
     let value = value.as_bytes().trim_ascii();
     bounded(value)?;
-    Ok(Some(value).filter(|value| !value.is_empty()))
+    Ok(Some(value).filter(|value| !is_absent(value)))
 }
 
 fn bounded(value: &[u8]) -> Result<(), CertificateError> {

@@ -7,7 +7,7 @@ use http::Request;
 use mdm_pki::Certificate;
 use mdm_protocol::signature::{self, ClockSkew, MessageVerifier};
 
-use super::{IdentityError, IdentitySource};
+use super::{IdentityError, IdentitySource, is_absent};
 
 /// The `Mdm-Signature` header: a detached CMS signature over the body, made with the identity of the
 /// enrolment profile. Needs `SignMessage` in the profile.
@@ -47,6 +47,7 @@ impl IdentitySource for MdmSignature {
         let header = request
             .headers()
             .get(signature::HEADER)
+            .filter(|header| !is_absent(header.as_bytes()))
             .ok_or(IdentityError::Missing)?;
         let header = header.to_str().map_err(IdentityError::invalid)?;
         self.verifier

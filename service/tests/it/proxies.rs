@@ -370,6 +370,62 @@ async fn a_certificate_that_brings_elements_and_pairs_of_envoys_header_is_refuse
     }
 }
 
+/// As `url.QueryEscape` of Go writes it, and proxies and load balancers built with it.
+#[tokio::test]
+async fn pem_that_was_escaped_as_for_a_query_is_read_and_other_plus_signs_stay_digits() {
+    let source = ProxyHeader::pem("x-client-cert".parse().unwrap(), &issuers(), networks());
+    let source = source.unwrap();
+    // Certificates until some have each digit that differs.
+    for n in 0..8 {
+        let device = Device::new(&format!("D{n}"));
+        let pem = device.certificate.to_pem();
+        let query = escaped(&pem).replace("%20", "+");
+        assert!(query.starts_with("-----BEGIN+CERTIFICATE-----%0A"));
+        // AWS escapes all but these.
+        let literal = escaped(&pem)
+            .replace("%2B", "+")
+            .replace("%2F", "/")
+            .replace("%3D", "=");
+        for value in [query, literal] {
+            let request = through("10.0.0.1", &[("x-client-cert", &value)]);
+            let found = source.identify(&request, now()).await.unwrap();
+            assert_eq!(found, device.certificate, "{value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_stands_for_no_value_is_no_proof() {
+    let device = Device::new("D1");
+    let pem = || ProxyHeader::pem("x-client-cert".parse().unwrap(), &issuers(), networks());
+    let signature = || MdmSignature::new(issuers()).unwrap();
+    let source = Either(pem().unwrap(), signature());
+    for nothing in ["(null)", "-", "", " "] {
+        let mut unsigned = through("10.0.0.1", &[("x-client-cert", nothing)]);
+        let mut signed = device.request(CHECK_IN, "body");
+        signed
+            .extensions_mut()
+            .extend(unsigned.extensions().clone());
+        let value = HeaderValue::from_static(nothing);
+        signed.headers_mut().insert("x-client-cert", value.clone());
+        let found = source.identify(&signed, now()).await.unwrap();
+        assert_eq!(found, device.certificate, "{nothing:?}");
+        unsigned.headers_mut().insert("mdm-signature", value);
+        let missing = source.identify(&unsigned, now()).await;
+        assert!(
+            matches!(missing, Err(IdentityError::Missing)),
+            "{nothing:?} {missing:?}"
+        );
+        // A proxy that tells the certificate, and an empty signature beside it.
+        let pem = escaped(&device.certificate.to_pem());
+        unsigned
+            .headers_mut()
+            .insert("x-client-cert", pem.parse().unwrap());
+        let found = source.identify(&unsigned, now()).await.unwrap();
+        assert_eq!(found, device.certificate, "{nothing:?}");
+    }
+}
+
 #[tokio::test]
 async fn two_proofs_have_to_be_of_one_certificate() {
     let (device, other) = (Device::new("D1"), Device::new("D2"));
