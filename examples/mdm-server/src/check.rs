@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mdm_sdk::{apns::PushCertificate, core::Topic, protocol::enroll::DeviceAuthorities};
 
 use crate::{
+    acme,
     config::{self, Config},
     error::Error,
     logs, server, transport, vault,
@@ -42,6 +43,9 @@ pub(crate) fn problems(config: &Config) -> Vec<Error> {
                 .transpose()
         });
         look(read.map(drop));
+    }
+    if let Some(settings) = &config.acme {
+        look(acme::verifier(settings).map(drop));
     }
     for (key, roots) in others(config) {
         look(transport::transport(&key, roots.as_deref()).map(drop));

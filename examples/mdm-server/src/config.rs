@@ -49,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) enrollment: Enrollment,
     #[serde(default)]
     pub(crate) scep: Scep,
+    /// Without it identities are issued by SCEP alone.
+    pub(crate) acme: Option<Acme>,
     /// Without it no device is ever told to call.
     pub(crate) push: Option<Push>,
     /// Without it FileVault recovery keys are kept as Macs deposit them, encrypted.
@@ -227,6 +229,14 @@ impl Default for Scep {
             throwaway_signer: false,
         }
     }
+}
+
+/// Identities by ACME, for keys that Apple attests.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Acme {
+    /// Whom attestations end at: Apple Enterprise Attestation Root CA.
+    pub(crate) attestation_roots: PathBuf,
 }
 
 /// How devices are told to call.

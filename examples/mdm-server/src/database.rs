@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mdm_sdk::{
     ade::AdeStore,
-    scep,
+    scep::{self, acme::AcmeStore},
     service::{
         self,
         store::{ResealStore, VaultStore},
@@ -49,6 +49,14 @@ impl Database {
 
     /// For issued certificates and challenges.
     pub(crate) fn books(&self) -> Arc<dyn scep::Store> {
+        match self {
+            Self::Sqlite(store) => Arc::new(store.clone()),
+            Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// For accounts and orders of ACME.
+    pub(crate) fn orders(&self) -> Arc<dyn AcmeStore> {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),

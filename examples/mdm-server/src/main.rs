@@ -1,6 +1,7 @@
 //! A reference MDM server to start from: `mdm-service` over SQLite or PostgreSQL behind axum, with SCEP, the ways in, push,
 //! webhooks, device assignment, and an API for the vendor's own people and programs.
 
+mod acme;
 mod admin;
 mod assignment;
 mod authority;

@@ -25,6 +25,7 @@ pub(crate) fn devices(app: App) -> Router {
         .route("/checkin", any(check_in))
         .route("/scep", any(scep))
         .route("/scep/{*path}", any(scep))
+        .route("/acme/{*path}", any(acme))
         .route("/crl", get(crl))
         .route("/ocsp", any(ocsp))
         .route("/ocsp/{*path}", any(ocsp))
@@ -62,6 +63,20 @@ async fn scep(State(app): State<App>, request: Request) -> Response {
         Ok(request) => {
             let response = app.authority.scep.handle(request).await;
             app.metrics.answered("scep", response.status());
+            response.map(Body::from)
+        }
+        Err(status) => status.into_response(),
+    }
+}
+
+async fn acme(State(app): State<App>, request: Request) -> Response {
+    let Some(acme) = &app.acme else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match whole(request, SMALL).await {
+        Ok(request) => {
+            let response = acme.handle(request).await;
+            app.metrics.answered("acme", response.status());
             response.map(Body::from)
         }
         Err(status) => status.into_response(),

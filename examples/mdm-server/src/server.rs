@@ -13,6 +13,7 @@ use mdm_sdk::{
     core::{Clock, Secret, SystemClock, Topic},
     pki::{self, Certificate},
     protocol::enroll::DeviceAuthorities,
+    scep::acme,
     service::{
         MdmSignature, Sealed, Service,
         delivery::{EventPace, Webhook},
@@ -53,6 +54,7 @@ pub(crate) struct Parts {
     pub(crate) service: Service,
     pub(crate) portal: Portal,
     pub(crate) authority: Authority,
+    pub(crate) acme: Option<Arc<acme::Server>>,
     pub(crate) ade: AdeService,
     /// Whom a device has to trust that Apple points here.
     pub(crate) anchors: Vec<Certificate>,
@@ -172,12 +174,22 @@ impl Server {
         }
         let mut anchors = roots(&config)?;
         anchors.push(authority.root.clone());
+        let acme = crate::acme::server(
+            &config,
+            &authority,
+            &database,
+            &service,
+            &vault,
+            clock.clone(),
+        );
+        let acme = acme.await?;
         let portal = portal(&config, &service, &authority, &vault, topic, clock.clone());
         let portal = portal.await?;
         let app = App(Arc::new(Parts {
             service,
             portal,
             authority,
+            acme,
             ade,
             anchors,
             metrics,

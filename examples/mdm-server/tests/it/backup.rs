@@ -25,6 +25,10 @@ async fn devices_go_on_from_a_restored_backup_without_enrolling_again() {
     assert!(done.status.success(), "{done:?}");
     let again = world.task("data", &["backup", &backup]);
     assert!(!again.status.success(), "never over another one");
+    // One file is all of it, as of one moment.
+    let files = std::fs::read_dir(&backup).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["mdm.sqlite"]);
     // What happens after the backup is lost with the server.
     server.post("/v1/commands", &waiting("C-2")).await;
     drop(server);

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod acme;
 mod assignment;
 mod backup;
 mod enrolment;

@@ -1,5 +1,9 @@
 //! The program's command line.
 
+use chrono::{TimeDelta, Utc};
+use mdm_sdk::service::store::LeaseStore;
+use mdm_storage::SqliteStore;
+
 use crate::world::World;
 
 #[tokio::test]
@@ -86,4 +90,21 @@ async fn a_new_key_is_its_owners_alone_and_never_written_over_another_file() {
     let done = world.run(&["new-key", &key.display().to_string()]);
     assert!(!done.status.success());
     assert_eq!(std::fs::read(&key).unwrap(), before);
+}
+
+#[tokio::test]
+async fn what_a_server_that_is_told_to_stop_had_leased_another_takes_at_once() {
+    let world = World::new().await;
+    let server = world.start("data");
+    world.enroll(&server, "C02MS0000001").await;
+    let (ended_well, log) = server.stop();
+    assert!(ended_well, "{log}");
+    let database = world.path("data").join("mdm.sqlite");
+    let store = SqliteStore::open(database).await.unwrap();
+    for work in ["schedule", "events/inventory"] {
+        let now = Utc::now();
+        let until = now + TimeDelta::seconds(1);
+        let taken = store.lease(work, "another", now, until).await.unwrap();
+        assert!(taken, "{work}");
+    }
 }

@@ -11,6 +11,7 @@ use mdm_sdk::{
     },
     scep::ca::{RootUse, root},
 };
+use mdm_storage::SqliteStore;
 use serde_json::json;
 
 use crate::world::{TOKEN, World, id};
@@ -66,6 +67,27 @@ async fn sealed_files_of_a_former_version_are_taken_over_once_and_never_lost() {
         "{told}"
     );
     assert_eq!(fs::read(data.join("authority.sealed")).unwrap(), other);
+}
+
+#[tokio::test]
+async fn a_backup_of_a_former_version_is_restored_also_where_a_restore_was_cut_off() {
+    let world = World::new().await;
+    let (authority, sealed) = former_authority(&world, "Authority of former days");
+    let backup = world.path("backup");
+    fs::create_dir(&backup).unwrap();
+    let database = SqliteStore::open(backup.join("mdm.sqlite")).await.unwrap();
+    database.close().await;
+    fs::write(backup.join("authority.sealed"), &sealed).unwrap();
+    let half = world.path("restored").join("restoring");
+    fs::create_dir_all(&half).unwrap();
+    fs::write(half.join("mdm.sqlite"), "half of it").unwrap();
+
+    let done = world.task("restored", &["restore", &backup.display().to_string()]);
+    assert!(done.status.success(), "{done:?}");
+    assert!(!half.exists());
+    let _server = world.start("restored");
+    let ask = format!("{}/scep?operation=GetCACert", world.url());
+    assert_eq!(world.get(&ask).await.1, authority.certificate.to_der());
 }
 
 #[tokio::test]
