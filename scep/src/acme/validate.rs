@@ -4,6 +4,7 @@
 
 mod address;
 mod http;
+mod pinned;
 
 use std::{fmt, net::IpAddr};
 
@@ -15,7 +16,8 @@ use mdm_pki::{
 
 pub use self::{
     address::{InvalidNetwork, Network, is_public},
-    http::{ByAddress, HttpValidation, PinnedTransport},
+    http::HttpValidation,
+    pinned::{ByAddress, PinnedTransport},
 };
 use super::{
     base64url,

@@ -2,6 +2,7 @@
 
 mod fake;
 mod orders;
+mod others;
 mod ours;
 
 use std::sync::Arc;

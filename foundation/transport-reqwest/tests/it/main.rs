@@ -66,3 +66,33 @@ async fn says(answer: &'static [u8]) -> String {
     })
     .await
 }
+
+#[tokio::test]
+async fn a_host_is_where_it_was_said_to_be() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 1024];
+        let read = stream.read(&mut head).await.unwrap();
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&head[..read]).to_lowercase()
+    });
+    // The first address refuses.
+    let addresses = ["127.0.0.2", "127.0.0.1"].map(|it| it.parse().unwrap());
+    let transport = ReqwestTransport::builder()
+        .no_proxy()
+        .resolve("www.example.com", &addresses)
+        .build()
+        .unwrap();
+    let url = format!("http://www.example.com:{port}/x");
+    let answer = transport.send(get(&url)).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(
+        served
+            .await
+            .unwrap()
+            .contains(&format!("host: www.example.com:{port}"))
+    );
+}
