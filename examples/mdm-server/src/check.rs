@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use mdm_sdk::{apns::PushCertificate, core::Topic, protocol::enroll::DeviceAuthorities};
 
 use crate::{
+    account,
     acme,
     config::{self, Config},
     error::Error,
@@ -28,6 +29,9 @@ pub(crate) fn problems(config: &Config) -> Vec<Error> {
     }
     look(server::roots(config).map(drop));
     look(device_authorities(config));
+    if let Some(accounts) = &config.accounts {
+        look(account::check(&accounts.users));
+    }
     if let Some(topic) = &enrollment.topic {
         let parsed = topic.parse::<Topic>().map(drop);
         look(parsed.map_err(Error::in_setting("enrollment.topic")));

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mdm_sdk::core::Secret;
+use mdm_sdk::{core::Secret, protocol::enroll::DiscoveryVersion};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) admin: Admin,
     #[serde(default)]
     pub(crate) enrollment: Enrollment,
+    /// Who signs in to enrol a device. Without it nobody does.
+    pub(crate) accounts: Option<Accounts>,
     #[serde(default)]
     pub(crate) scep: Scep,
     /// Without it identities are issued by SCEP alone.
@@ -133,6 +135,10 @@ pub(crate) struct Proxy {
     /// The header's name, for `pem`.
     #[serde(default = "pem_header")]
     pub(crate) header: String,
+    /// It adds the address that it serves to `X-Forwarded-For`. Say so only of one that does: what clients write there
+    /// would count else.
+    #[serde(default)]
+    pub(crate) forwarded_for: bool,
 }
 
 /// The form in which a proxy tells a certificate.
@@ -198,6 +204,59 @@ impl Default for Enrollment {
             device_authorities: None,
             any_device: false,
             topic: None,
+        }
+    }
+}
+
+/// The people who enrol devices.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Accounts {
+    /// The file of users, one line each as `mdm-server user NAME` prints it.
+    pub(crate) users: PathBuf,
+    /// Lets devices that Apple points here enrol without anybody signing in as well: at `/enroll/automated`.
+    #[serde(default)]
+    pub(crate) optional: bool,
+    /// Account-driven enrolment. Without it people sign in on the page of automated enrolment and before a download.
+    pub(crate) account_driven: Option<AccountDriven>,
+    /// Most devices of each user; no limit unless set.
+    pub(crate) devices_each: Option<u64>,
+    /// What the profile says of itself: `$OWNER`, `$MANAGED_APPLE_ACCOUNT` and the user's own data are filled in.
+    pub(crate) description: Option<String>,
+    /// How often somebody may try to sign in with a name within 15 minutes.
+    #[serde(default = "attempts_per_name")]
+    pub(crate) attempts_per_name: u32,
+    /// The same from one address; behind some are whole offices.
+    #[serde(default = "attempts_per_peer")]
+    pub(crate) attempts_per_peer: u32,
+}
+
+/// Which enrolment people are offered who type their account into a device.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountDriven {
+    /// Everybody, unless their kind of device says something else.
+    pub(crate) offers: AccountEnrollment,
+    /// By `AppleTV`, `iPad`, `iPhone`, `Mac`, `RealityDevice`, `Watch`.
+    #[serde(default)]
+    pub(crate) by_model: BTreeMap<String, AccountEnrollment>,
+}
+
+/// Whose device it is that somebody enrols with their account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AccountEnrollment {
+    /// Their own: User Enrolment.
+    User,
+    /// The organisation's.
+    Device,
+}
+
+impl From<AccountEnrollment> for DiscoveryVersion {
+    fn from(kind: AccountEnrollment) -> Self {
+        match kind {
+            AccountEnrollment::User => Self::Byod,
+            AccountEnrollment::Device => Self::Adde,
         }
     }
 }
@@ -343,6 +402,14 @@ fn pem_header() -> String {
     "x-client-cert".into()
 }
 
+const fn attempts_per_name() -> u32 {
+    10
+}
+
+const fn attempts_per_peer() -> u32 {
+    300
+}
+
 const fn https() -> u16 {
     443
 }
@@ -414,6 +481,13 @@ impl Config {
         if shows && is_told {
             let problem = "is told by a proxy, or shown here: not both";
             return Err(Error::setting("proxy.client_certificate", problem));
+        }
+        let accounts = self.accounts.as_ref();
+        if accounts.is_some_and(|accounts| accounts.account_driven.is_some())
+            && self.enrollment.device_authorities.is_none()
+        {
+            let problem = "is missing: it tells what devices sign in account-driven enrolment";
+            return Err(Error::setting("enrollment.device_authorities", problem));
         }
         if !self.admin.allow_remote && !self.admin.address.ip().is_loopback() {
             let problem =

@@ -8,17 +8,22 @@ use mdm_sdk::{
     ade::AdeStore,
     core::{Clock, SerialNumber, Topic},
     pki::{Certificate, Identity},
+    plist::Value,
     profiles::{
-        EnrollmentProfile, MdmSettings, Namespace, Profile, ProfileBuilder,
-        payload::scep::ScepContent, recipe::ProfileService, sign,
+        EnrollmentProfile, MdmSettings, Namespace, Profile, ProfileBuilder, Variables,
+        payload::{mdm::EnrollmentMode, scep::ScepContent},
+        recipe::ProfileService,
+        sign,
     },
     scep::{Bound, OneTime},
     service::{
-        Admission, AdmissionPolicy, Applicant, Denial, DenialReason, Grant, Stage, Unavailable,
-        Way,
+        Admission, AdmissionPolicy, Applicant, Claim, Denial, DenialReason, Grant, Stage,
+        Unavailable, Way,
         entry::{ProfileRequest, ProfileServiceRequest, ProfileSource},
     },
 };
+
+use crate::{config::Accounts, sign_in::POOL};
 
 /// Makes enrolment profiles: an identity by SCEP, with a challenge that is good for this device once; management;
 /// the roots to trust. All of them signed.
@@ -31,6 +36,8 @@ pub(crate) struct Profiles {
     pub(crate) roots: Vec<Certificate>,
     pub(crate) signer: Identity,
     pub(crate) challenges: OneTime,
+    /// What a profile says of itself that is for somebody, with variables.
+    pub(crate) description: Option<String>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -44,6 +51,47 @@ impl Profiles {
     fn signed(&self, profile: &Profile) -> Result<Bytes, Unavailable> {
         let signed = sign::sign(profile, &self.signer, self.clock.now());
         Ok(signed.map_err(Unavailable::new)?.into())
+    }
+
+    /// How the server will manage who came by this way.
+    fn mdm(&self, request: &ProfileRequest<'_>) -> MdmSettings {
+        let (url, topic) = (request.server_url.as_str(), self.topic.clone());
+        let mode = match &request.applicant.stage {
+            Stage::Asking { way, .. } => match way {
+                Way::AccountDrivenUser => Some(EnrollmentMode::Byod),
+                Way::AccountDrivenDevice => Some(EnrollmentMode::Adde),
+                _ => None,
+            },
+            _ => None,
+        };
+        let account = request.applicant.account.as_ref();
+        let account = account.and_then(|account| account.managed_apple_account.clone());
+        let mdm = match mode {
+            Some(mode) => MdmSettings::account_driven(url, topic, mode)
+                .with(|mdm| mdm.assigned_managed_apple_id = account),
+            None => MdmSettings::new(url, topic),
+        };
+        mdm.with(|mdm| mdm.check_in_url = Some(request.check_in_url.clone()))
+    }
+
+    /// The description, with what is known of the user and the device filled in; none where nobody signed in.
+    fn described(&self, request: &ProfileRequest<'_>) -> Result<Option<String>, Unavailable> {
+        let template = self.description.as_ref();
+        let Some(template) = template.filter(|_| request.applicant.account.is_some()) else {
+            return Ok(None);
+        };
+        let mut variables = Variables::new();
+        for (name, value) in request.variables() {
+            variables.set(&name, value).map_err(Unavailable::new)?;
+        }
+        // Alone, so that everything else in the profile means what it says.
+        let alone = ProfileBuilder::new(&self.identifier, self.namespace()).with(|alone| {
+            alone.description = Some(template.clone());
+            alone.variables = Some(variables);
+        });
+        let filled = alone.build().map_err(Unavailable::new)?;
+        let description = filled.keys().get("PayloadDescription");
+        Ok(description.and_then(Value::as_string).map(str::to_owned))
     }
 
     fn namespace(&self) -> Namespace {
@@ -66,12 +114,12 @@ impl ProfileSource for Profiles {
         let scep = ScepContent::rsa_2048(&self.scep_url)
             .common_name(name)
             .with(|scep| scep.challenge = Some(challenge));
-        let mdm = MdmSettings::new(&request.server_url, self.topic.clone())
-            .with(|mdm| mdm.check_in_url = Some(request.check_in_url.clone()));
+        let (mdm, description) = (self.mdm(request), self.described(request)?);
         let profile =
             EnrollmentProfile::new(&self.identifier, self.namespace(), mdm, scep).with(|profile| {
                 profile.display_name = Some(format!("{} Management", self.organization));
                 profile.organization = Some(self.organization.clone());
+                profile.description = description;
                 profile.roots.clone_from(&self.roots);
             });
         self.signed(&profile.build().map_err(Unavailable::new)?)
@@ -103,12 +151,13 @@ impl fmt::Debug for Profiles {
     }
 }
 
-/// Admits whom somebody invited, and by automated enrolment what Apple assigned to one of our accounts.
+/// Admits whom somebody invited, who signs in, and by automated enrolment what Apple assigned to one of our accounts.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) assigned: Arc<dyn AdeStore>,
     /// Automated enrolment is open to any device of Apple's.
     pub(crate) any_device: bool,
+    pub(crate) accounts: Option<Accounts>,
 }
 
 impl Door {
@@ -121,6 +170,61 @@ impl Door {
         }
         Ok(false)
     }
+
+    /// Why who asks for a profile gets none.
+    async fn asking(&self, way: Way, applicant: &Applicant) -> Result<Option<Denial>, Unavailable> {
+        let account = applicant.account.as_ref();
+        Ok(match way {
+            Way::Automated | Way::AutomatedWithPage => {
+                let is_ours = self.any_device
+                    || match &applicant.serial_number {
+                        Some(serial_number) => self.is_assigned(serial_number).await?,
+                        None => false,
+                    };
+                let needs_somebody = self.accounts.as_ref().is_some_and(|it| !it.optional);
+                match is_ours {
+                    false => Some(Denial::new(DenialReason::NotAssigned)),
+                    true if needs_somebody && account.is_none() => Some(nobody()),
+                    true => None,
+                }
+            }
+            Way::AccountDrivenDevice | Way::AccountDrivenUser => {
+                let apple = account.map(|account| account.managed_apple_account.is_some());
+                match apple {
+                    None => Some(nobody()),
+                    Some(false) => Some(no_apple_account()),
+                    Some(true) => None,
+                }
+            }
+            _ => {
+                let is_somebody = applicant.invitation.is_some() || account.is_some();
+                (!is_somebody).then(|| Denial::new(DenialReason::Invitation))
+            }
+        })
+    }
+
+    /// The places of an invitation, and for who signs in one of their own.
+    fn grant(&self, applicant: &Applicant) -> Grant {
+        let each = self.accounts.as_ref().and_then(|it| it.devices_each);
+        let place = applicant.account.as_ref().zip(each);
+        Grant::of(applicant).with(|grant| {
+            if let Some((account, each)) = place {
+                let pool = format!("{POOL}{}", account.owner);
+                grant.claims = vec![Claim::new(pool, each)];
+            }
+        })
+    }
+}
+
+fn nobody() -> Denial {
+    Denial::new(DenialReason::Other("sign-in".into()))
+        .with(|denial| denial.message = Some("Somebody has to sign in for this device.".into()))
+}
+
+fn no_apple_account() -> Denial {
+    Denial::new(DenialReason::Other("managed-apple-account".into())).with(|denial| {
+        denial.message = Some("There is no Managed Apple Account for you here.".into());
+    })
 }
 
 #[async_trait]
@@ -128,18 +232,7 @@ impl AdmissionPolicy for Door {
     async fn admit(&self, applicant: &Applicant) -> Result<Admission, Unavailable> {
         let invitation = applicant.invitation.as_ref();
         let denied = match &applicant.stage {
-            Stage::Asking {
-                way: Way::Automated | Way::AutomatedWithPage,
-                ..
-            } => {
-                let is_ours = self.any_device
-                    || match &applicant.serial_number {
-                        Some(serial_number) => self.is_assigned(serial_number).await?,
-                        None => false,
-                    };
-                (!is_ours).then_some(DenialReason::NotAssigned)
-            }
-            Stage::Asking { .. } => invitation.is_none().then_some(DenialReason::Invitation),
+            Stage::Asking { way, .. } => self.asking(*way, applicant).await?,
             // By its certificate a device shows for whom the challenge was made that it got one with.
             Stage::Authenticating { certificate, .. } => {
                 let named = certificate.subject().common_name();
@@ -152,13 +245,14 @@ impl AdmissionPolicy for Door {
                 let mut names = invitations.into_iter().chain([serial_number]).flatten();
                 let is_named = named.is_some_and(|named| names.any(|name| name == named));
                 let came_by_us = invitation.is_some() || known.is_some();
-                (!(is_named && came_by_us)).then_some(DenialReason::Invitation)
+                let is_right = is_named && came_by_us;
+                (!is_right).then(|| Denial::new(DenialReason::Invitation))
             }
             _ => None,
         };
         Ok(match denied {
-            Some(reason) => Denial::new(reason).into(),
-            None => Grant::of(applicant).into(),
+            Some(denial) => denial.into(),
+            None => self.grant(applicant).into(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A reference MDM server to start from: `mdm-service` over SQLite or PostgreSQL behind axum, with SCEP, the ways in, push,
 //! webhooks, device assignment, and an API for the vendor's own people and programs.
 
+mod account;
 mod acme;
 mod admin;
 mod assignment;
@@ -13,23 +14,25 @@ mod enroll;
 mod error;
 mod filevault;
 mod logs;
+mod peer;
 mod push;
 mod reseal;
 mod routes;
 mod schedule;
 mod server;
+mod sign_in;
 mod transport;
 mod vault;
 mod web;
 
 use std::{
-    io::{self, Write},
+    io::{self, BufRead, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use clap::{Parser, Subcommand};
-use mdm_sdk::pki::seal::SealingKey;
+use mdm_sdk::{core::Secret, pki::seal::SealingKey};
 
 use crate::{config::Config, error::Error, server::Server};
 
@@ -55,6 +58,14 @@ enum Task {
     NewKey {
         /// The file.
         file: PathBuf,
+    },
+    /// Reads a password from standard input, and prints the user's line for the file of users.
+    User {
+        /// What the user signs in with.
+        name: String,
+        /// The user's Managed Apple Account, which account-driven enrolment needs.
+        #[arg(long, value_name = "ACCOUNT")]
+        managed_apple_account: Option<String>,
     },
     /// Copies everything into a new directory while the server runs. Secrets stay sealed: keep the key elsewhere.
     Backup {
@@ -104,6 +115,17 @@ fn run(cli: Cli) -> Result<(), Error> {
         Task::NewKey { file } => {
             let key = SealingKey::generate().map_err(Error::part("making a key"))?;
             vault::write_new(&file, key.to_base64().expose().as_bytes())
+        }
+        Task::User {
+            name,
+            managed_apple_account,
+        } => {
+            let mut password = String::new();
+            let typed = io::stdin().lock().read_line(&mut password);
+            typed.map_err(Error::part("reading the password"))?;
+            let password = Secret::new(password.trim_end_matches(['\r', '\n']).to_owned());
+            let line = account::line(&name, managed_apple_account.as_deref(), &password)?;
+            writeln!(io::stdout(), "{line}").map_err(Error::part("printing"))
         }
         Task::Backup { to } => runtime()?.block_on(backup::backup(&settings()?, &to)),
         Task::Reseal => runtime()?.block_on(reseal::reseal(&settings()?)),

@@ -7,10 +7,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use http::StatusCode;
+use http::{Method, StatusCode};
 use mdm_sdk::{protocol::enroll::WELL_KNOWN_PATH, scep::ca::publish_crl};
 
-use crate::{server::App, web::whole};
+use crate::{
+    server::App,
+    sign_in::{self, Answered},
+    web::whole,
+};
 
 /// Largest report of a device, in bytes: as `mdm_service::Limits` has it.
 const REPORT: usize = 16 << 20;
@@ -30,6 +34,7 @@ pub(crate) fn devices(app: App) -> Router {
         .route("/ocsp", any(ocsp))
         .route("/ocsp/{*path}", any(ocsp))
         .route("/enroll/{*path}", any(enroll))
+        .route(sign_in::PATH, any(sign_in))
         .route(WELL_KNOWN_PATH, any(enroll))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
@@ -109,6 +114,28 @@ async fn enroll(State(app): State<App>, request: Request) -> Response {
         }
         Err(status) => status.into_response(),
     }
+}
+
+/// Takes the form that a page of the portal shows.
+async fn sign_in(State(app): State<App>, request: Request) -> Response {
+    let Some(page) = &app.sign_in else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if request.method() != Method::POST {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let request = match whole(request, sign_in::FORM).await {
+        Ok(request) => request,
+        Err(status) => return status.into_response(),
+    };
+    let response = match page.take(&request).await {
+        Answered::Page(response) => response,
+        Answered::SignedIn(ticket, account) => {
+            page.finish(app.portal.signed_in(&ticket, account).await)
+        }
+    };
+    app.metrics.answered("sign-in", response.status());
+    response.map(Body::from)
 }
 
 /// The process answers.

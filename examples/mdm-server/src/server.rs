@@ -11,13 +11,13 @@ use std::{
 use mdm_sdk::{
     ade::{AdeService, AdeStore},
     core::{Clock, Secret, SystemClock, Topic},
-    pki::{self, Certificate},
+    pki::{self, Certificate, DigestAlgorithm},
     protocol::enroll::DeviceAuthorities,
     scep::acme,
     service::{
         MdmSignature, Sealed, Service,
         delivery::{EventPace, Webhook},
-        entry::{Portal, TicketKeys, Urls},
+        entry::{AccountDriven, Portal, TicketKeys, Urls},
         identity::{
             Both, Either, IdentitySource, MutualTls, NamedInCertificate, Network, ProxyHeader,
         },
@@ -35,8 +35,11 @@ use crate::{
     database::Database,
     enroll::{Door, Profiles},
     error::Error,
-    filevault, push, routes,
+    filevault,
+    peer::Proxies,
+    push, routes,
     schedule::{Inventory, Schedule},
+    sign_in::SignInPage,
     transport::{USER_AGENT, transport},
     vault::{self, Vault},
     web::Web,
@@ -53,6 +56,8 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) service: Service,
     pub(crate) portal: Portal,
+    /// Who signs people in, if anybody does.
+    pub(crate) sign_in: Option<SignInPage>,
     pub(crate) authority: Authority,
     pub(crate) acme: Option<Arc<acme::Server>>,
     pub(crate) ade: AdeService,
@@ -103,6 +108,7 @@ impl Server {
         let token = admin_token(&config)?;
         let (devices, admin) = bind(&config).await?;
         config.bound(devices.address()?);
+        let devices = devices.behind(proxies(&config)?);
 
         let database = Database::open(&config).await?;
         let vault = Vault::new(database.vault(), keys.clone());
@@ -126,6 +132,7 @@ impl Server {
         .admission(Door {
             assigned: database.assignment(),
             any_device: config.enrollment.any_device,
+            accounts: config.accounts.clone(),
         });
         let mut push_ends = None;
         let topic = match &config.push {
@@ -184,10 +191,11 @@ impl Server {
         );
         let acme = acme.await?;
         let portal = portal(&config, &service, &authority, &vault, topic, clock.clone());
-        let portal = portal.await?;
+        let (portal, sign_in) = portal.await?;
         let app = App(Arc::new(Parts {
             service,
             portal,
+            sign_in,
             authority,
             acme,
             ade,
@@ -340,6 +348,15 @@ pub(crate) fn networks(config: &Config) -> Result<Vec<Network>, Error> {
     Result::map_err(networks, Error::in_setting("proxy.trusted"))
 }
 
+/// Who tells whom they serve.
+fn proxies(config: &Config) -> Result<Proxies, Error> {
+    let proxy = config.proxy.as_ref();
+    Ok(Proxies(match proxy.is_some_and(|it| it.forwarded_for) {
+        true => networks(config)?,
+        false => Vec::new(),
+    }))
+}
+
 /// The roots that devices shall trust.
 pub(crate) fn roots(config: &Config) -> Result<Vec<Certificate>, Error> {
     config::roots("enrollment.roots", config.enrollment.roots.as_deref())
@@ -363,7 +380,7 @@ async fn portal(
     vault: &Vault,
     topic: Topic,
     clock: Arc<dyn Clock>,
-) -> Result<Portal, Error> {
+) -> Result<(Portal, Option<SignInPage>), Error> {
     let base = config.base();
     let settings = &config.enrollment;
     let urls = Urls::new(format!("{base}/enroll"), format!("{base}/mdm"));
@@ -374,6 +391,17 @@ async fn portal(
         let key = pki::random::<32>().map_err(Error::part("randomness"))?;
         Ok(Secret::new(key.to_vec()))
     });
+    let tickets = tickets.await?;
+    let sign_in = config.accounts.as_ref().map(|accounts| {
+        let key = pki::hmac(
+            DigestAlgorithm::Sha256,
+            tickets.expose(),
+            b"mdm-server sign-in",
+        );
+        let key = Secret::new(key.map_err(Error::part("the sign-in page"))?);
+        SignInPage::new(accounts, &config.organization, base, key, clock.clone())
+    });
+    let sign_in = sign_in.transpose()?;
     let profiles = Profiles {
         identifier: settings.identifier.clone(),
         organization: config.organization.clone(),
@@ -382,19 +410,27 @@ async fn portal(
         roots: roots(config)?,
         signer: authority.signer.clone(),
         challenges: authority.challenges.clone(),
+        description: config
+            .accounts
+            .as_ref()
+            .and_then(|it| it.description.clone()),
         clock,
     };
-    let portal = Portal::builder(service, profiles, urls, TicketKeys::new(tickets.await?));
+    let mut portal = Portal::builder(service, profiles, urls, TicketKeys::new(tickets));
+    if let Some(page) = &sign_in {
+        portal = portal.sign_in(page.clone());
+    }
+    let offered = config.accounts.as_ref();
+    if let Some(offer) = offered.and_then(|it| it.account_driven.as_ref()) {
+        portal = portal.account_driven(AccountDriven::new(offer.offers.into()));
+    }
     let key = "enrollment.device_authorities";
     let authorities = config::roots(key, settings.device_authorities.as_deref())?;
-    Ok(match authorities.is_empty() {
-        true => portal.build(),
-        false => {
-            let authorities = DeviceAuthorities::new(authorities);
-            let portal = portal.devices(authorities.map_err(Error::in_setting(key))?);
-            portal.build()
-        }
-    })
+    if !authorities.is_empty() {
+        let authorities = DeviceAuthorities::new(authorities);
+        portal = portal.devices(authorities.map_err(Error::in_setting(key))?);
+    }
+    Ok((portal.build(), sign_in))
 }
 
 /// Device assignment over the same database.

@@ -11,7 +11,6 @@ use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use mdm_sdk::{
-    scep::limit,
     service::identity::{Peer, PeerCertificate},
     tls::ServerConfig,
 };
@@ -23,7 +22,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::error::Error;
+use crate::{error::Error, peer::Proxies};
 
 /// How long a client may take over its TLS handshake, or a request's headers.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -39,6 +38,7 @@ pub(crate) struct Web {
     listener: TcpListener,
     tls: Option<ServerConfig>,
     max_connections: usize,
+    proxies: Proxies,
 }
 
 impl Web {
@@ -53,12 +53,19 @@ impl Web {
             listener: listener.map_err(Error::in_setting(key))?,
             tls: None,
             max_connections,
+            proxies: Proxies::default(),
         })
     }
 
     /// Speaks TLS. The certificate that a client shows goes with its requests.
     pub(crate) fn tls(mut self, tls: ServerConfig) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Believes these proxies about whom they serve.
+    pub(crate) fn behind(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
         self
     }
 
@@ -98,6 +105,7 @@ impl Web {
                     let connection = Connection {
                         router: router.clone(),
                         peer,
+                        proxies: self.proxies.clone(),
                         stopped: stopped.clone(),
                     };
                     let tls = self.tls.clone();
@@ -120,6 +128,7 @@ impl Web {
 struct Connection {
     router: Router,
     peer: SocketAddr,
+    proxies: Proxies,
     stopped: watch::Receiver<bool>,
 }
 
@@ -143,9 +152,12 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (router, peer) = (self.router.clone(), self.peer);
-        let answer =
-            service_fn(move |request| answer(router.clone(), peer, shown.clone(), request));
+        let (router, peer, proxies) = (self.router.clone(), self.peer, self.proxies.clone());
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            let client = proxies.client(peer, request.headers());
+            request.extensions_mut().insert(client);
+            answer(router.clone(), peer, shown.clone(), request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
@@ -173,7 +185,6 @@ async fn answer(
     if let Some(shown) = shown {
         extensions.insert(shown);
     }
-    extensions.insert(limit::Peer(peer.ip().to_canonical().to_string()));
     let mut router = router;
     let answering = tower_service::Service::call(&mut router, request);
     Ok(match timeout(REQUEST, answering).await {

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod account;
 mod acme;
 mod assignment;
 mod backup;
@@ -16,9 +17,12 @@ mod events;
 mod filevault;
 mod mdmb;
 mod mutual_tls;
+mod ota;
 mod postgres;
 mod process;
+mod proxy;
 mod queue;
 mod revocation;
+mod sign_in;
 mod vault;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) apns: FakeApns,
     pub(crate) factory: DeviceCa,
     pub(crate) web: Authority,
+    /// Where a proxy listens that ends TLS in front of the server.
+    pub(crate) proxy: Option<u16>,
     /// Added to the settings.
     pub(crate) more: String,
 }
@@ -60,6 +62,7 @@ impl World {
         let factory = DeviceCa::new(Utc::now()).unwrap();
         let world = Self {
             port: AtomicU16::new(0),
+            proxy: None,
             folder,
             apns,
             factory,
@@ -94,13 +97,24 @@ impl World {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port.load(SeqCst))
+        let port = self.proxy.unwrap_or_else(|| self.port.load(SeqCst));
+        format!("https://127.0.0.1:{port}")
+    }
+
+    /// Where the server itself listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port.load(SeqCst)
     }
 
     /// Writes the settings, of which `data` is the data directory.
     fn settings(&self, data: &str) -> PathBuf {
         let path = |name: &str| self.path(name).display().to_string();
         let (key, file) = (path("key"), path(&format!("{data}.toml")));
+        let (web, web_key) = (path("web.pem"), path("web-key.pem"));
+        let tls = match self.proxy {
+            None => format!("listen.tls = {{ certificate = \"{web}\", key = \"{web_key}\" }}"),
+            Some(_) => String::new(),
+        };
         let settings = format!(
             r#"
 public_url = "{url}"
@@ -108,7 +122,7 @@ organization = "Example"
 data = "{data}"
 sealing.key_file = "{key}"
 listen.address = "127.0.0.1:{port}"
-listen.tls = {{ certificate = "{web}", key = "{web_key}" }}
+{tls}
 admin.address = "127.0.0.1:0"
 admin.token_file = "{admin}"
 enrollment.roots = "{root}"
@@ -120,8 +134,6 @@ log.format = "json"
             url = self.url(),
             data = path(data),
             port = self.port.load(SeqCst),
-            web = path("web.pem"),
-            web_key = path("web-key.pem"),
             admin = path("admin"),
             root = path("root.pem"),
             factory = path("factory.pem"),
@@ -180,6 +192,24 @@ log.format = "json"
         self.port.store(server.devices.port(), SeqCst);
     }
 
+    /// Adds a user to the file `users`, by the line that the program prints.
+    pub(crate) fn user(&self, arguments: &[&str], password: &str) {
+        let mut child = program()
+            .arg("user")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+        let done = child.wait_with_output().unwrap();
+        assert!(done.status.success());
+        let line = String::from_utf8(done.stdout).unwrap();
+        assert!(!line.contains(password));
+        let users = fs::read_to_string(self.path("users")).unwrap_or_default();
+        self.file("users", &format!("{users}{line}"));
+    }
+
     /// A device out of its box.
     pub(crate) fn device(&self, serial: &str) -> Device {
         self.device_over(serial, self.transport())
@@ -187,7 +217,15 @@ log.format = "json"
 
     /// A device that speaks HTTP in its own way.
     pub(crate) fn device_over(&self, serial: &str, transport: Arc<dyn HttpTransport>) -> Device {
-        let hardware = Hardware::mac(serial).unwrap();
+        self.device_of(Hardware::mac(serial).unwrap(), transport)
+    }
+
+    /// A device of some kind, with a way of its own to the server.
+    pub(crate) fn device_of(
+        &self,
+        hardware: Hardware,
+        transport: Arc<dyn HttpTransport>,
+    ) -> Device {
         let built_in = self.factory.device_identity(&hardware).unwrap();
         Device::new(hardware, built_in, transport, Arc::new(SystemClock))
     }
