@@ -43,9 +43,11 @@ pub struct Enrollment {
     /// The last `AwaitingConfiguration` that the device stated (Q12: a message without it changes
     /// nothing).
     pub awaiting_configuration: Option<bool>,
-    /// The last `UnlockToken` that the device sent (Q12).
+    /// The last `UnlockToken` that the device sent (Q12), since it was erased. Each that it ever sent is in
+    /// escrow ([`EscrowKind::UnlockToken`]).
     pub unlock_token: Option<Secret<Vec<u8>>>,
-    /// The bootstrap token that the device deposited.
+    /// The bootstrap token that the device deposited last. Each that it ever deposited is in escrow
+    /// ([`EscrowKind::BootstrapToken`]).
     pub bootstrap_token: Option<BootstrapToken>,
     /// The last serial number that an `Authenticate` told; a user enrolment tells none.
     pub serial_number: Option<SerialNumber>,

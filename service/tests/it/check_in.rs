@@ -9,7 +9,7 @@ use mdm_protocol::{
 };
 use mdm_service::{
     CheckInExtension, EnrollmentKind, EnrollmentReason, EnrollmentStatus, EventKind, Fingerprint,
-    enrollment::decide::Sender, identity::NamedInCertificate,
+    enrollment::decide::Sender, identity::NamedInCertificate, queue::Sequence, store::EscrowStore,
 };
 
 use crate::device::*;
@@ -211,6 +211,56 @@ async fn q12_what_a_token_update_leaves_out_stays() {
     let found = state(&store, &device.id()).await;
     assert_eq!(found.awaiting_configuration, Some(false));
     assert!(found.unlock_token.is_some());
+}
+
+/// One of them may be the only one that opens what is restored from a backup, or what was erased in vain.
+#[tokio::test]
+async fn every_token_that_a_device_sends_stays_in_escrow() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    let unlock = |token: &str| {
+        let keys = "<key>AwaitingConfiguration</key><true/><key>UnlockToken</key>";
+        token_update(&format!("{keys}<data>{token}</data>"))
+    };
+    let bootstrap = |token: &str| {
+        let keys = format!("<key>BootstrapToken</key><data>{token}</data>");
+        message("SetBootstrapToken", &keys)
+    };
+    for keys in [
+        authenticate(),
+        unlock("dS0x"),
+        bootstrap("Yi0x"),
+        // What is sent again is no other token.
+        unlock("dS0x"),
+        bootstrap("Yi0x"),
+        bootstrap("Yi0y"),
+        message("SetBootstrapToken", ""),
+        // Erased.
+        authenticate(),
+        unlock("dS0y"),
+        bootstrap("Yi0z"),
+    ] {
+        let response = device.check_in(&service, &keys).await;
+        assert_eq!(response.status(), StatusCode::OK, "{keys}");
+    }
+    let found = state(&store, &device.id()).await;
+    assert_eq!(found.unlock_token.unwrap().expose(), b"u-2");
+    assert_eq!(found.bootstrap_token.unwrap().token.expose(), b"b-3");
+    let page = store.escrow_page(Sequence::START, 9).await.unwrap();
+    let kept = page.iter().map(|(_, entry)| {
+        assert_eq!(entry.device, device.id());
+        (entry.kind.as_str(), entry.value.expose().as_slice())
+    });
+    assert_eq!(
+        kept.collect::<Vec<_>>(),
+        [
+            ("unlock-token", &b"u-1"[..]),
+            ("bootstrap-token", b"b-1"),
+            ("bootstrap-token", b"b-2"),
+            ("unlock-token", b"u-2"),
+            ("bootstrap-token", b"b-3"),
+        ]
+    );
 }
 
 #[tokio::test]

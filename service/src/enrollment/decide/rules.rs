@@ -9,7 +9,7 @@ use crate::{
     Body, Event, EventKind,
     enrollment::{
         BootstrapToken, Enrollment, EnrollmentDecision, EnrollmentKind, EnrollmentReason,
-        EnrollmentStatus, Fingerprint, Reported,
+        EnrollmentStatus, EscrowEntry, EscrowKind, Fingerprint, Reported,
     },
 };
 
@@ -147,11 +147,17 @@ pub(super) fn token_update(
     state.push = Some(update.push);
     state.push_dead_at = None;
     state.token_update_tally = state.token_update_tally.saturating_add(1);
-    // Q12: what the message leaves out, or has empty, stays as it was.
-    let unlock_token = update
+    // Q12: what the message leaves out, or has empty, stays as it was. What it was before stays in escrow: the
+    // device may be restored to what that opened.
+    if let Some(token) = update
         .unlock_token
-        .filter(|token| !token.expose().is_empty());
-    state.unlock_token = unlock_token.or(state.unlock_token);
+        .filter(|token| !token.expose().is_empty())
+        && state.unlock_token.as_ref() != Some(&token)
+    {
+        step.escrow
+            .push(entry(sender, EscrowKind::UnlockToken, &token));
+        state.unlock_token = Some(token);
+    }
     state.awaiting_configuration = update
         .awaiting_configuration
         .or(state.awaiting_configuration);
@@ -302,6 +308,12 @@ pub(super) fn set_bootstrap_token(
             },
         )];
     }
+    if let Some(token) = &token
+        && device.bootstrap_token.as_ref().map(|known| &known.token) != Some(token)
+    {
+        step.escrow
+            .push(entry(sender, EscrowKind::BootstrapToken, token));
+    }
     let deposited = token.map(|token| BootstrapToken::new(token, sender.certificate));
     if device.bootstrap_token != deposited {
         step.device = Some(Enrollment {
@@ -311,6 +323,10 @@ pub(super) fn set_bootstrap_token(
         });
     }
     Ok(step)
+}
+
+fn entry(sender: &Sender, kind: EscrowKind, token: &Secret<Vec<u8>>) -> EscrowEntry {
+    EscrowEntry::new(sender.id.clone(), kind, token.clone(), sender.at)
 }
 
 fn event(sender: &Sender, kind: EventKind) -> Event {
