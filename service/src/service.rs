@@ -116,7 +116,7 @@ impl Service {
     /// |---|---|
     /// | 200 | taken; the body is the answer or the next command, or empty |
     /// | 400 | malformed, of an unknown type, or without a valid signature |
-    /// | 403 | the certificate is not the one pinned to this enrolment, or may not be pinned; a user of a device that checked out |
+    /// | 403 | the certificate is not the one pinned to this enrolment, or may not be pinned; the enrolment checked out or was taken back |
     /// | 403 with a body | the device is not admitted; the body says why ([`Denial`](crate::Denial)) |
     /// | 405 | not `PUT` |
     /// | 410 | `UserAuthenticate`: this user is not managed (Q15) |

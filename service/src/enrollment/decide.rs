@@ -237,8 +237,8 @@ pub enum Refusal {
     /// `TokenUpdate` with an empty `Token`: nobody could be pushed to by it.
     #[error("the token of the TokenUpdate is empty")]
     EmptyToken,
-    /// `TokenUpdate` of a user whose device checked out.
-    #[error("the device of this user checked out")]
+    /// Who speaks, or its device, checked out or was taken back by the vendor.
+    #[error("the enrolment checked out or was taken back")]
     CheckedOut,
     /// `Authenticate` on a user channel, which does not exist.
     #[error("a user cannot authenticate an enrolment")]
@@ -276,7 +276,7 @@ pub struct Step {
     pub claims: Vec<Claim>,
     /// The invitation that the device spends.
     pub invitation: Option<Spend>,
-    /// Secrets to keep for good.
+    /// Secrets to keep for good: the tokens that the message brings.
     pub escrow: Vec<EscrowEntry>,
     /// Whether the enrolment is to be pushed to at `at` if a command waits for it.
     pub wakes: bool,
@@ -359,16 +359,29 @@ pub fn authorize<'a>(loaded: &'a Loaded, sender: &Sender) -> Result<&'a Enrollme
         .ok_or(Refusal::NotPinned)
 }
 
+/// Whether `sender` is answered with what there is for its device: tokens, declarations, settings. Not for one
+/// that checked out or that the vendor took back, until it enrols again.
+///
+/// # Errors
+/// [`Refusal::NotPinned`] as [`authorize`], [`Refusal::CheckedOut`].
+pub fn serve<'a>(loaded: &'a Loaded, sender: &Sender) -> Result<&'a Enrollment, Refusal> {
+    let device = authorize(loaded, sender)?;
+    match device.status {
+        EnrollmentStatus::Disabled => Err(Refusal::CheckedOut),
+        _ => Ok(device),
+    }
+}
+
 /// What `GetBootstrapToken` is answered: the token, if this sender's certificate deposited it. Another
 /// certificate that enrolled the device anew does not get what the former one left behind.
 ///
 /// # Errors
-/// [`Refusal::NotPinned`] as [`authorize`].
+/// As [`serve`].
 pub fn bootstrap_token<'a>(
     loaded: &'a Loaded,
     sender: &Sender,
 ) -> Result<Option<&'a Secret<Vec<u8>>>, Refusal> {
-    let deposited = authorize(loaded, sender)?.bootstrap_token.as_ref();
+    let deposited = serve(loaded, sender)?.bootstrap_token.as_ref();
     Ok(deposited
         .filter(|deposited| deposited.certificate == sender.certificate)
         .map(|deposited| &deposited.token))

@@ -15,7 +15,10 @@ use super::{
     check_in::Asked,
     renewal,
 };
-use crate::{Caller, DeclarativeAnswer, UserAnswer, enrollment::decide};
+use crate::{
+    Caller, DeclarativeAnswer, Enrollment, EnrollmentStatus, UserAnswer,
+    enrollment::decide::{self, Refusal},
+};
 
 pub(super) async fn answer(service: &Inner, asked: &Asked<'_>) -> Result<Response<Bytes>, Refused> {
     let sender = asked.sender;
@@ -26,9 +29,14 @@ pub(super) async fn answer(service: &Inner, asked: &Asked<'_>) -> Result<Respons
     }
     let caller = Caller {
         sender,
-        device: decide::authorize(&loaded, sender)?,
+        device: decide::serve(&loaded, sender)?,
         user: loaded.user.as_ref(),
     };
+    // A user who left begins a login with `UserAuthenticate`.
+    let has_left = |user: &Enrollment| user.status == EnrollmentStatus::Disabled;
+    if !matches!(asked.message, CheckIn::UserAuthenticate(_)) && caller.user.is_some_and(has_left) {
+        return Err(Refusal::CheckedOut.into());
+    }
     if let Some(extension) = &service.extension
         && let Some(response) = extension.answer(sender, asked.message).await
     {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use mdm_core::{ManualClock, Secret};
 use mdm_protocol::{
+    EnrollmentId,
     checkin::{
         DeclarativeManagement, GetToken, GetTokenResponse, ReturnToService,
         ReturnToServiceResponse, ReturnToServiceSettings, TokenServiceType,
@@ -248,5 +249,68 @@ async fn declarations_are_the_vendors_and_only_what_is_gone_is_answered_404() {
         ("declaration/configuration/x", StatusCode::NOT_FOUND),
     ] {
         assert_eq!(ask(endpoint, "").await.status(), status);
+    }
+}
+
+/// It checked out, or the vendor took it back; its certificate is still the pinned one.
+#[tokio::test]
+async fn who_left_gets_no_tokens_and_no_declarations_until_it_comes_back() {
+    let service = builder(&Shared::default())
+        .users(EveryUser)
+        .tokens(Vendor)
+        .return_to_service(Vendor)
+        .declarative(Vendor)
+        .build();
+    let device = Device::new("D1");
+    let asks = |more: &str| {
+        let token = "<key>TokenServiceType</key><string>com.apple.maid</string>";
+        let tokens = "<key>Endpoint</key><string>tokens</string>";
+        let mut asks = vec![
+            message("GetToken", &format!("{token}{more}")),
+            message("DeclarativeManagement", &format!("{tokens}{more}")),
+        ];
+        if more.is_empty() {
+            asks.extend(["GetBootstrapToken", "ReturnToService"].map(|it| message(it, "")));
+        }
+        asks
+    };
+    let answers = async |more: &str, status: StatusCode| {
+        for keys in asks(more) {
+            let response = device.check_in(&service, &keys).await;
+            assert_eq!(response.status(), status, "{keys}");
+            assert!(status.is_success() || response.body().is_empty());
+        }
+    };
+    let user = user_id("U1");
+    for is_retired in [false, true] {
+        device.enroll(&service).await;
+        device.log_in(&service, "U1").await;
+        let token = "<key>BootstrapToken</key><data>aHVudGVyMg==</data>";
+        device
+            .check_in(&service, &message("SetBootstrapToken", token))
+            .await;
+        answers("", StatusCode::OK).await;
+        answers(&user, StatusCode::OK).await;
+
+        let leave = async |id: EnrollmentId, more: &str| match is_retired {
+            true => assert!(service.retire(&id).await.unwrap()),
+            false => {
+                device.check_in(&service, &check_out(more)).await;
+            }
+        };
+        leave(device.user("U1"), &user).await;
+        answers("", StatusCode::OK).await;
+        answers(&user, StatusCode::FORBIDDEN).await;
+        // A user may always log in again.
+        let challenge = user_authenticate(&device, &service, "").await;
+        assert_eq!(challenge.status(), StatusCode::OK);
+        device.log_in(&service, "U1").await;
+        answers(&user, StatusCode::OK).await;
+
+        leave(device.id(), "").await;
+        answers("", StatusCode::FORBIDDEN).await;
+        answers(&user, StatusCode::FORBIDDEN).await;
+        let challenge = user_authenticate(&device, &service, "").await;
+        assert_eq!(challenge.status(), StatusCode::FORBIDDEN);
     }
 }
