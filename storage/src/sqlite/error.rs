@@ -30,10 +30,14 @@ fn kind(error: &rusqlite::Error) -> StoreErrorKind {
     }
 }
 
-/// Whether a connection that failed so shall be opened anew before it is used again.
+/// Whether a connection that failed so shall be opened anew before it is used again. One that was opened while the file
+/// could not be written to never writes, whatever becomes of the file.
 pub(super) fn connection_is_spent(error: &StoreError) -> bool {
     matches!(
         error.kind(),
-        StoreErrorKind::Unreachable | StoreErrorKind::Corrupt | StoreErrorKind::Other
+        StoreErrorKind::Unreachable
+            | StoreErrorKind::ReadOnly
+            | StoreErrorKind::Corrupt
+            | StoreErrorKind::Other
     )
 }

@@ -14,6 +14,7 @@ mod kill;
 mod opening;
 #[cfg(all(feature = "postgres", unix))]
 mod postgres;
+mod read_only;
 mod scep;
 mod scratch;
 mod sealing;
