@@ -14,8 +14,10 @@ use mdm_protocol::{checkin::Authenticate, enroll::MachineInfo};
 use crate::{Claim, Enrollment, Invitation, Unavailable};
 
 mod denial;
+mod update_first;
 
 pub use denial::{Denial, DenialReason};
+pub use update_first::UpdateFirst;
 
 /// Decides who may enrol.
 ///

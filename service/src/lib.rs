@@ -119,7 +119,7 @@ mod vault;
 
 pub use admission::{
     Account, Admission, AdmissionPolicy, AdmitAll, AdmitInvited, Applicant, Denial, DenialReason,
-    Grant, Stage, Way,
+    Grant, Stage, UpdateFirst, Way,
 };
 pub use body::Body;
 pub use enrollment::{

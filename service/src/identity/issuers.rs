@@ -5,14 +5,24 @@ use http::HeaderName;
 use mdm_pki::{Certificate, SignatureError, chain::Anchors};
 use mdm_protocol::signature::ClockSkew;
 
+use crate::Fingerprint;
+
+mod known;
+
+use known::{Known, Validity};
+
 /// Most certificates of a chain, the leaf not counted.
 pub(super) const MAX_CHAIN: usize = 8;
+
+/// Most certificates whose issuer is remembered, unless told otherwise: some 8 MB.
+const REMEMBERED: usize = 65_536;
 
 /// Who may have issued a device's identity.
 #[derive(Debug, Clone)]
 pub(super) struct Issuers {
     anchors: Anchors,
     pub(super) skew: ClockSkew,
+    known: Known,
 }
 
 impl Issuers {
@@ -20,10 +30,19 @@ impl Issuers {
         Ok(Self {
             anchors: Anchors::new(certificates)?,
             skew: ClockSkew::default(),
+            known: Known::new(REMEMBERED),
         })
     }
 
+    /// Remembers the issuers of at most so many certificates.
+    pub(super) fn remember(&mut self, most: usize) {
+        self.known = Known::new(most);
+    }
+
     /// The leaf, if one of these issuers issued it, through `chain` as far as needed.
+    ///
+    /// Who issued a certificate never changes, so it is looked at once; whether all of that chain is valid is looked
+    /// at each time.
     pub(super) fn check(
         &self,
         leaf: Certificate,
@@ -33,14 +52,23 @@ impl Issuers {
         if chain.len() > MAX_CHAIN {
             return Err(CertificateError::TooManyCertificates { count: chain.len() });
         }
-        let found = self.anchors.verify(&leaf, chain, now)?;
-        found.trusted?;
-        match found.validity {
-            Err(SignatureError::NotYetValid { since }) if self.skew.tolerates(since, now) => {
-                Ok(leaf)
-            }
-            validity => validity.map(|()| leaf).map_err(CertificateError::from),
+        let fingerprint = Fingerprint::of(&leaf)?;
+        if let Some(Validity { since, until }) = self.known.find(&fingerprint)
+            && now <= until
+            && (since <= now || self.skew.tolerates(since, now))
+        {
+            return Ok(leaf);
         }
+        let found = self.anchors.verify(&leaf, chain, now)?;
+        let trusted = found.trusted?;
+        match found.validity {
+            Err(SignatureError::NotYetValid { since }) if self.skew.tolerates(since, now) => {}
+            validity => validity?,
+        }
+        if let Some(validity) = Validity::of(&trusted) {
+            self.known.keep(fingerprint, validity);
+        }
+        Ok(leaf)
     }
 }
 

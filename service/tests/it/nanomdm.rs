@@ -1,11 +1,11 @@
 //! Enrolments move from nanomdm to us and from us to nanomdm, and the device goes on.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command as Process, Stdio},
-    sync::Arc,
+    process::{Child, Command as Process},
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
@@ -61,6 +61,19 @@ fn today() -> (mdm_pki::Certificate, Device) {
     )
 }
 
+/// Waits until it says that it begins, or has ended; reads what it says afterwards, or it would wait for that.
+fn begins(said: impl Read + Send + 'static) -> bool {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(said).lines().map_while(Result::ok) {
+            if line.contains("starting server") {
+                let _ = tell.send(());
+            }
+        }
+    });
+    told.recv().is_ok()
+}
+
 /// A nanomdm that ends with the test.
 struct Nanomdm {
     process: Child,
@@ -94,6 +107,7 @@ impl Nanomdm {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
+        let (said, says) = io::pipe().unwrap();
         let process = Process::new(program)
             .arg("-ca")
             .arg(file("ca.pem"))
@@ -101,8 +115,8 @@ impl Nanomdm {
             .arg(file("db"))
             .args(["-api", API_KEY, "-migration", "-retro", "-listen"])
             .arg(address.to_string())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(says.try_clone().unwrap())
+            .stderr(says)
             .spawn()
             .unwrap();
         let mut nanomdm = Self {
@@ -110,15 +124,19 @@ impl Nanomdm {
             folder,
             address,
         };
+        if !begins(said) {
+            return None;
+        }
+        // It says so right before it listens.
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(20) {
-            if nanomdm.process.try_wait().unwrap().is_some() {
-                return None;
-            }
             if TcpStream::connect(address).is_ok() {
                 return Some(nanomdm);
             }
-            std::thread::sleep(Duration::from_millis(10));
+            if nanomdm.process.try_wait().unwrap().is_some() {
+                return None;
+            }
+            std::thread::yield_now();
         }
         panic!("nanomdm does not listen");
     }

@@ -8,7 +8,10 @@ use mdm_protocol::enroll::{
     platform_sso_required::{Package, PlatformSsoRequiredDetails},
     software_update_required::SoftwareUpdateRequiredDetails,
 };
-use mdm_service::{AdmitInvited, EventKind, RefusedAt, store::EnrollmentStore};
+use mdm_schema::{OsVersion, Platform};
+use mdm_service::{
+    AdmitAll, AdmitInvited, EventKind, RefusedAt, UpdateFirst, store::EnrollmentStore,
+};
 use serde_json::json;
 
 use super::*;
@@ -136,7 +139,19 @@ async fn what_is_not_offered_is_answered_404_and_another_method_405() {
         ),
     ] {
         let uri = request.uri().clone();
-        assert_eq!(world.portal.handle(request).await.status(), status, "{uri}");
+        let other = if request.method() == "GET" {
+            "POST"
+        } else {
+            "GET"
+        };
+        let answer = world.portal.handle(request).await;
+        assert_eq!(answer.status(), status, "{uri}");
+        let allowed = answer
+            .headers()
+            .get("allow")
+            .map(|allowed| allowed.to_str());
+        let expected = (status == StatusCode::METHOD_NOT_ALLOWED).then_some(Ok(other));
+        assert_eq!(allowed, expected, "{uri}");
     }
 }
 
@@ -167,6 +182,59 @@ async fn a_device_that_has_to_update_first_is_told_so_in_apples_words() {
     let told = error(&answer);
     assert_eq!(told["code"], "enrollment.refused.update-first");
     assert!(told.get("details").is_none());
+}
+
+/// Whom to tell, and in which words: exactly Apple's.
+#[tokio::test]
+async fn an_old_system_is_updated_first_where_the_device_can_do_that() {
+    let policy = UpdateFirst::new(AdmitAll)
+        .at_least(Platform::Ios, OsVersion::new(18, 1, 0))
+        .at_least(Platform::Ios, OsVersion::new(18, 2, 0))
+        .at_least(Platform::MacOs, OsVersion::new(15, 2, 1));
+    let world = world_of(policy, |portal| portal);
+    let url = world.portal.urls().automated();
+    for (product, version, can, wanted) in [
+        ("iPhone14,2", "18.1.1", true, Some("18.2")),
+        ("iPad13,4", "17.7.10", true, Some("18.2")),
+        ("iPhone14,2", "18.2", true, None),
+        ("iPhone14,2", "18.10", true, None),
+        ("Mac14,2", "15.2", true, Some("15.2.1")),
+        ("Mac14,2", "26.0", true, None),
+        ("AppleTV11,1", "17.0", true, None),
+        ("Unknown1,1", "1.0", true, None),
+        ("iPhone14,2", "strange", true, None),
+        ("iPhone14,2", "16.0", false, None),
+    ] {
+        let device = info("C1").with(|info| {
+            info.product = Some(product.into());
+            info.os_version = Some(version.into());
+            info.mdm_can_request_software_update = can.then_some(true);
+        });
+        let answer = world.portal.handle(post(&url, signed(&device))).await;
+        let Some(wanted) = wanted else {
+            assert_eq!(answer.status(), StatusCode::OK, "{product} {version}");
+            continue;
+        };
+        assert_eq!(
+            error(&answer),
+            json!({
+                "code": "com.apple.softwareupdate.required",
+                "description": format!("{version} is older than {wanted}"),
+                "message": "This device has to be updated before it can be enrolled.",
+                "details": { "OSVersion": wanted },
+            })
+        );
+    }
+    // Who is not admitted anyway is told that.
+    let policy = UpdateFirst::new(AdmitInvited).at_least(Platform::Ios, OsVersion::new(18, 2, 0));
+    let world = world_of(policy, |portal| portal);
+    let old = info("C1").with(|info| {
+        info.product = Some("iPhone14,2".into());
+        info.os_version = Some("18.1".into());
+        info.mdm_can_request_software_update = Some(true);
+    });
+    let told = error(&world.portal.handle(post(&url, signed(&old))).await);
+    assert_eq!(told["code"], "enrollment.refused.not-assigned");
 }
 
 #[tokio::test]
