@@ -4,7 +4,7 @@
 //! their relatives instead of deriving serde: it compiles several times as fast.
 //!
 //! There is one way to read, and it never gives up: what does not fit is left out and noted in the
-//! [`Log`]. A strict reading is one whose log has to stay empty.
+//! [`Log`]. A strict reading is one whose log has to stay without errors.
 
 mod field;
 mod place;
@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, fmt};
 
 use mdm_plist::{Dictionary, Value};
 
-pub(crate) use self::field::{base64, integer, real};
+pub(crate) use self::field::{NUMBER_FOR_BOOLEAN, base64, boolean, integer, real};
 pub use self::place::{Log, MAX_FINDINGS, Place};
 use crate::{
     finding::{Finding, Rule, Severity},
@@ -44,8 +44,8 @@ pub trait Item: Record {
     /// The first required key that is missing or value that is of another type.
     fn from_dictionary(keys: &Dictionary) -> Result<Self, DecodeError> {
         match Self::from_dictionary_leniently(keys) {
-            (item, findings) if findings.is_empty() => Ok(item),
-            (_, findings) => Err(DecodeError { findings }),
+            (_, findings) if findings.iter().any(is_error) => Err(DecodeError { findings }),
+            (item, _) => Ok(item),
         }
     }
 
@@ -69,6 +69,10 @@ pub trait Item: Record {
         let (before, _) = Self::from_dictionary_leniently(&original);
         mdm_plist::merge(original, &before.to_dictionary(), self.to_dictionary())
     }
+}
+
+fn is_error(finding: &Finding) -> bool {
+    finding.severity == Severity::Error
 }
 
 /// An item of a status report: a value with a name of its own.

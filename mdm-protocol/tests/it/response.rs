@@ -3,12 +3,12 @@ use mdm_protocol::{
     Error,
     id::{Channel, HasIds},
     response::{
-        AnyResponse, DeviceInformationResponse, Envelope, ErrorChainItem, NoBody, SettingsResponse,
-        Status, infer_request_type,
+        AnyResponse, DeviceInformationResponse, Envelope, ErrorChainItem, NoBody,
+        OsUpdateStatusResponse, SettingsResponse, Status, infer_request_type,
     },
 };
 
-use mdm_schema::{Finding, Rule};
+use mdm_schema::{Finding, Item, Rule, Severity};
 
 use crate::{UDID, plist};
 
@@ -584,4 +584,40 @@ fn each_setting_has_a_result() {
     assert_eq!(one, many[..1]);
     assert_eq!(results(""), []);
     assert_eq!(results("<key>Settings</key><true/>"), []);
+}
+
+/// iOS 11.3 writes `IsDownloaded` like this.
+#[test]
+fn booleans_that_are_written_as_numbers_are_read_and_written_back_as_they_came() {
+    let report = envelope(
+        "<key>CommandUUID</key><string>C</string><key>Status</key><string>Acknowledged</string>
+         <key>OSUpdateStatus</key><array>
+           <dict><key>IsDownloaded</key><integer>1</integer></dict>
+           <dict><key>IsDownloaded</key><integer>0</integer></dict>
+           <dict><key>IsDownloaded</key><integer>7</integer></dict></array>",
+    );
+    let (body, findings) = report
+        .body_and_findings::<OsUpdateStatusResponse>()
+        .unwrap();
+    let downloaded: Vec<_> = body
+        .os_update_status
+        .iter()
+        .flatten()
+        .map(|update| update.is_downloaded)
+        .collect();
+    assert_eq!(downloaded, [Some(true), Some(false), None]);
+    let severities: Vec<_> = findings.iter().map(|finding| finding.severity).collect();
+    let number = Severity::Warning;
+    assert_eq!(severities, [number, number, Severity::Error]);
+
+    let mut keys = report.dictionary().unwrap();
+    keys.retain(|key, _| key == "OSUpdateStatus");
+    let written = body.write_over(keys.clone());
+    assert_eq!(written, keys);
+    let Some(Value::Array(updates)) = keys.get_mut("OSUpdateStatus") else {
+        panic!("{keys:?}");
+    };
+    updates.pop();
+    let strict = OsUpdateStatusResponse::from_dictionary(&keys);
+    assert!(strict.is_ok(), "{strict:?}");
 }

@@ -12,6 +12,7 @@ use mdm_plist::{Dictionary, Value, date};
 use zeroize::Zeroize;
 
 use super::{Field, Log, Place, Record};
+use crate::finding::{Rule, Severity};
 
 impl<T: Record> Field for T {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
@@ -197,9 +198,19 @@ pub(crate) fn real(value: &Value) -> Option<f64> {
     }
 }
 
+/// A boolean; 0 and 1 are read as well, and noted: devices write them (`IsDownloaded` of iOS 11.3), and take them in
+/// profiles.
 impl Field for bool {
     fn read(value: &Value, place: &Place<'_>) -> Option<Self> {
-        value.as_boolean().or_else(|| place.mismatch("a boolean"))
+        let read = boolean(value);
+        match read {
+            None => place.note_mismatch("a boolean"),
+            Some(_) if value.as_boolean().is_none() => {
+                place.note(Rule::Type, Severity::Warning, NUMBER_FOR_BOOLEAN);
+            }
+            Some(_) => {}
+        }
+        read
     }
 
     fn write(&self) -> Value {
@@ -208,6 +219,22 @@ impl Field for bool {
 
     fn placeholder() -> Self {
         false
+    }
+}
+
+/// What is noted of a number in the place of a boolean.
+pub(crate) const NUMBER_FOR_BOOLEAN: &str = "is an integer, not a boolean";
+
+/// The boolean that a value is, or that a number stands for.
+pub(crate) fn boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Boolean(boolean) => Some(*boolean),
+        Value::Integer(number) => match number.as_signed() {
+            Some(0) => Some(false),
+            Some(1) => Some(true),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

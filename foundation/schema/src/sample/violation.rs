@@ -360,7 +360,8 @@ impl Finder<'_> {
 fn wrong_type(value: ValueType) -> Option<Value> {
     match value {
         ValueType::Any => None,
-        ValueType::Boolean => Some(1.into()),
+        // 0 and 1 are taken for what they stand for.
+        ValueType::Boolean => Some(2.into()),
         ValueType::String | ValueType::Data | ValueType::Date => Some(true.into()),
         _ => Some("wrong".into()),
     }

@@ -44,8 +44,13 @@ fn values_of_another_type_are_named() {
         ("Name", "<true/>", "error: Name: is not a string (type)"),
         (
             "Quietly",
-            "<integer>1</integer>",
+            "<integer>2</integer>",
             "error: Quietly: is not a boolean (type)",
+        ),
+        (
+            "Quietly",
+            "<integer>1</integer>",
+            "warning: Quietly: is an integer, not a boolean (type)",
         ),
         (
             "Count",

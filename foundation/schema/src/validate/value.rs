@@ -26,7 +26,16 @@ pub(super) fn fits(wanted: ValueType, value: &Value, json: bool) -> Result<(), M
     let (fits, message) = match wanted {
         ValueType::Any => (true, ""),
         ValueType::String => (value.as_string().is_some(), "is not a string"),
-        ValueType::Boolean => (value.as_boolean().is_some(), "is not a boolean"),
+        ValueType::Boolean => match value {
+            // What reads JSON on a device takes no number for a boolean.
+            Value::Integer(_) if !json && record::boolean(value).is_some() => {
+                return Err(Mismatch {
+                    severity: Severity::Warning,
+                    message: record::NUMBER_FOR_BOOLEAN,
+                });
+            }
+            _ => (value.as_boolean().is_some(), "is not a boolean"),
+        },
         ValueType::Array => (value.as_array().is_some(), "is not an array"),
         ValueType::Dictionary => (value.as_dictionary().is_some(), "is not a dictionary"),
         ValueType::Real => (record::real(value).is_some(), "is not a number"),
@@ -110,7 +119,7 @@ pub(super) fn quoted(text: &str) -> Option<String> {
 fn equals(literal: &Literal, value: &Value) -> bool {
     match literal {
         Literal::String(text) => value.as_string() == Some(*text),
-        Literal::Boolean(boolean) => value.as_boolean() == Some(*boolean),
+        Literal::Boolean(boolean) => record::boolean(value) == Some(*boolean),
         Literal::Integer(number) => record::real(value) == Some(*number as f64),
         Literal::Real(number) => record::real(value) == Some(*number),
     }
