@@ -96,6 +96,7 @@ pub mod enroll;
 pub mod error;
 mod findings;
 pub mod id;
+mod lenient;
 pub mod response;
 mod secret;
 #[cfg(feature = "crypto")]

@@ -48,7 +48,7 @@ pub use self::infer::infer_request_type;
 pub use self::results::SettingResult;
 #[cfg(feature = "commands")]
 pub use crate::command::device_information::QueryResponses;
-use crate::{error::Error, id::has_ids};
+use crate::{error::Error, id::has_ids, lenient};
 
 open_enum! {
     /// What became of a command, or of the wish for one.
@@ -86,32 +86,36 @@ pub struct Envelope {
     /// `Status`.
     pub status: Status,
     /// `CommandUUID`; absent with `Idle`.
-    #[serde(rename = "CommandUUID", default, deserialize_with = "lenient")]
+    #[serde(rename = "CommandUUID", default, deserialize_with = "lenient::string")]
     pub command_uuid: Option<String>,
     /// `UDID`; absent in User Enrolment.
-    #[serde(rename = "UDID", default, deserialize_with = "lenient_udid")]
+    #[serde(rename = "UDID", default, deserialize_with = "lenient::id")]
     pub udid: Option<Udid>,
     /// `UserID`: on a user channel.
-    #[serde(rename = "UserID", default, deserialize_with = "lenient")]
+    #[serde(rename = "UserID", default, deserialize_with = "lenient::string")]
     pub user_id: Option<String>,
     /// `UserShortName`.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::string")]
     pub user_short_name: Option<String>,
     /// `UserLongName`.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::string")]
     pub user_long_name: Option<String>,
     /// `EnrollmentID`; User Enrolment only.
-    #[serde(rename = "EnrollmentID", default, deserialize_with = "lenient")]
+    #[serde(rename = "EnrollmentID", default, deserialize_with = "lenient::string")]
     pub enrollment_id: Option<String>,
     /// `EnrollmentUserID`; the user channel of User Enrolment only.
-    #[serde(rename = "EnrollmentUserID", default, deserialize_with = "lenient")]
+    #[serde(
+        rename = "EnrollmentUserID",
+        default,
+        deserialize_with = "lenient::string"
+    )]
     pub enrollment_user_id: Option<String>,
     /// `RequestType`: some macOS versions send it, most devices do not; route by `command_uuid`
     /// (Q17).
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "lenient::string")]
     pub request_type: Option<String>,
     /// `NotOnConsole`: the user is logged in but not at the screen.
-    #[serde(default, deserialize_with = "lenient_bool")]
+    #[serde(default, deserialize_with = "lenient::boolean")]
     pub not_on_console: Option<bool>,
     /// `ErrorChain`: why it failed, outermost first; empty where nothing was said (Q17).
     #[serde(default, deserialize_with = "error_chain")]
@@ -340,18 +344,6 @@ impl ErrorChainItem {
             us_english_description: text("USEnglishDescription"),
         })
     }
-}
-
-fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.into_string())
-}
-
-fn lenient_udid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Udid>, D::Error> {
-    Ok(lenient(deserializer)?.and_then(|text| Udid::new(text).ok()))
-}
-
-fn lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.as_boolean())
 }
 
 fn error_chain<'de, D: Deserializer<'de>>(

@@ -3,7 +3,7 @@
 use mdm_core::{Secret, SerialNumber, Topic, Udid};
 use serde::{Deserialize, Serialize};
 
-use crate::{id::has_ids, secret};
+use crate::{id::has_ids, lenient, secret};
 
 /// A device asks to be enrolled; on the device channel only.
 ///
@@ -16,7 +16,12 @@ pub struct Authenticate {
     /// `Topic`: the push topic that the enrolment profile named.
     pub topic: Topic,
     /// `UDID`; absent in User Enrolment.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `EnrollmentID`; User Enrolment only.
     #[serde(
@@ -26,31 +31,70 @@ pub struct Authenticate {
     )]
     pub enrollment_id: Option<String>,
     /// `DeviceName`: the name that the device's user gave it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub device_name: Option<String>,
     /// `Model`: such as `MacBookPro18,3`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub model: Option<String>,
     /// `ModelName`: such as `MacBook Pro`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub model_name: Option<String>,
     /// `ProductName`: such as `iPhone14,2`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub product_name: Option<String>,
     /// `OSVersion`.
-    #[serde(rename = "OSVersion", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "OSVersion",
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub os_version: Option<String>,
     /// `BuildVersion`: such as `20B101`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub build_version: Option<String>,
     /// `SerialNumber`; absent in User Enrolment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub serial_number: Option<SerialNumber>,
     /// `IMEI`.
-    #[serde(rename = "IMEI", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "IMEI",
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub imei: Option<String>,
     /// `MEID`.
-    #[serde(rename = "MEID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "MEID",
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub meid: Option<String>,
     /// `Challenge`: seen from Macs, documented nowhere.
     #[serde(

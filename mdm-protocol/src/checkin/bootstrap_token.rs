@@ -5,7 +5,7 @@
 use mdm_core::{Secret, Udid};
 use serde::{Deserialize, Serialize};
 
-use crate::{id::has_ids, secret};
+use crate::{id::has_ids, lenient, secret};
 
 /// The device hands its bootstrap token over for safe keeping.
 ///
@@ -22,7 +22,12 @@ pub struct SetBootstrapToken {
     )]
     pub bootstrap_token: Option<Secret<Vec<u8>>>,
     /// `UDID`.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `EnrollmentID`; User Enrolment only.
     #[serde(
@@ -32,7 +37,11 @@ pub struct SetBootstrapToken {
     )]
     pub enrollment_id: Option<String>,
     /// `AwaitingConfiguration`: the device is still in Setup Assistant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub awaiting_configuration: Option<bool>,
 }
 
@@ -56,7 +65,12 @@ impl SetBootstrapToken {
 #[non_exhaustive]
 pub struct GetBootstrapToken {
     /// `UDID`.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `EnrollmentID`; User Enrolment only.
     #[serde(
@@ -66,7 +80,11 @@ pub struct GetBootstrapToken {
     )]
     pub enrollment_id: Option<String>,
     /// `AwaitingConfiguration`: the device is still in Setup Assistant.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub awaiting_configuration: Option<bool>,
 }
 

@@ -3,7 +3,7 @@
 use mdm_core::{Topic, Udid};
 use serde::{Deserialize, Serialize};
 
-use crate::id::has_ids;
+use crate::{id::has_ids, lenient};
 
 /// A device, or one user of it, has removed its enrolment.
 ///
@@ -16,7 +16,12 @@ pub struct CheckOut {
     /// `Topic`: the push topic.
     pub topic: Topic,
     /// `UDID`; absent in User Enrolment.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `UserID`: on a user channel. Not in Apple's schema, but sent.
     #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]

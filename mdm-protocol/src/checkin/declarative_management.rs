@@ -10,6 +10,7 @@ use crate::{
     ddm::Endpoint,
     error::Error,
     id::{HasIds, has_ids},
+    lenient,
 };
 
 /// A request of the declarative protocol; the answer's body is JSON.
@@ -29,7 +30,12 @@ pub struct DeclarativeManagement {
     )]
     pub data: Option<Vec<u8>>,
     /// `UDID`; absent in User Enrolment.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `UserID`: on a user channel.
     #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]
@@ -38,7 +44,11 @@ pub struct DeclarativeManagement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_short_name: Option<String>,
     /// `UserLongName`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub user_long_name: Option<String>,
     /// `EnrollmentID`; User Enrolment only.
     #[serde(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{HasIds, has_ids},
-    secret,
+    lenient, secret,
 };
 
 open_enum! {
@@ -35,7 +35,12 @@ pub struct GetToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_parameters: Option<Dictionary>,
     /// `UDID`; absent in User Enrolment.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `UserID`: on a user channel.
     #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +49,11 @@ pub struct GetToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_short_name: Option<String>,
     /// `UserLongName`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub user_long_name: Option<String>,
     /// `EnrollmentID`; User Enrolment only.
     #[serde(

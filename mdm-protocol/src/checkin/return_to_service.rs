@@ -6,7 +6,7 @@ use mdm_core::{Secret, Udid};
 use mdm_plist::data;
 use serde::{Deserialize, Serialize};
 
-use crate::{id::has_ids, secret};
+use crate::{id::has_ids, lenient, secret};
 
 /// The device is about to erase itself and asks how to return to service.
 ///
@@ -16,7 +16,12 @@ use crate::{id::has_ids, secret};
 #[non_exhaustive]
 pub struct ReturnToService {
     /// `UDID`.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `EnrollmentID`; User Enrolment only.
     #[serde(
@@ -45,7 +50,11 @@ has_ids! { ReturnToService { udid, enrollment_id } }
 #[non_exhaustive]
 pub struct ReturnToServiceResponse {
     /// `PreserveDataPlan`: keep the eSIM's plan.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub preserve_data_plan: Option<bool>,
     /// `ReturnToService`.
     pub return_to_service: ReturnToServiceSettings,
@@ -92,7 +101,11 @@ pub struct ReturnToServiceSettings {
     )]
     pub bootstrap_token: Option<Secret<Vec<u8>>>,
     /// `ShouldRetryEnrollment`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub should_retry_enrollment: Option<bool>,
 }
 

@@ -3,7 +3,7 @@
 use mdm_core::{PushMagic, PushToken, Secret, Topic, Udid};
 use serde::{Deserialize, Serialize};
 
-use crate::{id::has_ids, secret};
+use crate::{id::has_ids, lenient, secret};
 
 /// The push token of a device or of one of its users; sent after `Authenticate` and whenever it
 /// changes.
@@ -23,7 +23,12 @@ pub struct TokenUpdate {
     /// `PushMagic`: the word that every push must carry.
     pub push_magic: PushMagic,
     /// `UDID`; absent in User Enrolment.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `UserID`: on a user channel.
     #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +37,11 @@ pub struct TokenUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_short_name: Option<String>,
     /// `UserLongName`: the user's full name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub user_long_name: Option<String>,
     /// `EnrollmentID`; User Enrolment only.
     #[serde(
@@ -57,16 +66,28 @@ pub struct TokenUpdate {
     pub unlock_token: Option<Secret<Vec<u8>>>,
     /// `AwaitingConfiguration`: the device waits in Setup Assistant for `DeviceConfigured`; the one
     /// reliable sign of a device that is really new.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub awaiting_configuration: Option<bool>,
     /// `NotOnConsole`: the user is logged in but not at the screen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub not_on_console: Option<bool>,
     /// `AuthToken`: what the answer to the user's `UserAuthenticate` gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_token: Option<Secret<String>>,
     /// `NeedSyncResponse`: a network user waits at the login for the commands that are queued.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub need_sync_response: Option<bool>,
 }
 

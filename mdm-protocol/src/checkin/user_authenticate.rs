@@ -3,7 +3,7 @@
 use mdm_core::{Secret, Udid};
 use serde::{Deserialize, Serialize};
 
-use crate::id::has_ids;
+use crate::{id::has_ids, lenient};
 
 /// A user of a Mac logs in and asks to be managed.
 ///
@@ -15,7 +15,12 @@ use crate::id::has_ids;
 #[non_exhaustive]
 pub struct UserAuthenticate {
     /// `UDID` of the Mac.
-    #[serde(rename = "UDID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UDID",
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `UserID` of the user.
     #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]
@@ -24,7 +29,11 @@ pub struct UserAuthenticate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_short_name: Option<String>,
     /// `UserLongName`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub user_long_name: Option<String>,
     /// `DigestResponse`: the answer to the challenge; absent in the first message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +68,11 @@ has_ids! { UserAuthenticate { udid, user_id, user_short_name } }
 #[non_exhaustive]
 pub struct UserAuthenticateResponse {
     /// `DigestChallenge`: for HTTP digest; empty asks for no digest (Q15).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub digest_challenge: Option<String>,
     /// `AuthToken`: what the user's later messages shall carry; an empty one, as an empty body, asks
     /// for none.

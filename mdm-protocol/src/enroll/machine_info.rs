@@ -4,7 +4,7 @@ use mdm_core::{Secret, SerialNumber, Udid};
 use mdm_plist::Limits;
 use serde::{Deserialize, Serialize};
 
-use crate::{base64, error::Error, secret};
+use crate::{base64, error::Error, lenient, secret};
 
 /// The longest `x-apple-aspen-deviceinfo` that is read, in bytes of text.
 pub const MAX_DEVICE_INFO_BYTES: usize = 64 * 1024;
@@ -20,37 +20,81 @@ pub const MAX_DEVICE_INFO_BYTES: usize = 64 * 1024;
 #[non_exhaustive]
 pub struct MachineInfo {
     /// `UDID`; absent in User Enrolment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub udid: Option<Udid>,
     /// `SERIAL`; absent in User Enrolment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::id",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub serial: Option<SerialNumber>,
     /// `PRODUCT`: such as `iPhone14,2`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub product: Option<String>,
     /// `VERSION`: the build, such as `20B101`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub version: Option<String>,
     /// `OS_VERSION`: such as `17.0`; from iOS 17 and macOS 14.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub os_version: Option<String>,
     /// `SUPPLEMENTAL_BUILD_VERSION`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub supplemental_build_version: Option<String>,
     /// `SUPPLEMENTAL_OS_VERSION_EXTRA`: such as `(a)`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub supplemental_os_version_extra: Option<String>,
     /// `IMEI`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub imei: Option<String>,
     /// `MEID`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub meid: Option<String>,
     /// `LANGUAGE`: such as `en`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub language: Option<String>,
     /// `MDM_CAN_REQUEST_SOFTWARE_UPDATE`: the server may demand an update first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub mdm_can_request_software_update: Option<bool>,
     /// `PAIRING_TOKEN`: of a watch that enrols.
     #[serde(
@@ -60,13 +104,25 @@ pub struct MachineInfo {
     )]
     pub pairing_token: Option<Secret<Vec<u8>>>,
     /// `SOFTWARE_UPDATE_DEVICE_ID`: what Apple's list of updates calls the device.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub software_update_device_id: Option<String>,
     /// `MDM_CAN_REQUEST_PSSO_CONFIG`: the server may demand Platform SSO first; macOS 26.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub mdm_can_request_psso_config: Option<bool>,
     /// `MANDATORY_SOFTWARE_UPDATE_REQUIRED`: the device cannot go on without an update; macOS 26.1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub mandatory_software_update_required: Option<bool>,
     /// `CHALLENGE`: what a `Profile Service` profile gave the device to show; text or data there,
     /// written as data here. This and what follows is of over-the-air enrolment by such a profile.
@@ -78,28 +134,47 @@ pub struct MachineInfo {
     )]
     pub challenge: Option<Secret<Vec<u8>>>,
     /// `DEVICE_NAME`: the name that the user gave the device.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub device_name: Option<String>,
     /// `ICCID`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub iccid: Option<String>,
     /// `MAC_ADDRESS_EN0`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub mac_address_en0: Option<String>,
     /// `NotOnConsole`: the user of the Mac is logged in but not at the screen.
     #[serde(
         rename = "NotOnConsole",
         default,
+        deserialize_with = "lenient::boolean",
         skip_serializing_if = "Option::is_none"
     )]
     pub not_on_console: Option<bool>,
     /// `UserID`: the user of the Mac.
-    #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "UserID",
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub user_id: Option<String>,
     /// `UserLongName`: the user's full name.
     #[serde(
         rename = "UserLongName",
         default,
+        deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
     pub user_long_name: Option<String>,
@@ -107,6 +182,7 @@ pub struct MachineInfo {
     #[serde(
         rename = "UserShortName",
         default,
+        deserialize_with = "lenient::text",
         skip_serializing_if = "Option::is_none"
     )]
     pub user_short_name: Option<String>,

@@ -228,6 +228,65 @@ fn a_message_that_lacks_what_it_must_have_is_refused() {
     }
 }
 
+/// A device that writes one of these otherwise than Apple's schema has it enrols all the same.
+#[test]
+fn what_a_message_can_do_without_is_read_for_what_it_says() {
+    let decode = |keys: &str| {
+        let bytes = plist(&format!("<key>Topic</key><string>{TOPIC}</string>{keys}"));
+        let message = CheckIn::decode(&bytes).unwrap();
+        let tree: Dictionary = mdm_plist::from_slice(&bytes).unwrap();
+        assert_eq!(CheckIn::from_dictionary(tree).unwrap().0, message);
+        message
+    };
+    let CheckIn::Authenticate(message) = decode(
+        "<key>MessageType</key><string>Authenticate</string>
+         <key>UDID</key><string></string><key>EnrollmentID</key><string>E1</string>
+         <key>SerialNumber</key><string></string><key>IMEI</key><integer>351234567890123</integer>
+         <key>MEID</key><array/><key>OSVersion</key><real>17.0</real>
+         <key>DeviceName</key><dict/><key>BuildVersion</key><true/>",
+    ) else {
+        panic!("not an Authenticate");
+    };
+    assert_eq!(
+        message.enrollment_id().unwrap().to_string(),
+        "enrollment:E1"
+    );
+    assert_eq!((message.udid, message.serial_number), (None, None));
+    assert_eq!(message.imei.as_deref(), Some("351234567890123"));
+    assert_eq!(message.os_version.as_deref(), Some("17.0"));
+    let lost = (message.meid, message.device_name, message.build_version);
+    assert_eq!(lost, (None, None, None));
+
+    let update =
+        "<key>MessageType</key><string>TokenUpdate</string><key>Token</key><data>AQI=</data>
+         <key>PushMagic</key><string>m</string>";
+    for (written, read) in [
+        ("<integer>1</integer>", Some(true)),
+        ("<integer>0</integer>", Some(false)),
+        ("<integer>2</integer>", None),
+        ("<string>true</string>", None),
+    ] {
+        let keys = format!(
+            "{update}<key>UDID</key><string>{UDID}</string>
+             <key>AwaitingConfiguration</key>{written}<key>NotOnConsole</key>{written}"
+        );
+        let CheckIn::TokenUpdate(update) = decode(&keys) else {
+            panic!("not a TokenUpdate");
+        };
+        assert_eq!(update.awaiting_configuration, read, "{written}");
+        assert_eq!(update.not_on_console, read, "{written}");
+    }
+    // Whatever else such a device sends is of the same sender.
+    for message_type in ["CheckOut", "GetBootstrapToken", "SetBootstrapToken"] {
+        let message = decode(&format!(
+            "<key>MessageType</key><string>{message_type}</string>
+             <key>UDID</key><string></string><key>EnrollmentID</key><string>E1</string>"
+        ));
+        let id = message.enrollment_id().unwrap();
+        assert_eq!(id.to_string(), "enrollment:E1", "{message_type}");
+    }
+}
+
 #[test]
 fn limits_are_the_callers() {
     let bytes = CheckOut::new(TOPIC.parse().unwrap());

@@ -25,6 +25,26 @@ fn machine_info_is_read_and_written_with_its_capital_keys() {
 }
 
 #[test]
+fn machine_info_is_read_for_what_it_says() {
+    let info = MachineInfo::decode(&plist(
+        "<key>PRODUCT</key><string>iPhone14,2</string><key>UDID</key><string></string>
+         <key>SERIAL</key><string></string><key>IMEI</key><integer>351234567890123</integer>
+         <key>OS_VERSION</key><real>17.4</real><key>LANGUAGE</key><array/>
+         <key>MDM_CAN_REQUEST_SOFTWARE_UPDATE</key><integer>1</integer>
+         <key>MDM_CAN_REQUEST_PSSO_CONFIG</key><integer>0</integer>",
+    ))
+    .unwrap();
+    assert_eq!(
+        (&info.udid, &info.serial, &info.language),
+        (&None, &None, &None)
+    );
+    assert_eq!(info.imei.as_deref(), Some("351234567890123"));
+    assert_eq!(info.os_version.as_deref(), Some("17.4"));
+    assert_eq!(info.mdm_can_request_software_update, Some(true));
+    assert_eq!(info.mdm_can_request_psso_config, Some(false));
+}
+
+#[test]
 fn the_attributes_of_over_the_air_enrolment_are_known() {
     for challenge in ["<string>once</string>", "<data>b25jZQ==</data>"] {
         let document: mdm_plist::Dictionary = mdm_plist::from_slice(&plist(&format!(
