@@ -1,18 +1,15 @@
 //! The one who delivers: takes a subscriber's events from the outbox, in order, and hands them over.
 
-use std::{
-    fmt,
-    future::{pending, poll_fn},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{fmt, future::pending, pin::pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mdm_core::Clock;
 
-use crate::{Event, Store, StoreError, queue::Sequence, time::after};
+use crate::{
+    Event, Store, StoreError,
+    queue::Sequence,
+    time::{after, stopped_within},
+};
 
 /// Somebody who wants to hear of events.
 #[async_trait]
@@ -215,17 +212,7 @@ impl EventWorker {
         let mut is_subscribed = false;
         loop {
             let wait = self.step(&mut is_subscribed).await;
-            let mut sleep = pin!(self.clock.sleep(wait));
-            let is_over = poll_fn(|context| {
-                if stop.as_mut().poll(context).is_ready() {
-                    return Poll::Ready(true);
-                }
-                match wait {
-                    Duration::ZERO => Poll::Ready(false),
-                    _ => sleep.as_mut().poll(context).map(|()| false),
-                }
-            });
-            if is_over.await {
+            if stopped_within(&*self.clock, wait, stop.as_mut()).await {
                 break;
             }
         }

@@ -1,12 +1,15 @@
 //! The one who pushes: takes from the store who has to be told to call, and tells them.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use mdm_core::Clock;
 
 use super::{PushOutcome, PushSettled, PushTarget, Pusher};
-use crate::{Store, StoreError, time::after};
+use crate::{
+    Store, StoreError,
+    time::{after, stopped_within},
+};
 
 /// How often and how persistently devices are pushed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,16 +98,24 @@ impl PushWorker {
     /// Pushes until it is dropped. What a dropped worker had begun, another takes over once the lease
     /// ends; a store that fails is asked again.
     pub async fn run(self) {
+        self.run_until(pending()).await;
+    }
+
+    /// Pushes until `stop` is ready: then the batch that was begun is finished, and nothing stays leased.
+    pub async fn run_until(self, stop: impl Future<Output = ()> + Send) {
+        let mut stop = pin!(stop);
         loop {
             let wait = match self.round().await {
-                Ok(round) if round.is_full => continue,
+                Ok(round) if round.is_full => Duration::ZERO,
                 Ok(_) => self.pace.every,
                 Err(error) => {
                     tracing::error!(error = %error, "pushes wait for the store");
                     self.pace.failed
                 }
             };
-            self.clock.sleep(wait).await;
+            if stopped_within(&*self.clock, wait, stop.as_mut()).await {
+                break;
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use mdm_core::ManualClock;
 use mdm_service::{
     MdmSignature, PushOutcome, PushTarget, Pusher, Service,
     push::{PushPace, PushWorker},
-    store::EnrollmentStore,
+    store::{EnrollmentStore, PushStore},
 };
 
 use crate::device::*;
@@ -166,6 +166,20 @@ async fn a_push_that_did_not_get_through_is_tried_when_apple_says_and_else_in_a_
     assert_eq!(scene.pushed_after(1).await.len(), 1);
     assert!(scene.pushed_after(59).await.is_empty());
     assert_eq!(scene.pushed_after(1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_finishes_its_batch_and_leaves_nothing_leased() {
+    let scene = Scene::new();
+    let device = Device::new("D1");
+    device.enroll(&scene.service).await;
+    enqueue(&scene.service, &device.id(), "C-1").await;
+    let leased = now() + PushPace::default().lease;
+    scene.worker.run_until(std::future::ready(())).await;
+    assert_eq!(scene.script.pushed(), ["device:D1"]);
+    // The next push is due when the device has not called, and not when a lease ends.
+    let due = scene.store.due_pushes(leased, leased, 9).await.unwrap();
+    assert!(due.is_empty(), "{due:?}");
 }
 
 #[tokio::test]
