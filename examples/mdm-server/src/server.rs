@@ -156,7 +156,7 @@ impl Server {
         let service = service.build();
         let node = node(&config)?;
         if let Some(worker) = service.push_worker(PushPace::default()) {
-            endless.push(Box::pin(worker.run()));
+            workers.push(Box::pin(worker.run_until(stopped(&stopping))));
         }
         for (name, webhook) in &config.webhooks {
             let key = format!("webhooks.{name}");
