@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use mdm_sdk::{apns::PushCertificate, core::Topic, protocol::enroll::DeviceAuthorities};
 
 use crate::{
-    account,
-    acme,
+    account, acme,
     config::{self, Config},
     error::Error,
     logs, server, transport, vault,

@@ -69,6 +69,8 @@ pub(super) struct NewProfile {
     mandatory: Option<bool>,
     removable: Option<bool>,
     await_device_configured: Option<bool>,
+    /// Whether somebody signs in while the device is set up: yes where there are accounts, unless said.
+    sign_in: Option<bool>,
     #[serde(default)]
     skip_setup_items: Vec<String>,
 }
@@ -82,8 +84,15 @@ pub(super) async fn profile(
     let account = named(&name)?;
     let anchors = app.anchors.iter().map(Certificate::to_der);
     let anchors: Vec<_> = anchors.map(DerCertificate::new).collect();
-    let profile = Profile::new(new.name, app.portal.urls().automated());
+    let has_accounts = app.sign_in.is_some();
+    let signs_in = new.sign_in.unwrap_or(has_accounts);
+    if signs_in && !has_accounts {
+        return Err(Problem::invalid("there are no accounts to sign in with"));
+    }
+    let urls = app.portal.urls();
+    let profile = Profile::new(new.name, urls.automated());
     let profile = profile.with(|profile| {
+        profile.configuration_web_url = signs_in.then(|| urls.page());
         profile.is_supervised = new.supervised;
         profile.is_mandatory = new.mandatory;
         profile.is_mdm_removable = new.removable;

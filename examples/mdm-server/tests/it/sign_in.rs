@@ -47,6 +47,16 @@ impl Page {
         }
     }
 
+    /// Setup Assistant opens the page of the assigned profile.
+    pub(crate) async fn setup(world: &World, url: &str, device: &Device) -> Self {
+        let info = STANDARD.encode(device.signed_machine_info().unwrap());
+        let request = Request::get(url)
+            .header("x-apple-aspen-deviceinfo", info)
+            .body(Bytes::new())
+            .unwrap();
+        Self::open(world, request).await
+    }
+
     /// Fills in the form and sends it.
     pub(crate) async fn submit(
         &self,
@@ -88,14 +98,8 @@ async fn world(more: &str) -> World {
     world
 }
 
-/// Setup Assistant opens the page of the assigned profile.
 async fn setup(world: &World, device: &Device) -> Page {
-    let info = STANDARD.encode(device.signed_machine_info().unwrap());
-    let request = Request::get(format!("{}/enroll/page", world.url()))
-        .header("x-apple-aspen-deviceinfo", info)
-        .body(Bytes::new())
-        .unwrap();
-    Page::open(world, request).await
+    Page::setup(world, &format!("{}/enroll/page", world.url()), device).await
 }
 
 async fn enroll(world: &World, device: &mut Device, answer: &Response<Bytes>) {
