@@ -146,11 +146,9 @@ async fn what_is_not_offered_is_answered_404_and_another_method_405() {
         };
         let answer = world.portal.handle(request).await;
         assert_eq!(answer.status(), status, "{uri}");
-        let allowed = answer
-            .headers()
-            .get("allow")
-            .map(|allowed| allowed.to_str());
-        let expected = (status == StatusCode::METHOD_NOT_ALLOWED).then_some(Ok(other));
+        let allowed = answer.headers().get("allow").cloned();
+        let is_other = status == StatusCode::METHOD_NOT_ALLOWED;
+        let expected = is_other.then(|| http::HeaderValue::from_static(other));
         assert_eq!(allowed, expected, "{uri}");
     }
 }
