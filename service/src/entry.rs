@@ -255,6 +255,7 @@ impl Portal {
             None if is_well_known => Route::WellKnown,
             None => return Err(Refused::Status(StatusCode::NOT_FOUND)),
         };
+        let methods = route.methods();
         match (route, request.method()) {
             (Route::Automated, &Method::POST) => automated::profile(inner, request).await,
             (Route::Page, &Method::GET) => automated::page(inner, request).await,
@@ -266,7 +267,7 @@ impl Portal {
             }
             (Route::SignIn, &Method::GET) => account::sign_in(inner, request).await,
             (Route::WellKnown, &Method::GET) => account::discover(inner, request).await,
-            _ => Err(Refused::Status(StatusCode::METHOD_NOT_ALLOWED)),
+            _ => Err(Refused::Method(methods)),
         }
     }
 

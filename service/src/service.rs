@@ -240,7 +240,7 @@ fn is_check_in(request: &Request<Bytes>) -> bool {
 /// What both endpoints ask of a request before they look into it.
 fn within_limits(request: &Request<Bytes>, limit: usize) -> Result<(), Refused> {
     if request.method() != http::Method::PUT {
-        return Err(Refused::Status(StatusCode::METHOD_NOT_ALLOWED));
+        return Err(Refused::Method("PUT"));
     }
     if request.body().len() > limit {
         return Err(Refused::Status(StatusCode::PAYLOAD_TOO_LARGE));

@@ -117,6 +117,17 @@ pub(super) enum Route {
     WellKnown,
 }
 
+impl Route {
+    /// The methods by which it is asked for, as the header `Allow` has them.
+    pub(super) fn methods(&self) -> &'static str {
+        match self {
+            Self::Automated | Self::AccountDriven(_) => "POST",
+            Self::Ota => "GET, POST",
+            Self::Page | Self::Profile | Self::SignIn | Self::WellKnown => "GET",
+        }
+    }
+}
+
 /// An invitation's name is base64url, so it needs no escape.
 fn with_query(url: &str, invitation: Option<&str>) -> String {
     match invitation {

@@ -14,6 +14,9 @@ use crate::{
 pub(crate) enum Refused {
     #[error("refused with {0}")]
     Status(StatusCode),
+    /// The methods that are answered.
+    #[error("only {0} is answered")]
+    Method(&'static str),
     #[error("malformed: {0}")]
     Malformed(#[from] mdm_protocol::Error),
     #[error("malformed: {0}")]
@@ -48,6 +51,7 @@ impl Refused {
     pub(crate) fn respond(&self, retry_after: Duration) -> Response<Bytes> {
         let status = match self {
             Self::Status(status) => *status,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Malformed(_)
             | Self::Unusable(_)
             | Self::Identity(_)
@@ -64,6 +68,11 @@ impl Refused {
             Self::Denied(denial) => denied(denial, denial.reason == DenialReason::Unrecognized),
             _ => empty(status),
         };
+        if let Self::Method(allowed) = self {
+            // RFC 9110, section 15.5.6.
+            let allowed = HeaderValue::from_static(allowed);
+            response.headers_mut().insert(header::ALLOW, allowed);
+        }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(error = %Chain(self), "not taken");
             let seconds = HeaderValue::from(retry_after.as_secs());

@@ -39,10 +39,9 @@ async fn only_put_is_answered() {
         for content_type in [CHECK_IN, REPORT] {
             let mut request = device.request(content_type, device.plist(&authenticate()));
             *request.method_mut() = method.clone();
-            assert_bare(
-                &service.handle(request).await,
-                StatusCode::METHOD_NOT_ALLOWED,
-            );
+            let response = service.handle(request).await;
+            assert_bare(&response, StatusCode::METHOD_NOT_ALLOWED);
+            assert_eq!(response.headers()["allow"], "PUT");
         }
     }
 }
