@@ -7,7 +7,8 @@
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use mdm_core::Secret;
-use mdm_protocol::enroll::{DeviceAuthorities, MachineInfoError, VerifiedMachineInfo};
+use mdm_pki::Certificate;
+use mdm_protocol::enroll::{DeviceAuthorities, MachineInfo, MachineInfoError, VerifiedMachineInfo};
 
 use super::{
     IdentityProfileRequest, Inner, ProfileServiceRequest,
@@ -17,7 +18,7 @@ use super::{
     urls::TICKET,
 };
 use crate::{
-    Way,
+    EnrollmentId, Way,
     service::{admit, answer::Refused},
 };
 
@@ -69,6 +70,9 @@ pub(super) async fn go_on(
         Err(error) => (true, by_identity(portal, request.body(), error)?),
     };
     let mut info = verified.info;
+    if has_identity {
+        named(portal, &mut info, &verified.signer).await?;
+    }
     // A device repeats what it was given; one that leaves it out came by the address alone.
     let repeated = info.challenge.take();
     if repeated.is_some_and(|repeated| {
@@ -95,6 +99,36 @@ pub(super) async fn go_on(
         }
     }
     portal.hand_out(asking).await
+}
+
+/// Keeps of the names that a device tells under its identity the one that this was issued for: it is the one that Apple's
+/// certificate showed in phase 2, and any other may be made up, unless the device is known under both.
+async fn named(
+    portal: &Inner,
+    info: &mut MachineInfo,
+    identity: &Certificate,
+) -> Result<(), Refused> {
+    let name = identity.subject().common_name().unwrap_or_default();
+    let is_name = |told: &str| !told.is_empty() && told.eq_ignore_ascii_case(&name);
+    let is_udid = info.udid.as_ref().is_some_and(|it| is_name(it.as_str()));
+    let is_serial = info.serial.as_ref().is_some_and(|it| is_name(it.as_str()));
+    if !is_udid && !is_serial {
+        return Err(Refused::Unusable(
+            "an identity that was issued for another device",
+        ));
+    }
+    let id = info
+        .udid
+        .as_ref()
+        .map(|udid| EnrollmentId::device(udid.as_str()));
+    let known = match id {
+        Some(Ok(id)) => portal.service.0.store.enrollment(&id).await?,
+        _ => None,
+    };
+    let are_known = known.is_some_and(|known| known.serial_number == info.serial);
+    info.udid.take_if(|_| !is_udid && !are_known);
+    info.serial.take_if(|_| !is_serial && !are_known);
+    Ok(())
 }
 
 /// What a device signed with the identity that it got in phase 2.

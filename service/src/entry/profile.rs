@@ -37,6 +37,10 @@ pub trait ProfileSource: fmt::Debug + Send + Sync {
     /// The profile that gets a device in over-the-air enrolment its identity, from SCEP for one; it asks
     /// again with that identity. `None` to give it the enrolment profile at once, with the identity in it.
     ///
+    /// The issuer has to see to it that the certificate's common name is
+    /// [`IdentityProfileRequest::common_name`] and no other: the device that asks again is the one that is named there,
+    /// whatever it tells, and what it tells beside is not believed.
+    ///
     /// # Errors
     /// [`Unavailable`] if it cannot be made now.
     async fn identity_profile(
@@ -126,4 +130,12 @@ pub struct IdentityProfileRequest<'a> {
     pub applicant: &'a Applicant,
     /// On what terms.
     pub grant: &'a Grant,
+}
+
+impl IdentityProfileRequest<'_> {
+    /// The name of the device: its serial number, or its `UDID` if it told none; `None` without either.
+    pub fn common_name(&self) -> Option<&str> {
+        let serial_number = self.applicant.serial_number.as_ref().map(AsRef::as_ref);
+        serial_number.or(self.applicant.udid.as_ref().map(AsRef::as_ref))
+    }
 }

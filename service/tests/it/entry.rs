@@ -123,8 +123,8 @@ impl ProfileSource for Profiles {
         &self,
         request: &IdentityProfileRequest<'_>,
     ) -> Result<Option<Bytes>, Unavailable> {
-        let serial = request.applicant.serial_number.as_ref().unwrap();
-        Ok(Some(format!("identity for {serial}").into()))
+        let name = request.common_name().unwrap();
+        Ok(Some(format!("identity for {name}").into()))
     }
 }
 
