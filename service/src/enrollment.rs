@@ -184,7 +184,10 @@ impl PushAddress {
     }
 }
 
-/// The SHA-256 of a certificate's DER: how a certificate is pinned to an enrolment.
+/// The SHA-256 of what the issuer of a certificate signed (`tbsCertificate`): how a certificate is pinned to an enrolment.
+///
+/// Not of the whole certificate, for its holder can write the signature in two ways: to each pair (r, s) of ECDSA belongs
+/// another, (r, n - s), that is as good. Those would be two certificates, and two devices could have one of them each.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 32]);
 
@@ -199,7 +202,19 @@ impl Fingerprint {
     /// # Errors
     /// [`mdm_pki::Error`] if the digest cannot be computed.
     pub fn of(certificate: &Certificate) -> Result<Self, mdm_pki::Error> {
-        let digest = certificate.fingerprint(DigestAlgorithm::Sha256)?;
+        Self::of_bytes(certificate.tbs_der())
+    }
+
+    /// The SHA-256 of the whole certificate, which others call its fingerprint, and of which pins were taken here once.
+    ///
+    /// # Errors
+    /// [`mdm_pki::Error`] if the digest cannot be computed.
+    pub fn of_whole(certificate: &Certificate) -> Result<Self, mdm_pki::Error> {
+        Self::of_bytes(certificate.to_der())
+    }
+
+    fn of_bytes(content: &[u8]) -> Result<Self, mdm_pki::Error> {
+        let digest = mdm_pki::digest(DigestAlgorithm::Sha256, content)?;
         let mut bytes = [0; 32];
         for (to, from) in bytes.iter_mut().zip(digest) {
             *to = from;

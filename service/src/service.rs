@@ -23,6 +23,7 @@ pub(crate) mod answer;
 mod builder;
 mod check_in;
 mod commands;
+mod known;
 mod migration;
 mod renewal;
 mod reply;

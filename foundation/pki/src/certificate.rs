@@ -331,7 +331,8 @@ impl Certificate {
         self.parts.strict
     }
 
-    pub(crate) fn tbs_der(&self) -> &[u8] {
+    /// What the issuer signed: `tbsCertificate` in DER.
+    pub fn tbs_der(&self) -> &[u8] {
         self.part(&self.parts.tbs)
     }
 

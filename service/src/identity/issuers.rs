@@ -52,7 +52,7 @@ impl Issuers {
         if chain.len() > MAX_CHAIN {
             return Err(CertificateError::TooManyCertificates { count: chain.len() });
         }
-        let fingerprint = Fingerprint::of(&leaf)?;
+        let fingerprint = Fingerprint::of_whole(&leaf)?;
         if let Some(Validity { since, until }) = self.known.find(&fingerprint)
             && now <= until
             && (since <= now || self.skew.tolerates(since, now))

@@ -10,7 +10,7 @@ use super::{
     ATTEMPTS, Inner,
     admit::{self, Invited},
     answer::{self, Refused},
-    renewal, reply, within_limits,
+    known, renewal, reply, within_limits,
 };
 use crate::{
     Admission, Applicant, Denial, DenialReason, EnrollmentKind, EnrollmentStatus, Fingerprint,
@@ -95,7 +95,7 @@ async fn commit(
 ) -> Result<Response<Bytes>, Refused> {
     let sender = asked.sender;
     for _ in 0..ATTEMPTS {
-        let loaded = service.store.load(&sender.id, &sender.certificate).await?;
+        let loaded = known::load(service, asked.certificate, sender).await?;
         let mut change = change.clone();
         if matches!(change, Message::Authenticate { .. })
             && renewal::is_vouched_for(service, asked.certificate, sender, &loaded).await?

@@ -5,7 +5,7 @@
 
 use mdm_pki::Certificate;
 
-use super::{ATTEMPTS, Inner, answer::Refused};
+use super::{ATTEMPTS, Inner, answer::Refused, known};
 use crate::{
     enrollment::decide::{self, Loaded, Refusal, Sender},
     store::CommitError,
@@ -34,9 +34,9 @@ pub(super) async fn admit(
     sender: &Sender,
 ) -> Result<(), Refused> {
     for _ in 0..ATTEMPTS {
-        let loaded = service.store.load(&sender.id, &sender.certificate).await?;
+        let loaded = known::load(service, certificate, sender).await?;
         if decide::authorize(&loaded, sender).is_ok() {
-            // Another message of the same device was faster.
+            // Another message of the same device was faster, or the pin was of an older form.
             return Ok(());
         }
         let step = decide::renew(&loaded, sender)?;

@@ -13,7 +13,7 @@ use super::{
     Inner,
     answer::{self, Refused},
     check_in::Asked,
-    renewal,
+    known, renewal,
 };
 use crate::{
     Caller, DeclarativeAnswer, Enrollment, EnrollmentStatus, UserAnswer,
@@ -22,10 +22,10 @@ use crate::{
 
 pub(super) async fn answer(service: &Inner, asked: &Asked<'_>) -> Result<Response<Bytes>, Refused> {
     let sender = asked.sender;
-    let mut loaded = service.store.load(&sender.id, &sender.certificate).await?;
+    let mut loaded = known::load(service, asked.certificate, sender).await?;
     if decide::authorize(&loaded, sender).is_err() {
         renewal::admit(service, asked.certificate, sender).await?;
-        loaded = service.store.load(&sender.id, &sender.certificate).await?;
+        loaded = known::load(service, asked.certificate, sender).await?;
     }
     let caller = Caller {
         sender,
