@@ -14,7 +14,7 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use mdm_sdk::{
-    pki::{Certificate, Identity},
+    pki::{Certificate, DigestAlgorithm, Identity},
     tls::{ClientAuth, ServerConfig},
     transport::{HttpTransport, transport_fn},
     transport_reqwest::ReqwestTransport,
@@ -53,7 +53,12 @@ const KINDS: [Kind; 3] = [
     Kind {
         name: "envoy",
         header: "x-forwarded-client-cert",
-        tells: |certificate| format!("Hash=00;Cert=\"{}\";Subject=\"\"", escaped(certificate)),
+        tells: |certificate| {
+            let hash = certificate.fingerprint(DigestAlgorithm::Sha256).unwrap();
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let certificate = escaped(certificate);
+            format!("Hash={hash};Cert=\"{certificate}\";Subject=\"\"")
+        },
     },
 ];
 
