@@ -7,7 +7,7 @@ use mdm_schema::{Finding, Severity};
 
 use super::Service;
 use crate::{
-    Enrollment, EscrowEntry, EscrowKind, StoreError,
+    Enrollment, EnrollmentStatus, EscrowEntry, EscrowKind, StoreError,
     queue::{CommandFilter, CommandRecord, Enqueued, NewCommand, Sequence},
 };
 
@@ -44,7 +44,8 @@ impl Service {
     /// [`enqueue_each`](Self::enqueue_each) can do without.
     ///
     /// A PIN or password that the command sets (`DeviceLock`, `EraseDevice`, `SetRecoveryLock`,
-    /// `SetFirmwarePassword`) is in escrow before the command is in the queue.
+    /// `SetFirmwarePassword`) is in escrow before the command is in the queue; not that of a command which the queue
+    /// does not take.
     ///
     /// # Errors
     /// [`EnqueueError::Unsuitable`] if the device would refuse the command,
@@ -94,10 +95,14 @@ impl Service {
             }
             // Its answer comes from the store.
             answers.push(Ok(Enqueued::NotEnrolled));
-            secrets.extend(secret(command).map(|(kind, value)| {
-                EscrowEntry::new(id.clone(), kind, value, now)
-                    .with(|entry| entry.source = Some(command.command_uuid().to_owned()))
-            }));
+            if let Some((kind, value)) = secret(command)
+                && self.would_queue(id, command, options).await?
+            {
+                secrets.push(
+                    EscrowEntry::new(id.clone(), kind, value, now)
+                        .with(|entry| entry.source = Some(command.command_uuid().to_owned())),
+                );
+            }
             let (uuid, request_type) = (command.command_uuid(), command.request_type());
             suitable.push(
                 NewCommand::new(id.clone(), uuid, request_type, body.clone(), now).with(|new| {
@@ -120,6 +125,38 @@ impl Service {
             }
         }
         Ok(answers)
+    }
+
+    /// Whether the queue will take the command, for all that is known before: what is in escrow for a device shall be what
+    /// it was told.
+    async fn would_queue(
+        &self,
+        id: &EnrollmentId,
+        command: &Command,
+        options: &EnqueueOptions,
+    ) -> Result<bool, StoreError> {
+        let store = &self.0.store;
+        let known = store.enrollment(id).await?;
+        if known.is_none_or(|known| known.status == EnrollmentStatus::Disabled)
+            || store.command(id, command.command_uuid()).await?.is_some()
+        {
+            return Ok(false);
+        }
+        if options.key.is_none() {
+            return Ok(true);
+        }
+        let waiting = CommandFilter::new().with(|filter| filter.waiting = Some(true));
+        let mut after = Sequence::START;
+        loop {
+            let page = store.commands(id, &waiting, after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
+            after = last.sequence;
+            if page.iter().any(|record| record.command.key == options.key) {
+                return Ok(false);
+            }
+        }
     }
 
     /// What is known of the device behind an enrolment.
@@ -172,6 +209,9 @@ impl Service {
         self.0.store.clear(ids, self.0.clock.now()).await
     }
 }
+
+/// How many waiting commands are read at once.
+const PAGE: usize = 100;
 
 /// The PIN or password that a command sets.
 fn secret(command: &Command) -> Option<(EscrowKind, Secret<Vec<u8>>)> {

@@ -129,6 +129,31 @@ async fn a_pin_is_in_escrow_before_the_mac_is_locked_with_it() {
     assert_eq!(kept[0].source.as_deref(), Some("L-1"));
 }
 
+/// The newest entry is the one that is tried.
+#[tokio::test]
+async fn a_pin_that_no_device_is_told_is_in_no_escrow() {
+    let (service, store) = service();
+    let (mac, gone, unknown) = (Device::new("D1"), Device::new("D2"), Device::new("D3"));
+    mac.enroll(&service).await;
+    gone.enroll(&service).await;
+    service.retire(&gone.id()).await.unwrap();
+    let options = EnqueueOptions::default().with(|it| it.key = Some("lock".to_owned()));
+    for (uuid, pin) in [("L-1", "111111"), ("L-2", "222222"), ("L-1", "333333")] {
+        let lock = DeviceLock::new().with(|lock| lock.pin = Some(pin.to_owned().into()));
+        let ids = [mac.id(), gone.id(), unknown.id()];
+        let lock = Command::new(uuid, &lock);
+        service.enqueue_each(&ids, &lock, &options).await.unwrap();
+    }
+    let kept = store.escrow_page(Sequence::START, 9).await.unwrap();
+    let [(_, entry)] = kept.as_slice() else {
+        panic!("{kept:?}");
+    };
+    assert_eq!(
+        (&entry.device, entry.value.expose().as_slice()),
+        (&mac.id(), &b"111111"[..])
+    );
+}
+
 #[tokio::test]
 async fn commands_are_cancelled_one_by_one_and_all_together() {
     let (service, store) = service();
