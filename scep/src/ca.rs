@@ -23,13 +23,14 @@ pub use self::{
 };
 use crate::{
     authorize::Authorized,
-    store::{CertificateRecord, Revocation, StoreError},
+    store::{CertificateRecord, Issuance, Revocation, StoreError},
 };
 
 /// Issues certificates.
 ///
 /// The only way to a signature is an [`Authorized`], which only the authorisation step of a server
-/// makes. An authority stores what it issues before it returns it.
+/// makes. To sign and to store are two steps, so that a server makes its answer while the certificate is being
+/// stored; what is signed leaves only once it is.
 #[async_trait]
 pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// The issuing certificate, then those above it that clients should have.
@@ -41,11 +42,25 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
         &[]
     }
 
-    /// Issues and stores one certificate.
+    /// Signs one certificate, which must not leave before it is [stored](Self::store).
+    ///
+    /// # Errors
+    /// [`IssueError`]; only [`IssueError::Refused`] is final.
+    async fn sign(&self, authorized: Authorized) -> Result<Signed, IssueError>;
+
+    /// Stores what was signed, and spends what granted it, in one step.
     ///
     /// # Errors
     /// [`IssueError`]; only [`IssueError::Refused`] and [`IssueError::Conflict`] are final.
-    async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError>;
+    async fn store(&self, signed: &Signed) -> Result<Issued, IssueError>;
+
+    /// Signs and stores one certificate.
+    ///
+    /// # Errors
+    /// As for [`sign`](Self::sign) and [`store`](Self::store).
+    async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError> {
+        self.store(&self.sign(authorized).await?).await
+    }
 
     /// What is known of the certificate of this serial number, if the authority has issued it.
     ///
@@ -69,6 +84,43 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`IssueError`]; [`IssueError::Refused`] from an authority that has none.
     async fn crl(&self, now: DateTime<Utc>) -> Result<RevocationList, IssueError>;
+}
+
+/// A certificate that is signed and not yet stored.
+#[derive(Debug)]
+pub struct Signed {
+    certificate: Certificate,
+    authorized: Authorized,
+}
+
+impl Signed {
+    /// What an authority has signed for a request.
+    pub fn new(certificate: Certificate, authorized: Authorized) -> Self {
+        Self {
+            certificate,
+            authorized,
+        }
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// What it was signed for.
+    pub fn authorized(&self) -> &Authorized {
+        &self.authorized
+    }
+
+    /// What is to be stored in one step with what it spends.
+    pub fn issuance(&self) -> Issuance {
+        let Self {
+            certificate,
+            authorized,
+        } = self;
+        let (grant, request) = (authorized.grant().clone(), authorized.request_id());
+        Issuance::new(certificate.clone(), grant, request, authorized.at())
+    }
 }
 
 /// A certificate that is stored and may leave.

@@ -4,6 +4,7 @@ pub(crate) mod gate;
 mod pki_operation;
 mod poll;
 mod query;
+mod reply;
 mod responder;
 
 use std::{sync::Arc, time::Duration};

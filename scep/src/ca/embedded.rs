@@ -10,11 +10,11 @@ use mdm_pki::{
     RevocationListBuilder, RevokedCertificate, SignatureAlgorithm, Signer,
 };
 
-use super::{CertificateAuthority, CertificateProfile, CrlProfile, IssueError, Issued};
+use super::{CertificateAuthority, CertificateProfile, CrlProfile, IssueError, Issued, Signed};
 use crate::{
     authorize::Authorized,
     error::Error,
-    store::{CertificateRecord, Committed, Issuance, Revocation, Store, StoreError},
+    store::{CertificateRecord, Committed, Revocation, Store, StoreError},
 };
 
 /// An authority that signs with a key of its own, RSA or EC, in memory or behind a [`Signer`].
@@ -187,7 +187,7 @@ impl EmbeddedCa {
         Ok(asked)
     }
 
-    async fn sign(&self, authorized: &Authorized) -> Result<Certificate, IssueError> {
+    async fn certificate(&self, authorized: &Authorized) -> Result<Certificate, IssueError> {
         let (csr, now) = (authorized.csr(), authorized.at());
         let Some(issuer) = self.chain.first() else {
             return Err(IssueError::Expired);
@@ -245,16 +245,14 @@ impl CertificateAuthority for EmbeddedCa {
         &self.alternates
     }
 
-    async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError> {
-        let certificate = self.sign(&authorized).await?;
-        let issuance = Issuance::new(
-            certificate.clone(),
-            authorized.grant().clone(),
-            authorized.request_id(),
-            authorized.at(),
-        );
-        match self.store.commit(issuance).await? {
-            Committed::Stored => Ok(Issued::New(certificate)),
+    async fn sign(&self, authorized: Authorized) -> Result<Signed, IssueError> {
+        let certificate = self.certificate(&authorized).await?;
+        Ok(Signed::new(certificate, authorized))
+    }
+
+    async fn store(&self, signed: &Signed) -> Result<Issued, IssueError> {
+        match self.store.commit(signed.issuance()).await? {
+            Committed::Stored => Ok(Issued::New(signed.certificate().clone())),
             Committed::Repeated(earlier) => Ok(Issued::Earlier(earlier)),
             Committed::Conflict => Err(IssueError::Conflict),
         }

@@ -4,21 +4,21 @@
 //! transport, a padding, a CSR or its signature was bad must not be told apart, or the server becomes
 //! an oracle for the envelopes of others.
 
+use futures_util::lock::OwnedMutexGuard;
 use mdm_core::Secret;
 use mdm_pki::{
-    Certificate, CertificateRequest, DigestAlgorithm, KeyAlgorithm, KeyError, PublicKey,
-    cms::{self, ContentCipher, DecryptPolicy, EnvelopedDataBuilder},
+    Certificate, CertificateRequest, KeyAlgorithm, KeyError, PublicKey,
+    cms::{self, ContentCipher, DecryptPolicy},
 };
 
-use super::Server;
+use super::{Server, reply::Reply};
 use crate::{
-    attributes::{MessageType, Nonce, PkiStatus, TransactionId},
+    attributes::{MessageType, TransactionId},
     authorize::{
         Authorized, Decision, EnrolmentRequest, Renewable, RenewalRefusal, authorize,
         has_whole_subject,
     },
-    ca::{IssueError, Issued},
-    challenge::ChallengeRefusal,
+    ca::{IssueError, Signed},
     error::Error,
     event::{Event, Refusal},
     message::{PkiMessage, is_issued_by},
@@ -35,10 +35,30 @@ pub(super) enum Answer {
 
 /// How a request ended that was not refused.
 pub(super) enum Outcome {
+    /// With this certificate, once it is stored.
+    Signed(Box<Unstored>, Sealing),
     /// With this certs-only or CRL-only message, sealed in this way for the client.
     Granted(Vec<u8>, Sealing),
     /// Not yet.
     Pending,
+}
+
+/// What came of asking for a certificate.
+pub(super) enum Asked {
+    Signed(Box<Unstored>),
+    /// The very same request has got it before.
+    Earlier(Certificate),
+    Pending,
+}
+
+/// A certificate that is signed, and what is told of it once it is stored.
+pub(super) struct Unstored {
+    pub(super) signed: Signed,
+    pub(super) label: String,
+    pub(super) key: PublicKey,
+    /// Nobody else with the same challenge is served until it is stored.
+    #[expect(dead_code, reason = "held for its end")]
+    pub(super) turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// How the answer is encrypted.
@@ -80,13 +100,18 @@ impl Server {
             .clone()
             .ok_or(Error::Attribute("transactionID"))?;
         let reply = match self.decide(&message, &transaction_id).await {
-            Ok(outcome) => self.reply(&message, &transaction_id, Ok(outcome)).await,
+            Ok(outcome) => self.answer(&message, &transaction_id, outcome).await,
+            Err(stop) => Err(stop),
+        };
+        let reply = match reply {
+            Ok(reply) => Ok(reply),
             Err(Stop::Refused(refusal)) => {
                 self.observer.observe(&Event::Refused {
                     transaction_id: &transaction_id,
                     refusal: &refusal,
                 });
-                self.reply(&message, &transaction_id, Err(&refusal)).await
+                let refused = Reply::Refused(&refusal);
+                self.reply(&message, &transaction_id, refused).await
             }
             Err(Stop::Unavailable(error)) => Err(error),
         };
@@ -122,7 +147,7 @@ impl Server {
             return Err(Refusal::Attribute("senderNonce").into());
         }
         let signer = message.signer().map_err(|_| Refusal::Signature)?;
-        let (certificate, sealing) = match message_type {
+        let (asked, sealing) = match message_type {
             MessageType::GetCert | MessageType::GetCrl => {
                 let (content, cipher) = self.query(message, message_type, signer).await?;
                 let password = None;
@@ -138,9 +163,10 @@ impl Server {
                 self.certify(proven, transaction_id).await?
             }
         };
-        Ok(match certificate {
-            Some(certificate) => Outcome::Granted(cms::certs_only(&[certificate])?, sealing),
-            None => Outcome::Pending,
+        Ok(match asked {
+            Asked::Signed(unstored) => Outcome::Signed(unstored, sealing),
+            Asked::Earlier(earlier) => Outcome::Granted(cms::certs_only(&[earlier])?, sealing),
+            Asked::Pending => Outcome::Pending,
         })
     }
 
@@ -230,12 +256,12 @@ impl Server {
         Ok(Proven { way, csr, sealing })
     }
 
-    /// The certificate for a proven request, stored; none for a request that waits.
+    /// What comes of a proven request.
     async fn certify(
         &self,
         proven: Proven,
         transaction_id: &TransactionId,
-    ) -> Result<(Option<Certificate>, Sealing), Stop> {
+    ) -> Result<(Asked, Sealing), Stop> {
         let Proven { way, csr, sealing } = proven;
         let transaction = transaction_id.clone();
         let key = csr.public_key()?;
@@ -243,73 +269,56 @@ impl Server {
             Way::Renewal(renewable) => {
                 let authorized = renewable.authorize(transaction, csr)?;
                 let authorized = authorized.map_err(Refusal::Renewal)?;
-                let certificate = self.issue(authorized, transaction_id, &key).await?;
-                return Ok((Some(certificate), sealing));
+                return Ok((self.sign(authorized, key, None).await?, sealing));
             }
             Way::Challenge => EnrolmentRequest::new(transaction, csr, self.clock.now())?,
         };
         Ok((self.ask(request).await?, sealing))
     }
 
-    /// The certificate for a request whose verifier allows it; none for a request that waits.
-    pub(super) async fn ask(&self, request: EnrolmentRequest) -> Result<Option<Certificate>, Stop> {
+    /// What comes of a request that its verifier is asked about.
+    pub(super) async fn ask(&self, request: EnrolmentRequest) -> Result<Asked, Stop> {
         let key = request.csr().public_key()?;
         let transaction_id = &request.transaction_id().clone();
-        let _turn = match self.verifier.turn(&request)? {
+        let turn = match self.verifier.turn(&request)? {
             Some(id) => Some(self.gates.pass(id).await),
             None => None,
         };
         match authorize(&*self.verifier, request).await? {
             Decision::Refused(refusal) => Err(Refusal::Challenge(refusal).into()),
-            Decision::Repeated { certificate, label } => self
-                .repeated(certificate, transaction_id, &label, &key)
-                .map(Some),
+            Decision::Repeated { certificate, label } => {
+                let earlier = self.repeated(certificate, transaction_id, &label, &key);
+                earlier.map(Asked::Earlier)
+            }
             Decision::Pending { label } => {
                 self.observer.observe(&Event::Pending {
                     transaction_id,
                     label: &label,
                 });
-                Ok(None)
+                Ok(Asked::Pending)
             }
-            Decision::Authorized(authorized) => self
-                .issue(*authorized, transaction_id, &key)
-                .await
-                .map(Some),
+            Decision::Authorized(authorized) => self.sign(*authorized, key, turn).await,
         }
     }
 
-    async fn issue(
+    async fn sign(
         &self,
         authorized: Authorized,
-        transaction_id: &TransactionId,
-        key: &PublicKey,
-    ) -> Result<Certificate, Stop> {
+        key: PublicKey,
+        turn: Option<OwnedMutexGuard<()>>,
+    ) -> Result<Asked, Stop> {
         let label = authorized.grant().label().to_owned();
-        let renewed = authorized.renewed().map(|old| hex::encode(old.serial()));
-        match self.authority.issue(authorized).await {
-            Ok(Issued::New(certificate)) => {
-                check_issued(&certificate, key)?;
-                self.observer.observe(&Event::Issued {
-                    transaction_id,
-                    label: &label,
-                    certificate: &certificate,
-                });
-                Ok(certificate)
-            }
-            Ok(Issued::Earlier(certificate)) => {
-                self.repeated(certificate, transaction_id, &label, key)
-            }
-            Err(IssueError::Refused(reason)) => Err(Refusal::Authority(reason).into()),
-            Err(IssueError::Conflict) => Err(match renewed {
-                Some(serial) => Refusal::Renewal(RenewalRefusal::Overtaken { serial }),
-                None => Refusal::Challenge(ChallengeRefusal::Overtaken { label }),
-            }
-            .into()),
-            Err(other) => Err(Stop::Unavailable(other.into())),
-        }
+        let signed = self.authority.sign(authorized).await?;
+        check_issued(signed.certificate(), &key)?;
+        Ok(Asked::Signed(Box::new(Unstored {
+            signed,
+            label,
+            key,
+            turn,
+        })))
     }
 
-    fn repeated(
+    pub(super) fn repeated(
         &self,
         certificate: Certificate,
         transaction_id: &TransactionId,
@@ -367,50 +376,6 @@ impl Server {
             None => Err(Refusal::Algorithm("an unknown cipher".to_owned()).into()),
         }
     }
-
-    async fn reply(
-        &self,
-        message: &PkiMessage,
-        transaction_id: &TransactionId,
-        outcome: Result<Outcome, &Refusal>,
-    ) -> Result<Vec<u8>, Error> {
-        let digest = message
-            .digest()
-            .filter(|digest| self.policy.allows_digest(*digest))
-            .unwrap_or(DigestAlgorithm::Sha256);
-        let mut reply = PkiMessage::build(
-            MessageType::CertRep,
-            transaction_id.clone(),
-            Nonce::random()?,
-        );
-        if let Some(nonce) = &message.attributes.sender_nonce {
-            reply = reply.recipient_nonce(nonce.clone());
-        }
-        reply = match outcome {
-            Ok(Outcome::Pending) => reply.status(PkiStatus::Pending),
-            // The certificate is stored: what fails from here on is made good by the client's retry.
-            Ok(Outcome::Granted(content, sealing)) => {
-                let envelope = EnvelopedDataBuilder::new(&content).cipher(sealing.cipher);
-                let envelope = match &sealing.password {
-                    Some(password) => {
-                        let iterations = self.policy.password_iterations.max(1000);
-                        envelope.password(password.expose().as_bytes(), iterations)
-                    }
-                    None => envelope.recipient(message.signer()?),
-                };
-                let envelope = envelope.encrypt()?;
-                reply.status(PkiStatus::Success).envelope(envelope)
-            }
-            Err(refusal) => reply.failure(refusal.fail_info(), Some(refusal.text())),
-        };
-        reply
-            .sign_with(
-                self.responder.certificate(),
-                digest,
-                self.responder.signer(),
-            )
-            .await
-    }
 }
 
 /// How an answer to the holder of this key about this CSR is encrypted.
@@ -443,6 +408,21 @@ fn check_issued(certificate: &Certificate, key: &PublicKey) -> Result<(), Stop> 
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<IssueError> for Stop {
+    fn from(error: IssueError) -> Self {
+        match error {
+            IssueError::Refused(reason) => Self::Refused(Refusal::Authority(reason)),
+            other => Self::Unavailable(other.into()),
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Unavailable(error)
     }
 }
 

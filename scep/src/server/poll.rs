@@ -4,7 +4,7 @@ use mdm_pki::Certificate;
 
 use super::{
     Server,
-    pki_operation::{Sealing, Stop, seal},
+    pki_operation::{Asked, Sealing, Stop, seal},
 };
 use crate::{
     attributes::TransactionId,
@@ -15,13 +15,13 @@ use crate::{
 };
 
 impl Server {
-    /// The certificate of a request that waited; none while it waits.
+    /// What came of a request that waited.
     pub(super) async fn poll(
         &self,
         message: &PkiMessage,
         transaction_id: &TransactionId,
         signer: &Certificate,
-    ) -> Result<(Option<Certificate>, Sealing), Stop> {
+    ) -> Result<(Asked, Sealing), Stop> {
         let key = self.check_message(message, signer)?;
         if !is_issued_by(signer, signer) {
             return Err(Refusal::Signature.into());

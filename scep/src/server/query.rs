@@ -8,7 +8,6 @@ use mdm_pki::{
 use super::{Server, pki_operation::Stop};
 use crate::{
     attributes::MessageType,
-    ca::IssueError,
     event::Refusal,
     message::{PkiMessage, is_issued_by},
     subject::IssuerAndSerial,
@@ -45,10 +44,7 @@ impl Server {
             return Ok((cms::certs_only(&[record.certificate])?, cipher));
         }
         // The list of this issuer, whichever of its certificates is asked about.
-        match self.authority.crl(self.clock.now()).await {
-            Ok(list) => Ok((cms::crl_only(&list)?, cipher)),
-            Err(IssueError::Refused(reason)) => Err(Refusal::Authority(reason).into()),
-            Err(other) => Err(Stop::Unavailable(other.into())),
-        }
+        let list = self.authority.crl(self.clock.now()).await?;
+        Ok((cms::crl_only(&list)?, cipher))
     }
 }

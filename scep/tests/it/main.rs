@@ -42,6 +42,7 @@ mod requests;
 mod rollover;
 mod shared_challenge;
 mod stepca;
+mod storing;
 mod strongswan;
 mod throwaway_signer;
 #[cfg(feature = "webhook")]

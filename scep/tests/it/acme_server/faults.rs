@@ -19,7 +19,7 @@ use mdm_scep::{
             OrderRecord, Version,
         },
     },
-    ca::{IssueError, Issued},
+    ca::{IssueError, Issued, Signed},
     store::{
         CertificateRecord, ChallengeId, ChallengeRecord, Committed, Issuance, Revocation,
         StoreError,
@@ -156,8 +156,12 @@ impl CertificateAuthority for Faulty<dyn CertificateAuthority> {
         self.inner.chain()
     }
 
-    async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError> {
-        self.fault.step(self.inner.issue(authorized)).await
+    async fn sign(&self, authorized: Authorized) -> Result<Signed, IssueError> {
+        self.inner.sign(authorized).await
+    }
+
+    async fn store(&self, signed: &Signed) -> Result<Issued, IssueError> {
+        self.fault.step(self.inner.store(signed)).await
     }
 
     async fn find(&self, serial: &[u8]) -> R<Option<CertificateRecord>> {
@@ -343,7 +347,7 @@ impl CertificateAuthority for Meanwhile {
         self.inner.chain()
     }
 
-    async fn issue(&self, authorized: Authorized) -> Result<Issued, IssueError> {
+    async fn sign(&self, authorized: Authorized) -> Result<Signed, IssueError> {
         let what = self.what.lock().unwrap().take();
         if let Some((client, requests)) = what {
             for (url, payload) in requests {
@@ -353,7 +357,11 @@ impl CertificateAuthority for Meanwhile {
                 };
             }
         }
-        self.inner.issue(authorized).await
+        self.inner.sign(authorized).await
+    }
+
+    async fn store(&self, signed: &Signed) -> Result<Issued, IssueError> {
+        self.inner.store(signed).await
     }
 
     async fn find(&self, serial: &[u8]) -> R<Option<CertificateRecord>> {
