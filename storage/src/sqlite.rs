@@ -43,6 +43,9 @@ pub use migrations::SCHEMA_VERSION;
 /// Tokens, keys and whatever else is secret lie in it as they are; the file is its owner's alone,
 /// and no statement is ever logged with its values.
 ///
+/// Built with `LIBSQLITE3_FLAGS=-DHAVE_FDATASYNC=1` in the environment, SQLite flushes what a commit wrote without the
+/// times of its file, which takes a flush less; it does not ask by itself where it is built in.
+///
 /// Clones share the file, the threads and the limits. Once the last one is dropped the threads
 /// finish what is queued and end; [`close`](Self::close) waits for that.
 #[derive(Debug, Clone)]

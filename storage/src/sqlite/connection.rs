@@ -26,10 +26,6 @@ const WRITER_CACHE: i64 = -16 * 1024;
 /// and a larger cache would fill up and find nothing again.
 const READER_CACHE: i64 = -512;
 
-/// Pages in the log after which it is worked into the file. More than SQLite's 1000, since a page
-/// that is written often in between is then worked in once.
-const CHECKPOINT_PAGES: i64 = 8000;
-
 /// A file and how to open it.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
@@ -52,10 +48,6 @@ impl Target {
             .pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
             .and_then(|()| connection.pragma_update(None, "synchronous", "full"))
             .and_then(|()| connection.pragma_update(None, "cache_size", WRITER_CACHE))
-            .and_then(|()| {
-                let pages = CHECKPOINT_PAGES;
-                connection.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))
-            })
             .map_err(store_error)?;
         if let Some(bytes) = self.options.max_bytes {
             let page: i64 = connection
