@@ -67,7 +67,7 @@ impl DeadLetter {
 #[non_exhaustive]
 pub enum EventKind {
     /// A device began to enrol (`Authenticate`). What was queued for it and its users is cancelled, unless it was
-    /// taken for a renewal.
+    /// taken for a renewal: then only an `EraseDevice` is.
     #[non_exhaustive]
     Authenticated {
         /// What it was taken for, and why.

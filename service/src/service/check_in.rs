@@ -110,7 +110,8 @@ async fn commit(
             decided => decided?,
         };
         if step.is_empty() {
-            return Ok(answer::empty(StatusCode::OK));
+            let began = loaded.device.and_then(|device| device.authenticated_at);
+            return taken(service, asked, began.unwrap_or(sender.at)).await;
         }
         let applicant = applicant(asked, &loaded);
         if let Some(applicant) = &applicant
@@ -119,7 +120,7 @@ async fn commit(
             return denied(service, sender, applicant, denial).await;
         }
         match service.store.commit(&sender.id, loaded.version, step).await {
-            Ok(()) => return Ok(answer::empty(StatusCode::OK)),
+            Ok(()) => return taken(service, asked, sender.at).await,
             Err(CommitError::Conflict) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
             Err(refused) => {
@@ -136,6 +137,18 @@ async fn commit(
         }
     }
     Err(Refused::Contention)
+}
+
+/// The message changed what it had to change; the device began with `Authenticate` at `began`, if it is one.
+async fn taken(
+    service: &Inner,
+    asked: &Asked<'_>,
+    began: DateTime<Utc>,
+) -> Result<Response<Bytes>, Refused> {
+    if matches!(asked.message, CheckIn::Authenticate(_)) {
+        renewal::take_back_erasures(service, asked.sender, began).await?;
+    }
+    Ok(answer::empty(StatusCode::OK))
 }
 
 /// The device as an applicant, if it wants to be taken in: by `Authenticate`, or by a `TokenUpdate` after

@@ -3,11 +3,13 @@
 //! A device that renewed its identity by itself sends no `Authenticate`: its next message, whichever that is,
 //! comes with the new certificate. One that was made to install its enrolment profile again does send it.
 
+use chrono::{DateTime, Utc};
 use mdm_pki::Certificate;
 
 use super::{ATTEMPTS, Inner, answer::Refused, known};
 use crate::{
     enrollment::decide::{self, Loaded, Refusal, Sender},
+    queue::{CommandFilter, Sequence},
     store::CommitError,
 };
 
@@ -24,6 +26,34 @@ pub(super) async fn is_vouched_for(
         }
         _ => false,
     })
+}
+
+/// Takes back each `EraseDevice` that was queued before the device began with `Authenticate`. It may be what erased the
+/// device, its answer lost; offered again it would erase what enrols now. Before the device hears that its message was taken, so
+/// that a failure has it come again.
+pub(super) async fn take_back_erasures(
+    service: &Inner,
+    sender: &Sender,
+    began: DateTime<Utc>,
+) -> Result<(), Refused> {
+    const PAGE: usize = 100;
+    let filter = CommandFilter::new().with(|filter| {
+        filter.waiting = Some(true);
+        filter.request_type = Some("EraseDevice".to_owned());
+    });
+    let mut after = Sequence::START;
+    loop {
+        let id = &sender.id;
+        let page = service.store.commands(id, &filter, after, PAGE).await?;
+        for erasure in page.iter().filter(|erasure| erasure.command.at <= began) {
+            let uuid = &erasure.command.command_uuid;
+            service.store.cancel(id, uuid, sender.at).await?;
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = last.sequence,
+            _ => return Ok(()),
+        }
+    }
 }
 
 /// Takes a sender whose certificate is pinned, and pins it in the place of the former one if the vendor vouches for it.

@@ -9,9 +9,10 @@ use std::sync::{
 use async_trait::async_trait;
 use http::StatusCode;
 use mdm_pki::Certificate;
+use mdm_protocol::{Command, command::EraseDevice};
 use mdm_service::{
     Enrollment, EnrollmentKind, EnrollmentStatus, EventKind, Fingerprint, PinPolicy, Service,
-    Unavailable, identity::IssuerDecides,
+    Unavailable, identity::IssuerDecides, queue::CommandState, store::CommandStore,
 };
 
 use crate::device::*;
@@ -174,6 +175,29 @@ async fn q14_a_device_that_renews_by_its_profile_keeps_queue_users_and_bootstrap
             StatusCode::FORBIDDEN
         );
     }
+}
+
+/// What erased the device may still wait, its answer lost; a device that comes back outside of Setup Assistant cannot be
+/// told from one that renews.
+#[tokio::test]
+async fn an_erasure_that_waited_before_authenticate_is_not_offered_after_it() {
+    let issuer = Issuer::default();
+    let (service, store) = issuer.service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let erase = |uuid| Command::new(uuid, &EraseDevice::new());
+    service.enqueue(&device.id(), &erase("e-1")).await.unwrap();
+    enqueue(&service, &device.id(), "c-1").await;
+    assert_eq!(device.idle(&service).await.as_deref(), Some("e-1"));
+    let renewed = issuer.renew(&device);
+    renewed.enroll(&service).await;
+    assert_eq!(renewed.idle(&service).await.as_deref(), Some("c-1"));
+    let erasure = store.command(&device.id(), "e-1").await.unwrap().unwrap();
+    assert!(matches!(erasure.state, CommandState::Cancelled { .. }));
+    // What is queued from then on is meant for the device as it is.
+    service.enqueue(&device.id(), &erase("e-2")).await.unwrap();
+    renewed.answer(&service, "c-1", "Acknowledged").await;
+    assert_eq!(renewed.idle(&service).await.as_deref(), Some("e-2"));
 }
 
 /// A certificate that may be pinned and that nobody vouches for begins anew.
