@@ -48,7 +48,7 @@ pub(crate) struct SignInPage(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     organization: String,
-    /// `https://NAME`: where forms have to come from.
+    /// Where forms have to come from, as browsers write it.
     origin: String,
     users: Users,
     key: Secret<Vec<u8>>,
@@ -67,7 +67,7 @@ pub(crate) enum Answered {
 }
 
 impl SignInPage {
-    /// The page for these accounts. `key` proves whom a form was given to, on every node.
+    /// The page for these accounts, at `origin`. `key` proves whom a form was given to, on every node.
     pub(crate) fn new(
         settings: &Accounts,
         organization: &str,
@@ -78,7 +78,10 @@ impl SignInPage {
         let buckets = |burst| TokenBuckets::new().rate(Scope::Enrolment, Rate::new(burst, REFILL));
         Ok(Self(Arc::new(Inner {
             organization: organization.to_owned(),
-            origin: origin.to_owned(),
+            origin: url::Url::parse(origin)
+                .map_err(Error::in_setting("public_url"))?
+                .origin()
+                .ascii_serialization(),
             users: Users::open(&settings.users)?,
             key,
             by_name: buckets(settings.attempts_per_name),

@@ -24,7 +24,10 @@ impl World {
         .unwrap();
         let clock = Arc::new(ManualClock::new(chrono::Utc::now()));
         let key = Secret::new(vec![7; 32]);
-        let page = SignInPage::new(&settings, "Example & Co", HOST, key, clock.clone()).unwrap();
+        // Browsers write neither capitals nor the port that everybody has.
+        let origin = "https://MDM.example.com:443";
+        let page = SignInPage::new(&settings, "Example & Co", origin, key, clock.clone());
+        let page = page.unwrap();
         Self {
             page,
             clock,
