@@ -38,7 +38,21 @@ pub(crate) fn devices(app: App) -> Router {
         .route(WELL_KNOWN_PATH, any(enroll))
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
+        .fallback(written_otherwise)
         .with_state(app)
+}
+
+/// The address of an enrolment profile with a slash too many, at its end or before a name. A device keeps to the address that it
+/// was given, so it is answered there.
+async fn written_otherwise(State(app): State<App>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut names = path.split('/').filter(|name| !name.is_empty());
+    match (names.next(), names.next()) {
+        (Some("mdm"), None) => mdm(State(app), request).await,
+        (Some("checkin"), None) => check_in(State(app), request).await,
+        (Some("scep"), _) => scep(State(app), request).await,
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 async fn mdm(State(app): State<App>, request: Request) -> Response {

@@ -10,6 +10,7 @@
 
 mod account;
 mod acme;
+mod addresses;
 mod assignment;
 mod backup;
 mod enrolment;
