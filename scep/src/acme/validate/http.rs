@@ -14,6 +14,40 @@ use super::{AddressLookup, Network, PinnedTransport, Seen, is_host_name, is_publ
 use crate::acme::problem::{ErrorType, Problem};
 
 /// How `http-01` is looked at.
+///
+/// ```
+/// use std::{net::IpAddr, sync::Arc};
+///
+/// use async_trait::async_trait;
+/// use mdm_scep::acme::{
+///     AddressLookup, HttpValidation,
+///     validate::{ByAddress, LookupError},
+/// };
+/// use mdm_transport_reqwest::ReqwestTransport;
+///
+/// #[derive(Debug)]
+/// struct Resolver;
+///
+/// #[async_trait]
+/// impl AddressLookup for Resolver {
+///     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, LookupError> {
+///         // With a dot at the end: no name below the machine's own domain.
+///         let found = tokio::net::lookup_host((format!("{host}."), 80)).await;
+///         let found = found.map_err(|error| LookupError(error.to_string()))?;
+///         Ok(found.map(|it| it.ip()).collect())
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let transport = ByAddress(ReqwestTransport::builder().no_proxy().build()?);
+/// let validation = HttpValidation::new(Arc::new(Resolver), Arc::new(transport));
+/// // Web servers in a network of one's own.
+/// let network = "10.20.0.0/16".parse()?;
+/// let validation = validation.with(|it| it.allowed.push(network));
+/// # assert_eq!((validation.port, validation.redirects), (80, 5));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HttpValidation {
