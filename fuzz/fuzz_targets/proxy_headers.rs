@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use http::{HeaderName, HeaderValue, Request};
 use libfuzzer_sys::fuzz_target;
 use mdm_fuzz::spliced;
-use mdm_pki::{Certificate, CertificateBuilder, KeySpec, Name, PrivateKey};
+use mdm_pki::{Certificate, CertificateBuilder, DigestAlgorithm, KeySpec, Name, PrivateKey};
 use mdm_service::{
     IdentitySource as _,
     identity::{Network, Peer, ProxyHeader},
@@ -53,20 +53,7 @@ fuzz_target!(|data: &[u8]| {
             headers.push((CHAIN, spliced(chain, data)));
         }
     }
-    let mut request = Request::new(Bytes::new());
-    request
-        .extensions_mut()
-        .insert(Peer(([127, 0, 0, 1], 443).into()));
-    for (name, value) in headers {
-        let Ok(value) = HeaderValue::from_bytes(&value) else {
-            return;
-        };
-        request
-            .headers_mut()
-            .append(HeaderName::from_static(name), value);
-    }
-    let found = source.identify(&request, world.now).now_or_never();
-    if let Ok(found) = found.expect("nothing is waited for") {
+    if let Some(found) = world.identify(source, headers) {
         let is_known = found == world.device || found == world.authority;
         assert!(is_known, "a certificate of nobody's");
     }
@@ -97,7 +84,9 @@ impl World {
             pem.bytes().map(escape).collect::<String>()
         };
         let nginx = pem(&device);
-        let envoy = format!("By=spiffe://x/y;Hash=00;Cert=\"{nginx}\";Subject=\"CN=a\\\"b;c\"");
+        let hash = device.fingerprint(DigestAlgorithm::Sha256).expect("a hash");
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let envoy = format!("By=spiffe://x/y;Hash={hash};Cert=\"{nginx}\";Subject=\"CN=a\\\"b;c\"");
         let chain = format!("{envoy};Chain=\"{nginx}{}\"", pem(&authority));
         let base64 = STANDARD.encode(device.to_der());
         let source = |source: Result<ProxyHeader, mdm_pki::Error>| source.expect("a source");
@@ -129,12 +118,35 @@ impl World {
                 format!("{chain},{envoy}"),
             ),
         ];
-        Self {
+        let world = Self {
             now,
             device,
             authority,
             forms,
+        };
+        for (source, name, genuine) in &world.forms {
+            let found = world.identify(source, vec![(*name, genuine.clone().into_bytes())]);
+            assert!(found == Some(world.device.clone()), "{name}");
         }
+        world
+    }
+
+    /// Whom these headers name.
+    fn identify(
+        &self,
+        source: &ProxyHeader,
+        headers: Vec<(&'static str, Vec<u8>)>,
+    ) -> Option<Certificate> {
+        let mut request = Request::new(Bytes::new());
+        let peer = Peer(([127, 0, 0, 1], 443).into());
+        request.extensions_mut().insert(peer);
+        for (name, value) in headers {
+            let value = HeaderValue::from_bytes(&value).ok()?;
+            let name = HeaderName::from_static(name);
+            request.headers_mut().append(name, value);
+        }
+        let found = source.identify(&request, self.now).now_or_never();
+        found.expect("nothing is waited for").ok()
     }
 }
 
