@@ -153,6 +153,7 @@ macro_rules! contract_tests {
             a_name_that_is_no_subscribers_has_no_events
             dead_letters_are_kept_until_somebody_revives_or_forgets_them
             events_outside_of_a_step_are_told_too
+            an_event_that_cannot_be_read_is_kept_as_it_lies_there
             events_of_one_enrolment_are_in_the_order_of_its_steps
             // Escrow and leases.
             secrets_are_added_and_never_replaced

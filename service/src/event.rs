@@ -138,6 +138,13 @@ pub enum EventKind {
         /// Which command.
         command_uuid: String,
     },
+    /// What the store holds is of a kind that this version does not know: a newer one wrote it. No subscriber is given it.
+    /// As a dead letter it waits for whoever can read it, and revived there it is the event that it was.
+    #[non_exhaustive]
+    Unreadable {
+        /// What the store holds, as it lies there.
+        raw: String,
+    },
 }
 
 impl EventKind {
@@ -147,6 +154,11 @@ impl EventKind {
             command_uuid: command_uuid.into(),
             status: status.into(),
         }
+    }
+
+    /// What a store holds and cannot read.
+    pub fn unreadable(raw: impl Into<String>) -> Self {
+        Self::Unreadable { raw: raw.into() }
     }
 
     /// A command was not answered before its time was over.

@@ -211,6 +211,28 @@ pub async fn events_outside_of_a_step_are_told_too<S: Store>(make: impl Make<S>)
     assert_eq!(told, events);
 }
 
+/// It hides no other, and is what it was when it is revived.
+pub async fn an_event_that_cannot_be_read_is_kept_as_it_lies_there<S: Store>(make: impl Make<S>) {
+    let store = subscribed(&make).await;
+    let unreadable = EventKind::unreadable(r#"{"event":"from_a_newer_version"}"#);
+    let kinds = [EventKind::Retired, unreadable, EventKind::CheckedOut];
+    let events: Vec<_> = kinds
+        .into_iter()
+        .map(|kind| Event::new(device(1), at(1), kind))
+        .collect();
+    store.tell(events.clone()).await.unwrap();
+    let before = told(&store).await;
+    let kept: Vec<_> = before.iter().map(|(_, event)| event.clone()).collect();
+    assert_eq!(kept, events);
+    let place = [before[1].0];
+    let buried = store.bury_events(VENDOR, &place, "x", at(2)).await;
+    assert_eq!(buried.unwrap(), 1);
+    let dead = store.dead_letters(VENDOR, Sequence::START, 9).await;
+    assert_eq!(dead.unwrap()[0].event, events[1]);
+    store.revive_dead_letters(VENDOR, &place).await.unwrap();
+    assert_eq!(told(&store).await, before);
+}
+
 /// Ten devices answer twenty commands each, all at once: each one's events come in its order.
 pub async fn events_of_one_enrolment_are_in_the_order_of_its_steps<S: Store>(make: impl Make<S>) {
     const COMMANDS: usize = 20;

@@ -3,19 +3,23 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use bytes::Bytes;
 use chrono::{SecondsFormat, Utc};
 use http::{Request, StatusCode, Uri, header};
 use mdm_core::{Clock, Secret};
-use mdm_pki::{DigestAlgorithm, hmac};
-use mdm_transport::{HttpTransport, Replay, RequestMeta, retry_after};
+use mdm_pki::{DigestAlgorithm, digest, hmac};
+use mdm_transport::{HttpTransport, Replay, RequestMeta, TransportErrorKind, retry_after};
 use serde::Serialize;
 
-use super::{Delivery, Subscriber};
+use super::{Delivery, Subscriber, event_id};
 use crate::{Event, EventKind, queue::Sequence};
 
-const META: RequestMeta = RequestMeta::new("mdm.events", Replay::Idempotent, 16 * 1024);
+/// What an answer says beside its status is not looked at: the bound is far above what servers say.
+const META: RequestMeta = RequestMeta::new("mdm.events", Replay::Idempotent, 1024 * 1024);
 
 /// Posts events to a URL, several at once, as JSON:
 ///
@@ -23,6 +27,7 @@ const META: RequestMeta = RequestMeta::new("mdm.events", Replay::Idempotent, 16 
 /// {
 ///   "type": "mdm.events",
 ///   "events": [{
+///     "id": "17-1772366400000000",
 ///     "sequence": 17,
 ///     "enrollment": "device:00008101-001938611EE9001E",
 ///     "at": "2026-03-01T12:00:00.000000Z",
@@ -34,16 +39,18 @@ const META: RequestMeta = RequestMeta::new("mdm.events", Replay::Idempotent, 16 
 /// ```
 ///
 /// Each request is signed as [Standard Webhooks](https://www.standardwebhooks.com) lay down: `webhook-id`
-/// (the sequences of the first and the last event), `webhook-timestamp` (seconds since 1970) and
-/// `webhook-signature`, `v1,` and the base64 of HMAC-SHA-256 over `{id}.{timestamp}.{body}`. The same id
-/// and events come again after an answer that got lost, so a receiver passes over sequences that it has.
+/// (made of the body), `webhook-timestamp` (seconds since 1970) and `webhook-signature`, `v1,` and the base64 of
+/// HMAC-SHA-256 over `{id}.{timestamp}.{body}`. After an answer that got lost events come again, perhaps beside others: a
+/// receiver passes over each `id` ([`event_id`]) that it has. It is not `sequence` that tells, since a server that is
+/// restored from a backup counts on from there.
 ///
 /// | Answer | What becomes of the events |
 /// |---|---|
 /// | 2xx | delivered |
+/// | 400, 413, 422 | refused: of several each is posted by itself, and dead letters are those it is |
 /// | 408, 425, 429, 502, 503, 504, or none | they wait, for as long as `Retry-After` says |
-/// | other 5xx | tried again, and given up after [`EventPace::attempts`](super::EventPace::attempts) |
-/// | anything else | refused: of several each is posted by itself, and dead letters are those it is |
+/// | any other, such as 401, 404, 500 or a redirection, which is not followed | tried again with back-off, and the first given up after [`EventPace::attempts`](super::EventPace::attempts) |
+/// | one of more than 1 MiB | the same: its status is not known |
 #[derive(Debug, Clone)]
 pub struct Webhook {
     transport: Arc<dyn HttpTransport>,
@@ -103,8 +110,9 @@ impl Webhook {
             events: events.iter().map(One::of).collect(),
         };
         let body = serde_json::to_vec(&told).map_err(|error| error.to_string())?;
-        let place = |at: Option<&(Sequence, Event)>| at.map_or(0, |(at, _)| at.number());
-        let id = format!("{}-{}", place(events.first()), place(events.last()));
+        // Of the body, since the first and the last event do not say which are between them.
+        let whole = digest(DigestAlgorithm::Sha256, &body).map_err(|error| error.to_string())?;
+        let id = format!("msg_{}", URL_SAFE_NO_PAD.encode(whole));
         let at = self.clock.now().timestamp();
         let signed = [format!("{id}.{at}.").as_bytes(), &body].concat();
         let mac = hmac(DigestAlgorithm::Sha256, self.key.expose(), &signed)
@@ -130,6 +138,10 @@ impl Subscriber for Webhook {
         };
         let response = match self.transport.send(request).await {
             Ok(response) => response,
+            // There was an answer: the receiver is no more away than if it had said 500.
+            Err(error) if error.kind() == TransportErrorKind::TooLarge => {
+                return Delivery::failed(error.to_string());
+            }
             Err(error) => return Delivery::unavailable(error.to_string(), None),
         };
         let status = response.status();
@@ -144,8 +156,11 @@ impl Subscriber for Webhook {
             | StatusCode::GATEWAY_TIMEOUT => {
                 Delivery::unavailable(reason, retry_after(response.headers(), self.clock.now()))
             }
-            _ if status.is_server_error() => Delivery::failed(reason),
-            _ => Delivery::refused(reason),
+            // What is said of these events. All else is said of the receiver, and would be of the next ones too.
+            StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::UNPROCESSABLE_ENTITY => Delivery::refused(reason),
+            _ => Delivery::failed(reason),
         }
     }
 }
@@ -171,6 +186,7 @@ struct Told<'a> {
 
 #[derive(Serialize)]
 struct One<'a> {
+    id: String,
     sequence: u64,
     enrollment: String,
     at: String,
@@ -181,6 +197,7 @@ struct One<'a> {
 impl<'a> One<'a> {
     fn of((sequence, event): &'a (Sequence, Event)) -> Self {
         Self {
+            id: event_id(*sequence, event),
             sequence: sequence.number(),
             enrollment: event.enrollment.to_string(),
             at: event

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use mdm_core::Clock;
 
 use crate::{
-    Event, Store, StoreError,
+    Event, EventKind, Store, StoreError,
     queue::Sequence,
     time::{after, stopped_within},
 };
@@ -15,7 +15,8 @@ use crate::{
 #[async_trait]
 pub trait Subscriber: fmt::Debug + Send + Sync {
     /// Takes events in their order, at least once each: after an answer that got lost, or from a node
-    /// that took over, the same ones come again. Their sequences tell.
+    /// that took over, the same ones come again. Their [`event_id`](super::event_id) tells; sequences begin anew
+    /// where a backup of the store is restored.
     async fn deliver(&self, events: &[(Sequence, Event)]) -> Delivery;
 }
 
@@ -32,7 +33,7 @@ impl<S: Subscriber + ?Sized> Subscriber for Arc<S> {
 pub enum Delivery {
     /// The subscriber has them all.
     Taken,
-    /// The subscriber cannot take anything now: they wait, however long it is.
+    /// The subscriber cannot take anything now: they wait, however long it is, and it is no attempt.
     #[non_exhaustive]
     Unavailable {
         /// What is wrong.
@@ -97,8 +98,8 @@ pub struct EventPace {
     /// How often an event is tried that the subscriber fails over, before it becomes a dead letter.
     /// Default 15, which is some 70 minutes.
     pub attempts: u32,
-    /// How many events may wait for the subscriber; of more, the oldest become dead letters. Default
-    /// 100,000.
+    /// How many events may wait for the subscriber; of more, the oldest become dead letters, be it away or too slow.
+    /// Default 100,000.
     pub waiting: u64,
 }
 
@@ -145,8 +146,10 @@ pub struct EventWorker {
     node: String,
     subscriber: Arc<dyn Subscriber>,
     pace: EventPace,
-    /// How often in a row the events at the front failed.
+    /// For how many deliveries in a row it has taken nothing, for whatever reason.
     failures: u32,
+    /// The event at the front and how often the subscriber failed over it.
+    tried: Option<(Sequence, u32)>,
     /// Up to here events go one by one: the subscriber did not take these together.
     singly_until: Option<Sequence>,
 }
@@ -196,6 +199,7 @@ impl EventWorker {
             subscriber,
             pace,
             failures: 0,
+            tried: None,
             singly_until: None,
         }
     }
@@ -260,10 +264,21 @@ impl EventWorker {
         }
         let batch = self.singly_until.map_or(self.pace.batch, |_| 1);
         let events = self.store.events(&self.name, batch).await?;
-        let Some((last, _)) = events.last() else {
+        let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else {
             return Ok(EventRound::Idle);
         };
-        let last = *last;
+        let (first, last) = (*first, *last);
+        let unreadable: Vec<_> = events
+            .iter()
+            .filter(|(_, event)| matches!(event.kind, EventKind::Unreadable { .. }))
+            .map(|(sequence, _)| *sequence)
+            .collect();
+        if !unreadable.is_empty() {
+            self.to_dead_letters(&unreadable, UNREADABLE).await?;
+            return Ok(EventRound::Buried {
+                events: unreadable.len(),
+            });
+        }
         let is_single = events.len() == 1;
         match self.subscriber.deliver(&events).await {
             Delivery::Taken => {
@@ -272,11 +287,15 @@ impl EventWorker {
                     .acknowledge_events(&self.name, &sequences)
                     .await?;
                 self.passed(last);
+                if events.len() >= batch {
+                    // It may be slower than what happens.
+                    self.overflow().await?;
+                }
                 Ok(EventRound::Delivered {
                     events: events.len(),
                 })
             }
-            Delivery::Refused { reason } if is_single => self.bury(&events, last, &reason).await,
+            Delivery::Refused { reason } if is_single => self.bury(last, &reason).await,
             Delivery::Refused { .. } => {
                 self.singly_until = Some(last);
                 Ok(EventRound::Waits {
@@ -285,9 +304,12 @@ impl EventWorker {
             }
             Delivery::Failed { reason } => {
                 self.failures = self.failures.saturating_add(1);
-                if is_single && self.failures >= self.pace.attempts {
-                    return self.bury(&events, last, &reason).await;
+                let before = self.tried.filter(|(tried, _)| *tried == first);
+                let attempts = before.map_or(1, |(_, attempts)| attempts.saturating_add(1));
+                if is_single && attempts >= self.pace.attempts {
+                    return self.bury(last, &reason).await;
                 }
+                self.tried = Some((first, attempts));
                 self.singly_until = Some(last);
                 self.wait(&reason, None).await
             }
@@ -328,7 +350,7 @@ impl EventWorker {
             let batch = excess.min(BATCH);
             let limit = usize::try_from(batch).unwrap_or(usize::MAX);
             let oldest = self.store.events(&self.name, limit).await?;
-            self.to_dead_letters(&oldest, "too many events waited")
+            self.to_dead_letters(&sequences(&oldest), "too many events waited")
                 .await?;
             excess -= batch;
         }
@@ -338,28 +360,22 @@ impl EventWorker {
     /// Nothing up to `last` is at the front any more.
     fn passed(&mut self, last: Sequence) {
         self.failures = 0;
+        self.tried = None;
         self.singly_until = self.singly_until.filter(|until| last < *until);
     }
 
-    async fn bury(
-        &mut self,
-        events: &[(Sequence, Event)],
-        last: Sequence,
-        reason: &str,
-    ) -> Result<EventRound, StoreError> {
-        self.to_dead_letters(events, reason).await?;
-        self.passed(last);
-        Ok(EventRound::Buried {
-            events: events.len(),
-        })
+    async fn bury(&mut self, one: Sequence, reason: &str) -> Result<EventRound, StoreError> {
+        self.to_dead_letters(&[one], reason).await?;
+        self.passed(one);
+        self.overflow().await?;
+        Ok(EventRound::Buried { events: 1 })
     }
 
     async fn to_dead_letters(
         &self,
-        events: &[(Sequence, Event)],
+        sequences: &[Sequence],
         reason: &str,
     ) -> Result<(), StoreError> {
-        let sequences = sequences(events);
         let at = self.clock.now();
         tracing::error!(
             subscriber = self.name,
@@ -368,11 +384,14 @@ impl EventWorker {
             "events become dead letters"
         );
         self.store
-            .bury_events(&self.name, &sequences, reason, at)
+            .bury_events(&self.name, sequences, reason, at)
             .await?;
         Ok(())
     }
 }
+
+/// Why an event that cannot be read is a dead letter.
+const UNREADABLE: &str = "this version of the program cannot read it";
 
 fn sequences(events: &[(Sequence, Event)]) -> Vec<Sequence> {
     events.iter().map(|(sequence, _)| *sequence).collect()

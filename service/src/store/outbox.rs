@@ -43,7 +43,9 @@ pub trait Outbox: fmt::Debug + Send + Sync {
     /// [`StoreError`] if the store failed: then none is written.
     async fn tell(&self, events: Vec<Event>) -> Result<(), StoreError>;
 
-    /// The subscriber's events, oldest first, at most `limit`.
+    /// The subscriber's events, oldest first, at most `limit`. One that cannot be read is
+    /// [`Unreadable`](crate::EventKind::Unreadable) and hides no other; what is written stays as it is, also where it
+    /// becomes a dead letter and is revived.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot answer.

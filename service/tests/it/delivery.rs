@@ -214,6 +214,87 @@ async fn of_too_many_events_the_oldest_become_dead_letters() {
     assert_eq!(scene.waiting().await, all[3..]);
 }
 
+/// One that answers 2xx, but takes fewer than there come.
+#[tokio::test]
+async fn a_subscriber_that_is_too_slow_has_no_more_waiting_than_one_that_is_away() {
+    let scene = Scene::with_events(9).await;
+    let all = scene.waiting().await;
+    let pace = EventPace::default().with(|pace| {
+        pace.batch = 2;
+        pace.waiting = 4;
+    });
+    let mut worker = scene.worker("n", pace);
+    let round = worker.round().await.unwrap();
+    assert!(matches!(round, EventRound::Delivered { events: 2, .. }));
+    assert_eq!(scene.taken(), all[..2]);
+    let dead: Vec<_> = scene.dead().await.into_iter().map(|(at, _)| at).collect();
+    assert_eq!(dead, all[2..5]);
+    assert_eq!(scene.waiting().await, all[5..]);
+}
+
+#[tokio::test]
+async fn an_outage_is_no_attempt() {
+    let scene = Scene::with_events(1).await;
+    let away = Delivery::unavailable("no route", None);
+    let failed = Delivery::failed("HTTP status 500");
+    let answers = [vec![failed.clone()], vec![away; 20], vec![failed.clone()]].concat();
+    scene.script.answers.lock().unwrap().extend(answers);
+    let mut worker = scene.worker("n", EventPace::default().with(|pace| pace.attempts = 3));
+    for _ in 0..22 {
+        let round = worker.round().await.unwrap();
+        assert!(matches!(round, EventRound::Waits { .. }), "{round:?}");
+    }
+    assert_eq!(scene.dead().await, []);
+    scene.script.answers.lock().unwrap().push_back(failed);
+    worker.round().await.unwrap();
+    assert_eq!(scene.dead().await.len(), 1);
+}
+
+/// The next event at the front begins with its own count.
+#[tokio::test]
+async fn the_attempts_are_those_of_one_event() {
+    let scene = Scene::with_events(2).await;
+    let failed = Delivery::failed("HTTP status 500");
+    scene.script.answers.lock().unwrap().extend(vec![failed; 3]);
+    let pace = EventPace::default().with(|pace| {
+        pace.batch = 1;
+        pace.attempts = 3;
+    });
+    let mut worker = scene.worker("n", pace);
+    worker.round().await.unwrap();
+    worker.round().await.unwrap();
+    let [first, second] = scene.waiting().await[..] else {
+        panic!("two wait");
+    };
+    let taken_elsewhere = [Sequence::new(first)];
+    scene
+        .store
+        .acknowledge_events("a", &taken_elsewhere)
+        .await
+        .unwrap();
+    worker.round().await.unwrap();
+    assert_eq!(scene.waiting().await, [second]);
+    assert_eq!(scene.dead().await, []);
+}
+
+#[tokio::test]
+async fn an_event_that_nobody_can_read_becomes_a_dead_letter_and_stops_no_other() {
+    let scene = Scene::with_events(1).await;
+    let raw = r#"{"event":"device_sang","key":"C"}"#;
+    let id = EnrollmentId::device("D1").unwrap();
+    let event = Event::new(id, now(), EventKind::unreadable(raw));
+    scene.store.tell(vec![event.clone()]).await.unwrap();
+    scene.tell(1).await;
+    let all = scene.waiting().await;
+    let mut worker = scene.worker("n", EventPace::default());
+    while worker.round().await.unwrap() != EventRound::Idle {}
+    assert_eq!(scene.taken(), [all[0], all[2]]);
+    let letters = scene.store.dead_letters("a", Sequence::START, 9).await;
+    let letters = letters.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].event, event);
+}
+
 #[tokio::test]
 async fn one_node_delivers_at_a_time_and_another_takes_over_when_it_is_gone() {
     let scene = Scene::with_events(2).await;
@@ -288,6 +369,7 @@ async fn a_webhook_posts_json_that_its_signature_covers() {
     let expected = serde_json::json!({
         "type": "mdm.events",
         "events": [{
+            "id": "17-1767323045000000",
             "sequence": 17,
             "enrollment": "device:D1",
             "at": "2026-01-02T03:04:05.000000Z",
@@ -298,12 +380,64 @@ async fn a_webhook_posts_json_that_its_signature_covers() {
     });
     assert_eq!(told, expected);
     let header = |name| request.headers()[name].to_str().unwrap();
-    assert_eq!(header("webhook-id"), "17-17");
-    let signed = format!("17-17.{}.", now().timestamp());
+    let id = header("webhook-id");
+    let signed = format!("{id}.{}.", now().timestamp());
     let signed = [signed.as_bytes(), request.body()].concat();
     let mac = hmac(DigestAlgorithm::Sha256, KEY, &signed).unwrap();
     let expected = format!("v1,{}", STANDARD.encode(mac));
     assert_eq!(header("webhook-signature"), expected);
+}
+
+#[tokio::test]
+async fn what_comes_again_has_its_ids_and_what_a_restored_store_counts_again_has_others() {
+    let transport = Arc::new(MemoryTransport::new().status(204).status(204).status(204));
+    let webhook = webhook(&transport);
+    let events = one_event();
+    let mut later = events.clone();
+    later[0].1.at += chrono::TimeDelta::days(1);
+    for events in [&events, &events, &later] {
+        assert_eq!(webhook.deliver(events).await, Delivery::Taken);
+    }
+    let requests = transport.requests();
+    let of = |n: usize| {
+        let request: &http::Request<_> = &requests[n];
+        let told: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+        (
+            request.headers()["webhook-id"].clone(),
+            told["events"][0]["id"].clone(),
+        )
+    };
+    assert_eq!(of(0), of(1));
+    let ((first, one), (second, other)) = (of(0), of(2));
+    assert_ne!(first, second);
+    assert_ne!(one, other);
+}
+
+/// It says nothing of the events: all that wait would be buried as fast as they can be posted.
+#[tokio::test]
+async fn a_webhook_at_the_wrong_address_or_with_the_wrong_rights_buries_nothing_at_once() {
+    for status in [302, 401, 403, 404, 405, 410] {
+        let transport = Arc::new(MemoryTransport::new().status(status));
+        let delivery = webhook(&transport).deliver(&one_event()).await;
+        assert!(matches!(delivery, Delivery::Failed { .. }), "{status}");
+    }
+    for status in [400, 413, 422] {
+        let transport = Arc::new(MemoryTransport::new().status(status));
+        let delivery = webhook(&transport).deliver(&one_event()).await;
+        assert!(matches!(delivery, Delivery::Refused { .. }), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_may_answer_at_length_and_too_much_is_no_outage() {
+    let says = |bytes: usize| Response::new(vec![b' '; bytes].into());
+    let transport = MemoryTransport::new()
+        .answer(says(500_000))
+        .answer(says(2_000_000));
+    let webhook = webhook(&Arc::new(transport));
+    assert_eq!(webhook.deliver(&one_event()).await, Delivery::Taken);
+    let delivery = webhook.deliver(&one_event()).await;
+    assert!(matches!(delivery, Delivery::Failed { .. }), "{delivery:?}");
 }
 
 #[tokio::test]
@@ -337,7 +471,7 @@ async fn what_a_webhook_answers_tells_what_becomes_of_the_events() {
     ));
     assert!(matches!(&answers[3], Delivery::Failed { .. }));
     assert!(matches!(&answers[4], Delivery::Refused { .. }));
-    assert!(matches!(&answers[5], Delivery::Refused { .. }));
+    assert!(matches!(&answers[5], Delivery::Failed { .. }));
     assert!(matches!(&answers[6], Delivery::Unavailable { .. }));
 }
 
