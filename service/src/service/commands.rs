@@ -37,6 +37,10 @@ impl EnqueueOptions {
 /// The commands of enrolments. A device fetches them when it calls; a
 /// [`PushWorker`](crate::push::PushWorker) makes it call.
 impl Service {
+    /// How many bytes of commands [`enqueue_each`](Self::enqueue_each) hands to the store at once: 32 MiB. Each
+    /// enrolment's copy is sealed by itself, and PostgreSQL takes no message of 1 GiB.
+    pub const ENQUEUE_BYTES: usize = 32 * 1024 * 1024;
+
     /// Queues a command for one enrolment.
     ///
     /// It is checked against Apple's schema, for the system and version that the device last reported,
@@ -68,11 +72,13 @@ impl Service {
     }
 
     /// Queues a command for each of `ids` that would take it; answers for each, in their order. All that
-    /// are queued are queued in one step.
+    /// are queued are queued in one step, but for so large a command that it would be more than
+    /// [`ENQUEUE_BYTES`](Self::ENQUEUE_BYTES) together: then it is as many steps as it takes.
     ///
     /// # Errors
     /// [`EnqueueError::Command`] if it cannot be written as a property list, [`EnqueueError::Store`]: then
-    /// nothing is queued.
+    /// nothing is queued, of a large command nothing that a former step did not queue. Who asks again gets
+    /// [`Enqueued::Duplicate`] for those.
     pub async fn enqueue_each(
         &self,
         ids: &[EnrollmentId],
@@ -117,7 +123,14 @@ impl Service {
             store.escrow(secrets).await?;
         }
         if !suitable.is_empty() {
-            let mut queued = store.enqueue(suitable).await?.into_iter();
+            let at_once = (Self::ENQUEUE_BYTES / body.len().max(1)).max(1);
+            let mut queued = Vec::with_capacity(suitable.len());
+            let mut suitable = suitable.into_iter().peekable();
+            while suitable.peek().is_some() {
+                let step = suitable.by_ref().take(at_once).collect();
+                queued.extend(store.enqueue(step).await?);
+            }
+            let mut queued = queued.into_iter();
             for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
                 if let Some(queued) = queued.next() {
                     *answer = Ok(queued);

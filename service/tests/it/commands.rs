@@ -28,7 +28,7 @@ use mdm_service::{
 };
 use zeroize::Zeroizing;
 
-use crate::device::*;
+use crate::{device::*, faulty::Faulty};
 
 const IPAD: &str = "<key>ProductName</key><string>iPad13,4</string>\
                     <key>OSVersion</key><string>18.2</string>";
@@ -111,6 +111,40 @@ async fn of_many_devices_each_has_an_answer_of_its_own() {
         .unwrap();
     assert!(
         matches!(&answers[0], Ok(Enqueued::Merged { command_uuid, .. }) if command_uuid == "L-1")
+    );
+}
+
+#[tokio::test]
+async fn a_large_command_for_many_devices_is_queued_in_steps() {
+    let (service, store) = service();
+    let devices = [Device::new("D1"), Device::new("D2"), Device::new("D3")];
+    for device in &devices {
+        device.enroll(&service).await;
+    }
+    let ids = devices.each_ref().map(Device::id);
+    let mut keys = mdm_plist::Dictionary::new();
+    let half = "x".repeat(Service::ENQUEUE_BYTES / 2);
+    keys.insert("Picture".to_owned(), half.into());
+    let large = Command::from_keys("P-1", "PaintDevice", keys);
+    let options = EnqueueOptions::default().with(|options| options.is_unchecked = true);
+    // Two would be over the bound, so the first step holds one.
+    let faulty = Faulty::new(&store);
+    faulty.fail_after(1);
+    let failed = faulty.service().enqueue_each(&ids, &large, &options).await;
+    assert!(matches!(failed, Err(EnqueueError::Store(_))), "{failed:?}");
+    faulty.fail_after(usize::MAX);
+    let again = faulty.service().enqueue_each(&ids, &large, &options).await;
+    let again = again.unwrap();
+    assert!(
+        matches!(
+            again[..],
+            [
+                Ok(Enqueued::Duplicate),
+                Ok(Enqueued::Queued(_)),
+                Ok(Enqueued::Queued(_))
+            ]
+        ),
+        "{again:?}"
     );
 }
 

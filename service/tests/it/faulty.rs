@@ -29,6 +29,7 @@ struct Inner {
     store: Shared,
     fails: AtomicBool,
     conflicts: AtomicUsize,
+    calls_left: AtomicUsize,
 }
 
 impl Faulty {
@@ -37,6 +38,7 @@ impl Faulty {
             store: Arc::clone(store),
             fails: AtomicBool::new(false),
             conflicts: AtomicUsize::new(0),
+            calls_left: AtomicUsize::new(usize::MAX),
         }))
     }
 
@@ -52,13 +54,20 @@ impl Faulty {
         self.0.fails.store(fails, SeqCst);
     }
 
+    /// After how many more calls everything fails.
+    pub(crate) fn fail_after(&self, calls: usize) {
+        self.0.calls_left.store(calls, SeqCst);
+    }
+
     /// How many of the next commits conflict.
     pub(crate) fn conflict(&self, times: usize) {
         self.0.conflicts.store(times, SeqCst);
     }
 
     fn store(&self) -> Result<&Shared, StoreError> {
-        if self.0.fails.load(SeqCst) {
+        let left = |left: usize| left.checked_sub(1);
+        let has_calls_left = self.0.calls_left.fetch_update(SeqCst, SeqCst, left).is_ok();
+        if self.0.fails.load(SeqCst) || !has_calls_left {
             return Err(StoreError::with_source(StoreErrorKind::Full, "no room"));
         }
         Ok(&self.0.store)
