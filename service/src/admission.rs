@@ -119,7 +119,9 @@ pub struct Applicant {
     pub invitation: Option<Invitation>,
     /// Who signed in on the way here.
     pub account: Option<Account>,
-    /// The account whose device it will be: of who signed in, of the invitation, or as it was.
+    /// The account whose device it will be: of who signed in, of the invitation, or as it was; not as it was where a
+    /// device checked out or was taken back, and nothing shows that it is the same
+    /// ([`Pinning::is_proven`](crate::identity::Pinning::is_proven)).
     pub owner: Option<String>,
     /// The enrolment as it is, if the device was ever seen.
     pub known: Option<Enrollment>,

@@ -200,6 +200,7 @@ async fn admitted(
         Invited::By(invitation) => Some(*invitation),
         Invited::Not => return Ok(Err(Denial::new(DenialReason::Invitation))),
     };
+    let mut is_anybody = false;
     if let CheckIn::Authenticate(message) = asked.message {
         let pinning = Pinning {
             certificate: asked.certificate,
@@ -226,11 +227,18 @@ async fn admitted(
                 .await?;
             return Err(Refusal::MayNotPin.into());
         }
+        is_anybody = pinning.is_released() && !pinning.is_proven();
     }
     let applicant = applicant
         .clone()
         .with(|applicant| applicant.invitation.clone_from(&invitation))
-        .knowing(known);
+        .knowing(known)
+        .with(|applicant| {
+            // Whose it was it is only if it is the same device: the owner's settings go to it.
+            if is_anybody {
+                applicant.owner = invitation.as_ref().and_then(|it| it.owner.clone());
+            }
+        });
     Ok(match service.ask(&applicant).await? {
         Admission::Admit(grant) => {
             let is_returning = matches!(applicant.stage, Stage::Returning);

@@ -44,10 +44,10 @@ pub(super) async fn load(
         }
         let mut step = Step::new(sender.at);
         step.device = known;
-        match store.commit(&sender.id, found.version, step).await {
-            Err(CommitError::Store(error)) => return Err(error.into()),
-            // Done, by this or by another message of the device.
-            _ => {}
+        // Any other error says that another message of the device was faster.
+        if let Err(CommitError::Store(error)) = store.commit(&sender.id, found.version, step).await
+        {
+            return Err(error.into());
         }
     }
     Err(Refused::Contention)

@@ -319,3 +319,19 @@ async fn a_certificate_enrols_the_device_that_it_names_and_no_other_that_tells_t
         EnrollmentStatus::Authenticated
     );
 }
+
+#[tokio::test]
+async fn who_takes_the_name_of_a_device_that_left_does_not_become_its_owners() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    invite(&store, "annas", |it| it.owner = Some("anna".to_owned())).await;
+    for (sender, owner) in [(&device, Some("anna")), (&other_certificate(), None)] {
+        let first = authenticate_as(&device, &service, "C02SERVICE", "annas").await;
+        assert_eq!(first.status(), StatusCode::OK);
+        device.check_in(&service, &check_out("")).await;
+        let answer = sender.check_in(&service, &authenticate()).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        let found = state(&store, &device.id()).await;
+        assert_eq!(found.owner.as_deref(), owner);
+    }
+}
