@@ -25,6 +25,7 @@ mod check_in;
 mod commands;
 mod known;
 mod migration;
+mod refusals;
 mod renewal;
 mod reply;
 mod report;
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     pusher: Option<Arc<dyn Pusher>>,
     filevault: Option<Arc<dyn Decrypter>>,
     limits: Limits,
+    refusals: refusals::Refusals,
     pace: ReportPace,
     pub(crate) retry_after: Duration,
 }

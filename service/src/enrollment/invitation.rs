@@ -43,7 +43,8 @@ pub struct Invitation {
     pub udid: Option<Udid>,
     /// The places that the device will take.
     pub licences: Vec<Claim>,
-    /// Whatever the vendor wants to find again.
+    /// Whatever the vendor wants to find again. In account-driven enrolment also `ENROLLMENT_MODE` (`BYOD` or `ADDE`)
+    /// and `ASSIGNED_MANAGED_APPLE_ID`: what the profile says, and an update of it has to repeat.
     pub data: serde_json::Value,
     /// When it was made.
     pub created_at: DateTime<Utc>,

@@ -4,6 +4,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use mdm_protocol::enroll::MachineInfo;
+use serde_json::{Value, json};
 
 use super::{Inner, PROFILE_CONTENT_TYPE, ProfileRequest, page};
 use crate::{
@@ -103,8 +104,11 @@ impl Inner {
         let invitation = match &applicant.invitation {
             Some(invitation) => invitation.clone(),
             None => {
-                let name = asking.name.map_or_else(random_name, Ok)?;
-                let invitation = made(name, &applicant, &grant);
+                let name = match &asking.name {
+                    Some(name) => name.clone(),
+                    None => self.name_for(asking.way, &applicant, &grant)?,
+                };
+                let invitation = made(name, asking.way, &applicant, &grant);
                 self.service.0.store.invite(invitation.clone()).await?;
                 invitation
             }
@@ -126,6 +130,33 @@ impl Inner {
         Ok(profile_response(profile))
     }
 
+    /// The name of the invitation that is made for somebody who has none. A device that asks again gets the one that it was
+    /// given, for half of the time that it lives, so that whoever repeats what a device signed fills no store. Who showed no
+    /// device gets one of their own each time.
+    fn name_for(
+        &self,
+        way: Way,
+        applicant: &Applicant,
+        grant: &Grant,
+    ) -> Result<String, Unavailable> {
+        let (serial_number, udid) = (&applicant.serial_number, &applicant.udid);
+        if serial_number.is_none() && udid.is_none() {
+            return random_name();
+        }
+        let half = (grant.lifetime / 2).num_seconds().max(1);
+        let claims = grant.claims.iter();
+        let claims: Vec<_> = claims.map(|claim| (&claim.pool, claim.limit)).collect();
+        self.tickets.name(&(
+            way.as_str(),
+            serial_number,
+            udid,
+            &grant.owner,
+            claims,
+            &applicant.account,
+            (half, applicant.at.timestamp().div_euclid(half)),
+        ))
+    }
+
     /// A refusal as the way in can show it.
     pub(super) async fn refused(&self, asking: &Asking<'_>, denial: &Denial) -> Response<Bytes> {
         let nothing = MachineInfo::default();
@@ -144,7 +175,7 @@ impl Inner {
 }
 
 /// The invitation that a profile carries.
-fn made(name: String, applicant: &Applicant, grant: &Grant) -> Invitation {
+fn made(name: String, way: Way, applicant: &Applicant, grant: &Grant) -> Invitation {
     let end = applicant.at.checked_add_signed(grant.lifetime);
     Invitation::new(name, applicant.at, end.unwrap_or(applicant.at)).with(|invitation| {
         invitation.owner.clone_from(&grant.owner);
@@ -161,8 +192,26 @@ fn made(name: String, applicant: &Applicant, grant: &Grant) -> Invitation {
         invitation.licences = promised.cloned().collect();
         if let Some(account) = &applicant.account {
             invitation.data = account.data.clone();
+            remember(&mut invitation.data, way, account);
         }
     })
+}
+
+/// Keeps what the profile of an account-driven enrolment says of the account, for an update has to repeat it.
+fn remember(data: &mut Value, way: Way, account: &Account) {
+    let mode = match way {
+        Way::AccountDrivenUser => "BYOD",
+        Way::AccountDrivenDevice => "ADDE",
+        _ => return,
+    };
+    if data.is_null() {
+        *data = json!({});
+    }
+    if let Some(data) = data.as_object_mut() {
+        let account = account.managed_apple_account.clone();
+        data.insert("ENROLLMENT_MODE".to_owned(), mode.into());
+        data.insert("ASSIGNED_MANAGED_APPLE_ID".to_owned(), account.into());
+    }
 }
 
 /// 128 random bits.

@@ -56,6 +56,15 @@ impl TicketKeys {
         Ok(format!("{content}.{mac}"))
     }
 
+    /// A name that nobody can guess, the same for the same on every node.
+    pub(super) fn name(&self, of: &impl Serialize) -> Result<String, Unavailable> {
+        let of = serde_json::to_vec(of).map_err(Unavailable::new)?;
+        let content = [b"mdm-service invitation 1\0", of.as_slice()].concat();
+        let mac = hmac(DigestAlgorithm::Sha256, self.current.expose(), &content);
+        let mac = mac.map_err(Unavailable::new)?;
+        Ok(URL_SAFE_NO_PAD.encode(mac.get(..16).unwrap_or_default()))
+    }
+
     /// What the ticket holds, unless it is not of ours or has ended.
     pub(super) fn open(&self, text: &str, now: DateTime<Utc>) -> Option<Ticket> {
         if text.len() > MAX_BYTES {

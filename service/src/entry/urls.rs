@@ -74,11 +74,13 @@ impl Urls {
         format!("{}/sign-in", self.portal)
     }
 
-    pub(super) fn check_in(&self, invitation: &str) -> String {
+    /// `CheckInURL` of the profile that carries this invitation: an update of that profile has to repeat it to the letter.
+    pub fn check_in(&self, invitation: &str) -> String {
         with_query(&self.check_in, Some(invitation))
     }
 
-    pub(super) fn server(&self, invitation: &str) -> String {
+    /// `ServerURL` of the profile that carries this invitation, as [`check_in`](Self::check_in).
+    pub fn server(&self, invitation: &str) -> String {
         with_query(&self.server, Some(invitation))
     }
 

@@ -86,7 +86,8 @@ impl Inner {
         Ok(admission)
     }
 
-    /// Tells the log of a refusal; and the vendor, if it is of somebody who has shown who they are.
+    /// Tells the log of a refusal; and the vendor, if it is of somebody who has shown who they are, and the same was
+    /// not told a moment ago: whoever has seen what a device signed can send it again as often as they like.
     pub(crate) async fn tell_denied(
         &self,
         enrollment: Option<EnrollmentId>,
@@ -109,6 +110,15 @@ impl Inner {
         let Some(enrollment) = enrollment else {
             return Ok(());
         };
+        let refusal = format!(
+            "{enrollment} {stage:?} {} {:?} {:?}",
+            denial.reason.as_str(),
+            applicant.serial_number,
+            applicant.owner
+        );
+        if !self.refusals.is_news(&refusal, applicant.at) {
+            return Ok(());
+        }
         let kind = EventKind::Refused {
             stage,
             reason: denial.reason.as_str().to_owned(),
@@ -116,9 +126,12 @@ impl Inner {
             serial_number: applicant.serial_number.clone(),
             owner: applicant.owner.clone(),
         };
-        self.store
-            .tell(vec![Event::new(enrollment, applicant.at, kind)])
-            .await
+        let event = Event::new(enrollment, applicant.at, kind);
+        let told = self.store.tell(vec![event]).await;
+        if told.is_err() {
+            self.refusals.forget(&refusal);
+        }
+        told
     }
 }
 

@@ -36,6 +36,7 @@ impl Builder {
             pusher: None,
             filevault: None,
             limits: Limits::default(),
+            refusals: Default::default(),
             pace: ReportPace::default(),
             retry_after: Duration::from_secs(60),
         })
