@@ -93,7 +93,7 @@ impl Authority {
             clock.clone(),
         );
         let ocsp = ocsp.map_err(part)?;
-        let lifetime = Duration::from_secs(3_600).saturating_mul(config.scep.challenge_hours);
+        let lifetime = config.scep.challenge_lifetime();
         let challenges = OneTime::new(books).lifetime(lifetime);
         let responder = Responder::local(certificate.clone(), key).map_err(part)?;
         let (is_legacy, throwaway_signer) = (config.scep.legacy_des, config.scep.throwaway_signer);

@@ -6,6 +6,7 @@ use std::{
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use mdm_sdk::{core::Secret, protocol::enroll::DiscoveryVersion};
@@ -91,6 +92,10 @@ pub(crate) struct Listen {
     /// sign their messages.
     pub(crate) client_certificates: Option<ClientCertificates>,
     pub(crate) max_connections: usize,
+    /// What the bodies of requests may have together, beside 64 KiB that each has for itself.
+    pub(crate) body_megabytes: usize,
+    /// How long a request may take, its body included.
+    pub(crate) request_seconds: u32,
 }
 
 impl Default for Listen {
@@ -100,6 +105,8 @@ impl Default for Listen {
             tls: None,
             client_certificates: None,
             max_connections: 4_096,
+            body_megabytes: 256,
+            request_seconds: 60,
         }
     }
 }
@@ -266,6 +273,8 @@ impl From<AccountEnrollment> for DiscoveryVersion {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Scep {
     pub(crate) validity_days: u32,
+    /// How long before its end an identity is renewed: a quarter of its validity unless set, 0 for never.
+    pub(crate) renew_days: Option<u32>,
     /// How long a device has from its profile to its identity.
     pub(crate) challenge_hours: u32,
     /// Takes single DES and SHA-1, for clients that know nothing else.
@@ -282,11 +291,19 @@ impl Default for Scep {
     fn default() -> Self {
         Self {
             validity_days: 365,
+            renew_days: None,
             challenge_hours: 24,
             legacy_des: false,
             status_url: None,
             throwaway_signer: false,
         }
+    }
+}
+
+impl Scep {
+    /// How long a challenge lives.
+    pub(crate) fn challenge_lifetime(&self) -> Duration {
+        Duration::from_secs(3_600).saturating_mul(self.challenge_hours)
     }
 }
 
@@ -428,10 +445,8 @@ impl Config {
             None => Table::new(),
             Some(path) => {
                 let text = fs::read_to_string(path).map_err(Error::file(path))?;
-                text.parse().map_err(|source| Error::Toml {
-                    path: path.to_owned(),
-                    source,
-                })?
+                text.parse()
+                    .map_err(|error| Error::toml(path, &text, &error))?
             }
         };
         for (name, value) in environment {
@@ -450,8 +465,8 @@ impl Config {
                 };
                 // The reader's own words name the key a second time, on a line of its own.
                 let problem = error.inner().to_string();
-                let problem = problem.lines().next().unwrap_or_default().to_owned();
-                Error::setting(key, problem)
+                let problem = problem.lines().next().unwrap_or_default();
+                Error::setting(key, without_value(problem))
             })?;
         config.check()?;
         Ok(config)
@@ -468,6 +483,15 @@ impl Config {
         if !is_base {
             let problem = "has to be https://NAME, without a path: devices take no other";
             return Err(Error::setting("public_url", problem));
+        }
+        let scep = &self.scep;
+        if scep
+            .renew_days
+            .is_some_and(|days| days >= scep.validity_days)
+        {
+            let problem =
+                "is not less than scep.validity_days: each new identity would be renewed at once";
+            return Err(Error::setting("scep.renew_days", problem));
         }
         let shows = self.listen.client_certificates.is_some();
         if shows && self.listen.tls.is_none() {
@@ -509,6 +533,17 @@ impl Config {
     /// The server's address for devices, without a slash at the end.
     pub(crate) fn base(&self) -> &str {
         self.public_url.trim_end_matches('/')
+    }
+}
+
+/// What is wrong with a value, without the value: it may be a secret at the wrong place.
+fn without_value(problem: &str) -> String {
+    let shows = ["invalid type", "invalid value", "unknown variant"];
+    match problem.split_once(", expected ") {
+        Some((found, expected)) if shows.iter().any(|it| found.starts_with(it)) => {
+            format!("is not {expected}")
+        }
+        _ => problem.to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Ways in: who may enrol, and the profile with which a device does.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,22 +11,28 @@ use mdm_sdk::{
     plist::Value,
     profiles::{
         EnrollmentProfile, MdmSettings, Namespace, Profile, ProfileBuilder, Variables,
-        payload::{mdm::EnrollmentMode, scep::ScepContent},
+        payload::{Scep, mdm::EnrollmentMode, scep::ScepContent},
         recipe::ProfileService,
         sign,
     },
-    scep::{Bound, OneTime},
+    scep::{OneTime, store::ChallengeId},
     service::{
-        Admission, AdmissionPolicy, Applicant, Claim, Denial, DenialReason, Grant, Stage,
-        Unavailable, Way,
-        entry::{ProfileRequest, ProfileServiceRequest, ProfileSource},
+        Admission, AdmissionPolicy, Applicant, Claim, Denial, DenialReason, Enrollment, Grant,
+        Invitation, Stage, Unavailable, Way,
+        entry::{ProfileRequest, ProfileServiceRequest, ProfileSource, Urls},
     },
 };
 
-use crate::{config::Accounts, sign_in::POOL};
+use crate::{
+    config::Accounts,
+    handed::{self, Handed},
+    issued::IssuedFor,
+    sign_in::POOL,
+};
 
 /// Makes enrolment profiles: an identity by SCEP, with a challenge that is good for this device once; management;
 /// the roots to trust. All of them signed.
+#[derive(Clone)]
 pub(crate) struct Profiles {
     pub(crate) identifier: String,
     pub(crate) organization: String,
@@ -36,15 +42,12 @@ pub(crate) struct Profiles {
     pub(crate) roots: Vec<Certificate>,
     pub(crate) signer: Identity,
     pub(crate) challenges: OneTime,
+    /// How long these live.
+    pub(crate) lifetime: Duration,
+    pub(crate) handed: Arc<Handed>,
     /// What a profile says of itself that is for somebody, with variables.
     pub(crate) description: Option<String>,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// The name that a device's certificate has: its serial number, or else the invitation that it came by. So a
-/// certificate belongs to one device from the moment its challenge is made.
-fn name_of<'a>(serial_number: Option<&'a SerialNumber>, invitation: &'a str) -> &'a str {
-    serial_number.map_or(invitation, SerialNumber::as_str)
 }
 
 impl Profiles {
@@ -55,7 +58,6 @@ impl Profiles {
 
     /// How the server will manage who came by this way.
     fn mdm(&self, request: &ProfileRequest<'_>) -> MdmSettings {
-        let (url, topic) = (request.server_url.as_str(), self.topic.clone());
         let mode = match &request.applicant.stage {
             Stage::Asking { way, .. } => match way {
                 Way::AccountDrivenUser => Some(EnrollmentMode::Byod),
@@ -66,12 +68,26 @@ impl Profiles {
         };
         let account = request.applicant.account.as_ref();
         let account = account.and_then(|account| account.managed_apple_account.clone());
-        let mdm = match mode {
-            Some(mode) => MdmSettings::account_driven(url, topic, mode)
+        self.management(
+            &request.server_url,
+            &request.check_in_url,
+            mode.map(|mode| (mode, account)),
+        )
+    }
+
+    fn management(
+        &self,
+        server_url: &str,
+        check_in_url: &str,
+        account_driven: Option<(EnrollmentMode, Option<String>)>,
+    ) -> MdmSettings {
+        let topic = self.topic.clone();
+        let mdm = match account_driven {
+            Some((mode, account)) => MdmSettings::account_driven(server_url, topic, mode)
                 .with(|mdm| mdm.assigned_managed_apple_id = account),
-            None => MdmSettings::new(url, topic),
+            None => MdmSettings::new(server_url, topic),
         };
-        mdm.with(|mdm| mdm.check_in_url = Some(request.check_in_url.clone()))
+        mdm.with(|mdm| mdm.check_in_url = Some(check_in_url.to_owned()))
     }
 
     /// The description, with what is known of the user and the device filled in; none where nobody signed in.
@@ -97,6 +113,65 @@ impl Profiles {
     fn namespace(&self) -> Namespace {
         Namespace::new(&self.identifier)
     }
+
+    /// The enrolment profile with a challenge for an identity of that name. What is issued anew each time is filled in last,
+    /// so that the payloads keep their UUIDs, and a device takes a later profile for an update.
+    async fn enrolling(
+        &self,
+        mdm: MdmSettings,
+        description: Option<String>,
+        holder: &IssuedFor,
+        label: &str,
+        challenges: &OneTime,
+    ) -> Result<(Bytes, ChallengeId), Unavailable> {
+        let challenge = challenges
+            .issue(label, holder.bound(), self.clock.now())
+            .await
+            .map_err(Unavailable::new)?;
+        let id = ChallengeId::of(challenge.expose()).map_err(Unavailable::new)?;
+        let scep = ScepContent::rsa_2048(&self.scep_url);
+        let profile =
+            EnrollmentProfile::new(&self.identifier, self.namespace(), mdm, scep).with(|profile| {
+                profile.display_name = Some(format!("{} Management", self.organization));
+                profile.organization = Some(self.organization.clone());
+                profile.description = description;
+                profile.roots.clone_from(&self.roots);
+            });
+        let mut profile = profile.build().map_err(Unavailable::new)?;
+        let payload = format!("{}.scep", self.identifier);
+        let filled = profile.edit::<Scep>(&payload, |scep| {
+            let content = scep.payload_content.clone().common_name(holder.as_str());
+            scep.payload_content = content.with(|content| content.challenge = Some(challenge));
+        });
+        filled.map_err(Unavailable::new)?;
+        Ok((self.signed(&profile)?, id))
+    }
+
+    /// The profile that the device enrolled with, but with a challenge for an identity in the place of the one that it has.
+    pub(crate) async fn renewal(
+        &self,
+        known: &Enrollment,
+        urls: &Urls,
+        invitation: &Invitation,
+        lifetime: Duration,
+    ) -> Result<Bytes, Unavailable> {
+        let holder = IssuedFor::renewal(known)?;
+        let text = |key: &str| invitation.data.get(key)?.as_str();
+        let mode = match text("ENROLLMENT_MODE") {
+            Some("BYOD") => Some(EnrollmentMode::Byod),
+            Some("ADDE") => Some(EnrollmentMode::Adde),
+            _ => None,
+        };
+        let account = text("ASSIGNED_MANAGED_APPLE_ID").map(str::to_owned);
+        let (server, check_in) = (urls.server(&invitation.id), urls.check_in(&invitation.id));
+        let mdm = self.management(&server, &check_in, mode.map(|mode| (mode, account)));
+        let challenges = self.challenges.clone().lifetime(lifetime);
+        let label = format!("renewal of {}", known.id);
+        let (profile, _) = self
+            .enrolling(mdm, None, &holder, &label, &challenges)
+            .await?;
+        Ok(profile)
+    }
 }
 
 #[async_trait]
@@ -105,24 +180,27 @@ impl ProfileSource for Profiles {
         let invitation = request.invitation;
         let serial_number = request.applicant.serial_number.as_ref();
         let serial_number = serial_number.or(invitation.serial_number.as_ref());
-        let name = name_of(serial_number, &invitation.id);
-        let challenge = self
-            .challenges
-            .issue(name, Bound::common_name(name), self.clock.now())
-            .await
-            .map_err(Unavailable::new)?;
-        let scep = ScepContent::rsa_2048(&self.scep_url)
-            .common_name(name)
-            .with(|scep| scep.challenge = Some(challenge));
+        // What a device or an operator says it is; else whoever has the link.
+        let holder = match serial_number {
+            Some(serial_number) => IssuedFor::device(serial_number)?,
+            None => IssuedFor::link(&invitation.id)?,
+        };
+        let (name, url) = (holder.as_str(), &request.check_in_url);
+        let now = self.clock.now();
+        if let Some(profile) = self.handed.again(name, url, now).await? {
+            return Ok(profile);
+        }
         let (mdm, description) = (self.mdm(request), self.described(request)?);
-        let profile =
-            EnrollmentProfile::new(&self.identifier, self.namespace(), mdm, scep).with(|profile| {
-                profile.display_name = Some(format!("{} Management", self.organization));
-                profile.organization = Some(self.organization.clone());
-                profile.description = description;
-                profile.roots.clone_from(&self.roots);
-            });
-        self.signed(&profile.build().map_err(Unavailable::new)?)
+        let made = self.enrolling(mdm, description, &holder, name, &self.challenges);
+        let (signed, challenge) = made.await?;
+        let profile = handed::Profile {
+            url: url.clone(),
+            signed: signed.clone(),
+            challenge,
+            until: now + self.lifetime / 2,
+        };
+        self.handed.keep(name, profile);
+        Ok(signed)
     }
 
     async fn profile_service(
@@ -235,15 +313,22 @@ impl AdmissionPolicy for Door {
             Stage::Asking { way, .. } => self.asking(*way, applicant).await?,
             // By its certificate a device shows for whom the challenge was made that it got one with.
             Stage::Authenticating { certificate, .. } => {
-                let named = certificate.subject().common_name();
                 let known = applicant.known.as_ref();
-                let invitations = [
+                let links = [
                     invitation.map(|invitation| invitation.id.as_str()),
                     known.and_then(|known| known.invitation.as_deref()),
                 ];
-                let serial_number = applicant.serial_number.as_ref().map(SerialNumber::as_str);
-                let mut names = invitations.into_iter().chain([serial_number]).flatten();
-                let is_named = named.is_some_and(|named| names.any(|name| name == named));
+                let mut names = Vec::new();
+                for link in links.into_iter().flatten() {
+                    names.push(IssuedFor::link(link)?);
+                }
+                if let Some(serial_number) = &applicant.serial_number {
+                    names.push(IssuedFor::device(serial_number)?);
+                }
+                if let Some(known) = known {
+                    names.push(IssuedFor::renewal(known)?);
+                }
+                let is_named = names.iter().any(|name| name.is_in(certificate));
                 let came_by_us = invitation.is_some() || known.is_some();
                 let is_right = is_named && came_by_us;
                 (!is_right).then(|| Denial::new(DenialReason::Invitation))

@@ -1,6 +1,9 @@
 //! What keeps the server from starting, or from doing a task of the command line.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -11,10 +14,11 @@ pub(crate) enum Error {
     #[error("{key}: {problem}")]
     Setting { key: String, problem: String },
     /// The file of settings is no TOML.
-    #[error("{} is no TOML", path.display())]
+    #[error("{} is no TOML: line {line}: {problem}", path.display())]
     Toml {
         path: PathBuf,
-        source: toml::de::Error,
+        line: usize,
+        problem: String,
     },
     /// A file cannot be read or written.
     #[error("{}", path.display())]
@@ -47,6 +51,18 @@ impl Error {
         Self::Setting {
             key: key.into(),
             problem: problem.to_string(),
+        }
+    }
+
+    /// The file of settings, of which this is the text, is no TOML. The reader's own words show the line, and a secret
+    /// may stand there.
+    pub(crate) fn toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.lines().count().max(1));
+        Self::Toml {
+            path: path.to_owned(),
+            line,
+            problem: error.message().to_owned(),
         }
     }
 

@@ -13,11 +13,13 @@ use mdm_sdk::{protocol::enroll::WELL_KNOWN_PATH, scep::ca::publish_crl};
 use crate::{
     server::App,
     sign_in::{self, Answered},
-    web::whole,
 };
 
 /// Largest report of a device, in bytes: as `mdm_service::Limits` has it.
 const REPORT: usize = 16 << 20;
+
+/// Largest check-in message, as that has it.
+const CHECK_IN: usize = 4 << 20;
 
 /// Largest message of SCEP, and of a way in.
 const SMALL: usize = 256 << 10;
@@ -56,35 +58,35 @@ async fn written_otherwise(State(app): State<App>, request: Request) -> Response
 }
 
 async fn mdm(State(app): State<App>, request: Request) -> Response {
-    match whole(request, REPORT).await {
-        Ok(request) => {
+    match app.bodies.whole(request, REPORT).await {
+        Ok((request, _drawn)) => {
             let response = app.service.handle(request).await;
             app.metrics.answered("mdm", response.status());
             response.map(Body::from)
         }
-        Err(status) => status.into_response(),
+        Err(unread) => unread.into_response(),
     }
 }
 
 async fn check_in(State(app): State<App>, request: Request) -> Response {
-    match whole(request, REPORT).await {
-        Ok(request) => {
+    match app.bodies.whole(request, CHECK_IN).await {
+        Ok((request, _drawn)) => {
             let response = app.service.handle_check_in(request).await;
             app.metrics.answered("mdm", response.status());
             response.map(Body::from)
         }
-        Err(status) => status.into_response(),
+        Err(unread) => unread.into_response(),
     }
 }
 
 async fn scep(State(app): State<App>, request: Request) -> Response {
-    match whole(request, SMALL).await {
-        Ok(request) => {
+    match app.bodies.whole(request, SMALL).await {
+        Ok((request, _drawn)) => {
             let response = app.authority.scep.handle(request).await;
             app.metrics.answered("scep", response.status());
             response.map(Body::from)
         }
-        Err(status) => status.into_response(),
+        Err(unread) => unread.into_response(),
     }
 }
 
@@ -92,13 +94,13 @@ async fn acme(State(app): State<App>, request: Request) -> Response {
     let Some(acme) = &app.acme else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match whole(request, SMALL).await {
-        Ok(request) => {
+    match app.bodies.whole(request, SMALL).await {
+        Ok((request, _drawn)) => {
             let response = acme.handle(request).await;
             app.metrics.answered("acme", response.status());
             response.map(Body::from)
         }
-        Err(status) => status.into_response(),
+        Err(unread) => unread.into_response(),
     }
 }
 
@@ -109,24 +111,24 @@ async fn crl(State(app): State<App>) -> Response {
 }
 
 async fn ocsp(State(app): State<App>, request: Request) -> Response {
-    match whole(request, SMALL).await {
-        Ok(request) => {
+    match app.bodies.whole(request, SMALL).await {
+        Ok((request, _drawn)) => {
             let response = app.authority.ocsp.handle(request).await;
             app.metrics.answered("ocsp", response.status());
             response.map(Body::from)
         }
-        Err(status) => status.into_response(),
+        Err(unread) => unread.into_response(),
     }
 }
 
 async fn enroll(State(app): State<App>, request: Request) -> Response {
-    match whole(request, SMALL).await {
-        Ok(request) => {
+    match app.bodies.whole(request, SMALL).await {
+        Ok((request, _drawn)) => {
             let response = app.portal.handle(request).await;
             app.metrics.answered("enroll", response.status());
             response.map(Body::from)
         }
-        Err(status) => status.into_response(),
+        Err(unread) => unread.into_response(),
     }
 }
 
@@ -138,9 +140,9 @@ async fn sign_in(State(app): State<App>, request: Request) -> Response {
     if request.method() != Method::POST {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    let request = match whole(request, sign_in::FORM).await {
-        Ok(request) => request,
-        Err(status) => return status.into_response(),
+    let (request, _drawn) = match app.bodies.whole(request, sign_in::FORM).await {
+        Ok(read) => read,
+        Err(unread) => return unread.into_response(),
     };
     let response = match page.take(&request).await {
         Answered::Page(response) => response,

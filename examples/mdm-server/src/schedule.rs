@@ -66,7 +66,7 @@ impl Subscriber for Inventory {
     }
 }
 
-fn is_device(id: &EnrollmentId) -> bool {
+pub(crate) fn is_device(id: &EnrollmentId) -> bool {
     matches!(
         id.channel(),
         Channel::Device | Channel::UserEnrollmentDevice
@@ -124,6 +124,7 @@ pub(crate) struct Schedule {
     settings: config::Schedule,
     node: String,
     next_sweep: Option<DateTime<Utc>>,
+    next_call: Option<DateTime<Utc>>,
 }
 
 impl Schedule {
@@ -133,6 +134,7 @@ impl Schedule {
             settings,
             node,
             next_sweep: None,
+            next_call: None,
         }
     }
 
@@ -150,39 +152,54 @@ impl Schedule {
 
     async fn work(&mut self) {
         loop {
-            if let Err(error) = self.round().await {
-                tracing::error!(error = told(&*error), "scheduled work waits");
-            }
+            self.round().await;
             let every = Duration::from_secs(self.settings.every_seconds.max(1).into());
             self.app.clock.sleep(every).await;
         }
     }
 
-    async fn round(&mut self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let now = self.app.clock.now();
-        let store = self.app.service.store();
-        if !store.lease(LEASE, &self.node, now, now + TERM).await? {
-            return Ok(());
+    /// Each step by itself: what keeps one from being done keeps no other.
+    async fn round(&mut self) {
+        let app = self.app.clone();
+        let (now, store) = (app.clock.now(), app.service.store());
+        match store.lease(LEASE, &self.node, now, now + TERM).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return waits("lease", &error),
         }
         if self.next_sweep.is_none_or(|next| next <= now) {
-            self.sweep(now).await?;
-            let hours = self.settings.inventory_hours;
-            // Often enough that no device waits much longer than it should.
-            self.next_sweep =
-                Some(now + TimeDelta::minutes(i64::from(hours.clamp(1, 24)) * 60 / 24));
+            match self.sweep(now).await {
+                Ok(()) => {
+                    let hours = self.settings.inventory_hours;
+                    // Often enough that no device waits much longer than it should.
+                    let minutes = i64::from(hours.clamp(1, 24)) * 60 / 24;
+                    self.next_sweep = Some(now + TimeDelta::minutes(minutes));
+                }
+                Err(error) => waits("look at all devices", &error),
+            }
         }
-        while store.expire(now, BATCH).await? == BATCH {}
         let kept = now - TimeDelta::days(self.settings.keep_commands_days.into());
-        while store.forget_finished(kept, BATCH).await? == BATCH {}
-        while store.forget_invitations(now, BATCH).await? == BATCH {}
-        self.app.authority.challenges.forget_expired(now).await?;
-        Ok(())
+        all("expiry of commands", || store.expire(now, BATCH)).await;
+        all("deletion of commands", || {
+            store.forget_finished(kept, BATCH)
+        })
+        .await;
+        all("deletion of invitations", || {
+            store.forget_invitations(now, BATCH)
+        })
+        .await;
+        if let Err(error) = app.authority.challenges.forget_expired(now).await {
+            waits("deletion of challenges", &error);
+        }
     }
 
-    /// Looks at every enrolment: counts them, and asks whose last word is old.
-    async fn sweep(&self, now: DateTime<Utc>) -> Result<(), EnqueueError> {
+    /// Looks at every enrolment: counts them, asks whose last word is old, and has those call whose identity may end
+    /// unseen.
+    async fn sweep(&mut self, now: DateTime<Utc>) -> Result<(), EnqueueError> {
         let hours = self.settings.inventory_hours;
         let old = now - TimeDelta::hours(hours.into());
+        let calls = self.app.renewal;
+        let calls = calls.filter(|_| self.next_call.is_none_or(|next| next <= now));
         let mut counted = Counted::default();
         let mut after = None;
         loop {
@@ -190,18 +207,28 @@ impl Schedule {
             for enrollment in &page {
                 counted.add(enrollment);
             }
-            let is_due = |enrollment: &&Enrollment| {
-                hours > 0
-                    && is_device(&enrollment.id)
-                    && enrollment.status == EnrollmentStatus::Enrolled
-                    && enrollment.reported.as_ref().is_none_or(|it| it.at < old)
+            let devices = || {
+                page.iter().filter(|enrollment| {
+                    is_device(&enrollment.id) && enrollment.status == EnrollmentStatus::Enrolled
+                })
             };
-            let due = page.iter().filter(is_due).map(|it| it.id.clone());
-            ask(&self.app.service, due.collect()).await?;
+            let is_due = |it: &&Enrollment| it.reported.as_ref().is_none_or(|it| it.at < old);
+            if hours > 0 {
+                let due = devices().filter(is_due).map(|it| it.id.clone());
+                ask(&self.app.service, due.collect()).await?;
+            }
+            if let Some(pace) = calls {
+                let silent = devices().filter(|it| is_silent(it, now - pace.silence()));
+                let silent: Vec<_> = silent.map(|it| it.id.clone()).collect();
+                self.app.service.push(&silent).await?;
+            }
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(last.id.clone()),
                 _ => break,
             }
+        }
+        if let Some(pace) = calls {
+            self.next_call = Some(now + pace.every());
         }
         self.app.metrics.counted(counted);
         Ok(())
@@ -213,4 +240,27 @@ impl Schedule {
             .enrollments(&EnrollmentFilter::new(), after, PAGE)
             .await
     }
+}
+
+/// Whether it was last heard of before `since`.
+fn is_silent(enrollment: &Enrollment, since: DateTime<Utc>) -> bool {
+    enrollment.last_seen_at.is_none_or(|seen| seen < since)
+}
+
+/// Repeats a step until it has less to do than it could.
+async fn all<F>(what: &str, step: impl Fn() -> F)
+where
+    F: Future<Output = Result<usize, StoreError>>,
+{
+    loop {
+        match step().await {
+            Ok(BATCH) => {}
+            Ok(_) => return,
+            Err(error) => return waits(what, &error),
+        }
+    }
+}
+
+fn waits(what: &str, error: &dyn std::error::Error) {
+    tracing::error!(what, error = told(error), "scheduled work waits");
 }

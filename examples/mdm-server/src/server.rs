@@ -13,14 +13,12 @@ use mdm_sdk::{
     core::{Clock, Secret, SystemClock, Topic},
     pki::{self, Certificate, DigestAlgorithm},
     protocol::enroll::DeviceAuthorities,
-    scep::acme,
+    scep::{self, acme},
     service::{
         MdmSignature, Sealed, Service,
         delivery::{EventPace, Webhook},
         entry::{AccountDriven, Portal, TicketKeys, Urls},
-        identity::{
-            Both, Either, IdentitySource, MutualTls, NamedInCertificate, Network, ProxyHeader,
-        },
+        identity::{Both, Either, IdentitySource, MutualTls, Network, ProxyHeader},
         push::PushPace,
     },
     tls::{ClientAuth, ServerConfig},
@@ -31,13 +29,18 @@ use crate::{
     admin::{self, Metrics},
     assignment,
     authority::Authority,
+    bodies::Bodies,
     config::{self, ClientCertificates, Config},
     database::Database,
     enroll::{Door, Profiles},
     error::Error,
     filevault,
+    handed::Handed,
+    issued::Pins,
     peer::Proxies,
-    push, routes,
+    push,
+    renewal::{self, Pace},
+    routes,
     schedule::{Inventory, Schedule},
     sign_in::SignInPage,
     transport::{USER_AGENT, transport},
@@ -64,6 +67,10 @@ pub(crate) struct Parts {
     /// Whom a device has to trust that Apple points here.
     pub(crate) anchors: Vec<Certificate>,
     pub(crate) metrics: Metrics,
+    /// What devices send, on its way in.
+    pub(crate) bodies: Bodies,
+    /// When devices are made to renew their identities, if they are.
+    pub(crate) renewal: Option<Pace>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) token: Secret<String>,
     pub(crate) push_ends: Option<chrono::DateTime<chrono::Utc>>,
@@ -123,12 +130,20 @@ impl Server {
 
         let (stopping, _) = watch::channel(false);
         let (mut workers, mut endless): (Vec<Work>, Vec<Work>) = Default::default();
+        let renewal = Pace::new(&config.scep);
+        let (identity, renewals) = match (identity(&config, &authority.root)?, renewal) {
+            (identity, None) => (identity, None),
+            (identity, Some(pace)) => {
+                let (watch, renewals) = renewal::watch(identity, pace);
+                (Arc::new(watch) as Arc<dyn IdentitySource>, Some(renewals))
+            }
+        };
         let mut service = Service::builder(
             Sealed::new(database.service(), keys),
             clock.clone(),
-            identity(&config, &authority.root)?,
+            identity,
         )
-        .pins(NamedInCertificate::new())
+        .pins(Pins)
         .admission(Door {
             assigned: database.assignment(),
             any_device: config.enrollment.any_device,
@@ -190,8 +205,8 @@ impl Server {
             clock.clone(),
         );
         let acme = acme.await?;
-        let portal = portal(&config, &service, &authority, &vault, topic, clock.clone());
-        let (portal, sign_in) = portal.await?;
+        let profiles = profiles(&config, &authority, database.books(), topic, clock.clone())?;
+        let (portal, sign_in) = portal(&config, &service, &vault, profiles.clone()).await?;
         let app = App(Arc::new(Parts {
             service,
             portal,
@@ -201,12 +216,17 @@ impl Server {
             ade,
             anchors,
             metrics,
+            bodies: Bodies::new(config.listen.body_megabytes.saturating_mul(1 << 20)),
+            renewal,
             clock,
             token,
             push_ends,
             recovery,
             started: Instant::now(),
         }));
+        if let Some(renewals) = renewals {
+            endless.push(Box::pin(renewals.run(app.clone(), profiles)));
+        }
         let schedule = Schedule::new(app.clone(), config.schedule.clone(), node);
         workers.push(Box::pin(schedule.run(stopped(&stopping))));
         Ok(Self {
@@ -275,8 +295,10 @@ fn stopped(stopping: &watch::Sender<bool>) -> impl Future<Output = ()> + Send + 
 
 async fn bind(config: &Config) -> Result<(Web, Web), Error> {
     let listen = &config.listen;
-    let devices = Web::bind("listen.address", listen.address, listen.max_connections).await?;
-    let admin = Web::bind("admin.address", config.admin.address, 64).await?;
+    let longest = Duration::from_secs(listen.request_seconds.max(1).into());
+    let most = listen.max_connections;
+    let devices = Web::bind("listen.address", listen.address, most, longest).await?;
+    let admin = Web::bind("admin.address", config.admin.address, 64, longest).await?;
     Ok((devices, admin))
 }
 
@@ -373,13 +395,36 @@ fn configured_topic(config: &Config) -> Result<Topic, Error> {
     topic.parse().map_err(Error::in_setting("enrollment.topic"))
 }
 
+fn profiles(
+    config: &Config,
+    authority: &Authority,
+    books: Arc<dyn scep::Store>,
+    topic: Topic,
+    clock: Arc<dyn Clock>,
+) -> Result<Profiles, Error> {
+    Ok(Profiles {
+        identifier: config.enrollment.identifier.clone(),
+        organization: config.organization.clone(),
+        topic,
+        scep_url: format!("{}/scep", config.base()),
+        roots: roots(config)?,
+        signer: authority.signer.clone(),
+        challenges: authority.challenges.clone(),
+        lifetime: config.scep.challenge_lifetime(),
+        handed: Arc::new(Handed::new(books)),
+        description: config
+            .accounts
+            .as_ref()
+            .and_then(|it| it.description.clone()),
+        clock,
+    })
+}
+
 async fn portal(
     config: &Config,
     service: &Service,
-    authority: &Authority,
     vault: &Vault,
-    topic: Topic,
-    clock: Arc<dyn Clock>,
+    profiles: Profiles,
 ) -> Result<(Portal, Option<SignInPage>), Error> {
     let base = config.base();
     let settings = &config.enrollment;
@@ -399,23 +444,10 @@ async fn portal(
             b"mdm-server sign-in",
         );
         let key = Secret::new(key.map_err(Error::part("the sign-in page"))?);
-        SignInPage::new(accounts, &config.organization, base, key, clock.clone())
+        let clock = profiles.clock.clone();
+        SignInPage::new(accounts, &config.organization, base, key, clock)
     });
     let sign_in = sign_in.transpose()?;
-    let profiles = Profiles {
-        identifier: settings.identifier.clone(),
-        organization: config.organization.clone(),
-        topic,
-        scep_url: format!("{base}/scep"),
-        roots: roots(config)?,
-        signer: authority.signer.clone(),
-        challenges: authority.challenges.clone(),
-        description: config
-            .accounts
-            .as_ref()
-            .and_then(|it| it.description.clone()),
-        clock,
-    };
     let mut portal = Portal::builder(service, profiles, urls, TicketKeys::new(tickets));
     if let Some(page) = &sign_in {
         portal = portal.sign_in(page.clone());

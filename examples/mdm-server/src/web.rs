@@ -5,9 +5,8 @@ use std::{
     convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 
-use axum::{Router, body::Body, response::IntoResponse};
-use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use axum::{Router, body::Body};
+use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use mdm_sdk::{
@@ -22,13 +21,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{error::Error, peer::Proxies};
+use crate::{bodies::busy, error::Error, peer::Proxies};
 
 /// How long a client may take over its TLS handshake, or a request's headers.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-/// How long a request may take, its body included.
-const REQUEST: Duration = Duration::from_secs(60);
 
 /// How long requests that are being answered have once the server stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -38,21 +34,24 @@ pub(crate) struct Web {
     listener: TcpListener,
     tls: Option<ServerConfig>,
     max_connections: usize,
+    request: Duration,
     proxies: Proxies,
 }
 
 impl Web {
-    /// Binds the address that `key` sets, to speak plainly.
+    /// Binds the address that `key` sets, to speak plainly. A request may take so long, its body included.
     pub(crate) async fn bind(
         key: &str,
         address: SocketAddr,
         max_connections: usize,
+        request: Duration,
     ) -> Result<Self, Error> {
         let listener = TcpListener::bind(address).await;
         Ok(Self {
             listener: listener.map_err(Error::in_setting(key))?,
             tls: None,
             max_connections,
+            request,
             proxies: Proxies::default(),
         })
     }
@@ -105,6 +104,7 @@ impl Web {
                     let connection = Connection {
                         router: router.clone(),
                         peer,
+                        request: self.request,
                         proxies: self.proxies.clone(),
                         stopped: stopped.clone(),
                     };
@@ -128,6 +128,7 @@ impl Web {
 struct Connection {
     router: Router,
     peer: SocketAddr,
+    request: Duration,
     proxies: Proxies,
     stopped: watch::Receiver<bool>,
 }
@@ -152,11 +153,15 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (router, peer, proxies) = (self.router.clone(), self.peer, self.proxies.clone());
+        let (router, peer, longest) = (self.router.clone(), self.peer, self.request);
+        let proxies = self.proxies.clone();
         let answer = service_fn(move |mut request: Request<Incoming>| {
             let client = proxies.client(peer, request.headers());
             request.extensions_mut().insert(client);
-            answer(router.clone(), peer, shown.clone(), request)
+            let answering = answer(router.clone(), peer, shown.clone(), request);
+            async move {
+                Ok::<_, Infallible>(timeout(longest, answering).await.unwrap_or_else(|_| busy()))
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -178,7 +183,7 @@ async fn answer(
     peer: SocketAddr,
     shown: Option<PeerCertificate>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> Response<Body> {
     let mut request = request.map(Body::new);
     let extensions = request.extensions_mut();
     extensions.insert(Peer(peer));
@@ -186,27 +191,7 @@ async fn answer(
         extensions.insert(shown);
     }
     let mut router = router;
-    let answering = tower_service::Service::call(&mut router, request);
-    Ok(match timeout(REQUEST, answering).await {
-        Ok(Ok(response)) => response,
-        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-    })
-}
-
-/// The request with its body, if that has `limit` bytes at most.
-pub(crate) async fn whole(
-    request: Request<Body>,
-    limit: usize,
-) -> Result<Request<Bytes>, StatusCode> {
-    let (head, body) = request.into_parts();
-    match axum::body::to_bytes(body, limit).await {
-        Ok(body) => Ok(Request::from_parts(head, body)),
-        Err(error) if is_too_long(&error) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::BAD_REQUEST),
+    match tower_service::Service::call(&mut router, request).await {
+        Ok(response) => response,
     }
-}
-
-fn is_too_long(error: &axum::Error) -> bool {
-    std::error::Error::source(error)
-        .is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>())
 }

@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) apns: FakeApns,
     pub(crate) factory: DeviceCa,
     pub(crate) web: Authority,
+    /// Whether the server speaks TLS itself.
+    pub(crate) tls: bool,
     /// Where a proxy listens that ends TLS in front of the server.
     pub(crate) proxy: Option<u16>,
     /// Added to the settings.
@@ -67,6 +69,7 @@ impl World {
             apns,
             factory,
             web,
+            tls: true,
             more: String::new(),
         };
         world.identity("web", &world.web.server_identity().unwrap());
@@ -110,11 +113,6 @@ impl World {
     fn settings(&self, data: &str) -> PathBuf {
         let path = |name: &str| self.path(name).display().to_string();
         let (key, file) = (path("key"), path(&format!("{data}.toml")));
-        let (web, web_key) = (path("web.pem"), path("web-key.pem"));
-        let tls = match self.proxy {
-            None => format!("listen.tls = {{ certificate = \"{web}\", key = \"{web_key}\" }}"),
-            Some(_) => String::new(),
-        };
         let settings = format!(
             r#"
 public_url = "{url}"
@@ -134,6 +132,14 @@ log.format = "json"
             url = self.url(),
             data = path(data),
             port = self.port.load(SeqCst),
+            tls = match self.tls && self.proxy.is_none() {
+                true => format!(
+                    r#"listen.tls = {{ certificate = "{}", key = "{}" }}"#,
+                    path("web.pem"),
+                    path("web-key.pem")
+                ),
+                false => String::new(),
+            },
             admin = path("admin"),
             root = path("root.pem"),
             factory = path("factory.pem"),
