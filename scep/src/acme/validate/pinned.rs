@@ -14,7 +14,7 @@ use mdm_transport::{HttpTransport, TransportError, TransportErrorKind};
 #[async_trait]
 pub trait PinnedTransport: fmt::Debug + Send + Sync {
     /// Connects to one of these addresses, the first that can be reached, at the port of the request's URL, and sends the request for
-    /// the URL's host. It looks up nothing, asks no proxy and follows no redirect; the request's [`SendLimits`] hold.
+    /// the URL's host. It looks up nothing, asks no proxy and follows no redirect; the request's [`SendLimits`](mdm_transport::SendLimits) hold.
     ///
     /// # Errors
     /// As [`HttpTransport::send`].
