@@ -5,8 +5,8 @@ use std::{borrow::Cow, error::Error, fmt::Debug};
 use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, StoreError, StoreErrorKind, Topic};
 use mdm_service::{
-    Body, BootstrapToken, Enrollment, EnrollmentId, EnrollmentStatus, Event, Fingerprint,
-    PushAddress, enrollment::decide::Version, queue::Sequence,
+    Body, BootstrapToken, Enrollment, EnrollmentId, EnrollmentStatus, Event, EventKind,
+    Fingerprint, PushAddress, enrollment::decide::Version, queue::Sequence,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_postgres::{Row, types::FromSql};
@@ -215,7 +215,9 @@ pub(super) fn status_number(status: EnrollmentStatus) -> Result<i16, StoreError>
 
 /// An event in four columns from the first on: its place, whose it is, when, and what.
 pub(super) fn event(row: &Row) -> Result<(Sequence, Event), StoreError> {
-    let event = Event::new(id(row, 1)?, time(row, 2)?, parsed(row, 3)?);
+    let written: &str = get(row, 3)?;
+    let kind = document::parse(written).unwrap_or_else(|_| EventKind::unreadable(written));
+    let event = Event::new(id(row, 1)?, time(row, 2)?, kind);
     Ok((sequence(row, 0)?, event))
 }
 

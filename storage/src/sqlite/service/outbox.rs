@@ -2,11 +2,14 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use mdm_service::{DeadLetter, Event, StoreError, queue::Sequence, store::Outbox};
+use mdm_service::{DeadLetter, Event, EventKind, StoreError, queue::Sequence, store::Outbox};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::rows;
-use crate::sqlite::{SqliteStore, values};
+use crate::{
+    document,
+    sqlite::{SqliteStore, values},
+};
 
 const SUBSCRIBE: &str = "INSERT INTO subscribers (name) VALUES (?1) ON CONFLICT DO NOTHING";
 
@@ -232,7 +235,9 @@ fn key(connection: &Connection, subscriber: &str) -> rusqlite::Result<Option<i64
 }
 
 fn event(row: &Row<'_>) -> rusqlite::Result<(Sequence, Event)> {
-    let event = Event::new(rows::id(row, 1)?, rows::time(row, 2)?, rows::json(row, 3)?);
+    let written = row.get_ref(3)?.as_str()?;
+    let kind = document::parse(written).unwrap_or_else(|_| EventKind::unreadable(written));
+    let event = Event::new(rows::id(row, 1)?, rows::time(row, 2)?, kind);
     Ok((rows::sequence(row, 0)?, event))
 }
 
