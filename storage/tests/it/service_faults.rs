@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 
 use mdm_core::Secret;
 use mdm_service::{
-    Claim, EscrowEntry, EscrowKind, Invitation, StoreError, StoreErrorKind,
+    Claim, EscrowEntry, EscrowKind, EventKind, Invitation, StoreError, StoreErrorKind,
     enrollment::{
         Spend,
         decide::{Loaded, Sender, Step, Version, decide},
@@ -162,6 +162,39 @@ async fn a_locked_file_leaves_nothing_of_a_step_and_still_answers_an_idle_poll()
         .await
         .unwrap();
     store.acknowledge_events("vendor", &[first]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_of_a_newer_program_hides_no_other() {
+    const RAW: &str = r#"{"event":"device_sang","key":"C"}"#;
+    let path = scratch::path();
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.subscribe("vendor").await.unwrap();
+    enroll(&store, 1).await;
+    let events = store.events("vendor", 9).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute(
+            "UPDATE outbox SET event = ?1 WHERE seq = ?2",
+            (RAW, i64::try_from(events[0].0.number()).unwrap()),
+        )
+        .unwrap();
+    let read = store.events("vendor", 9).await.unwrap();
+    assert_eq!(read[0].1.kind, EventKind::unreadable(RAW));
+    assert_eq!(read[1..], events[1..]);
+    let place = [read[0].0];
+    store.bury_events("vendor", &place, "x", NOW).await.unwrap();
+    let dead = store.dead_letters("vendor", Sequence::START, 9).await;
+    assert_eq!(dead.unwrap()[0].event, read[0].1);
+    store.revive_dead_letters("vendor", &place).await.unwrap();
+    let kept: String = other
+        .query_row(
+            "SELECT min(event) FROM outbox WHERE event = ?1",
+            [RAW],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(kept, RAW);
 }
 
 #[tokio::test]

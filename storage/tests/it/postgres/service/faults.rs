@@ -4,7 +4,8 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use mdm_core::{Secret, StoreError, StoreErrorKind};
 use mdm_service::{
-    queue::{CommandState, Enqueued, Polled, ReportKind, Settlement},
+    EventKind,
+    queue::{CommandState, Enqueued, Polled, ReportKind, Sequence, Settlement},
     store::{CommandStore, CommitError, EnrollmentStore, Outbox},
 };
 use mdm_storage::{PostgresStore, postgres::Options};
@@ -48,6 +49,34 @@ async fn nothing_is_half_recorded(database: &Database) {
          + (SELECT count(*) FROM mdm_contact c WHERE NOT EXISTS (
              SELECT FROM mdm_enrollment e WHERE e.contact = c.key))";
     assert_eq!(database.number(halves).await, 0);
+}
+
+#[tokio::test]
+async fn an_event_of_a_newer_program_hides_no_other() {
+    const RAW: &str = r#"{"event":"device_sang","key":"C"}"#;
+    let Some(database) = database().await else {
+        return;
+    };
+    let store = database.open().await;
+    store.subscribe("vendor").await.unwrap();
+    enroll(&store, 1).await;
+    let events = store.events("vendor", 9).await.unwrap();
+    let first = i64::try_from(events[0].0.number()).unwrap();
+    let client = database.client().await;
+    let rewrite = "UPDATE mdm_event SET event = $1 WHERE seq = $2";
+    client.execute(rewrite, &[&RAW, &first]).await.unwrap();
+    let read = store.events("vendor", 9).await.unwrap();
+    assert_eq!(read[0].1.kind, EventKind::unreadable(RAW));
+    assert_eq!(read[1..], events[1..]);
+    let place = [read[0].0];
+    let now = events[0].1.at;
+    store.bury_events("vendor", &place, "x", now).await.unwrap();
+    let dead = store.dead_letters("vendor", Sequence::START, 9).await;
+    assert_eq!(dead.unwrap()[0].event, read[0].1);
+    store.revive_dead_letters("vendor", &place).await.unwrap();
+    let kept =
+        "SELECT count(*) FROM mdm_event WHERE event = '{\"event\":\"device_sang\",\"key\":\"C\"}'";
+    assert_eq!(database.number(kept).await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
