@@ -3,7 +3,7 @@
 //! One line each, as `mdm-server user NAME` prints it:
 //!
 //! ```toml
-//! "anna" = { password = "$argon2id$v=19$m=19456,t=2,p=1$...", managed_apple_account = "anna@example.com", data = { ROOM = "12" } }
+//! "anna" = { password = "$scrypt$ln=14,r=8,p=5$...", managed_apple_account = "anna@example.com", data = { ROOM = "12" } }
 //! ```
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use mdm_sdk::{core::Secret, pki, service::Account};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -28,7 +28,11 @@ const NAME: usize = 256;
 /// Largest file of users, in bytes.
 const FILE: u64 = 8 << 20;
 
-/// How many passwords are hashed at the same time: each takes 19 MiB.
+/// scrypt (RFC 7914) at a cost that OWASP recommends, and how a hash of it begins.
+const COST: (u8, u32, u32) = (14, 8, 5);
+const PREFIX: &str = "$scrypt$ln=14,r=8,p=5$";
+
+/// How many passwords are hashed at the same time: each takes 16 MiB.
 const AT_ONCE: usize = 4;
 
 const KEY: &str = "accounts.users";
@@ -158,7 +162,7 @@ fn read(path: &Path) -> Result<BTreeMap<String, (String, User)>, Error> {
     })?;
     let mut found = BTreeMap::new();
     for (name, user) in users {
-        if !is_ours(&user.password) {
+        if parts(&user.password).is_none() {
             let problem = format!("the password of {name:?} is not as `mdm-server user` writes it");
             return Err(Error::setting(KEY, problem));
         }
@@ -169,15 +173,15 @@ fn read(path: &Path) -> Result<BTreeMap<String, (String, User)>, Error> {
     Ok(found)
 }
 
-/// Argon2id (RFC 9106) with the parameters that OWASP recommends.
-fn argon2() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
-}
+type Salt = [u8; 16];
+type Hash = [u8; 32];
 
 fn hash(password: &Secret<Vec<u8>>) -> Result<String, Error> {
-    let salt = pki::random::<16>().map_err(Error::part("randomness"))?;
-    let hash: Result<PasswordHash, _> = argon2().hash_password_with_salt(password.expose(), &salt);
-    Ok(hash.map_err(Error::part("hashing a password"))?.to_string())
+    let salt: Salt = pki::random().map_err(Error::part("randomness"))?;
+    let hash = pki::scrypt::<{ size_of::<Hash>() }>(password.expose(), &salt, COST);
+    let hash = hash.map_err(Error::part("hashing a password"))?;
+    let [salt, hash] = [&salt[..], &hash[..]].map(|bytes| STANDARD_NO_PAD.encode(bytes));
+    Ok(format!("{PREFIX}{salt}${hash}"))
 }
 
 fn verify(password: &str, hash: &str) -> bool {
@@ -186,28 +190,19 @@ fn verify(password: &str, hash: &str) -> bool {
         true => (password, true),
         false => ("", false),
     };
-    let hash = PasswordHash::new(hash);
-    hash.is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok()) && fits
-}
-
-/// Whether verification takes as long as for everybody else, which tells nobody who is known.
-fn is_ours(hash: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else {
+    let Some((salt, hash)) = parts(hash) else {
         return false;
     };
-    let ours = Params::default();
-    let is_same = |params: Params| {
-        let costs = |it: &Params| (it.m_cost(), it.t_cost(), it.p_cost());
-        costs(&params) == costs(&ours)
-    };
-    hash.algorithm.as_str() == "argon2id"
-        && hash.version == Some(u32::from(Version::V0x13))
-        && hash.salt.is_some()
-        && hash
-            .hash
-            .as_ref()
-            .is_some_and(|hash| hash.as_bytes().len() == 32)
-        && Params::try_from(&hash).is_ok_and(is_same)
+    pki::scrypt::<{ size_of::<Hash>() }>(password.as_bytes(), &salt, COST)
+        .is_ok_and(|found| pki::digest::constant_time_eq(&found[..], &hash))
+        && fits
+}
+
+/// Salt and hash, at the cost of all others: so verification takes as long for everybody, which tells nobody who is known.
+fn parts(hash: &str) -> Option<(Salt, Hash)> {
+    let (salt, hash) = hash.strip_prefix(PREFIX)?.split_once('$')?;
+    let bytes = |text: &str| STANDARD_NO_PAD.decode(text).ok();
+    Some((bytes(salt)?.try_into().ok()?, bytes(hash)?.try_into().ok()?))
 }
 
 #[cfg(test)]

@@ -177,6 +177,29 @@ pub(crate) fn pbkdf2_into(
     pkcs5::pbkdf2_hmac(password, salt, iterations as usize, digest, key).crypto()
 }
 
+/// A key of `N` bytes out of a password, which takes memory to guess at: scrypt (RFC 7914) with 2^`log_n` blocks of
+/// 128 · `r` bytes, `p` times.
+///
+/// # Errors
+/// [`Error::Crypto`] when OpenSSL fails, as it does for parameters that RFC 7914 does not allow.
+pub fn scrypt<const N: usize>(
+    password: &[u8],
+    salt: &[u8],
+    (log_n, r, p): (u8, u32, u32),
+) -> Result<Zeroizing<[u8; N]>, Error> {
+    let mut key = Zeroizing::new([0; N]);
+    let blocks = 1_u64.checked_shl(log_n.into()).unwrap_or(0);
+    let (r, p) = (u64::from(r), u64::from(p));
+    // OpenSSL's default is too little for the parameters in use: what these need, and its own part.
+    let memory = blocks
+        .saturating_add(p)
+        .saturating_add(2)
+        .saturating_mul(r)
+        .saturating_mul(128);
+    pkcs5::scrypt(password, salt, blocks, r, p, memory, key.as_mut()).crypto()?;
+    Ok(key)
+}
+
 /// Random bytes from OpenSSL's generator.
 ///
 /// # Errors
@@ -240,5 +263,18 @@ mod tests {
     #[test]
     fn random_bytes_differ() {
         assert_ne!(random::<16>().unwrap(), random::<16>().unwrap());
+    }
+
+    /// RFC 7914 section 12.
+    #[test]
+    fn scrypt_has_its_known_values_and_refuses_what_is_no_parameter() {
+        let key = scrypt::<64>(b"password", b"NaCl", (10, 8, 16)).unwrap();
+        assert_eq!(
+            (&key[..4], &key[60..]),
+            (&[0xfd, 0xba, 0xbe, 0x1c][..], &[0xa2, 0xcc, 0x06, 0x40][..])
+        );
+        for parameters in [(0, 8, 1), (64, 8, 1), (200, 8, 1), (10, 0, 1), (10, 8, 0)] {
+            assert!(scrypt::<32>(b"password", b"salt", parameters).is_err());
+        }
     }
 }

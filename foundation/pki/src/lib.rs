@@ -87,7 +87,7 @@ pub mod signer;
 
 pub use certificate::{Certificate, CertificateBuilder, GeneralName, Issuer, KeyUsage};
 pub use crl::{RevocationList, RevocationListBuilder, RevocationReason, RevokedCertificate};
-pub use digest::{DigestAlgorithm, digest, hmac, pbkdf2, random};
+pub use digest::{DigestAlgorithm, digest, hmac, pbkdf2, random, scrypt};
 pub use error::Error;
 pub use identity::Identity;
 pub use key::{Curve, KeyAlgorithm, KeyComponents, KeySpec, PrivateKey, PublicKey};

@@ -75,13 +75,13 @@ fn what_cannot_be_a_user_is_not_written() {
 #[test]
 fn a_file_with_something_else_than_users_is_refused_and_no_password_shown() {
     let good = line("anna", None, &secret("correct horse")).unwrap();
-    let cheap = good.replace("m=19456", "m=8");
+    let cheap = good.replace("ln=14", "ln=4");
     let twice = format!("{good}\n{}", good.replace("anna", "ANNA"));
     for (content, told) in [
         (format!("{good}\nben = \"hunter22\""), "line 2"),
         ("ben = { password = \"hunter22\" }".to_owned(), "ben"),
         (cheap, "anna"),
-        (good.replace("argon2id", "argon2i"), "anna"),
+        (good.replace("$scrypt$", "$argon2id$"), "anna"),
         (good.replace("password", "pasword"), "line 1"),
         (twice, "twice"),
     ] {
@@ -96,5 +96,5 @@ fn a_file_with_something_else_than_users_is_refused_and_no_password_shown() {
 fn a_password_is_held_against_a_hash_of_the_same_cost_whoever_asks() {
     let (_folder, path) = file("");
     let users = Users::open(&path).unwrap();
-    assert!(is_ours(&users.nobody));
+    assert!(parts(&users.nobody).is_some());
 }
