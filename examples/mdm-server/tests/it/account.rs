@@ -169,3 +169,30 @@ async fn discovery_tells_of_no_account_and_is_not_there_unless_it_is_offered() {
     let (status, _) = world.get(&format!("{}{path}", world.url())).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn a_device_renews_by_a_profile_that_says_of_the_account_what_the_first_one_said() {
+    let mut world = world("scep.validity_days = 10\nscep.renew_days = 3").await;
+    let server = world.start("data");
+    let mut devices = [iphone(&world), world.device("C02MS0000001")];
+    for (device, name) in devices.iter_mut().zip(["mdm-byod", "mdm-adde"]) {
+        let (found, token) = signed_in(&world, device, "anna", "correct horse").await;
+        assert_eq!(found.version, name);
+        let answer = device.ask_by_account(&found, Some(&token)).await.unwrap();
+        enroll(&world, device, answer).await;
+        world.call(device).await;
+    }
+    drop(server);
+    let early = world
+        .more
+        .replace("validity_days = 10", "validity_days = 40");
+    world.more = early.replace("renew_days = 3", "renew_days = 20");
+    let _server = world.start("data");
+    for device in &mut devices {
+        let old = device.identity().unwrap().certificate.clone();
+        device.poll().await.unwrap();
+        assert_eq!(world.call(device).await, ["InstallProfile"]);
+        assert_ne!(device.identity().unwrap().certificate, old);
+        assert!(device.poll().await.unwrap().is_empty());
+    }
+}

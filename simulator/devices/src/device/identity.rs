@@ -57,6 +57,18 @@ impl Device {
             ("PayloadIdentifier", newer.identifier == current.identifier),
             ("Topic", newer.mdm.topic == current.mdm.topic),
             ("ServerURL", newer.mdm.server_url == current.mdm.server_url),
+            (
+                "CheckInURL",
+                newer.mdm.check_in_url == current.mdm.check_in_url,
+            ),
+            (
+                "EnrollmentMode",
+                newer.mdm.enrollment_mode == current.mdm.enrollment_mode,
+            ),
+            (
+                "AssignedManagedAppleID",
+                newer.mdm.assigned_managed_apple_id == current.mdm.assigned_managed_apple_id,
+            ),
         ] {
             if !same {
                 return Err(Error::Profile(key));
