@@ -29,6 +29,15 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// An ECDSA signature is returned in its DER form (RFC 3279, section 2.2.3).
     async fn sign(&self, algorithm: SignatureAlgorithm, digest: &[u8])
     -> Result<Vec<u8>, KeyError>;
+
+    /// Whether it verifies each signature before it returns it, so that nobody has to do so again.
+    ///
+    /// It does not unless it says so: an authority then verifies what it signed before it stores it. A key in memory
+    /// ([`PrivateKey`](crate::PrivateKey)) says so if it is one of RSA: OpenSSL verifies what it computes with the factors. That
+    /// finds what went wrong, not a key whose halves never belonged together: an authority verifies one signature all the same.
+    fn verifies(&self) -> bool {
+        false
+    }
 }
 
 /// Unwraps content keys with a key that never leaves its place.

@@ -174,15 +174,24 @@ fn a_server_needs_a_responder_of_its_authority() {
     assert!(matches!(built, Err(Error::Configuration(_))));
 }
 
-/// A key in a KMS that is away when told so.
+/// What a KMS does when it is asked to sign.
+#[derive(Debug, Clone, Copy)]
+enum Mood {
+    Away,
+    Wrong,
+    Well,
+}
+
+/// A key in a KMS.
 #[derive(Debug)]
-struct Away {
+struct Kms {
     key: PrivateKey,
-    away: Mutex<bool>,
+    mood: Mutex<Mood>,
+    verifies: bool,
 }
 
 #[async_trait]
-impl Signer for Away {
+impl Signer for Kms {
     fn public_key(&self) -> &PublicKey {
         self.key.public_key()
     }
@@ -199,15 +208,29 @@ impl Signer for Away {
         algorithm: SignatureAlgorithm,
         digest: &[u8],
     ) -> Result<Vec<u8>, KeyError> {
-        if *self.away.lock().unwrap() {
-            return Err(KeyError::unavailable("the KMS is away"));
+        let mood = *self.mood.lock().unwrap();
+        let mut signature = Signer::sign(&self.key, algorithm, digest).await?;
+        match mood {
+            Mood::Away => return Err(KeyError::unavailable("the KMS is away")),
+            Mood::Wrong => signature.rotate_left(1),
+            Mood::Well => {}
         }
-        Signer::sign(&self.key, algorithm, digest).await
+        Ok(signature)
+    }
+
+    fn verifies(&self) -> bool {
+        self.verifies
     }
 }
 
 #[tokio::test]
-async fn a_signer_that_is_away_costs_no_challenge() {
+async fn a_signer_that_is_away_or_wrong_costs_no_challenge() {
+    for verifies in [false, true] {
+        a_signer_is_away_wrong_and_well(verifies).await;
+    }
+}
+
+async fn a_signer_is_away_wrong_and_well(verifies: bool) {
     let clock = Arc::new(ManualClock::new(start()));
     let store = Arc::new(MemoryStore::new());
     let key = rsa_key(CA_KEY);
@@ -219,9 +242,10 @@ async fn a_signer_that_is_away_costs_no_challenge() {
         clock.now(),
     )
     .unwrap();
-    let kms = Arc::new(Away {
+    let kms = Arc::new(Kms {
         key: key.clone(),
-        away: Mutex::new(true),
+        mood: Mutex::new(Mood::Away),
+        verifies,
     });
     let authority = EmbeddedCa::new(vec![ca.clone()], kms.clone(), store.clone()).unwrap();
     let world = World::new();
@@ -246,8 +270,12 @@ async fn a_signer_that_is_away_costs_no_challenge() {
     };
     let challenge = world.challenge().await;
     let raw = world.request(&challenge);
-    assert_eq!(world.post(raw.build()).await.status(), 503);
-    *kms.away.lock().unwrap() = false;
+    for mood in [Mood::Away, Mood::Wrong] {
+        *kms.mood.lock().unwrap() = mood;
+        assert_eq!(world.post(raw.build()).await.status(), 503, "{mood:?}");
+        assert_eq!(world.store.issued(), 0, "{mood:?}");
+    }
+    *kms.mood.lock().unwrap() = Mood::Well;
     let issued = world.ask(raw.build()).await.certificates(&raw.key);
     issued[0]
         .verify_signed_by(&world.root.public_key().unwrap())

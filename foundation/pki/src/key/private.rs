@@ -333,6 +333,10 @@ impl Signer for PrivateKey {
     ) -> Result<Vec<u8>, KeyError> {
         self.sign_digest(algorithm, digest)
     }
+
+    fn verifies(&self) -> bool {
+        matches!(self.public.algorithm(), KeyAlgorithm::Rsa { .. })
+    }
 }
 
 #[async_trait]
