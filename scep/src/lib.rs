@@ -30,9 +30,9 @@
 //!
 //! A certificate is issued only if all of this holds, in this order: the message is a PKCSReq; digest,
 //! cipher and key are allowed by the [`Policy`]; the message is signed by a self-signed certificate;
-//! what it encrypts is a CSR of the same key with a valid signature; and the verifier accepts the
-//! challenge. A RenewalReq, or a PKCSReq that is signed so, needs no challenge: it is signed by a certificate that
-//! the authority has issued and kept, that is valid and not revoked, and its CSR, of any allowed key, is for the same subject.
+//! what it encrypts is a CSR of the same key (but for [`Policy::throwaway_signer`]) with a valid signature; and the verifier
+//! accepts the challenge. A RenewalReq, or a PKCSReq that is signed so, needs no challenge: it is signed by a certificate that
+//! the authority has issued and kept, that is valid and not revoked, and its CSR, of any allowed key, is for the same subject. What ACME granted is not renewed here.
 //! What answers an EC key is encrypted with the challenge in the CSR, which such a request has to have. Everything about
 //! the envelope that fails is one refusal, so that the server does not help to decrypt what others sent. Which
 //! challenge failed and why is told to the [`Observer`] and never to the client.

@@ -72,6 +72,8 @@ pub struct DeviceQuery<'a> {
     pub account: &'a AccountId,
     /// When it asks.
     pub now: DateTime<Utc>,
+    /// When the order was made: now, while it is being made.
+    pub ordered_at: DateTime<Utc>,
 }
 
 /// The device that an identifier stands for.

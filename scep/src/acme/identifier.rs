@@ -3,7 +3,10 @@
 use std::fmt;
 
 use mdm_core::open_enum;
+use mdm_pki::GeneralName;
 use serde::{Deserialize, Serialize};
+
+use super::attest::general_name;
 
 open_enum! {
     /// The kind of an identifier. An unknown one is kept.
@@ -47,6 +50,12 @@ impl Identifier {
     /// A device by the `ClientIdentifier` of its ACME payload.
     pub fn permanent_identifier(value: impl Into<String>) -> Self {
         Self::new(IdentifierType::PermanentIdentifier, value)
+    }
+
+    /// The alternative name that stands for a device's identifier in its certificate (RFC 4043, RFC 4108); nothing for
+    /// what is none. The authority takes it from what was proven, whatever the CSR says.
+    pub fn general_name(&self) -> Option<GeneralName> {
+        general_name(self)
     }
 }
 

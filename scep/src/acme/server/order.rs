@@ -66,9 +66,9 @@ impl Server {
             Asked::Hosts(hosts) => {
                 self.check_bound(caller)?;
                 let mut proven = self.proven_ahead(&caller.id, &hosts, now).await?;
-                let authorization = |(host, wildcard): (String, bool)| match proven.remove(&host) {
-                    Some(proven) if !wildcard => Ok(proven),
-                    _ => self.host(host, wildcard, expires_at),
+                let authorization = |(host, wildcard): (String, bool)| {
+                    let ahead = (!wildcard).then(|| proven.remove(&host)).flatten();
+                    ahead.map_or_else(|| self.host(host, wildcard, expires_at), Ok)
                 };
                 hosts
                     .into_iter()
@@ -271,6 +271,7 @@ impl Server {
             path: segment,
             account: &caller.id,
             now,
+            ordered_at: now,
         };
         let expected = devices.authorizer.expect(&query).await?;
         expected.ok_or_else(refused)
@@ -292,6 +293,7 @@ impl Server {
                 path: None,
                 account: &caller.id,
                 now,
+                ordered_at: record.created_at,
             };
             if !devices.authorizer.confirm(&query, device).await? {
                 let detail = "no certificate is issued for this identifier any more";

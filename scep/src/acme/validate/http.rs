@@ -3,7 +3,11 @@
 //! Whoever orders names the hosts that this server connects to (section 10.4): each name is looked up once, its addresses are
 //! checked, and the connection goes to those that were checked. So does each redirect.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{Request, Uri, header, uri};
@@ -63,7 +67,8 @@ pub struct HttpValidation {
     /// How many redirects are followed: 5 unless changed. They lead to host names alone, by `http` to the same port
     /// or by `https` to 443.
     pub redirects: usize,
-    /// How long one request may take: 10 seconds unless changed.
+    /// How long a look may take, with all its redirects: 10 seconds unless changed. No request is begun after it, and each is
+    /// given what is left; how long a name may be looked up is the lookup's to bound.
     pub deadline: Duration,
     /// The most addresses of a host that are tried: 4 unless changed.
     pub addresses: usize,
@@ -109,21 +114,21 @@ impl HttpValidation {
         let Ok(mut url) = first else {
             return wrong(ErrorType::Malformed, "the name makes no URL");
         };
+        let begun = Instant::now();
         for _ in 0..=self.redirects {
             let mut request = Request::new(Bytes::new());
             *request.uri_mut() = url.clone();
-            request
-                .extensions_mut()
-                .insert(SendLimits::new(MAX_BODY, self.deadline));
             let Some(addresses) = self.reachable(&url).await else {
                 return nowhere();
             };
-            let response = match self.transport.send_to(&addresses, request).await {
-                Ok(response) => response,
-                Err(_) => {
-                    let detail = "no answer came from the server to be validated";
-                    return Seen::Nothing(Problem::new(ErrorType::Connection, detail));
-                }
+            let left = self.deadline.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return silent();
+            }
+            let limits = SendLimits::new(MAX_BODY, left);
+            request.extensions_mut().insert(limits);
+            let Ok(response) = self.transport.send_to(&addresses, request).await else {
+                return silent();
             };
             if response.status().is_redirection() {
                 let location = response.headers().get(header::LOCATION);
@@ -188,6 +193,11 @@ impl HttpValidation {
         let named = is_host_name(authority.host());
         (port_fits && named && !authority.as_str().contains('@')).then_some(to)
     }
+}
+
+fn silent() -> Seen {
+    let detail = "no answer came from the server to be validated";
+    Seen::Nothing(Problem::new(ErrorType::Connection, detail))
 }
 
 /// What exactly failed is the server's to know: the client could map its network with it. A name that leads into a private network

@@ -119,6 +119,25 @@ async fn it_is_good_for_its_own_account_and_its_own_name() {
 }
 
 #[tokio::test]
+async fn it_is_good_beside_a_wildcard_of_its_name_in_either_order() {
+    let (world, outside) = world();
+    let client = world.client().await;
+    proven(&client, &outside, HOST).await;
+    let wildcard = format!("*.{HOST}");
+    for (names, fits) in [
+        ([HOST, wildcard.as_str()], ["valid", "pending"]),
+        ([wildcard.as_str(), HOST], ["pending", "valid"]),
+    ] {
+        let order = ordered(&client, &names).await;
+        let mut found = Vec::new();
+        for own in order["authorizations"].as_array().unwrap() {
+            found.push(status(&client, own.as_str().unwrap()).await);
+        }
+        assert_eq!(found, fits, "{names:?}");
+    }
+}
+
+#[tokio::test]
 async fn it_ends_by_time_and_by_its_holder() {
     let (world, outside) = world();
     let client = world.client().await;

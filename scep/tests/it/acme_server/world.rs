@@ -77,7 +77,7 @@ impl DeviceAuthorizer for Expected {
         query: &DeviceQuery<'_>,
         device: &ExpectedDevice,
     ) -> Result<bool, StoreError> {
-        assert!(query.path.is_none());
+        assert!(query.path.is_none() && query.ordered_at <= query.now);
         Ok(!self.1.lock().unwrap().contains(&device.label))
     }
 }

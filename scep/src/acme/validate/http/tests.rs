@@ -17,6 +17,7 @@ struct Outside {
     lists: Mutex<Vec<Vec<IpAddr>>>,
     asked: Mutex<Vec<String>>,
     reached: Mutex<Vec<Vec<IpAddr>>>,
+    given: Mutex<Vec<Duration>>,
 }
 
 #[async_trait]
@@ -40,6 +41,8 @@ impl PinnedTransport for Outside {
     ) -> Result<Response<Bytes>, TransportError> {
         self.asked.lock().unwrap().push(request.uri().to_string());
         self.reached.lock().unwrap().push(addresses.to_vec());
+        let limits = request.extensions().get::<SendLimits>().unwrap();
+        self.given.lock().unwrap().push(limits.deadline);
         let answer = self.answers.lock().unwrap().pop();
         answer.ok_or_else(|| TransportErrorKind::Timeout.into())
     }
@@ -105,6 +108,26 @@ fn the_key_authorization_is_looked_for_under_its_token() {
 fn silence_may_end() {
     let (seen, _) = look(&[]);
     assert_eq!(kind(seen), Some((ErrorType::Connection, false)));
+}
+
+#[test]
+fn a_look_has_one_deadline_for_all_of_its_requests() {
+    let answers = [
+        (301, "/x", ""),
+        (301, "/y", ""),
+        (200, "", KEY_AUTHORIZATION),
+    ];
+    let outside = outside(&answers, &[&[PUBLIC]]);
+    let validation = HttpValidation::new(outside.clone(), outside.clone());
+    assert_eq!(look_with(&validation), Seen::Met);
+    let given = outside.given.lock().unwrap().clone();
+    assert!(given[0] <= validation.deadline);
+    assert!(given[1] < given[0] && given[2] < given[1], "{given:?}");
+
+    let over = validation.with(|it| it.deadline = Duration::ZERO);
+    let seen = look_with(&over);
+    assert_eq!(kind(seen), Some((ErrorType::Connection, false)));
+    assert_eq!(outside.asked.lock().unwrap().len(), 3);
 }
 
 #[test]
