@@ -25,7 +25,10 @@ use mdm_pki::{
 };
 use mdm_plist::{Dictionary, Value};
 
-use crate::{error::Error, profile::Profile};
+use crate::{
+    error::Error,
+    profile::{Profile, says_what_it_is},
+};
 
 const CLEAR: &str = "PayloadContent";
 const ENCRYPTED: &str = "EncryptedPayloadContent";
@@ -108,7 +111,7 @@ pub fn encrypt(
 /// # Errors
 /// [`Error::Decrypt`] for another key and for altered or foreign content alike; [`Error::Crypto`] for an envelope that
 /// cannot be read, that the policy does not allow, or that is for nobody with such a key; [`Error::Invalid`] for
-/// top-level keys that contradict each other.
+/// top-level keys that contradict each other; [`Error::NotAProfile`] for payloads without any key that names a profile.
 pub fn decrypt(
     profile: &Profile,
     key: &PrivateKey,
@@ -145,6 +148,8 @@ fn envelope(profile: &Profile) -> Result<Option<EnvelopedData>, Error> {
     }
     match profile.keys().get(ENCRYPTED) {
         None => Err(invalid(ENCRYPTED, "is missing")),
+        // Nothing would tell it from any other dictionary once it is decrypted.
+        Some(_) if !says_what_it_is(profile.keys()) => Err(Error::NotAProfile),
         Some(_) if profile.keys().contains_key(CLEAR) => {
             Err(invalid(CLEAR, "stands beside its encrypted form"))
         }

@@ -315,13 +315,17 @@ fn is_profile(document: &Dictionary) -> bool {
     let kind = document.get("PayloadType").and_then(Value::as_string);
     matches!(kind, Some("Configuration" | "Profile Service"))
         || document.contains_key("EncryptedPayloadContent")
-        || (document.contains_key("PayloadContent")
-            && [
-                "PayloadIdentifier",
-                "PayloadUUID",
-                "PayloadType",
-                "PayloadVersion",
-            ]
-            .iter()
-            .any(|key| document.contains_key(key)))
+        || (document.contains_key("PayloadContent") && says_what_it_is(document))
+}
+
+/// Whether payloads in the open would make it a profile.
+pub(crate) fn says_what_it_is(document: &Dictionary) -> bool {
+    [
+        "PayloadIdentifier",
+        "PayloadUUID",
+        "PayloadType",
+        "PayloadVersion",
+    ]
+    .iter()
+    .any(|key| document.contains_key(key))
 }

@@ -205,6 +205,18 @@ fn what_contradicts_itself_is_refused_by_name() {
 }
 
 #[test]
+fn what_would_be_no_profile_in_the_open_is_not_decrypted() {
+    let device = rsa_device();
+    let recipients = [device.certificate.clone()];
+    let mut nameless = encrypt(&profile(), &recipients, &Encryption::default()).unwrap();
+    let sealed = |key: &String| key == "EncryptedPayloadContent" || key == "IsEncrypted";
+    nameless.keys_mut().retain(|key, _| sealed(key));
+    assert!(Profile::decode(&nameless.to_xml().unwrap()).is_ok());
+    let refused = decrypt(&nameless, &device.key, &DecryptPolicy::default());
+    assert!(matches!(refused, Err(Error::NotAProfile)), "{refused:?}");
+}
+
+#[test]
 fn nobody_des_and_strange_keys_are_no_recipients() {
     let nobody = encrypt(&profile(), &[], &Encryption::default());
     assert!(matches!(nobody, Err(Error::Crypto(_))));
