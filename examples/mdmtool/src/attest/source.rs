@@ -40,14 +40,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<(&'static str, Answer), String> {
 
 /// The attestation of ACME's challenge alone, in CBOR, from any of the forms that such have.
 pub(crate) fn att_obj(bytes: &[u8]) -> Option<Vec<u8>> {
-    let bytes = bytes.trim_ascii();
-    match bytes.first()? {
-        0xa0..=0xbf => Some(bytes.to_vec()),
+    let text = bytes.trim_ascii();
+    match text.first()? {
+        // No text: the last byte of a signature may be a line's end.
+        0xa0..=0xbf => Some(bytes.trim_ascii_start().to_vec()),
         b'{' => {
-            let payload: Value = serde_json::from_slice(bytes).ok()?;
+            let payload: Value = serde_json::from_slice(text).ok()?;
             decode_base64(payload.get("attObj")?.as_str()?.as_bytes()).ok()
         }
-        _ => decode_base64(bytes).ok(),
+        _ => decode_base64(text).ok(),
     }
 }
 
@@ -135,4 +136,17 @@ fn response(bytes: &[u8]) -> Result<(&'static str, Answer), String> {
     };
     let chain = chain.ok_or_else(|| format!("{KEY} is no list of certificates"))?;
     chained("DeviceInformation", &chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_in_a_space_or_a_line_is_whole_in_cbor_and_not_in_text() {
+        for end in *b" \n\r\t" {
+            assert_eq!(att_obj(&[b'\n', 0xa0, end]), Some(vec![0xa0, end]));
+            assert_eq!(att_obj(&[b'o', b'A', end]), Some(vec![0xa0]));
+        }
+    }
 }

@@ -26,7 +26,8 @@ pub(crate) struct Profile {
     /// revocation list, the OCSP responder and the authority's certificate are.
     #[arg(long, value_name = "URL")]
     pub(crate) public_url: Option<String>,
-    /// How many certificates one address may ask for in a minute; any number if nothing is said.
+    /// How many certificates one address may ask for in a minute, and of ACME how many accounts and orders; any number if
+    /// nothing is said.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_per_minute: Option<u32>,
 }
@@ -56,13 +57,18 @@ impl Profile {
         Ok(ca.profile(profile).crl_profile(lists))
     }
 
-    /// How often somebody may ask for a certificate.
+    /// How often somebody may ask for a certificate, and for what comes before it.
     pub(crate) fn rate_limit(&self) -> Arc<dyn RateLimit> {
         match self.max_per_minute {
             None => Arc::new(Unlimited),
             Some(number) => {
                 let rate = Rate::new(number, Duration::from_secs(60));
-                Arc::new(TokenBuckets::new().rate(Scope::Enrolment, rate))
+                let scopes = [Scope::Enrolment, Scope::NewAccount, Scope::NewOrder];
+                let buckets = TokenBuckets::new();
+                let buckets = scopes
+                    .into_iter()
+                    .fold(buckets, |it, scope| it.rate(scope, rate));
+                Arc::new(buckets)
             }
         }
     }

@@ -123,6 +123,30 @@ fn a_device_attests_its_key_and_gets_a_certificate() {
 }
 
 #[test]
+fn one_address_waits_where_it_makes_too_many_accounts_or_orders() {
+    let world = World::new();
+    world.write("apple.pem", {
+        let apple = AttestationAuthority::new(Utc::now()).unwrap();
+        pem::encode("CERTIFICATE", apple.root())
+    });
+    world.write("devices.json", DEVICES);
+    let server = Server::of(serve(&world, "--new-ca --max-per-minute 1"));
+    let enroll = |account: &str, identifier: &str| -> Told {
+        let line = format!(
+            "acme enroll --directory {}/directory --insecure --account-key {account}.pem \
+             --identifier permanent-identifier:{identifier} --key-out {account}-{identifier}.pem \
+             --cert-out {account}-{identifier}-cert.pem",
+            server.url
+        );
+        world.tool(&line).output().unwrap().into()
+    };
+    enroll("a", "ada").failed(1, &["has to be attested first"]);
+    // Another order, and another account.
+    enroll("a", "old").failed(1, &["rateLimited"]);
+    enroll("b", "ada").failed(1, &["rateLimited"]);
+}
+
+#[test]
 fn another_device_another_token_and_no_attestation_get_nothing() {
     let devices = Devices::new();
     for (identifier, serial) in [
