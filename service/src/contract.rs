@@ -125,6 +125,7 @@ macro_rules! contract_tests {
             of_one_key_enqueued_at_once_one_is_queued
             a_cancelled_command_is_not_offered
             clearing_takes_back_what_waits_and_nothing_else
+            an_authenticate_takes_back_the_erasures_that_wait
             what_is_cleared_while_devices_report_is_settled_or_cancelled
             commands_are_listed_by_state_and_type
             what_a_device_says_of_itself_joins_what_is_known

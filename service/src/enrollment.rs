@@ -44,10 +44,10 @@ pub struct Enrollment {
     /// nothing).
     pub awaiting_configuration: Option<bool>,
     /// The last `UnlockToken` that the device sent (Q12), since it was erased. Each that it ever sent is in
-    /// escrow ([`EscrowKind::UnlockToken`]).
+    /// escrow ([`EscrowKind::UnlockToken`]), at the latest when this one goes.
     pub unlock_token: Option<Secret<Vec<u8>>>,
     /// The bootstrap token that the device deposited last. Each that it ever deposited is in escrow
-    /// ([`EscrowKind::BootstrapToken`]).
+    /// ([`EscrowKind::BootstrapToken`]), at the latest when this one goes.
     pub bootstrap_token: Option<BootstrapToken>,
     /// The last serial number that an `Authenticate` told; a user enrolment tells none.
     pub serial_number: Option<SerialNumber>,

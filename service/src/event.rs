@@ -138,7 +138,8 @@ pub enum EventKind {
         /// Which command.
         command_uuid: String,
     },
-    /// What the store holds is of a kind that this version does not know: a newer one wrote it. No subscriber is given it.
+    /// What the store holds is of a kind that this version does not know: a newer one wrote it. No subscriber is given it;
+    /// a node of that version may deliver it while [`EventPace::attempts`](crate::delivery::EventPace::attempts) last.
     /// As a dead letter it waits for whoever can read it, and revived there it is the event that it was.
     #[non_exhaustive]
     Unreadable {

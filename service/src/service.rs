@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use mdm_core::Clock;
-use mdm_pki::Decrypter;
+use mdm_pki::{Certificate, Decrypter};
 use mdm_protocol::{EnrollmentId, checkin};
 
 use crate::{
@@ -60,6 +60,7 @@ pub(crate) struct Inner {
     extension: Option<Arc<dyn CheckInExtension>>,
     pusher: Option<Arc<dyn Pusher>>,
     filevault: Option<Arc<dyn Decrypter>>,
+    former_filevault: Vec<(Certificate, Arc<dyn Decrypter>)>,
     limits: Limits,
     refusals: refusals::Refusals,
     pace: ReportPace,

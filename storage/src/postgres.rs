@@ -1,6 +1,6 @@
 //! PostgreSQL: one database under many nodes, which share nothing else.
 //!
-//! Each step is one statement and one transaction; what may not happen twice is kept apart by locks on
+//! Each step is one transaction, and one statement but for those of `ade-client`; what may not happen twice is kept apart by locks on
 //! rows and by unique constraints, so it does not matter which node asks. A step that lost a race to
 //! another one is asked for again, a bounded number of times. Where a connection breaks, the outcome
 //! of the step on its way is not known: it is told as unavailable, and the same request again gets what

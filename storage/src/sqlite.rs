@@ -2,8 +2,7 @@
 //!
 //! Every write is durable before it is answered (`synchronous=FULL`). Writes that arrive while
 //! another is on its way to the disk share the next transaction, so a busy store needs fewer disk
-//! flushes than writes. Each write has a savepoint of its own: one that fails leaves no trace and
-//! does not touch its neighbours.
+//! flushes than writes. One that fails leaves no trace and does not touch its neighbours.
 
 use std::{num::NonZeroUsize, path::Path, time::Duration};
 
@@ -43,8 +42,9 @@ pub use migrations::SCHEMA_VERSION;
 /// Tokens, keys and whatever else is secret lie in it as they are; the file is its owner's alone,
 /// and no statement is ever logged with its values.
 ///
-/// Built with `LIBSQLITE3_FLAGS=-DHAVE_FDATASYNC=1` in the environment, SQLite flushes what a commit wrote without the
-/// times of its file, which takes a flush less; it does not ask by itself where it is built in.
+/// Built with `LIBSQLITE3_FLAGS="-DHAVE_FDATASYNC=1 -DSQLITE_DEFAULT_MEMSTATUS=0"` in the environment, SQLite flushes what
+/// a commit wrote without the times of its file, which takes a flush less, and counts no memory that nobody asks about; it
+/// does neither by itself where it is built in.
 ///
 /// Clones share the file, the threads and the limits. Once the last one is dropped the threads
 /// finish what is queued and end; [`close`](Self::close) waits for that.

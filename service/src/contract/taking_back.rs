@@ -4,8 +4,12 @@ use futures_util::future::{join, join_all};
 
 use super::{Make, fixture::*};
 use crate::{
-    Store,
-    queue::{CommandFilter, CommandState, Report, ReportKind, Sequence, Settlement},
+    EnrollmentId, Store,
+    enrollment::decide::{Message, decide},
+    queue::{
+        CommandFilter, CommandState, Enqueued, NewCommand, Report, ReportKind, Sequence, Settlement,
+    },
+    store::CommitError,
 };
 
 /// Once, while it waits, set aside or not.
@@ -76,6 +80,62 @@ pub async fn clearing_takes_back_what_waits_and_nothing_else<S: Store>(make: imp
         poll(&store, &id, 1, ReportKind::Idle).await.1.as_deref(),
         Some("c-4")
     );
+}
+
+/// In the step of the `Authenticate` itself, whatever the clocks say, and of the device alone: offered again they would erase
+/// what enrols now.
+pub async fn an_authenticate_takes_back_the_erasures_that_wait<S: Store>(make: impl Make<S>) {
+    let store = make().await;
+    let id = enroll(&store, 1).await;
+    let user = enroll_user(&store, 1, "U1").await;
+    let other = enroll(&store, 2).await;
+    let erase = async |id: &EnrollmentId, uuid: &str| {
+        let erasure = NewCommand::new(id.clone(), uuid, "EraseDevice", body(uuid), at(99));
+        let answers = store.enqueue(vec![erasure]).await.unwrap();
+        assert!(matches!(answers[..], [Enqueued::Queued(_)]));
+    };
+    for id in [&id, &user, &other] {
+        erase(id, "e-1").await;
+        queue(&store, id, &["c-1"]).await;
+    }
+    erase(&id, "e-2").await;
+    erase(&id, "e-3").await;
+    poll(&store, &id, 1, ReportKind::not_now("e-2")).await;
+    poll(&store, &id, 1, answered(&id, "e-3")).await;
+    let renewal = sender(&id, 9);
+    let loaded = store.load(&id, &renewal.certificate).await.unwrap();
+    let step = decide(&loaded, &renewal, authenticate().vouched_for()).unwrap();
+    let refused = store
+        .commit(&id, loaded.version.next(), step.clone())
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, CommitError::Conflict), "{refused:?}");
+    assert_eq!(state(&store, &id, "e-1").await, CommandState::Queued);
+
+    store.commit(&id, loaded.version, step).await.unwrap();
+    for uuid in ["e-1", "e-2"] {
+        assert_eq!(
+            state(&store, &id, uuid).await,
+            CommandState::cancelled(at(0))
+        );
+    }
+    let settled = state(&store, &id, "e-3").await;
+    assert!(
+        matches!(settled, CommandState::Settled { .. }),
+        "{settled:?}"
+    );
+    for (id, uuid) in [
+        (&id, "c-1"),
+        (&user, "e-1"),
+        (&user, "c-1"),
+        (&other, "e-1"),
+    ] {
+        assert_eq!(state(&store, id, uuid).await, CommandState::Queued, "{id}");
+    }
+    take(&store, &renewal, Message::token_update(address(9))).await;
+    erase(&id, "e-4").await;
+    let (_, offered) = poll(&store, &id, 9, answered(&id, "c-1")).await;
+    assert_eq!(offered.as_deref(), Some("e-4"));
 }
 
 /// Devices answer and are given commands while their queues are cleared: each command is settled or

@@ -96,7 +96,10 @@ pub struct EventPace {
     /// The longest wait. Default 10 minutes.
     pub longest_retry: Duration,
     /// How often an event is tried that the subscriber fails over, before it becomes a dead letter.
-    /// Default 15, which is some 70 minutes.
+    /// Default 15, which is about an hour.
+    ///
+    /// As often one is left to other nodes that cannot be [read](EventKind::Unreadable): while nodes are brought up to date, a
+    /// newer one delivers it. Where none came, further ones are not waited for, until another node has delivered.
     pub attempts: u32,
     /// How many events may wait for the subscriber; of more, the oldest become dead letters, be it away or too slow.
     /// Default 100,000.
@@ -152,6 +155,8 @@ pub struct EventWorker {
     tried: Option<(Sequence, u32)>,
     /// Up to here events go one by one: the subscriber did not take these together.
     singly_until: Option<Sequence>,
+    /// How often something that cannot be read here was left to other nodes, since one of them delivered.
+    left: u32,
 }
 
 /// What a look at the outbox came to.
@@ -201,6 +206,7 @@ impl EventWorker {
             failures: 0,
             tried: None,
             singly_until: None,
+            left: 0,
         }
     }
 
@@ -260,25 +266,23 @@ impl EventWorker {
         let lease = self.lease();
         let until = after(now, self.pace.lease);
         if !self.store.lease(&lease, &self.node, now, until).await? {
+            self.left = 0;
             return Ok(EventRound::Elsewhere);
         }
         let batch = self.singly_until.map_or(self.pace.batch, |_| 1);
-        let events = self.store.events(&self.name, batch).await?;
+        let mut events = self.store.events(&self.name, batch).await?;
+        let is_readable =
+            |(_, event): &(Sequence, Event)| !matches!(event.kind, EventKind::Unreadable { .. });
+        let unreadable = events.iter().take_while(|event| !is_readable(event));
+        let unreadable: Vec<_> = unreadable.map(|(sequence, _)| *sequence).collect();
+        if !unreadable.is_empty() {
+            return self.leave(&unreadable).await;
+        }
+        events.truncate(events.iter().take_while(|event| is_readable(event)).count());
         let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else {
             return Ok(EventRound::Idle);
         };
         let (first, last) = (*first, *last);
-        let unreadable: Vec<_> = events
-            .iter()
-            .filter(|(_, event)| matches!(event.kind, EventKind::Unreadable { .. }))
-            .map(|(sequence, _)| *sequence)
-            .collect();
-        if !unreadable.is_empty() {
-            self.to_dead_letters(&unreadable, UNREADABLE).await?;
-            return Ok(EventRound::Buried {
-                events: unreadable.len(),
-            });
-        }
         let is_single = events.len() == 1;
         match self.subscriber.deliver(&events).await {
             Delivery::Taken => {
@@ -295,7 +299,7 @@ impl EventWorker {
                     events: events.len(),
                 })
             }
-            Delivery::Refused { reason } if is_single => self.bury(last, &reason).await,
+            Delivery::Refused { reason } if is_single => self.bury(&[last], &reason).await,
             Delivery::Refused { .. } => {
                 self.singly_until = Some(last);
                 Ok(EventRound::Waits {
@@ -307,7 +311,7 @@ impl EventWorker {
                 let before = self.tried.filter(|(tried, _)| *tried == first);
                 let attempts = before.map_or(1, |(_, attempts)| attempts.saturating_add(1));
                 if is_single && attempts >= self.pace.attempts {
-                    return self.bury(last, &reason).await;
+                    return self.bury(&[last], &reason).await;
                 }
                 self.tried = Some((first, attempts));
                 self.singly_until = Some(last);
@@ -321,6 +325,17 @@ impl EventWorker {
                 self.wait(&reason, retry_after).await
             }
         }
+    }
+
+    /// Leaves what cannot be read here to other nodes, one of which may be newer; buries it where none was for long.
+    async fn leave(&mut self, unreadable: &[Sequence]) -> Result<EventRound, StoreError> {
+        self.left = self.left.saturating_add(1);
+        if self.left >= self.pace.attempts {
+            return self.bury(unreadable, UNREADABLE).await;
+        }
+        self.store.release(&self.lease(), &self.node).await?;
+        let wait = self.pace.backoff(self.left);
+        self.wait(UNREADABLE, Some(wait)).await
     }
 
     async fn wait(
@@ -364,11 +379,16 @@ impl EventWorker {
         self.singly_until = self.singly_until.filter(|until| last < *until);
     }
 
-    async fn bury(&mut self, one: Sequence, reason: &str) -> Result<EventRound, StoreError> {
-        self.to_dead_letters(&[one], reason).await?;
-        self.passed(one);
+    /// Buries what is at the front.
+    async fn bury(&mut self, front: &[Sequence], reason: &str) -> Result<EventRound, StoreError> {
+        self.to_dead_letters(front, reason).await?;
+        if let Some(last) = front.last() {
+            self.passed(*last);
+        }
         self.overflow().await?;
-        Ok(EventRound::Buried { events: 1 })
+        Ok(EventRound::Buried {
+            events: front.len(),
+        })
     }
 
     async fn to_dead_letters(

@@ -27,6 +27,7 @@ use crate::{Body, Event, EventKind};
 
 mod rules;
 
+pub use rules::TOKEN_BYTES;
 use rules::{
     Authenticated, authenticate, check_out, disable, hand_on, reasons, set_bootstrap_token,
     token_update,
@@ -237,6 +238,9 @@ pub enum Refusal {
     /// `TokenUpdate` with an empty `Token`: nobody could be pushed to by it.
     #[error("the token of the TokenUpdate is empty")]
     EmptyToken,
+    /// `UnlockToken` or `BootstrapToken` of more than [`TOKEN_BYTES`].
+    #[error("the unlock token or bootstrap token is larger than {TOKEN_BYTES} bytes")]
+    TokenTooLarge,
     /// Who speaks, or its device, checked out or was taken back by the vendor.
     #[error("the enrolment checked out or was taken back")]
     CheckedOut,
@@ -254,6 +258,9 @@ pub enum Cascade {
     None,
     /// What is queued for the step's user is cancelled.
     User,
+    /// Each `EraseDevice` that is queued for the device is cancelled, and nothing else: it may be what erased the device, its
+    /// answer lost, and offered again it would erase what enrols now.
+    Erasures,
     /// What is queued for the device and for all its users is cancelled, and all its users become
     /// [`Disabled`](EnrollmentStatus::Disabled).
     Device,
@@ -276,7 +283,8 @@ pub struct Step {
     pub claims: Vec<Claim>,
     /// The invitation that the device spends.
     pub invitation: Option<Spend>,
-    /// Secrets to keep for good: the tokens that the message brings.
+    /// Secrets to keep for good: the tokens that the message brings, and those whose place they take or that go. What is
+    /// in escrow already need not be kept twice.
     pub escrow: Vec<EscrowEntry>,
     /// Whether the enrolment is to be pushed to at `at` if a command waits for it.
     pub wakes: bool,

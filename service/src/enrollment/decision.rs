@@ -43,6 +43,9 @@ pub enum EnrollmentKind {
     /// `Authenticate`, its push address comes anew and its tally starts again, and a first `TokenUpdate` with
     /// `AwaitingConfiguration` turns this into [`ReEnrollment`](Self::ReEnrollment).
     IdentityRenewal,
+    /// What a newer version said and this one does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What spoke for a decision.
@@ -77,4 +80,31 @@ pub enum EnrollmentReason {
     AwaitingConfiguration,
     /// It does not wait in Setup Assistant: what it held, it may still hold.
     NotAwaitingConfiguration,
+    /// What a newer version saw and this one does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_version_says_is_unknown_and_hides_nothing_beside_it() {
+        let newer =
+            r#"{"kind":"loan","reasons":["authenticate","moonlight","was_enrolled"],"x":1}"#;
+        let read: EnrollmentDecision = serde_json::from_str(newer).unwrap();
+        let reasons = [
+            EnrollmentReason::Authenticate,
+            EnrollmentReason::Unknown,
+            EnrollmentReason::WasEnrolled,
+        ];
+        let expected = EnrollmentDecision::new(EnrollmentKind::Unknown, reasons);
+        assert_eq!(read, expected);
+        let written = serde_json::to_string(&read).unwrap();
+        assert_eq!(
+            serde_json::from_str::<EnrollmentDecision>(&written).unwrap(),
+            expected
+        );
+    }
 }

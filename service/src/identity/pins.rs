@@ -46,9 +46,11 @@ pub trait PinPolicy: fmt::Debug + Send + Sync {
     /// when it comes for the first time, and only if it was never pinned to any device; the device is
     /// answered 403 if not.
     ///
-    /// Asked at `Authenticate` as well, for an enrolled device: one that is made to install its enrolment profile again
-    /// renews like that. Where the answer is `true`, [`may_pin`](Self::may_pin) is not asked, and the
-    /// queue and the users stay, unless the `TokenUpdate` says that the device was erased.
+    /// Asked at `Authenticate` as well, for an enrolled device that names the invitation of its last profile, or none as it did
+    /// then: one that is made to install that profile again renews like that. Where the answer is `true`,
+    /// [`may_pin`](Self::may_pin) is not asked, and the queue and the users stay, unless the `TokenUpdate` says that
+    /// the device was erased. Of devices that enrol without invitations an erased one is not told from one that
+    /// renews unless it says so.
     ///
     /// By default never: a certificate of a trusted issuer that names a known device proves nothing yet
     /// (Q4). The device keeps its queue and its tokens, so `true` hands them over.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use mdm_core::Clock;
-use mdm_pki::Decrypter;
+use mdm_pki::{Certificate, Decrypter};
 
 use super::{Inner, Limits, Service};
 use crate::{
@@ -35,6 +35,7 @@ impl Builder {
             extension: None,
             pusher: None,
             filevault: None,
+            former_filevault: Vec::new(),
             limits: Limits::default(),
             refusals: Default::default(),
             pace: ReportPace::default(),
@@ -94,6 +95,18 @@ impl Builder {
     /// payload. Without it, and where it fails, they are kept as they come.
     pub fn filevault(mut self, key: impl Decrypter + 'static) -> Self {
         self.0.filevault = Some(Arc::new(key));
+        self
+    }
+
+    /// Opens recovery keys that are still encrypted for this certificate as well, which a former escrow payload had: where a
+    /// message names it. Any number of them.
+    pub fn former_filevault(
+        mut self,
+        certificate: Certificate,
+        key: impl Decrypter + 'static,
+    ) -> Self {
+        let former = (certificate, Arc::new(key) as Arc<dyn Decrypter>);
+        self.0.former_filevault.push(former);
         self
     }
 

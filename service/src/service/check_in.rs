@@ -56,7 +56,8 @@ pub(super) struct Asked<'a> {
     pub(super) certificate: &'a Certificate,
     pub(super) sender: &'a Sender,
     pub(super) message: &'a CheckIn,
-    invitation: Option<&'a str>,
+    /// The invitation that its URL names.
+    pub(super) invitation: Option<&'a str>,
 }
 
 /// What the message changes, if it is one that changes the enrolment.
@@ -98,7 +99,7 @@ async fn commit(
         let loaded = known::load(service, asked.certificate, sender).await?;
         let mut change = change.clone();
         if matches!(change, Message::Authenticate { .. })
-            && renewal::is_vouched_for(service, asked.certificate, sender, &loaded).await?
+            && renewal::is_vouched_for(service, asked, &loaded).await?
         {
             change = change.vouched_for();
         }
@@ -110,8 +111,7 @@ async fn commit(
             decided => decided?,
         };
         if step.is_empty() {
-            let began = loaded.device.and_then(|device| device.authenticated_at);
-            return taken(service, asked, began.unwrap_or(sender.at)).await;
+            return Ok(answer::empty(StatusCode::OK));
         }
         let applicant = applicant(asked, &loaded);
         if let Some(applicant) = &applicant
@@ -119,8 +119,8 @@ async fn commit(
         {
             return denied(service, sender, applicant, denial).await;
         }
-        match service.store.commit(&sender.id, loaded.version, step).await {
-            Ok(()) => return taken(service, asked, sender.at).await,
+        match known::commit(service, &sender.id, loaded.version, step).await {
+            Ok(()) => return Ok(answer::empty(StatusCode::OK)),
             Err(CommitError::Conflict) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
             Err(refused) => {
@@ -137,18 +137,6 @@ async fn commit(
         }
     }
     Err(Refused::Contention)
-}
-
-/// The message changed what it had to change; the device began with `Authenticate` at `began`, if it is one.
-async fn taken(
-    service: &Inner,
-    asked: &Asked<'_>,
-    began: DateTime<Utc>,
-) -> Result<Response<Bytes>, Refused> {
-    if matches!(asked.message, CheckIn::Authenticate(_)) {
-        renewal::take_back_erasures(service, asked.sender, began).await?;
-    }
-    Ok(answer::empty(StatusCode::OK))
 }
 
 /// The device as an applicant, if it wants to be taken in: by `Authenticate`, or by a `TokenUpdate` after
@@ -200,6 +188,7 @@ async fn admitted(
         Invited::By(invitation) => Some(*invitation),
         Invited::Not => return Ok(Err(Denial::new(DenialReason::Invitation))),
     };
+    let is_invited_as_before = named.is_some() && named == last;
     let mut is_anybody = false;
     if let CheckIn::Authenticate(message) = asked.message {
         let pinning = Pinning {
@@ -209,7 +198,7 @@ async fn admitted(
             known,
             invitation: invitation.as_ref(),
             is_own: loaded.certificate_owner.as_ref() == Some(device),
-            is_invited_as_before: named.is_some() && named == last,
+            is_invited_as_before,
         };
         // Who vouched for the renewal has said that it is the device.
         let is_renewal = step
@@ -243,6 +232,10 @@ async fn admitted(
         Admission::Admit(grant) => {
             let is_returning = matches!(applicant.stage, Stage::Returning);
             admit::grant(step, grant, invitation.as_ref().filter(|_| !is_returning));
+            // Its name is what the profile goes on to say, also where the invitation itself is gone.
+            if let Some(device) = step.device.as_mut().filter(|_| is_invited_as_before) {
+                device.invitation = last.map(str::to_owned);
+            }
             Ok(())
         }
         Admission::Refuse(denial) => Err(denial),

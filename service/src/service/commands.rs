@@ -48,8 +48,9 @@ impl Service {
     /// [`enqueue_each`](Self::enqueue_each) can do without.
     ///
     /// A PIN or password that the command sets (`DeviceLock`, `EraseDevice`, `SetRecoveryLock`,
-    /// `SetFirmwarePassword`) is in escrow before the command is in the queue; not that of a command which the queue
-    /// does not take.
+    /// `SetFirmwarePassword`) is in escrow before the command is in the queue. That of a command which the queue does not
+    /// take is not, unless what keeps it out comes between a look and the queueing: then no command of the entry's
+    /// [`source`](EscrowEntry::source) is in the queue.
     ///
     /// # Errors
     /// [`EnqueueError::Unsuitable`] if the device would refuse the command,
@@ -90,6 +91,8 @@ impl Service {
         let body = bytes::Bytes::from(command.to_xml()?);
         let mut answers = Vec::with_capacity(ids.len());
         let mut suitable = Vec::new();
+        let mut places = Vec::new();
+        let secret = secret(command);
         let mut secrets = Vec::new();
         for id in ids {
             if !options.is_unchecked
@@ -99,16 +102,20 @@ impl Service {
                 answers.push(Err(unsuitable));
                 continue;
             }
-            // Its answer comes from the store.
-            answers.push(Ok(Enqueued::NotEnrolled));
-            if let Some((kind, value)) = secret(command)
-                && self.would_queue(id, command, options).await?
-            {
+            if let Some((kind, value)) = &secret {
+                // What is not kept now is not handed to the store either, which might take it a moment later.
+                if let Some(answer) = self.kept_out(id, command, options, now).await? {
+                    answers.push(Ok(answer));
+                    continue;
+                }
                 secrets.push(
-                    EscrowEntry::new(id.clone(), kind, value, now)
+                    EscrowEntry::new(id.clone(), kind.clone(), value.clone(), now)
                         .with(|entry| entry.source = Some(command.command_uuid().to_owned())),
                 );
             }
+            // Its answer comes from the store.
+            places.push(answers.len());
+            answers.push(Ok(Enqueued::NotEnrolled));
             let (uuid, request_type) = (command.command_uuid(), command.request_type());
             suitable.push(
                 NewCommand::new(id.clone(), uuid, request_type, body.clone(), now).with(|new| {
@@ -122,17 +129,13 @@ impl Service {
             // First, for a device whose PIN nobody knows is lost.
             store.escrow(secrets).await?;
         }
-        if !suitable.is_empty() {
-            let at_once = (Self::ENQUEUE_BYTES / body.len().max(1)).max(1);
-            let mut queued = Vec::with_capacity(suitable.len());
-            let mut suitable = suitable.into_iter().peekable();
-            while suitable.peek().is_some() {
-                let step = suitable.by_ref().take(at_once).collect();
-                queued.extend(store.enqueue(step).await?);
-            }
-            let mut queued = queued.into_iter();
-            for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
-                if let Some(queued) = queued.next() {
+        let at_once = (Self::ENQUEUE_BYTES / body.len().max(1)).max(1);
+        let mut places = places.into_iter();
+        let mut suitable = suitable.into_iter().peekable();
+        while suitable.peek().is_some() {
+            let step = suitable.by_ref().take(at_once).collect();
+            for (queued, place) in store.enqueue(step).await?.into_iter().zip(&mut places) {
+                if let Some(answer) = answers.get_mut(place) {
                     *answer = Ok(queued);
                 }
             }
@@ -140,34 +143,40 @@ impl Service {
         Ok(answers)
     }
 
-    /// Whether the queue will take the command, for all that is known before: what is in escrow for a device shall be what
-    /// it was told.
-    async fn would_queue(
+    /// What the queue answers, as [`CommandStore::enqueue`](crate::store::CommandStore::enqueue) does, if at this moment
+    /// it does not take the command.
+    async fn kept_out(
         &self,
         id: &EnrollmentId,
         command: &Command,
         options: &EnqueueOptions,
-    ) -> Result<bool, StoreError> {
+        now: DateTime<Utc>,
+    ) -> Result<Option<Enqueued>, StoreError> {
         let store = &self.0.store;
         let known = store.enrollment(id).await?;
-        if known.is_none_or(|known| known.status == EnrollmentStatus::Disabled)
-            || store.command(id, command.command_uuid()).await?.is_some()
-        {
-            return Ok(false);
+        if known.is_none_or(|known| known.status == EnrollmentStatus::Disabled) {
+            return Ok(Some(Enqueued::NotEnrolled));
+        }
+        if store.command(id, command.command_uuid()).await?.is_some() {
+            return Ok(Some(Enqueued::Duplicate));
         }
         if options.key.is_none() {
-            return Ok(true);
+            return Ok(None);
         }
         let waiting = CommandFilter::new().with(|filter| filter.waiting = Some(true));
         let mut after = Sequence::START;
         loop {
             let page = store.commands(id, &waiting, after, PAGE).await?;
             let Some(last) = page.last() else {
-                return Ok(true);
+                return Ok(None);
             };
             after = last.sequence;
-            if page.iter().any(|record| record.command.key == options.key) {
-                return Ok(false);
+            let mut waiting = page.iter().map(|record| &record.command);
+            // One whose time is over makes room.
+            if let Some(same) =
+                waiting.find(|waiting| waiting.key == options.key && !waiting.has_expired(now))
+            {
+                return Ok(Some(Enqueued::merged(&same.command_uuid)));
             }
         }
     }

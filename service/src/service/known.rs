@@ -1,13 +1,17 @@
-//! What is known of a sender, also where its pin is of an older form.
+//! What is known of a sender, also where its pin is of an older form, and what of a step is known already.
 
 use mdm_pki::Certificate;
+use mdm_protocol::EnrollmentId;
 
 use super::{ATTEMPTS, Inner, answer::Refused};
 use crate::{
-    Fingerprint, IdentityError,
-    enrollment::decide::{Loaded, Sender, Step},
+    EscrowEntry, Fingerprint, IdentityError, StoreError,
+    enrollment::decide::{Loaded, Sender, Step, Version},
     store::CommitError,
 };
+
+/// With how many entries of its kind, the newest, a secret is compared before it is kept.
+const COMPARED: usize = 16;
 
 /// Loads what is known of the sender and its certificate.
 ///
@@ -51,4 +55,26 @@ pub(super) async fn load(
         }
     }
     Err(Refused::Contention)
+}
+
+/// Commits a step without the secrets that are in escrow already: a device that deposits the same tokens in turn fills no
+/// database. Nothing in escrow is ever removed, so what was found there stays.
+pub(super) async fn commit(
+    service: &Inner,
+    id: &EnrollmentId,
+    version: Version,
+    mut step: Step,
+) -> Result<(), CommitError> {
+    for entry in std::mem::take(&mut step.escrow) {
+        if !is_kept(service, &entry).await? {
+            step.escrow.push(entry);
+        }
+    }
+    service.store.commit(id, version, step).await
+}
+
+async fn is_kept(service: &Inner, entry: &EscrowEntry) -> Result<bool, StoreError> {
+    let (id, kind) = (&entry.device, Some(&entry.kind));
+    let newest = service.store.escrowed(id, kind, COMPARED).await?;
+    Ok(newest.iter().any(|kept| kept.value == entry.value))
 }

@@ -9,7 +9,7 @@ use mdm_protocol::{
     id::{Channel, HasIds, SHARED_IPAD_USER_ID},
 };
 
-use super::{ATTEMPTS, Service, check_in};
+use super::{ATTEMPTS, Service, check_in, known};
 use crate::{
     Enrollment, EnrollmentStatus, Fingerprint, StoreError,
     enrollment::{
@@ -42,6 +42,9 @@ pub enum ImportError {
     /// The `Authenticate` of the device has to come first.
     #[error("the device of {0} is not known yet: its Authenticate has to come first")]
     NoDevice(EnrollmentId),
+    /// It would not be taken from a device either.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The store failed, or the enrolment kept changing: nothing is recorded.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,12 +100,13 @@ impl Service {
             let step = match enrollment::import(&loaded, &id, at, change.clone()) {
                 Ok(step) => step,
                 Err(Refusal::CertificateReused) => return Ok(Imported::KnownHere(id)),
-                Err(_) => return Err(ImportError::NoDevice(id)),
+                Err(Refusal::NotPinned) => return Err(ImportError::NoDevice(id)),
+                Err(refusal) => return Err(refusal.into()),
             };
             if step.is_empty() {
                 return Ok(Imported::Taken(id));
             }
-            match inner.store.commit(&id, loaded.version, step).await {
+            match known::commit(inner, &id, loaded.version, step).await {
                 Ok(()) => return Ok(Imported::Taken(id)),
                 Err(CommitError::Store(error)) => return Err(error.into()),
                 // It takes no place and spends nothing: somebody else changed it.

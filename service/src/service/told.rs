@@ -2,16 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use mdm_core::Secret;
-use mdm_pki::{
-    Decrypter,
-    cms::{DecryptPolicy, EnvelopedData, Limits},
-};
+use mdm_pki::cms::{DecryptPolicy, EnvelopedData, Limits};
 use mdm_plist::{Dictionary, Value};
 use mdm_protocol::EnrollmentId;
+use memchr::memmem;
 use serde::Deserialize;
 
 use super::{Inner, report::limits};
-use crate::{EscrowEntry, EscrowKind, Reported, StoreError};
+use crate::{EscrowEntry, EscrowKind, Reported, StoreError, enrollment::decide::TOKEN_BYTES};
+
+/// Most bytes of an encrypted recovery key: 64 KiB. A real one has less than 2.
+const MESSAGE_BYTES: usize = 64 << 10;
 
 /// What the service looks at in a result; whatever else is there is passed over.
 #[derive(Deserialize, Default)]
@@ -44,16 +45,16 @@ impl Told {
 
 /// Whether a result may hold what [`told`] looks for. Most do not, and are not read a second time for it.
 pub(super) fn may_tell(body: &[u8]) -> bool {
-    const KEYS: [&[u8]; 5] = [
-        b"QueryResponses",
-        b"SecurityInfo",
-        b"RotateResult",
-        b"ActivationLockBypassCode",
-        b"UnlockToken",
+    const KEYS: [&str; 5] = [
+        "QueryResponses",
+        "SecurityInfo",
+        "RotateResult",
+        "ActivationLockBypassCode",
+        "UnlockToken",
     ];
     // A key that is written in ASCII is, in both forms of a property list.
-    let names = |key: &&[u8]| body.windows(key.len()).any(|bytes| bytes == *key);
-    KEYS.iter().any(names)
+    let mut keys = KEYS.iter();
+    keys.any(|key| memmem::find(body, key.as_bytes()).is_some())
 }
 
 /// What a result says of the device, and the secrets in it.
@@ -72,6 +73,10 @@ pub(super) async fn told(
         .map(|answers| reported(answers, now));
     let mut escrow = Vec::new();
     for secret in secrets(&told) {
+        if !secret.is_bounded() {
+            tracing::warn!(enrollment = %id, command_uuid, "a secret is too large for escrow");
+            continue;
+        }
         let (kind, value) = match secret {
             Found::Encrypted(cms) => recovery_key(service, id, cms).await,
             Found::BypassCode(code) => (
@@ -102,8 +107,17 @@ fn reported(answers: &Dictionary, now: DateTime<Utc>) -> Reported {
         reported.model = owned("Model");
         reported.product_name = owned("ProductName");
         reported.device_name = owned("DeviceName");
-        reported.is_supervised = answers.get("IsSupervised").and_then(Value::as_boolean);
+        reported.is_supervised = answers.get("IsSupervised").and_then(boolean);
     })
+}
+
+/// 0 and 1 are booleans.
+fn boolean(value: &Value) -> Option<bool> {
+    match (value.as_boolean(), value.as_signed_integer()) {
+        (None, Some(0)) => Some(false),
+        (None, Some(1)) => Some(true),
+        (boolean, _) => boolean,
+    }
 }
 
 enum Found<'a> {
@@ -112,6 +126,17 @@ enum Found<'a> {
     BypassCode(&'a str),
     /// What `RequestUnlockToken` answers.
     UnlockToken(&'a [u8]),
+}
+
+impl Found<'_> {
+    /// What is kept for good has a bound. What is larger is in the result alone.
+    fn is_bounded(&self) -> bool {
+        match self {
+            Self::Encrypted(cms) => cms.len() <= MESSAGE_BYTES,
+            Self::BypassCode(code) => code.len() <= TOKEN_BYTES,
+            Self::UnlockToken(token) => token.len() <= TOKEN_BYTES,
+        }
+    }
 }
 
 fn secrets(told: &Told) -> impl Iterator<Item = Found<'_>> {
@@ -148,11 +173,7 @@ async fn recovery_key(
     id: &EnrollmentId,
     cms: &[u8],
 ) -> (EscrowKind, Secret<Vec<u8>>) {
-    let opened = match &service.filevault {
-        Some(key) => open(&**key, cms).await,
-        None => Err("no key to open it with".into()),
-    };
-    match opened {
+    match open(service, cms).await {
         Ok(key) => (EscrowKind::FileVaultRecoveryKey, key),
         Err(reason) => {
             tracing::warn!(enrollment = %id, reason, "a recovery key is kept as it came");
@@ -164,14 +185,23 @@ async fn recovery_key(
     }
 }
 
-async fn open(key: &dyn Decrypter, cms: &[u8]) -> Result<Secret<Vec<u8>>, String> {
-    let opened = async {
-        let limits = Limits::default().with(|limits| limits.bytes = 64 << 10);
-        let message = EnvelopedData::parse(cms, &limits)?;
-        message.decrypt_with(key, &DecryptPolicy::default()).await
-    };
-    match opened.await {
-        Ok(key) => Ok(Secret::new(key.to_vec())),
-        Err(error) => Err(error.to_string()),
+/// With the former key whose certificate the message names, or else with the current one.
+async fn open(service: &Inner, cms: &[u8]) -> Result<Secret<Vec<u8>>, String> {
+    let limits = Limits::default().with(|limits| limits.bytes = MESSAGE_BYTES);
+    let message = EnvelopedData::parse(cms, &limits).map_err(|error| error.to_string())?;
+    let named = service.former_filevault.iter().filter(|(former, _)| {
+        let mut recipients = message.recipients().iter();
+        recipients.any(|recipient| recipient.is(former))
+    });
+    let former = named.map(|(certificate, key)| (Some(certificate), key));
+    let current = service.filevault.iter().map(|key| (None, key));
+    let mut reason = "no key to open it with".to_owned();
+    for (certificate, key) in former.chain(current) {
+        let policy = DecryptPolicy::default().with(|it| it.recipient = certificate.cloned());
+        match message.decrypt_with(&**key, &policy).await {
+            Ok(opened) => return Ok(Secret::new(opened.to_vec())),
+            Err(error) => reason = error.to_string(),
+        }
     }
+    Err(reason)
 }

@@ -187,6 +187,21 @@ impl State {
         cancelled
     }
 
+    fn cancel_erasures(&mut self, id: &EnrollmentId, at: DateTime<Utc>) {
+        let waiting: Vec<_> = self
+            .queues
+            .get(id)
+            .into_iter()
+            .flat_map(Queue::waiting)
+            .collect();
+        for sequence in waiting {
+            let record = self.commands.get(&sequence);
+            if record.is_some_and(|record| record.command.request_type == "EraseDevice") {
+                self.finish(sequence, CommandState::cancelled(at));
+            }
+        }
+    }
+
     /// Settles those of these commands whose time is over, at most `limit`; tells how many.
     fn expire(
         &mut self,

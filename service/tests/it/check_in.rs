@@ -348,17 +348,18 @@ async fn q14_a_user_checks_out_and_the_device_stays() {
 async fn q14_a_device_comes_back_without_ever_having_checked_out() {
     let store = Shared::default();
     let service = builder(&store).pins(NamedInCertificate::new()).build();
-    let before = Device::new("D1");
-    before.enroll(&service).await;
-    before.log_in(&service, "U1").await;
-    enqueue(&service, &before.id(), "c-1").await;
-
-    // Wiped: the same UDID with a new identity, in Setup Assistant.
-    let after = Device::new("D1");
-    let awaiting = "<key>AwaitingConfiguration</key><true/>";
-    for keys in [authenticate(), token_update(awaiting)] {
-        let response = after.check_in(&service, &keys).await;
+    // Wiped: the same UDID, with a new identity and a profile of its own. It need not be in Setup Assistant.
+    let [before, after] = [Device::new("D1"), Device::new("D1")];
+    for (device, invitation) in [(&before, "first"), (&after, "second")] {
+        invite(&store, invitation, |_| {}).await;
+        let response = authenticate_as(device, &service, "C02SERVICE", invitation).await;
         assert_eq!(response.status(), StatusCode::OK);
+        let response = device.check_in(&service, &token_update("")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        if invitation == "first" {
+            device.log_in(&service, "U1").await;
+            enqueue(&service, &device.id(), "c-1").await;
+        }
     }
     let found = state(&store, &after.id()).await;
     assert_eq!(

@@ -73,6 +73,22 @@ async fn a_command_that_the_device_would_refuse_is_not_queued_until_it_would_tak
 }
 
 #[tokio::test]
+async fn supervision_that_is_told_as_a_number_counts() {
+    for (told, expected) in [
+        ("<integer>1</integer>", Some(true)),
+        ("<integer>0</integer>", Some(false)),
+        ("<integer>7</integer>", None),
+        ("<string>true</string>", None),
+    ] {
+        let (service, store, device) = ipad().await;
+        let keys = format!("<key>QueryResponses</key><dict><key>IsSupervised</key>{told}</dict>");
+        answer(&device, &service, "C-1", &keys).await;
+        let reported = state(&store, &device.id()).await.reported.unwrap();
+        assert_eq!(reported.is_supervised, expected, "{told}");
+    }
+}
+
+#[tokio::test]
 async fn the_override_and_a_type_that_nobody_knows_pass_through() {
     let (service, _, device) = ipad().await;
     let ids = [device.id()];
@@ -286,6 +302,28 @@ async fn a_filevault_key_that_cannot_be_opened_is_kept_as_it_came() {
     assert!(kept[0].value.expose().len() > 256);
 }
 
+#[tokio::test]
+async fn a_filevault_key_that_names_a_former_certificate_is_opened_with_its_key() {
+    let (key, certificate) = escrow_key();
+    let (former_key, former) = escrow_key();
+    let (_, strange) = escrow_key();
+    let store = Shared::default();
+    let service = builder(&store)
+        .filevault(key)
+        .former_filevault(former.clone(), former_key)
+        .build();
+    let mac = Device::new("D1");
+    mac.enroll(&service).await;
+    for (uuid, certificate) in [("C-1", &former), ("C-2", &certificate), ("C-3", &strange)] {
+        let told = security_info(certificate, uuid.as_bytes());
+        answer(&mac, &service, uuid, &told).await;
+    }
+    let kind = EscrowKind::FileVaultRecoveryKey;
+    let kept = store.escrowed(&mac.id(), Some(&kind), 9).await.unwrap();
+    let kept: Vec<_> = kept.iter().map(|it| it.value.expose().as_slice()).collect();
+    assert_eq!(kept, [&b"C-2"[..], b"C-1"]);
+}
+
 /// Tells how often it was asked.
 #[derive(Debug, Clone)]
 struct Counted(Arc<(PrivateKey, AtomicUsize)>);
@@ -379,9 +417,40 @@ async fn the_answer_to_request_unlock_token_is_kept() {
     assert_eq!(kept[0].source.as_deref(), Some("C-1"));
 }
 
+#[tokio::test]
+async fn a_secret_in_a_result_that_is_far_too_large_is_in_the_result_alone() {
+    let (service, store, ipad) = ipad().await;
+    // Base64: four letters are three bytes.
+    let token = |bytes: usize| format!("<data>{}</data>", "AAAA".repeat(bytes.div_ceil(3)));
+    let recovery_key = "<key>FDE_PersonalRecoveryKeyCMS</key>";
+    for (uuid, told) in [
+        ("C-1", format!("<key>UnlockToken</key>{}", token(16 << 10))),
+        ("C-2", format!("<key>UnlockToken</key>{}", token(16_000))),
+        (
+            "C-3",
+            format!(
+                "<key>SecurityInfo</key><dict>{recovery_key}{}</dict>",
+                token(64 << 10)
+            ),
+        ),
+        (
+            "C-4",
+            format!(
+                "<key>SecurityInfo</key><dict>{recovery_key}{}</dict>",
+                token(65_000)
+            ),
+        ),
+    ] {
+        answer(&ipad, &service, uuid, &told).await;
+    }
+    let kept = store.escrowed(&ipad.id(), None, 9).await.unwrap();
+    let sources: Vec<_> = kept.iter().map(|it| it.source.as_deref()).collect();
+    assert_eq!(sources, [Some("C-4"), Some("C-2")]);
+}
+
 /// One scalar that says nothing valid costs what it says, and no secret beside it.
 #[tokio::test]
-async fn q19_a_malformed_scalar_in_a_result_costs_nothing_else() {
+async fn a_malformed_scalar_in_a_result_costs_nothing_else() {
     let malformed = [
         "<key>Battery</key><date>yesterday</date>",
         "<key>Battery</key><integer>many</integer>",

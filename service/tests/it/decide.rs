@@ -309,7 +309,7 @@ fn an_authenticate_that_is_vouched_for_is_a_renewal_until_setup_assistant_says_o
     assert_eq!(told.kind, EnrollmentKind::IdentityRenewal);
     let reasons = [Authenticate, WasEnrolled, NewCertificate, VouchedFor];
     assert_eq!(told.reasons, reasons);
-    assert_eq!(step.cascade, Cascade::None);
+    assert_eq!(step.cascade, Cascade::Erasures);
     let state = step.device.unwrap();
     assert_eq!(state.status, EnrollmentStatus::Authenticated);
     assert_eq!((&state.push, state.token_update_tally), (&None, 0));
@@ -330,7 +330,7 @@ fn an_authenticate_that_is_vouched_for_is_a_renewal_until_setup_assistant_says_o
         .with(|loaded| loaded.certificate_owner = None);
     let step = decide(&issued_again, &by(device(), third), vouched).unwrap();
     assert_eq!(decision(&step).kind, EnrollmentKind::IdentityRenewal);
-    assert_eq!(step.cascade, Cascade::None);
+    assert_eq!(step.cascade, Cascade::Erasures);
     let deposited = step.device.unwrap().bootstrap_token.unwrap();
     assert_eq!(deposited.certificate, third);
 

@@ -10,6 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
 use http::Response;
 use mdm_core::{ManualClock, Secret};
 use mdm_pki::{DigestAlgorithm, hmac};
@@ -18,7 +19,7 @@ use mdm_service::{
     Event, EventKind, MdmSignature, Service,
     delivery::{Delivery, EventPace, EventRound, EventWorker, Subscriber, Webhook, WebhookError},
     queue::Sequence,
-    store::Outbox,
+    store::{LeaseStore, Outbox},
 };
 use mdm_transport::{MemoryTransport, TransportErrorKind};
 
@@ -88,6 +89,15 @@ impl Scene {
             .tell((0..events).map(event).collect())
             .await
             .unwrap();
+    }
+
+    /// Something that only a newer version understands.
+    async fn tell_unreadable(&self) -> Event {
+        let raw = r#"{"event":"device_sang","key":"C"}"#;
+        let id = EnrollmentId::device("D1").unwrap();
+        let event = Event::new(id, now(), EventKind::unreadable(raw));
+        self.store.tell(vec![event.clone()]).await.unwrap();
+        event
     }
 
     fn worker(&self, node: &str, pace: EventPace) -> EventWorker {
@@ -278,21 +288,65 @@ async fn the_attempts_are_those_of_one_event() {
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_can_read_becomes_a_dead_letter_and_stops_no_other() {
+async fn events_that_nobody_can_read_become_dead_letters_and_hold_the_others_up_once() {
     let scene = Scene::with_events(1).await;
-    let raw = r#"{"event":"device_sang","key":"C"}"#;
-    let id = EnrollmentId::device("D1").unwrap();
-    let event = Event::new(id, now(), EventKind::unreadable(raw));
-    scene.store.tell(vec![event.clone()]).await.unwrap();
+    let event = scene.tell_unreadable().await;
+    scene.tell_unreadable().await;
+    scene.tell(1).await;
+    scene.tell_unreadable().await;
     scene.tell(1).await;
     let all = scene.waiting().await;
-    let mut worker = scene.worker("n", EventPace::default());
-    while worker.round().await.unwrap() != EventRound::Idle {}
-    assert_eq!(scene.taken(), [all[0], all[2]]);
+    let mut worker = scene.worker("n", EventPace::default().with(|pace| pace.attempts = 4));
+    let mut waited = Vec::new();
+    loop {
+        match worker.round().await.unwrap() {
+            EventRound::Waits { wait, .. } => waited.push(wait.as_secs()),
+            EventRound::Idle => break,
+            _ => {}
+        }
+    }
+    assert_eq!(waited, [1, 2, 4]);
+    assert_eq!(scene.taken(), [all[0], all[3], all[5]]);
     let letters = scene.store.dead_letters("a", Sequence::START, 9).await;
     let letters = letters.unwrap();
-    assert_eq!(letters.len(), 1);
-    assert_eq!(letters[0].event, event);
+    let places: Vec<_> = letters.iter().map(|it| it.sequence.number()).collect();
+    assert_eq!(places, [all[1], all[2], all[4]]);
+    assert!(letters.iter().all(|letter| letter.event == event));
+}
+
+/// Two versions are at work while nodes are brought up to date one by one.
+#[tokio::test]
+async fn an_event_that_a_node_cannot_read_is_left_to_one_that_can() {
+    let scene = Scene::with_events(1).await;
+    scene.tell_unreadable().await;
+    scene.tell(1).await;
+    let all = scene.waiting().await;
+    let mut older = scene.worker("older", EventPace::default().with(|pace| pace.attempts = 2));
+    let round = older.round().await.unwrap();
+    assert!(matches!(round, EventRound::Delivered { events: 1, .. }));
+    assert!(waits(1)(older.round().await.unwrap()));
+
+    // The newer one need not wait for the end of a lease.
+    let store = &scene.store;
+    let newer = async || {
+        let until = now() + TimeDelta::minutes(2);
+        store
+            .lease("events/a", "newer", now(), until)
+            .await
+            .unwrap()
+    };
+    assert!(newer().await);
+    assert_eq!(older.round().await.unwrap(), EventRound::Elsewhere);
+    let place = [Sequence::new(all[1])];
+    store.acknowledge_events("a", &place).await.unwrap();
+    store.release("events/a", "newer").await.unwrap();
+    older.round().await.unwrap();
+    assert_eq!(scene.taken(), [all[0], all[2]]);
+    // It may do so again.
+    scene.tell_unreadable().await;
+    assert!(waits(1)(older.round().await.unwrap()));
+    assert!(newer().await);
+    assert!(scene.dead().await.is_empty());
 }
 
 #[tokio::test]

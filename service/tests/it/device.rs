@@ -16,8 +16,8 @@ use mdm_protocol::{
     signature::encode_header,
 };
 use mdm_service::{
-    Builder, Enrollment, Event, MdmSignature, MemoryStore, Service,
-    store::{EnrollmentStore, Outbox},
+    Builder, Enrollment, Event, Invitation, MdmSignature, MemoryStore, Service,
+    store::{EnrollmentStore, InvitationStore, Outbox},
 };
 
 pub(crate) const CHECK_IN: &str = "application/x-apple-aspen-mdm-checkin";
@@ -179,6 +179,25 @@ impl Device {
     ) -> Option<String> {
         offered(&self.report(service, &result(uuid, status)).await)
     }
+}
+
+/// `Authenticate` with this serial number, by a profile with this invitation; none if it is empty.
+pub(crate) async fn authenticate_as(
+    device: &Device,
+    service: &Service,
+    serial_number: &str,
+    invitation: &str,
+) -> Response<Bytes> {
+    let keys = authenticate().replace("C02SERVICE", serial_number);
+    let mut request = device.request(CHECK_IN, device.plist(&keys));
+    *request.uri_mut() = format!("/mdm?invitation={invitation}").parse().unwrap();
+    service.handle(request).await
+}
+
+/// Has whoever names it enrol within an hour.
+pub(crate) async fn invite(store: &Shared, name: &str, edit: impl FnOnce(&mut Invitation)) {
+    let invitation = Invitation::new(name, now(), now() + TimeDelta::hours(1)).with(edit);
+    store.invite(invitation).await.unwrap();
 }
 
 pub(crate) const IDLE: &str = "<key>Status</key><string>Idle</string>";

@@ -1,7 +1,7 @@
 //! A store that fails when it is told to.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex,
     atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
@@ -30,6 +30,8 @@ struct Inner {
     fails: AtomicBool,
     conflicts: AtomicUsize,
     calls_left: AtomicUsize,
+    /// After how many more calls which command is taken back.
+    cancels: Mutex<Option<(usize, EnrollmentId, String)>>,
 }
 
 impl Faulty {
@@ -39,6 +41,7 @@ impl Faulty {
             fails: AtomicBool::new(false),
             conflicts: AtomicUsize::new(0),
             calls_left: AtomicUsize::new(usize::MAX),
+            cancels: Mutex::default(),
         }))
     }
 
@@ -64,7 +67,20 @@ impl Faulty {
         self.0.conflicts.store(times, SeqCst);
     }
 
-    fn store(&self) -> Result<&Shared, StoreError> {
+    /// After how many more calls somebody takes this command back.
+    pub(crate) fn cancel_after(&self, calls: usize, id: &EnrollmentId, uuid: &str) {
+        *self.0.cancels.lock().unwrap() = Some((calls, id.clone(), uuid.to_owned()));
+    }
+
+    async fn store(&self) -> Result<&Shared, StoreError> {
+        let cancelled = self.0.cancels.lock().unwrap().take_if(|(calls, ..)| {
+            let is_due = *calls == 0;
+            *calls = calls.saturating_sub(1);
+            is_due
+        });
+        if let Some((_, id, uuid)) = cancelled {
+            self.0.store.cancel(&id, &uuid, now()).await?;
+        }
         let left = |left: usize| left.checked_sub(1);
         let has_calls_left = self.0.calls_left.fetch_update(SeqCst, SeqCst, left).is_ok();
         if self.0.fails.load(SeqCst) || !has_calls_left {
@@ -80,7 +96,7 @@ macro_rules! forward {
         impl $store for Faulty {
             $(
                 async fn $method(&self, $($argument: $type),*) -> $answer {
-                    self.store()?.$method($($argument),*).await
+                    self.store().await?.$method($($argument),*).await
                 }
             )*
         }
@@ -90,7 +106,7 @@ macro_rules! forward {
 #[async_trait]
 impl EnrollmentStore for Faulty {
     async fn load(&self, id: &EnrollmentId, of: &Fingerprint) -> Result<Loaded, StoreError> {
-        self.store()?.load(id, of).await
+        self.store().await?.load(id, of).await
     }
 
     async fn commit(
@@ -99,7 +115,7 @@ impl EnrollmentStore for Faulty {
         version: Version,
         step: Step,
     ) -> Result<(), CommitError> {
-        let store = self.store()?;
+        let store = self.store().await?;
         let left = |left: usize| left.checked_sub(1);
         if self.0.conflicts.fetch_update(SeqCst, SeqCst, left).is_ok() {
             return Err(CommitError::Conflict);
@@ -108,7 +124,7 @@ impl EnrollmentStore for Faulty {
     }
 
     async fn enrollment(&self, id: &EnrollmentId) -> Result<Option<Enrollment>, StoreError> {
-        self.store()?.enrollment(id).await
+        self.store().await?.enrollment(id).await
     }
 
     async fn enrollments(
@@ -117,18 +133,18 @@ impl EnrollmentStore for Faulty {
         after: Option<&EnrollmentId>,
         limit: usize,
     ) -> Result<Vec<Enrollment>, StoreError> {
-        self.store()?.enrollments(filter, after, limit).await
+        self.store().await?.enrollments(filter, after, limit).await
     }
 
     async fn places_taken(&self, pool: &str) -> Result<u64, StoreError> {
-        self.store()?.places_taken(pool).await
+        self.store().await?.places_taken(pool).await
     }
 
     async fn push_targets(
         &self,
         ids: &[EnrollmentId],
     ) -> Result<Vec<Option<PushTarget>>, StoreError> {
-        self.store()?.push_targets(ids).await
+        self.store().await?.push_targets(ids).await
     }
 }
 

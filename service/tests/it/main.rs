@@ -11,6 +11,7 @@ mod decide;
 mod delivery;
 mod device;
 mod entry;
+mod escrow;
 mod faulty;
 mod identity;
 mod memory;

@@ -7,12 +7,17 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use http::StatusCode;
 use mdm_pki::Certificate;
 use mdm_protocol::{Command, command::EraseDevice};
 use mdm_service::{
     Enrollment, EnrollmentKind, EnrollmentStatus, EventKind, Fingerprint, PinPolicy, Service,
-    Unavailable, identity::IssuerDecides, queue::CommandState, store::CommandStore,
+    Unavailable,
+    enrollment::decide::Step,
+    identity::{IssuerDecides, NamedInCertificate},
+    queue::{CommandState, NewCommand},
+    store::{CommandStore, EnrollmentStore},
 };
 
 use crate::device::*;
@@ -121,7 +126,7 @@ async fn a_renewed_identity_goes_on_where_the_former_stopped_whatever_it_says_fi
 /// fleet#17232, #41167, #43098, #46588: renewed by `InstallProfile`, a device sends `Authenticate` and a `TokenUpdate` without
 /// `AwaitingConfiguration`; it does not deposit its bootstrap token again.
 #[tokio::test]
-async fn q14_a_device_that_renews_by_its_profile_keeps_queue_users_and_bootstrap_token() {
+async fn a_device_that_renews_by_its_profile_keeps_queue_users_and_bootstrap_token() {
     for (awaiting, is_erased) in [
         ("", false),
         ("<key>AwaitingConfiguration</key><false/>", false),
@@ -177,8 +182,73 @@ async fn q14_a_device_that_renews_by_its_profile_keeps_queue_users_and_bootstrap
     }
 }
 
-/// What erased the device may still wait, its answer lost; a device that comes back outside of Setup Assistant cannot be
-/// told from one that renews.
+/// An update of a profile keeps its `CheckInURL`, and so the invitation in it. A device that was erased comes by another one,
+/// and is not always in Setup Assistant.
+#[tokio::test]
+async fn a_device_that_comes_by_another_invitation_begins_anew_whatever_names_its_certificate() {
+    for (before, after, is_renewal) in [
+        ("i-1", "i-1", true),
+        ("", "", true),
+        ("i-1", "i-2", false),
+        ("i-1", "", false),
+        ("", "i-2", false),
+    ] {
+        let case = format!("{before:?}, then {after:?}");
+        let store = Shared::default();
+        let service = builder(&store).pins(NamedInCertificate::new()).build();
+        for name in ["i-1", "i-2"] {
+            invite(&store, name, |_| {}).await;
+        }
+        let [device, again] = [Device::new("D1"), Device::new("D1")];
+        for (device, invitation) in [(&device, before), (&again, after)] {
+            let response = authenticate_as(device, &service, "C02SERVICE", invitation).await;
+            assert_eq!(response.status(), StatusCode::OK, "{case}");
+            let response = device.check_in(&service, &token_update("")).await;
+            assert_eq!(response.status(), StatusCode::OK, "{case}");
+            if device.certificate != again.certificate {
+                device.log_in(&service, "U1").await;
+                device.check_in(&service, &deposit()).await;
+                enqueue(&service, &device.id(), "c-1").await;
+            }
+        }
+        let next = again.idle(&service).await;
+        assert_eq!(next.as_deref(), is_renewal.then_some("c-1"), "{case}");
+        let user = state(&store, &device.user("U1")).await;
+        assert_eq!(user.is_pushable(), is_renewal, "{case}");
+        let get = message("GetBootstrapToken", "");
+        let token = again.check_in(&service, &get).await;
+        assert_eq!(token.body().is_empty(), !is_renewal, "{case}");
+    }
+}
+
+/// The name is what tells, as long as the enrolment lasts.
+#[tokio::test]
+async fn a_device_renews_again_and_again_though_its_invitation_is_forgotten() {
+    let issuer = Issuer::default();
+    let (service, store) = issuer.service();
+    let mut device = Device::new("D1");
+    device.enroll(&service).await;
+    let fingerprint = Fingerprint::of(&device.certificate).unwrap();
+    let loaded = store.load(&device.id(), &fingerprint).await.unwrap();
+    let mut step = Step::new(now());
+    let known = loaded.device.unwrap();
+    step.device = Some(known.with(|known| known.invitation = Some("gone".to_owned())));
+    store
+        .commit(&device.id(), loaded.version, step)
+        .await
+        .unwrap();
+    enqueue(&service, &device.id(), "c-1").await;
+    for _ in 0..2 {
+        device = issuer.renew(&device);
+        let response = authenticate_as(&device, &service, "C02SERVICE", "gone").await;
+        assert_eq!(response.status(), StatusCode::OK);
+        device.check_in(&service, &token_update("")).await;
+        assert_eq!(device.idle(&service).await.as_deref(), Some("c-1"));
+    }
+}
+
+/// What erased the device may still wait, its answer lost; a device that comes back outside of Setup Assistant cannot always
+/// be told from one that renews.
 #[tokio::test]
 async fn an_erasure_that_waited_before_authenticate_is_not_offered_after_it() {
     let issuer = Issuer::default();
@@ -198,6 +268,32 @@ async fn an_erasure_that_waited_before_authenticate_is_not_offered_after_it() {
     service.enqueue(&device.id(), &erase("e-2")).await.unwrap();
     renewed.answer(&service, "c-1", "Acknowledged").await;
     assert_eq!(renewed.idle(&service).await.as_deref(), Some("e-2"));
+}
+
+/// Nodes need not agree about the time.
+#[tokio::test]
+async fn which_erasures_go_with_authenticate_depends_on_no_clock() {
+    let issuer = Issuer::default();
+    let (service, store) = issuer.service();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let erase = async |uuid: &str, minutes| {
+        let at = now() + TimeDelta::minutes(minutes);
+        let erasure = NewCommand::new(device.id(), uuid, "EraseDevice", b"<plist/>".to_vec(), at);
+        store.enqueue(vec![erasure]).await.unwrap();
+    };
+    erase("before", 5).await;
+    let renewed = issuer.renew(&device);
+    renewed.check_in(&service, &authenticate()).await;
+    erase("after", -5).await;
+    // Its answer was lost.
+    renewed.check_in(&service, &authenticate()).await;
+    renewed.check_in(&service, &token_update("")).await;
+    let found = store.command(&device.id(), "before").await.unwrap();
+    let state = found.unwrap().state;
+    assert!(matches!(state, CommandState::Cancelled { .. }), "{state:?}");
+    let found = store.command(&device.id(), "after").await.unwrap();
+    assert_eq!(found.unwrap().state, CommandState::Queued);
 }
 
 /// A certificate that may be pinned and that nobody vouches for begins anew.

@@ -3,15 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use chrono::TimeDelta;
-use http::{Response, StatusCode};
+use http::StatusCode;
 use mdm_protocol::checkin::GetBootstrapTokenResponse;
 use mdm_service::{
     EnrollmentStatus, EventKind, Fingerprint, Invitation, PinPolicy, RefusedAt, Service,
     Unavailable,
     identity::{IssuerDecides, NamedInCertificate, Pinning},
-    store::{EnrollmentStore, InvitationStore},
+    store::EnrollmentStore,
 };
 
 use crate::device::*;
@@ -150,23 +148,6 @@ async fn a_vendor_may_refuse_that_a_pinned_certificate_is_replaced() {
 }
 
 /// `Authenticate` of a device that tells this serial number, at a URL that names this invitation.
-async fn authenticate_as(
-    device: &Device,
-    service: &Service,
-    serial_number: &str,
-    invitation: &str,
-) -> Response<Bytes> {
-    let keys = authenticate().replace("C02SERVICE", serial_number);
-    let mut request = device.request(CHECK_IN, device.plist(&keys));
-    *request.uri_mut() = format!("/mdm?invitation={invitation}").parse().unwrap();
-    service.handle(request).await
-}
-
-async fn invite(store: &Shared, name: &str, edit: impl FnOnce(&mut Invitation)) {
-    let invitation = Invitation::new(name, now(), now() + TimeDelta::hours(1)).with(edit);
-    store.invite(invitation).await.unwrap();
-}
-
 /// Somebody with an invitation and a certificate of their own says that they are a device that is enrolled.
 #[tokio::test]
 async fn a_pin_in_force_does_not_give_way_to_a_certificate_that_nothing_ties_to_the_device() {
@@ -211,7 +192,7 @@ async fn a_pin_in_force_does_not_give_way_to_a_certificate_that_nothing_ties_to_
 
 /// It was wiped, and did not check out before (Q14); or the same profile was installed again (Q16).
 #[tokio::test]
-async fn q16_a_device_that_is_proven_comes_back_with_another_certificate() {
+async fn q14_a_device_that_is_proven_comes_back_with_another_certificate() {
     for (name, edit) in [
         (
             "by-udid",

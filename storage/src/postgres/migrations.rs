@@ -1,5 +1,5 @@
 //! The schema and how older databases get to it. A step is never edited once released; a change is a new
-//! step at the end, in which a function that answers differently has another name.
+//! step at the end, in which a function that is asked or answers differently has another name.
 
 use mdm_core::{StoreError, StoreErrorKind};
 use tokio_postgres::GenericClient;
@@ -18,6 +18,8 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0005_service_steps.sql"),
     include_str!("migrations/0006_ade.sql"),
     include_str!("migrations/0007_vault.sql"),
+    include_str!("migrations/0008_acme_keys.sql"),
+    include_str!("migrations/0009_reports.sql"),
 ];
 
 /// Keeps the other nodes waiting, for a minute at most. What it is for may take its time.

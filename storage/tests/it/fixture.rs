@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use mdm_core::{PushMagic, PushToken, Secret, SerialNumber, Topic};
 use mdm_service::{
-    EnrollmentId, Event, EventKind, Fingerprint, PushAddress, Store, StoreError,
+    EnrollmentId, EnrollmentKind, Event, EventKind, Fingerprint, PushAddress, Store, StoreError,
     enrollment::decide::{Message, Sender, TokenUpdated, decide},
     queue::{
         CommandFilter, CommandRecord, Enqueued, NewCommand, Polled, Report, ReportKind, Sequence,
     },
-    store::CommitError,
+    store::{CommitError, EnrollmentFilter},
 };
 
 pub(crate) const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -111,4 +111,23 @@ pub(crate) async fn uuids(store: &impl Store, id: &EnrollmentId) -> Vec<String> 
         .into_iter()
         .map(|record| record.command.command_uuid)
         .collect()
+}
+
+/// What an enrolment was taken for, as this program cannot say it.
+pub(crate) const DECISIONS_OF_A_NEWER_PROGRAM: [&str; 3] = [
+    r#"{"kind":"loan","reasons":["authenticate","moonlight"]}"#,
+    r#"{"kind":{"loan":"to anna"},"reasons":[]}"#,
+    r#"{"because":"it is full moon"}"#,
+];
+
+/// It is there, and goes on.
+pub(crate) async fn a_decision_hides_no_enrolment(store: &impl Store, id: &EnrollmentId) {
+    let found = store.enrollment(id).await.unwrap().unwrap();
+    let known = found.decision.map(|decision| decision.kind);
+    assert!(matches!(known, None | Some(EnrollmentKind::Unknown)));
+    let listed = store.enrollments(&EnrollmentFilter::new(), None, 9).await;
+    assert_eq!(listed.unwrap().len(), 1);
+    take(store, 1, token_update()).await.unwrap();
+    let found = store.enrollment(id).await.unwrap().unwrap();
+    assert_eq!(found.decision.map(|decision| decision.kind), known);
 }

@@ -198,6 +198,19 @@ async fn an_event_of_a_newer_program_hides_no_other() {
 }
 
 #[tokio::test]
+async fn a_decision_of_a_newer_program_hides_no_enrolment() {
+    let path = scratch::path();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let other = Connection::open(&path).unwrap();
+    for raw in DECISIONS_OF_A_NEWER_PROGRAM {
+        let id = enroll(&store, 1).await;
+        let rewrite = "UPDATE enrollments SET decision = ?1";
+        other.execute(rewrite, [raw]).unwrap();
+        a_decision_hides_no_enrolment(&store, &id).await;
+    }
+}
+
+#[tokio::test]
 async fn a_store_opened_to_read_answers_an_idle_poll_and_refuses_what_would_write() {
     let path = scratch::path();
     let store = SqliteStore::open(&path).await.unwrap();

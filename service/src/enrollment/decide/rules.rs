@@ -13,6 +13,10 @@ use crate::{
     },
 };
 
+/// Most bytes of an unlock token or a bootstrap token: 16 KiB. A device's own are far smaller; each that it ever
+/// sent is kept in escrow.
+pub const TOKEN_BYTES: usize = 16 * 1024;
+
 /// What an `Authenticate` comes with.
 pub(super) struct Authenticated {
     pub(super) serial_number: Option<SerialNumber>,
@@ -83,9 +87,10 @@ pub(super) fn authenticate(
     }
     step.device = Some(state);
     // A renewed device keeps its queue and its users, unless its `TokenUpdate` says that it was erased.
-    if kind != EnrollmentKind::IdentityRenewal {
-        step.cascade = Cascade::Device;
-    }
+    step.cascade = match kind {
+        EnrollmentKind::IdentityRenewal => Cascade::Erasures,
+        _ => Cascade::Device,
+    };
     step.events = vec![event(sender, EventKind::Authenticated { decision })];
     Ok(step)
 }
@@ -147,17 +152,20 @@ pub(super) fn token_update(
     state.push = Some(update.push);
     state.push_dead_at = None;
     state.token_update_tally = state.token_update_tally.saturating_add(1);
-    // Q12: what the message leaves out, or has empty, stays as it was. What it was before stays in escrow: the
-    // device may be restored to what that opened.
+    // Q12: what the message leaves out, or has empty, stays as it was.
     if let Some(token) = update
         .unlock_token
         .filter(|token| !token.expose().is_empty())
-        && state.unlock_token.as_ref() != Some(&token)
     {
-        step.escrow
-            .push(entry(sender, EscrowKind::UnlockToken, &token));
+        bounded(&token)?;
         state.unlock_token = Some(token);
     }
+    let known = if is_user {
+        &loaded.user
+    } else {
+        &loaded.device
+    };
+    keep(&mut step, sender, known.as_ref(), &state);
     state.awaiting_configuration = update
         .awaiting_configuration
         .or(state.awaiting_configuration);
@@ -299,6 +307,7 @@ pub(super) fn set_bootstrap_token(
     token: Option<Secret<Vec<u8>>>,
 ) -> Result<Step, Refusal> {
     let device = authorize(loaded, sender)?;
+    token.as_ref().map_or(Ok(()), bounded)?;
     let mut step = Step::new(sender.at);
     if device.bootstrap_token.as_ref().map(|known| &known.token) != token.as_ref() {
         step.events = vec![event(
@@ -308,25 +317,46 @@ pub(super) fn set_bootstrap_token(
             },
         )];
     }
-    if let Some(token) = &token
-        && device.bootstrap_token.as_ref().map(|known| &known.token) != Some(token)
-    {
-        step.escrow
-            .push(entry(sender, EscrowKind::BootstrapToken, token));
-    }
     let deposited = token.map(|token| BootstrapToken::new(token, sender.certificate));
     if device.bootstrap_token != deposited {
-        step.device = Some(Enrollment {
+        let state = Enrollment {
             bootstrap_token: deposited,
             last_seen_at: Some(sender.at),
             ..device.clone()
-        });
+        };
+        keep(&mut step, sender, Some(device), &state);
+        step.device = Some(state);
     }
     Ok(step)
 }
 
-fn entry(sender: &Sender, kind: EscrowKind, token: &Secret<Vec<u8>>) -> EscrowEntry {
-    EscrowEntry::new(sender.id.clone(), kind, token.clone(), sender.at)
+fn bounded(token: &Secret<Vec<u8>>) -> Result<(), Refusal> {
+    match token.expose().len() {
+        0..=TOKEN_BYTES => Ok(()),
+        _ => Err(Refusal::TokenTooLarge),
+    }
+}
+
+/// Has escrow keep the tokens that come, and those whose place they take or that go: the device may be restored to what
+/// those opened, and a version that stored them may have kept none.
+fn keep(step: &mut Step, sender: &Sender, known: Option<&Enrollment>, state: &Enrollment) {
+    let kinds = [EscrowKind::UnlockToken, EscrowKind::BootstrapToken];
+    let former = known.map(tokens).unwrap_or_default();
+    for ((kind, former), token) in kinds.into_iter().zip(former).zip(tokens(state)) {
+        if former != token {
+            let entry = |token: &Secret<_>| {
+                EscrowEntry::new(state.id.clone(), kind.clone(), token.clone(), sender.at)
+            };
+            step.escrow
+                .extend(former.into_iter().chain(token).map(entry));
+        }
+    }
+}
+
+/// The unlock token and the bootstrap token.
+fn tokens(of: &Enrollment) -> [Option<&Secret<Vec<u8>>>; 2] {
+    let bootstrap = of.bootstrap_token.as_ref().map(|known| &known.token);
+    [of.unlock_token.as_ref(), bootstrap]
 }
 
 fn event(sender: &Sender, kind: EventKind) -> Event {

@@ -152,6 +152,7 @@ impl State {
         match step.cascade {
             Cascade::None => {}
             Cascade::User => drop(self.cancel_queue_of(id, step.at)),
+            Cascade::Erasures => self.cancel_erasures(&id.of_device(), step.at),
             Cascade::Device => {
                 let device = id.of_device();
                 let family: Vec<_> = self

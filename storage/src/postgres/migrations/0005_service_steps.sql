@@ -177,8 +177,6 @@ DECLARE
     _pinned bytea;
     _command record;
     _due bigint;
-    _known jsonb;
-    _is_news boolean;
 BEGIN
     IF _kind = 0 THEN
         SELECT d.certificate, s.key, s.last_seen_at, s.push_due_at, n.seq, n.uuid, n.body,
@@ -260,16 +258,9 @@ BEGIN
         INSERT INTO mdm_event (subscriber, enrollment, at, event)
         SELECT key, _event_of, _event_at, _event FROM mdm_subscriber ORDER BY key;
         IF _reported IS NOT NULL THEN
-            SELECT reported INTO _known FROM mdm_enrollment WHERE contact = _self.key;
-            -- A later time alone moves no version, and is not written each time.
-            _is_news := _known IS NULL OR (_known || _reported::jsonb) - 'at' <> _known - 'at';
-            IF _is_news OR (_known ->> 'at')::bigint < _seen_since THEN
-                UPDATE mdm_enrollment SET reported = coalesce(_known, '{}') || _reported::jsonb
-                WHERE contact = _self.key;
-            END IF;
-            IF _is_news THEN
-                UPDATE mdm_contact SET version = version + 1 WHERE id = _device;
-            END IF;
+            UPDATE mdm_enrollment SET reported = coalesce(reported, '{}') || _reported::jsonb
+            WHERE contact = _self.key;
+            UPDATE mdm_contact SET version = version + 1 WHERE id = _device;
         END IF;
     END IF;
 

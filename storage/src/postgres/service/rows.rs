@@ -164,7 +164,8 @@ pub(super) fn enrollment(row: &Row) -> Result<(Enrollment, Version), StoreError>
     found.licences = parsed(row, 20)?;
     found.reported = optional_parsed(row, 21)?;
     found.invitation = get(row, 22)?;
-    found.decision = optional_parsed(row, 23)?;
+    // It says why, not what: one of a newer program hides no enrolment.
+    found.decision = optional_parsed(row, 23).unwrap_or_default();
     found.last_seen_at = optional_time(row, 24)?;
     found.push_dead_at = optional_time(row, 25)?;
     Ok((found, version))

@@ -29,6 +29,7 @@ fn no_query_walks_a_table_or_sorts() {
         queue::OVER_OF_KEY,
         queue::CANCEL_ALL,
         queue::CLEAR,
+        queue::ERASURES,
         commands::COMMAND,
         commands::COMMANDS,
         commands::FINISHED,

@@ -44,6 +44,10 @@ pub(super) const CANCEL_ALL_OF: &str = "INSERT INTO results (seq, at)
 pub(super) const CLEAR_OF: &str =
     "DELETE FROM queue WHERE enrollment IN (SELECT value FROM json_each(?1))";
 
+pub(super) const ERASURES: &str = "SELECT q.seq, q.rank FROM queue q
+     CROSS JOIN commands c ON c.seq = q.seq
+     WHERE q.enrollment = ?1 AND c.request_type = 'EraseDevice'";
+
 /// What waits and is over, with what its event tells.
 macro_rules! over {
     ($index:literal, $condition:literal) => {
@@ -158,13 +162,17 @@ pub(super) fn place(
     connection
         .prepare_cached(PLACE)?
         .query_row(params![enrollment, command_uuid], |row| {
-            Ok(Place {
-                enrollment,
-                sequence: row.get(0)?,
-                rank: row.get(1)?,
-            })
+            place_of(row, enrollment)
         })
         .optional()
+}
+
+fn place_of(row: &Row<'_>, enrollment: i64) -> rusqlite::Result<Place> {
+    Ok(Place {
+        enrollment,
+        sequence: row.get(0)?,
+        rank: row.get(1)?,
+    })
 }
 
 /// Takes a command out of the queue; whether it waited.
@@ -207,6 +215,22 @@ pub(super) fn clear(
         connection.prepare_cached(CLEAR)?.execute([enrollment])?;
     }
     Ok(cancelled as u64)
+}
+
+/// Takes back each `EraseDevice` that waits for one enrolment.
+pub(super) fn cancel_erasures(
+    connection: &Connection,
+    enrollment: i64,
+    at: DateTime<Utc>,
+) -> rusqlite::Result<()> {
+    let places: Vec<_> = connection
+        .prepare_cached(ERASURES)?
+        .query_map([enrollment], |row| place_of(row, enrollment))?
+        .collect::<Result<_, _>>()?;
+    for place in places {
+        cancel(connection, place, at)?;
+    }
+    Ok(())
 }
 
 /// Takes back everything that waits for these enrolments, and tells how many that were.

@@ -52,7 +52,8 @@ pub(super) fn enrollment(row: &Row<'_>) -> rusqlite::Result<(Enrollment, Version
     found.owner = row.get(19)?;
     found.licences = json(row, 20)?;
     found.reported = optional_json(row, 21)?;
-    found.decision = optional_json(row, 22)?;
+    // It says why, not what: one of a newer program hides no enrolment.
+    found.decision = optional_json(row, 22).unwrap_or_default();
     found.invitation = row.get(23)?;
     found.last_seen_at = optional_time(row, 24)?;
     found.push_dead_at = optional_time(row, 25)?;

@@ -17,10 +17,34 @@ use crate::postgres::{
     },
 };
 
-const COMMIT: &str = "SELECT outcome, full_pool FROM mdm_commit(
-     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39,
-     $40, $41, $42, $43, $44, $45, $46, $47)";
+macro_rules! commit {
+    () => {
+        "SELECT outcome, full_pool FROM mdm_commit(
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+             $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36,
+             $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47)"
+    };
+}
+
+const COMMIT: &str = commit!();
+
+/// The same, and the device's erasures are cancelled that wait as the statement begins. Their deletion needs the outcome, so
+/// the device's row is locked by then.
+const COMMIT_AND_CANCEL_ERASURES: &str = concat!(
+    "WITH done AS MATERIALIZED (",
+    commit!(),
+    "), gone AS (
+         DELETE FROM mdm_queue q USING done, mdm_contact d, mdm_command c
+         WHERE done.outcome = 'committed' AND d.id = $1 AND q.enrollment = d.key
+             AND c.enrollment = q.enrollment AND c.seq = q.seq
+             AND c.request_type = 'EraseDevice'
+         RETURNING q.enrollment, q.seq
+     ), cancelled AS (
+         INSERT INTO mdm_result (enrollment, seq, at, expired)
+         SELECT enrollment, seq, $4, false FROM gone
+     )
+     SELECT outcome, full_pool FROM done"
+);
 
 pub(super) async fn commit(
     engine: &Engine,
@@ -32,10 +56,11 @@ pub(super) async fn commit(
     for state in step.device.iter().chain(&step.user) {
         states.push(state)?;
     }
-    let cascade: i16 = match step.cascade {
-        Cascade::None => 0,
-        Cascade::User => 1,
-        Cascade::Device => 2,
+    let (statement, cascade): (_, i16) = match step.cascade {
+        Cascade::None => (COMMIT, 0),
+        Cascade::User => (COMMIT, 1),
+        Cascade::Device => (COMMIT, 2),
+        Cascade::Erasures => (COMMIT_AND_CANCEL_ERASURES, 0),
         other => return Err(rows::unknown(other).into()),
     };
     let claims = step.claims.iter().filter(|_| step.device.is_some());
@@ -47,7 +72,7 @@ pub(super) async fn commit(
     let events = Events::new(&step.events)?;
     let row = engine
         .one(
-            COMMIT,
+            statement,
             &[
                 &id.of_device().to_string(),
                 &id.to_string(),

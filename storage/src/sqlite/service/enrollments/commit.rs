@@ -259,6 +259,10 @@ fn cascade(
                 .collect::<Result<_, _>>()?
         }
         Cascade::User => key(connection, id)?.into_iter().collect(),
+        Cascade::Erasures => {
+            queue::cancel_erasures(connection, device, step.at)?;
+            Vec::new()
+        }
         _ => Vec::new(),
     };
     for key in family {

@@ -79,6 +79,21 @@ async fn an_event_of_a_newer_program_hides_no_other() {
     assert_eq!(database.number(kept).await, 1);
 }
 
+#[tokio::test]
+async fn a_decision_of_a_newer_program_hides_no_enrolment() {
+    let Some(database) = database().await else {
+        return;
+    };
+    let store = database.open().await;
+    let client = database.client().await;
+    for raw in DECISIONS_OF_A_NEWER_PROGRAM {
+        let id = enroll(&store, 1).await;
+        let rewrite = "UPDATE mdm_enrollment SET decision = $1";
+        client.execute(rewrite, &[&raw]).await.unwrap();
+        a_decision_hides_no_enrolment(&store, &id).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_breaks_in_a_step_records_nothing_and_is_replaced() {
     let Some(database) = database().await else {
