@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use mdm_sdk::{
     core::{Clock, Secret, SerialNumber},
     pki::{self, attestation::Verifier},
@@ -14,19 +15,18 @@ use mdm_sdk::{
         },
         store::StoreError,
     },
-    service::{EnrollmentStatus, Service, store::EnrollmentFilter},
+    service::{Enrollment, EnrollmentStatus, Service, store::EnrollmentFilter},
 };
 
 use crate::{
     authority::Authority,
+    books::PREFIX,
     config::{self, Config},
     database::Database,
     error::Error,
+    issued::IssuedFor,
     vault::Vault,
 };
-
-/// What may stand before the serial number in an identifier, and so in the certificate's name.
-const PREFIX: &str = "serial:";
 
 /// Enrolments of one serial number that are looked at.
 const MOST: usize = 16;
@@ -61,6 +61,7 @@ pub(crate) async fn server(
         base,
     )
     .nonce_key(Secret::new(nonces))
+    .rate_limit(config.limits.buckets())
     .devices(Arc::new(Invited(service.clone())), verifier)
     .build();
     server
@@ -76,60 +77,96 @@ pub(crate) fn verifier(settings: &config::Acme) -> Result<Verifier, Error> {
 }
 
 /// Expects who was invited, by the path that the profile names (`/acme/e/INVITATION/directory`), and who is enrolled. The
-/// identifier is the serial number, which the device has to attest, and the only name that gets into the certificate.
+/// identifier is the serial number, which the device has to attest. No other name gets into the certificate but one that tells
+/// by whose profile it was ordered, which alone can renew what a device has.
 #[derive(Debug)]
 struct Invited(Service);
 
 impl Invited {
-    async fn is_expected(
-        &self,
-        serial_number: &SerialNumber,
-        query: &DeviceQuery<'_>,
-    ) -> Result<bool, StoreError> {
-        let store = self.0.store();
-        if let Some(path) = query.path {
-            let found = store.invitation(path.expose()).await;
-            let is_for_it = found
-                .map_err(StoreError::unavailable)?
-                .is_some_and(|invitation| {
-                    let bound = invitation.serial_number.as_ref();
-                    invitation.expires_at > query.now
-                        && bound.is_none_or(|bound| bound == serial_number)
-                });
-            if is_for_it {
-                return Ok(true);
-            }
-        }
+    /// The enrolments of devices with this serial number.
+    async fn enrolled(&self, serial_number: &SerialNumber) -> Result<Vec<Enrollment>, StoreError> {
         let filter = EnrollmentFilter::new().with(|filter| {
             filter.serial_number = Some(serial_number.clone());
             filter.devices_only = true;
         });
-        let found = store.enrollments(&filter, None, MOST).await;
-        let is_here = |status| status != EnrollmentStatus::Disabled;
+        let found = self.0.store().enrollments(&filter, None, MOST).await;
+        found.map_err(StoreError::unavailable)
+    }
+
+    /// Whether this invitation is for the device.
+    async fn is_invited(
+        &self,
+        name: &str,
+        serial_number: &SerialNumber,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let found = self.0.store().invitation(name).await;
         let found = found.map_err(StoreError::unavailable)?;
-        Ok(found.iter().any(|enrollment| is_here(enrollment.status)))
+        Ok(found.is_some_and(|invitation| {
+            let bound = invitation.serial_number.as_ref();
+            invitation.expires_at > now && bound.is_none_or(|bound| bound == serial_number)
+        }))
     }
 }
 
 #[async_trait]
 impl DeviceAuthorizer for Invited {
     async fn expect(&self, query: &DeviceQuery<'_>) -> Result<Option<ExpectedDevice>, StoreError> {
-        if query.identifier.kind != IdentifierType::PermanentIdentifier {
-            return Ok(None);
-        }
-        let name = query.identifier.value.as_str();
-        let Ok(serial_number) = name
-            .strip_prefix(PREFIX)
-            .unwrap_or(name)
-            .parse::<SerialNumber>()
-        else {
+        let Some(serial_number) = serial_number(query) else {
             return Ok(None);
         };
-        if !self.is_expected(&serial_number, query).await? {
+        let mut here = self.enrolled(&serial_number).await?;
+        here.retain(is_here);
+        let link = match query.path {
+            None => None,
+            Some(path) => {
+                let (name, link) = (path.expose(), link(path.expose())?);
+                let mut is_its = self.is_invited(name, &serial_number, query.now).await?;
+                for last in here.iter().filter_map(|it| it.invitation.as_deref()) {
+                    is_its |= self::link(last)? == link;
+                }
+                is_its.then_some(link)
+            }
+        };
+        if link.is_none() && here.is_empty() {
             return Ok(None);
         }
-        let label = serial_number.to_string();
-        let identity = DeviceIdentity::SerialNumber(serial_number);
-        Ok(Some(ExpectedDevice::new(label, identity)))
+        let mut expected = ExpectedDevice::new(
+            serial_number.to_string(),
+            DeviceIdentity::SerialNumber(serial_number),
+        );
+        expected.names = link.iter().map(IssuedFor::alternative_name).collect();
+        Ok(Some(expected))
     }
+
+    /// Not if an enrolment was taken back since the order was made, and there is no other.
+    async fn confirm(
+        &self,
+        query: &DeviceQuery<'_>,
+        _: &ExpectedDevice,
+    ) -> Result<bool, StoreError> {
+        let Some(serial_number) = serial_number(query) else {
+            return Ok(false);
+        };
+        let found = self.enrolled(&serial_number).await?;
+        let is_over = |it: &Enrollment| it.disabled_at.is_some_and(|at| at >= query.ordered_at);
+        Ok(found.iter().any(is_here) || !found.iter().any(is_over))
+    }
+}
+
+fn is_here(enrollment: &Enrollment) -> bool {
+    enrollment.status != EnrollmentStatus::Disabled
+}
+
+fn link(invitation: &str) -> Result<IssuedFor, StoreError> {
+    IssuedFor::link(invitation).map_err(StoreError::unavailable)
+}
+
+/// The serial number that an order is for.
+fn serial_number(query: &DeviceQuery<'_>) -> Option<SerialNumber> {
+    if query.identifier.kind != IdentifierType::PermanentIdentifier {
+        return None;
+    }
+    let name = query.identifier.value.as_str();
+    name.strip_prefix(PREFIX).unwrap_or(name).parse().ok()
 }

@@ -158,6 +158,7 @@ pub(crate) fn routes(app: App) -> Router {
     router
         .fallback(|| async { Problem::not_found("there is nothing at this path") })
         .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::map_response(problem::each_a_problem))
         .with_state(app)
 }
 

@@ -92,7 +92,8 @@ impl Authority {
             signer_of_answers,
             clock.clone(),
         );
-        let ocsp = ocsp.map_err(part)?;
+        let limits = &config.limits;
+        let ocsp = ocsp.map_err(part)?.rate_limit(limits.buckets());
         let lifetime = config.scep.challenge_lifetime();
         let challenges = OneTime::new(books).lifetime(lifetime);
         let responder = Responder::local(certificate.clone(), key).map_err(part)?;
@@ -104,6 +105,7 @@ impl Authority {
                 policy.sha1 = is_legacy;
                 policy.throwaway_signer = throwaway_signer;
             }))
+            .rate_limit(limits.buckets())
             .observer(Arc::new(Log))
             .build()
             .map_err(part)?;

@@ -8,7 +8,7 @@ use crate::{
     account, acme,
     config::{self, Config},
     error::Error,
-    logs, server, transport, vault,
+    filevault, logs, server, transport, vault,
 };
 
 /// Everything that is wrong, each naming its key.
@@ -40,12 +40,7 @@ pub(crate) fn problems(config: &Config) -> Vec<Error> {
         look(config::roots("push.roots", push.roots.as_deref()).map(drop));
     }
     if let Some(files) = &config.filevault {
-        let both = config::both("filevault", &files.certificate, &files.key);
-        let read = both.and_then(|both| {
-            both.map(|files| config::identity("filevault", &files))
-                .transpose()
-        });
-        look(read.map(drop));
+        look(filevault::files(files).map(drop));
     }
     if let Some(settings) = &config.acme {
         look(acme::verifier(settings).map(drop));

@@ -10,14 +10,15 @@ use mdm_sdk::{
         store::{ResealStore, VaultStore},
     },
 };
-use mdm_storage::{PostgresStore, SqliteStore, postgres};
+use mdm_storage::{PostgresStore, SqliteStore, postgres, sqlite::IssuedCertificate};
 
 use crate::{config::Config, error::Error};
 
 /// The file in the data directory.
 pub(crate) const FILE: &str = "mdm.sqlite";
 
-/// An open database.
+/// An open database. Clones share it.
+#[derive(Debug, Clone)]
 pub(crate) enum Database {
     Sqlite(SqliteStore),
     Postgres(PostgresStore),
@@ -52,6 +53,18 @@ impl Database {
         match self {
             Self::Sqlite(store) => Arc::new(store.clone()),
             Self::Postgres(store) => Arc::new(store.clone()),
+        }
+    }
+
+    /// Issued certificates behind a place, in the order in which they came.
+    pub(crate) async fn issued_certificates(
+        &self,
+        behind: i64,
+        limit: usize,
+    ) -> Result<Vec<IssuedCertificate>, scep::store::StoreError> {
+        match self {
+            Self::Sqlite(store) => store.issued_certificates(behind, limit).await,
+            Self::Postgres(store) => store.issued_certificates(behind, limit).await,
         }
     }
 

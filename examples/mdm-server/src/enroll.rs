@@ -17,13 +17,14 @@ use mdm_sdk::{
     },
     scep::{OneTime, store::ChallengeId},
     service::{
-        Admission, AdmissionPolicy, Applicant, Claim, Denial, DenialReason, Enrollment, Grant,
-        Invitation, Stage, Unavailable, Way,
+        Admission, AdmissionPolicy, Applicant, Claim, Denial, DenialReason, Enrollment,
+        EnrollmentStatus, Grant, Invitation, Stage, Unavailable, Way,
         entry::{ProfileRequest, ProfileServiceRequest, ProfileSource, Urls},
     },
 };
 
 use crate::{
+    books::{Books, Entry},
     config::Accounts,
     handed::{self, Handed},
     issued::IssuedFor,
@@ -236,6 +237,7 @@ pub(crate) struct Door {
     /// Automated enrolment is open to any device of Apple's.
     pub(crate) any_device: bool,
     pub(crate) accounts: Option<Accounts>,
+    pub(crate) books: Books,
 }
 
 impl Door {
@@ -281,6 +283,44 @@ impl Door {
         })
     }
 
+    /// Why who sends `Authenticate` with this certificate is not let in. By it a device shows for whom the challenge was made
+    /// that it got one with, or which serial number Apple attested.
+    async fn authenticating(
+        &self,
+        certificate: &Certificate,
+        applicant: &Applicant,
+    ) -> Result<Option<Denial>, Unavailable> {
+        let invitation = applicant.invitation.as_ref();
+        let known = applicant.known.as_ref();
+        let entry = self.books.find(certificate).await?;
+        if let Some(reason) = entry.as_ref().and_then(Entry::revoked) {
+            let why = format!("the certificate is revoked: {reason:?}");
+            let denial = Denial::new(DenialReason::Other("revoked".into()));
+            return Ok(Some(denial.with(|denial| denial.description = Some(why))));
+        }
+        let links = [
+            invitation.map(|invitation| invitation.id.as_str()),
+            known.and_then(|known| known.invitation.as_deref()),
+        ];
+        let mut names = Vec::new();
+        for link in links.into_iter().flatten() {
+            names.push(IssuedFor::link(link)?);
+        }
+        let mut is_attested = false;
+        if let Some(serial_number) = &applicant.serial_number {
+            names.push(IssuedFor::device(serial_number)?);
+            is_attested = entry.is_some_and(|entry| entry.attests(serial_number));
+        }
+        if let Some(known) = known {
+            names.push(IssuedFor::renewal(known)?);
+        }
+        let is_named = is_attested || names.iter().any(|name| name.is_in(certificate));
+        // An enrolment that is over brings nobody back.
+        let is_here = known.is_some_and(|known| known.status != EnrollmentStatus::Disabled);
+        let is_right = is_named && (invitation.is_some() || is_here);
+        Ok((!is_right).then(|| Denial::new(DenialReason::Invitation)))
+    }
+
     /// The places of an invitation, and for who signs in one of their own.
     fn grant(&self, applicant: &Applicant) -> Grant {
         let each = self.accounts.as_ref().and_then(|it| it.devices_each);
@@ -308,31 +348,16 @@ fn no_apple_account() -> Denial {
 #[async_trait]
 impl AdmissionPolicy for Door {
     async fn admit(&self, applicant: &Applicant) -> Result<Admission, Unavailable> {
-        let invitation = applicant.invitation.as_ref();
         let denied = match &applicant.stage {
             Stage::Asking { way, .. } => self.asking(*way, applicant).await?,
-            // By its certificate a device shows for whom the challenge was made that it got one with.
             Stage::Authenticating { certificate, .. } => {
-                let known = applicant.known.as_ref();
-                let links = [
-                    invitation.map(|invitation| invitation.id.as_str()),
-                    known.and_then(|known| known.invitation.as_deref()),
-                ];
-                let mut names = Vec::new();
-                for link in links.into_iter().flatten() {
-                    names.push(IssuedFor::link(link)?);
-                }
-                if let Some(serial_number) = &applicant.serial_number {
-                    names.push(IssuedFor::device(serial_number)?);
-                }
-                if let Some(known) = known {
-                    names.push(IssuedFor::renewal(known)?);
-                }
-                let is_named = names.iter().any(|name| name.is_in(certificate));
-                let came_by_us = invitation.is_some() || known.is_some();
-                let is_right = is_named && came_by_us;
-                (!is_right).then(|| Denial::new(DenialReason::Invitation))
+                self.authenticating(certificate, applicant).await?
             }
+            // A push token changes now and then: that is no way back.
+            Stage::Returning => Some(
+                Denial::new(DenialReason::Invitation)
+                    .with(|it| it.description = Some("disabled, and did not enrol anew".into())),
+            ),
             _ => None,
         };
         Ok(match denied {

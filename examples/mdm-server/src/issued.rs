@@ -4,10 +4,12 @@
 use async_trait::async_trait;
 use mdm_sdk::{
     core::SerialNumber,
-    pki::{Certificate, DigestAlgorithm, digest},
+    pki::{Certificate, DigestAlgorithm, GeneralName, digest},
     scep::Bound,
     service::{Enrollment, Unavailable, identity::PinPolicy},
 };
+
+use crate::books::Books;
 
 /// Longest common name, in characters (X.520's `ub-common-name`).
 const LONGEST: usize = 64;
@@ -49,6 +51,11 @@ impl IssuedFor {
         Bound::device(&self.0).with(|bound| bound.alt_names = Some(Vec::new()))
     }
 
+    /// What says so in a certificate beside an attested name.
+    pub(crate) fn alternative_name(&self) -> GeneralName {
+        GeneralName::Uri(format!("urn:mdm-server:{}", self.0))
+    }
+
     /// Whether the certificate was issued for this.
     pub(crate) fn is_in(&self, certificate: &Certificate) -> bool {
         certificate.subject().common_name().as_deref() == Some(self.as_str())
@@ -62,10 +69,11 @@ fn hashed(kind: &str, of: &[&str]) -> Result<IssuedFor, Unavailable> {
     Ok(IssuedFor(format!("{kind}:{}", digits.collect::<String>())))
 }
 
-/// Takes for a renewed identity what was issued for this very enrolment to renew its own; whatever gets a device in
-/// does not. A pin in force stays, unless the device is proven to be the same.
+/// Takes for a renewed identity what was issued for this very enrolment to renew its own, or what Apple attested for its
+/// device anew by the profile that it enrolled with; whatever gets a device in does not. A pin in force stays, unless the
+/// device is proven to be the same.
 #[derive(Debug)]
-pub(crate) struct Pins;
+pub(crate) struct Pins(pub(crate) Books);
 
 #[async_trait]
 impl PinPolicy for Pins {
@@ -74,7 +82,26 @@ impl PinPolicy for Pins {
         certificate: &Certificate,
         known: &Enrollment,
     ) -> Result<bool, Unavailable> {
-        Ok(IssuedFor::renewal(known)?.is_in(certificate))
+        let entry = self.0.find(certificate).await?;
+        if entry.as_ref().is_some_and(|it| it.revoked().is_some()) {
+            return Ok(false);
+        }
+        if IssuedFor::renewal(known)?.is_in(certificate) {
+            return Ok(true);
+        }
+        let device = entry.zip(known.serial_number.as_ref());
+        let is_attested = device.is_some_and(|(entry, number)| entry.attests(number));
+        // Whoever has the device has it attested: only its profile tells where it came by.
+        let link = known
+            .invitation
+            .as_deref()
+            .map(IssuedFor::link)
+            .transpose()?;
+        let is_by_its_profile = link.is_some_and(|link| {
+            let names = certificate.subject_alt_names();
+            names.contains(&link.alternative_name())
+        });
+        Ok(is_attested && is_by_its_profile)
     }
 }
 

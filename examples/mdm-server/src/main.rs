@@ -8,6 +8,7 @@ mod assignment;
 mod authority;
 mod backup;
 mod bodies;
+mod books;
 mod check;
 mod config;
 mod database;

@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -43,6 +46,8 @@ const GRACE: TimeDelta = TimeDelta::hours(1);
 pub(crate) struct Pace {
     before: TimeDelta,
     every: TimeDelta,
+    /// When the authority ends: nothing that it issues lasts longer.
+    latest: DateTime<Utc>,
 }
 
 /// The one attempt to renew an identity that is made until `end`.
@@ -53,14 +58,18 @@ struct Attempt {
 }
 
 impl Pace {
-    /// The pace of these settings; none if nothing is to be renewed.
-    pub(crate) fn new(settings: &config::Scep) -> Option<Self> {
+    /// The pace of these settings, by an authority that ends at `latest`; none if nothing is to be renewed.
+    pub(crate) fn new(settings: &config::Scep, latest: DateTime<Utc>) -> Option<Self> {
         let before = match settings.renew_days {
             Some(days) => TimeDelta::days(days.into()),
             None => TimeDelta::days(settings.validity_days.into()) / 4,
         };
         let every = (before / 8).clamp(TimeDelta::minutes(1), TimeDelta::days(7));
-        (before > TimeDelta::zero()).then_some(Self { before, every })
+        (before > TimeDelta::zero()).then_some(Self {
+            before,
+            every,
+            latest,
+        })
     }
 
     /// After how long without a word a device is told to call, so that what it has is seen in time.
@@ -73,8 +82,13 @@ impl Pace {
         self.every
     }
 
-    fn is_due(self, certificate: &Certificate, now: DateTime<Utc>) -> bool {
-        certificate.not_after() - now <= self.before
+    /// Whether what ends then is to be renewed.
+    fn is_due(self, not_after: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.ends_soon(not_after, now) && not_after < self.latest
+    }
+
+    fn ends_soon(self, not_after: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        not_after - now <= self.before
     }
 
     fn attempt(self, now: DateTime<Utc>) -> Attempt {
@@ -94,7 +108,9 @@ pub(crate) struct Watch<I> {
     inner: I,
     pace: Pace,
     seen: Arc<Seen>,
-    found: mpsc::Sender<Fingerprint>,
+    found: mpsc::Sender<Certificate>,
+    /// The day on which it was last said that the authority ends, counted from 1970.
+    warned: AtomicI64,
 }
 
 /// Whose turn was in which attempt.
@@ -126,14 +142,32 @@ impl<I: IdentitySource> IdentitySource for Watch<I> {
         now: DateTime<Utc>,
     ) -> Result<Certificate, IdentityError> {
         let certificate = self.inner.identify(request, now).await?;
-        if self.pace.is_due(&certificate, now)
-            && let Ok(fingerprint) = Fingerprint::of(&certificate)
-            && self.seen.is_new(fingerprint, self.pace.attempt(now))
-            && self.found.try_send(fingerprint).is_err()
-        {
-            self.seen.forget(&fingerprint);
+        let not_after = certificate.not_after();
+        if self.pace.is_due(not_after, now) {
+            if let Ok(fingerprint) = Fingerprint::of(&certificate)
+                && self.seen.is_new(fingerprint, self.pace.attempt(now))
+                && self.found.try_send(certificate.clone()).is_err()
+            {
+                self.seen.forget(&fingerprint);
+            }
+        } else if self.pace.ends_soon(not_after, now) {
+            self.warn(now);
         }
         Ok(certificate)
+    }
+}
+
+impl<I> Watch<I> {
+    /// Once a day: what is renewed now would end with the authority, as what devices have does.
+    fn warn(&self, now: DateTime<Utc>) {
+        let today = now.timestamp().div_euclid(24 * 3_600);
+        if self.warned.swap(today, Ordering::Relaxed) != today {
+            let ends = self.pace.latest.to_rfc3339();
+            tracing::error!(
+                ends,
+                "the authority ends soon: identities are not renewed, and every device has to enrol anew"
+            );
+        }
     }
 }
 
@@ -141,7 +175,7 @@ impl<I: IdentitySource> IdentitySource for Watch<I> {
 pub(crate) struct Renewals {
     pace: Pace,
     seen: Arc<Seen>,
-    found: mpsc::Receiver<Fingerprint>,
+    found: mpsc::Receiver<Certificate>,
 }
 
 /// Has `identity` watched.
@@ -153,6 +187,7 @@ pub(crate) fn watch<I>(identity: I, pace: Pace) -> (Watch<I>, Renewals) {
         pace,
         seen: seen.clone(),
         found: sender,
+        warned: AtomicI64::new(0),
     };
     (watch, Renewals { pace, seen, found })
 }
@@ -160,8 +195,12 @@ pub(crate) fn watch<I>(identity: I, pace: Pace) -> (Watch<I>, Renewals) {
 impl Renewals {
     /// Works until it is dropped.
     pub(crate) async fn run(mut self, app: App, profiles: Profiles) {
-        while let Some(fingerprint) = self.found.recv().await {
-            if let Err(error) = self.renew(&app, &profiles, fingerprint).await {
+        while let Some(certificate) = self.found.recv().await {
+            let Ok(fingerprint) = Fingerprint::of(&certificate) else {
+                continue;
+            };
+            let renewed = self.renew(&app, &profiles, &certificate, fingerprint);
+            if let Err(error) = renewed.await {
                 tracing::error!(error = told(&*error), "an identity is not renewed yet");
                 self.seen.forget(&fingerprint);
             }
@@ -174,6 +213,7 @@ impl Renewals {
         &self,
         app: &App,
         profiles: &Profiles,
+        certificate: &Certificate,
         fingerprint: Fingerprint,
     ) -> Result<(), Cause> {
         let service = &app.service;
@@ -188,6 +228,14 @@ impl Renewals {
             && known.status == EnrollmentStatus::Enrolled
             && is_device(&known.id);
         if !is_in_force {
+            return Ok(());
+        }
+        if let Some(entry) = app.books.find(certificate).await?
+            && entry.is_ordered()
+        {
+            // SCEP would put a key that nobody attests in the place of one that is.
+            let ends = certificate.not_after().to_rfc3339();
+            tracing::warn!(enrollment = %known.id, ends, "identity of ACME ends soon: send its ACME payload again");
             return Ok(());
         }
         let invitation = match &known.invitation {
@@ -248,7 +296,16 @@ mod tests {
             renew_days,
             ..config::Scep::default()
         };
-        Pace::new(&settings)
+        Pace::new(&settings, "2036-11-22T12:00:00Z".parse().unwrap())
+    }
+
+    #[test]
+    fn what_ends_with_the_authority_is_not_renewed_any_more() {
+        let pace = pace(100, Some(20)).unwrap();
+        let now = pace.latest - TimeDelta::days(10);
+        assert!(pace.is_due(pace.latest - TimeDelta::days(1), now));
+        assert!(!pace.is_due(pace.latest, now));
+        assert!(!pace.is_due(now + TimeDelta::days(21), now));
     }
 
     #[test]

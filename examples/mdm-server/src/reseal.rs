@@ -1,11 +1,14 @@
 //! Everything that is sealed, sealed anew under the newest key, while the server runs: step by step, so that it may be
 //! killed and run again. Afterwards a former key can be taken out of the settings.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use mdm_sdk::service::{
     Sealed,
-    store::{SealedKind, SealedRow},
+    store::{ResealStore, SealedKind, SealedRow},
 };
 
 use crate::{
@@ -49,26 +52,33 @@ async fn all(config: &Config, database: &Database) -> Result<(), Error> {
 
     let vault = Vault::new(database.vault(), keys.clone());
     vault.take_over(&config.data).await?;
-    let mut count = Count::default();
-    for name in vault.names().await? {
-        count.seen += 1;
-        count.resealed += usize::from(vault.reseal(&name).await?);
-    }
-    count.tell("the server's own")?;
+    let mut is_whole = true;
+    let count = passes(async || {
+        let mut count = Count::default();
+        for name in vault.names().await? {
+            count.seen += 1;
+            count.resealed += usize::from(vault.reseal(&name).await?);
+        }
+        Ok(count)
+    });
+    is_whole &= count.await?.tell("the server's own")?;
 
     let accounts = assignment::Sealed::new(database.assignment(), keys.clone());
-    let mut count = Count::default();
-    let part = Error::part("the accounts of device assignment");
-    let resealed = accounts.reseal(PAGE).await.map_err(part)?;
-    (count.seen, count.resealed) = resealed;
-    count.tell("accounts of device assignment")?;
+    let count = passes(async || {
+        let part = Error::part("the accounts of device assignment");
+        let (seen, resealed) = accounts.reseal(PAGE).await.map_err(part)?;
+        Ok(Count {
+            seen,
+            resealed,
+            ..Count::default()
+        })
+    });
+    is_whole &= count.await?.tell("accounts of device assignment")?;
 
     let sealed = Sealed::new(database.sealed(), keys);
-    let mut is_whole = true;
     for kind in SealedKind::ALL {
-        let count = of_kind(&sealed, kind).await?;
-        count.tell(name(kind))?;
-        is_whole &= count.left == 0 && count.unopened == 0;
+        let count = passes(async || of_kind(&sealed, kind).await).await?;
+        is_whole &= count.tell(name(kind))?;
     }
     match is_whole {
         true => tell(&format!(
@@ -80,36 +90,42 @@ async fn all(config: &Config, database: &Database) -> Result<(), Error> {
     }
 }
 
-/// Goes through all values of a kind until nothing is left behind.
-async fn of_kind(
-    sealed: &Sealed<std::sync::Arc<dyn mdm_sdk::service::store::ResealStore>>,
-    kind: SealedKind,
-) -> Result<Count, Error> {
+/// Goes through everything again until there is nothing left to do: a server that still seals with a former key is found out
+/// by another pass. What the last of all passes has still found may not be the last.
+async fn passes(pass: impl AsyncFn() -> Result<Count, Error>) -> Result<Count, Error> {
+    let mut resealed = 0;
     let mut count = Count::default();
     for _ in 0..PASSES {
-        (count.seen, count.left, count.unopened) = (0, 0, 0);
-        let mut resealed = 0;
-        let mut after = Some(SealedRow::START);
-        while let Some(row) = after {
-            let step = sealed.reseal(kind, row, STEP).await;
-            let step = step.map_err(Error::part("the database"))?;
-            count.seen += step.seen;
-            count.left += step.left;
-            count.unopened += step.unopened;
-            resealed += step.resealed;
-            after = step.next;
-        }
-        count.resealed += resealed;
-        // A server that still seals with a former key is found out by another pass.
-        if count.left == 0 && resealed == 0 {
+        count = pass().await?;
+        resealed += count.resealed;
+        if count.left == 0 && count.resealed == 0 {
             break;
         }
+    }
+    count.left = count.left.max(count.resealed);
+    count.resealed = resealed;
+    Ok(count)
+}
+
+/// Goes through all values of a kind.
+async fn of_kind(sealed: &Sealed<Arc<dyn ResealStore>>, kind: SealedKind) -> Result<Count, Error> {
+    let mut count = Count::default();
+    let mut after = Some(SealedRow::START);
+    while let Some(row) = after {
+        let step = sealed.reseal(kind, row, STEP).await;
+        let step = step.map_err(Error::part("the database"))?;
+        count.seen += step.seen;
+        count.resealed += step.resealed;
+        count.left += step.left;
+        count.unopened += step.unopened;
+        after = step.next;
     }
     Ok(count)
 }
 
 impl Count {
-    fn tell(&self, what: &str) -> Result<(), Error> {
+    /// Tells it; whether nothing is left.
+    fn tell(&self, what: &str) -> Result<bool, Error> {
         let Self {
             seen,
             resealed,
@@ -123,7 +139,8 @@ impl Count {
         if *unopened > 0 {
             line += &format!(", {unopened} that no key opens");
         }
-        tell(&line)
+        tell(&line)?;
+        Ok(*left == 0 && *unopened == 0)
     }
 }
 
@@ -139,4 +156,41 @@ fn name(kind: SealedKind) -> &'static str {
 
 fn tell(line: &str) -> Result<(), Error> {
     writeln!(io::stdout(), "{line}").map_err(Error::part("standard output"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// So many passes find something to seal anew.
+    async fn counted(finding: usize) -> (Count, usize) {
+        let passed = Cell::new(0);
+        let count = passes(async || {
+            passed.set(passed.get() + 1);
+            Ok(Count {
+                seen: 5,
+                resealed: usize::from(passed.get() <= finding),
+                ..Count::default()
+            })
+        });
+        (count.await.unwrap(), passed.get())
+    }
+
+    #[tokio::test]
+    async fn everything_is_gone_through_until_nothing_is_found() {
+        for (finding, passed) in [(0, 1), (1, 2), (PASSES - 1, PASSES)] {
+            let (count, done) = counted(finding).await;
+            assert_eq!((count.seen, count.resealed, done), (5, finding, passed));
+            assert!(count.tell("test").unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_last_pass_has_found_may_not_be_the_last() {
+        let (count, done) = counted(PASSES).await;
+        assert_eq!((count.resealed, done), (PASSES, PASSES));
+        assert!(!count.tell("test").unwrap());
+    }
 }

@@ -178,7 +178,10 @@ impl Schedule {
                 Err(error) => waits("look at all devices", &error),
             }
         }
-        let kept = now - TimeDelta::days(self.settings.keep_commands_days.into());
+        let kept = before(
+            now,
+            TimeDelta::days(self.settings.keep_commands_days.into()),
+        );
         all("expiry of commands", || store.expire(now, BATCH)).await;
         all("deletion of commands", || {
             store.forget_finished(kept, BATCH)
@@ -191,13 +194,18 @@ impl Schedule {
         if let Err(error) = app.authority.challenges.forget_expired(now).await {
             waits("deletion of challenges", &error);
         }
+        if let Some(acme) = &app.acme
+            && let Err(error) = acme.forget_old().await
+        {
+            waits("deletion of orders", &error);
+        }
     }
 
     /// Looks at every enrolment: counts them, asks whose last word is old, and has those call whose identity may end
     /// unseen.
     async fn sweep(&mut self, now: DateTime<Utc>) -> Result<(), EnqueueError> {
         let hours = self.settings.inventory_hours;
-        let old = now - TimeDelta::hours(hours.into());
+        let old = before(now, TimeDelta::hours(hours.into()));
         let calls = self.app.renewal;
         let calls = calls.filter(|_| self.next_call.is_none_or(|next| next <= now));
         let mut counted = Counted::default();
@@ -218,7 +226,7 @@ impl Schedule {
                 ask(&self.app.service, due.collect()).await?;
             }
             if let Some(pace) = calls {
-                let silent = devices().filter(|it| is_silent(it, now - pace.silence()));
+                let silent = devices().filter(|it| is_silent(it, before(now, pace.silence())));
                 let silent: Vec<_> = silent.map(|it| it.id.clone()).collect();
                 self.app.service.push(&silent).await?;
             }
@@ -242,6 +250,12 @@ impl Schedule {
     }
 }
 
+/// The time so long ago.
+fn before(now: DateTime<Utc>, ago: TimeDelta) -> DateTime<Utc> {
+    let then = now.checked_sub_signed(ago);
+    then.unwrap_or(DateTime::<Utc>::MIN_UTC)
+}
+
 /// Whether it was last heard of before `since`.
 fn is_silent(enrollment: &Enrollment, since: DateTime<Utc>) -> bool {
     enrollment.last_seen_at.is_none_or(|seen| seen < since)
@@ -263,4 +277,17 @@ where
 
 fn waits(what: &str, error: &dyn std::error::Error) {
     tracing::error!(what, error = told(error), "scheduled work waits");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_ago_than_times_reach_is_at_their_beginning() {
+        let now = DateTime::UNIX_EPOCH;
+        let ages = TimeDelta::days(u32::MAX.into());
+        assert_eq!(before(now, ages), DateTime::<Utc>::MIN_UTC);
+        assert_eq!(before(now + TimeDelta::hours(1), TimeDelta::hours(1)), now);
+    }
 }

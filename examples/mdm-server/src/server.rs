@@ -30,6 +30,7 @@ use crate::{
     assignment,
     authority::Authority,
     bodies::Bodies,
+    books::Books,
     config::{self, ClientCertificates, Config},
     database::Database,
     enroll::{Door, Profiles},
@@ -67,6 +68,8 @@ pub(crate) struct Parts {
     /// Whom a device has to trust that Apple points here.
     pub(crate) anchors: Vec<Certificate>,
     pub(crate) metrics: Metrics,
+    /// What the authority has issued.
+    pub(crate) books: Books,
     /// What devices send, on its way in.
     pub(crate) bodies: Bodies,
     /// When devices are made to renew their identities, if they are.
@@ -130,7 +133,7 @@ impl Server {
 
         let (stopping, _) = watch::channel(false);
         let (mut workers, mut endless): (Vec<Work>, Vec<Work>) = Default::default();
-        let renewal = Pace::new(&config.scep);
+        let renewal = Pace::new(&config.scep, authority.root.not_after());
         let (identity, renewals) = match (identity(&config, &authority.root)?, renewal) {
             (identity, None) => (identity, None),
             (identity, Some(pace)) => {
@@ -138,16 +141,18 @@ impl Server {
                 (Arc::new(watch) as Arc<dyn IdentitySource>, Some(renewals))
             }
         };
+        let books = Books::new(&database);
         let mut service = Service::builder(
             Sealed::new(database.service(), keys),
             clock.clone(),
             identity,
         )
-        .pins(Pins)
+        .pins(Pins(books.clone()))
         .admission(Door {
             assigned: database.assignment(),
             any_device: config.enrollment.any_device,
             accounts: config.accounts.clone(),
+            books: books.clone(),
         });
         let mut push_ends = None;
         let topic = match &config.push {
@@ -164,9 +169,12 @@ impl Server {
         };
         let mut recovery = None;
         if let Some(settings) = &config.filevault {
-            let identity = filevault::identity(settings, &config, &vault, clock.now()).await?;
-            recovery = Some(identity.certificate);
-            service = service.filevault(identity.key);
+            let found = filevault::identities(settings, &config, &vault, clock.now()).await?;
+            recovery = Some(found.current.certificate);
+            service = service.filevault(found.current.key);
+            for former in found.former {
+                service = service.former_filevault(former.certificate, former.key);
+            }
         }
         let service = service.build();
         let node = node(&config)?;
@@ -216,6 +224,7 @@ impl Server {
             ade,
             anchors,
             metrics,
+            books,
             bodies: Bodies::new(config.listen.body_megabytes.saturating_mul(1 << 20)),
             renewal,
             clock,

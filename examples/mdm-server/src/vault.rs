@@ -54,7 +54,7 @@ impl Vault {
         self.vault.get(&named(name)?).await.map_err(failed(name))
     }
 
-    /// Puts something there, in the place of what was.
+    /// Puts something there, in the place of what was, which is lost: not where that is the only copy.
     pub(crate) async fn replace(&self, name: &str, plain: &[u8]) -> Result<(), Error> {
         let replaced = self.vault.replace(&named(name)?, plain).await;
         replaced.map(drop).map_err(failed(name))

@@ -21,9 +21,12 @@ use tokio::{
     time::timeout,
 };
 
+mod patient;
+
+use self::patient::Patient;
 use crate::{bodies::busy, error::Error, peer::Proxies};
 
-/// How long a client may take over its TLS handshake, or a request's headers.
+/// How long a client may take over its TLS handshake, or a request's headers, or take nothing of an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// How long requests that are being answered have once the server stops.
@@ -163,6 +166,7 @@ impl Connection {
                 Ok::<_, Infallible>(timeout(longest, answering).await.unwrap_or_else(|_| busy()))
             }
         });
+        let stream = Patient::new(stream, PATIENCE);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(PATIENCE)
@@ -193,5 +197,62 @@ async fn answer(
     let mut router = router;
     match tower_service::Service::call(&mut router, request).await {
         Ok(response) => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::Instant,
+    };
+
+    use super::*;
+
+    fn connection(stopped: watch::Receiver<bool>) -> Connection {
+        Connection {
+            router: Router::new().route("/", get(|| async { vec![b'x'; 4_096] })),
+            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+            request: Duration::from_secs(60),
+            proxies: Proxies::default(),
+            stopped,
+        }
+    }
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: mdm\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_no_answer_is_left() {
+        let (mut client, stream) = duplex(1_024);
+        let (_stopping, stopped) = watch::channel(false);
+        let serving = tokio::spawn(connection(stopped).speak(stream, None));
+        let begun = Instant::now();
+        client.write_all(REQUEST).await.unwrap();
+        let asking = tokio::spawn(async move {
+            // More of them as long as they are taken.
+            while client.write_all(REQUEST).await.is_ok() {}
+            client
+        });
+        let ended = timeout(Duration::from_secs(3_600), serving).await;
+        ended.expect("an end").unwrap();
+        assert!(begun.elapsed() < PATIENCE * 2);
+        drop(asking.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_slow_gets_its_answer() {
+        let (mut client, stream) = duplex(64);
+        let (_stopping, stopped) = watch::channel(false);
+        tokio::spawn(connection(stopped).speak(stream, None));
+        client.write_all(REQUEST).await.unwrap();
+        let mut read = Vec::new();
+        while read.len() < 4_096 {
+            tokio::time::sleep(PATIENCE / 2).await;
+            let mut some = [0; 512];
+            let length = client.read(&mut some).await.unwrap();
+            assert_ne!(length, 0, "{} bytes", read.len());
+            read.extend_from_slice(some.get(..length).unwrap());
+        }
     }
 }

@@ -5,8 +5,12 @@ use axum::{
     extract::{Path, Query, State},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use mdm_sdk::service::{
-    Enrollment, EnrollmentId, EnrollmentStatus, PushOutcome, Reported, store::EnrollmentFilter,
+use mdm_sdk::{
+    pki::RevocationReason,
+    scep::store::Revocation,
+    service::{
+        Enrollment, EnrollmentId, EnrollmentStatus, PushOutcome, Reported, store::EnrollmentFilter,
+    },
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -77,14 +81,24 @@ pub(super) async fn push(
     }))
 }
 
-/// Takes the enrolment back: its queue is cancelled, its places are free. The device is not wiped, and not told.
+/// Takes the enrolment back: its queue is cancelled, its places are free, its identity is revoked. The device is not wiped, and
+/// not told.
 pub(super) async fn retire(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id = known(&app, &id(&name)?).await?.id;
     app.service.retire(&id).await?;
-    Ok(Json(shown(&known(&app, &id).await?)))
+    let retired = known(&app, &id).await?;
+    // Also where it was taken back before, so that a failure is made good by asking again.
+    if let Some(pin) = &retired.certificate {
+        let reason = RevocationReason::CessationOfOperation;
+        let revocation = Revocation::new(app.clock.now(), reason);
+        if !app.books.revoke(pin, revocation).await? {
+            tracing::warn!(enrollment = %id, "the books do not know its identity, which is not revoked");
+        }
+    }
+    Ok(Json(shown(&retired)))
 }
 
 /// What is in escrow, the newest first. Each reading is logged.

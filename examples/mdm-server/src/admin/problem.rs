@@ -2,6 +2,7 @@
 
 use axum::{
     Json,
+    body::to_bytes,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
@@ -12,6 +13,31 @@ use mdm_sdk::{
 use serde_json::json;
 
 use crate::error::told;
+
+/// What a problem's content type is.
+const KIND: &str = "application/problem+json";
+
+/// The longest text that becomes a problem's, in bytes.
+const LONGEST: usize = 16 << 10;
+
+/// Tells as a problem what else is refused: a body, a query or a method that a route does not take.
+pub(super) async fn each_a_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_refusal = status.is_client_error() || status.is_server_error();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !is_refusal || kind.is_some_and(|kind| kind == KIND) {
+        return response;
+    }
+    let (refused, body) = response.into_parts();
+    let detail = to_bytes(body, LONGEST).await.unwrap_or_default();
+    let detail = String::from_utf8_lossy(&detail).into_owned();
+    let mut told = Problem { status, detail }.into_response();
+    // Which methods there are.
+    if let Some(allow) = refused.headers.get(header::ALLOW) {
+        told.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    told
+}
 
 /// A status with what to say about it.
 #[derive(Debug)]
@@ -60,7 +86,7 @@ impl IntoResponse for Problem {
             "detail": self.detail,
         });
         let mut response = (self.status, Json(body)).into_response();
-        let kind = HeaderValue::from_static("application/problem+json");
+        let kind = HeaderValue::from_static(KIND);
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response
     }

@@ -83,6 +83,55 @@ fn an_error_names_the_key() {
 }
 
 #[test]
+fn a_number_that_nothing_could_be_done_with_is_told_by_its_key() {
+    for (variable, key, values, fit) in [
+        (
+            "SCEP__VALIDITY_DAYS",
+            "scep.validity_days",
+            ["0", "4000000000"],
+            "1",
+        ),
+        (
+            "SCEP__CHALLENGE_HOURS",
+            "scep.challenge_hours",
+            ["0", "4000000000"],
+            "1",
+        ),
+        (
+            "SCHEDULE__INVENTORY_HOURS",
+            "schedule.inventory_hours",
+            ["4294967295", "87601"],
+            "0",
+        ),
+        (
+            "SCHEDULE__KEEP_COMMANDS_DAYS",
+            "schedule.keep_commands_days",
+            ["4294967295", "36501"],
+            "0",
+        ),
+        (
+            "LISTEN__MAX_CONNECTIONS",
+            "listen.max_connections",
+            ["0", "4294967295"],
+            "9",
+        ),
+        (
+            "LIMITS__REQUESTS_PER_PEER",
+            "limits.requests_per_peer",
+            ["0", "-1"],
+            "4294967295",
+        ),
+    ] {
+        let variable = format!("MDM_SERVER_{variable}");
+        for value in values {
+            let error = load(FILE, &[(&variable, value)]).unwrap_err();
+            assert!(error.contains(key), "{error}");
+        }
+        load(FILE, &[(&variable, fit)]).unwrap();
+    }
+}
+
+#[test]
 fn a_secret_is_text_and_in_no_error() {
     let variables = [
         ("MDM_SERVER_SEALING__KEY", "12345"),

@@ -247,3 +247,48 @@ async fn an_enrolment_that_does_not_open_keeps_nothing_else_from_being_done() {
     timeout(PATIENCE, expired).await.expect("an end in time");
     assert!(server.log().contains("look at all devices"));
 }
+
+/// With ACME, for devices of nobody.
+async fn with_acme(more: &str) -> World {
+    let mut world = plain("").await;
+    let roots = json!(world.path("factory.pem"));
+    world.more = format!("acme.attestation_roots = {roots}\n{more}");
+    world
+}
+
+#[tokio::test]
+async fn whoever_asks_too_often_is_told_to_come_later_by_each_server_on_its_own() {
+    let world = with_acme("limits.requests_per_peer = 2").await;
+    let _server = world.start("data");
+    for path in ["/scep?operation=GetCACaps", "/acme/directory", "/ocsp/MAA"] {
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            let mut stream = connected(&world).await;
+            let told = format!("GET {path} HTTP/1.1\r\nhost: mdm\r\n\r\n");
+            stream.write_all(told.as_bytes()).await.unwrap();
+            let answer = answer(&mut stream).await;
+            statuses.push(answer.starts_with("http/1.1 429"));
+        }
+        assert_eq!(statuses, [false, false, true], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_clients_of_acme_leave_behind_is_forgotten() {
+    let world = with_acme("schedule.every_seconds = 1").await;
+    let server = world.start("data");
+    let (ended_well, log) = server.stop();
+    assert!(ended_well, "{log}");
+    let database = rusqlite::Connection::open(world.path("data").join("mdm.sqlite")).unwrap();
+    let kept = "INSERT INTO acme_nonce (id, expires_at) VALUES (x'01', 1)";
+    assert_eq!(database.execute(kept, []).unwrap(), 1);
+    let server = world.start("data");
+    let forgotten = async {
+        let count = "SELECT count(*) FROM acme_nonce";
+        while database.query_row(count, [], |row| row.get::<_, i64>(0)) != Ok(0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, forgotten).await.expect("an end in time");
+    drop(server);
+}

@@ -1,9 +1,9 @@
 //! Devices come, are managed, and go.
 
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::world::{World, id};
+use crate::world::{TOKEN, World, id};
 
 #[tokio::test]
 async fn a_device_enrols_by_a_link_is_asked_what_it_is_and_checks_out() {
@@ -94,4 +94,30 @@ async fn the_admin_api_is_for_those_with_the_token() {
     }
     let (_, log) = server.stop();
     assert!(!log.contains("another token"));
+}
+
+#[tokio::test]
+async fn whatever_the_admin_api_refuses_is_told_as_a_problem() {
+    let world = World::new().await;
+    let server = world.start("data");
+    let foreign = json!({"no_such_key": 1});
+    for (method, path, body, status) in [
+        (Method::GET, "/v1/devices?no_such_key=1", None, 400),
+        (Method::GET, "/v1/enrollments/nobody", None, 400),
+        (Method::GET, "/v1/nothing", None, 404),
+        (Method::PATCH, "/v1/devices", None, 405),
+        (Method::POST, "/v1/invitations", Some(&foreign), 422),
+    ] {
+        let (found, answer) = server.ask(method, path, TOKEN, body).await;
+        let problem: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(
+            (found.as_u16(), &problem["status"]),
+            (status, &json!(status)),
+            "{path}"
+        );
+        assert!(
+            problem["title"].is_string() && problem["detail"].is_string(),
+            "{problem}"
+        );
+    }
 }

@@ -153,3 +153,20 @@ async fn a_server_that_would_renew_each_new_identity_at_once_does_not_start() {
     let told = String::from_utf8(done.stderr).unwrap();
     assert!(told.contains("scep.renew_days"), "{told}");
 }
+
+#[tokio::test]
+async fn what_ends_with_the_authority_is_not_renewed_for_ever() {
+    let mut world = World::new().await;
+    // The authority lasts ten years.
+    world.more = "scep.validity_days = 5000\nscep.renew_days = 4000".to_owned();
+    let server = world.start("data");
+    let mut device = world.enroll(&server, "C02MS0000001").await;
+    world.call(&mut device).await;
+    for _ in 0..3 {
+        device.poll().await.unwrap();
+    }
+    assert_eq!(renewals(&server, &device).await, 0);
+    let (ended_well, log) = server.stop();
+    assert!(ended_well);
+    assert_eq!(log.matches("the authority ends soon").count(), 1, "{log}");
+}
