@@ -1,8 +1,7 @@
 //! Signed attributes (RFC 5652, sections 5.3 and 11).
 
-use super::structures::AttributeBody;
 use crate::{
-    asn1::{RawOctets, RawOid, elements, read, set_of, tlv},
+    asn1::{RawOctets, RawOid, Tlv, elements, read, set_of, tlv},
     error::Error,
     oid::{self, Oid},
 };
@@ -21,17 +20,26 @@ pub(crate) fn single(attributes: &[u8], kind: Oid) -> Result<Option<&[u8]>, Erro
     let fail = |detail| Error::malformed("signed attributes", detail);
     let mut found = None;
     for element in elements(attributes) {
-        let attribute: AttributeBody<'_> = read("signed attribute", element?.0)?;
-        if !attribute.kind.is(kind) {
+        let (named, values) = parts(element?).ok_or_else(|| fail("a broken attribute"))?;
+        if !named.is(kind) {
             continue;
         }
-        let mut values = elements(attribute.values.0);
+        let mut values = elements(values);
         match (values.next(), values.next()) {
             (Some(value), None) if found.is_none() => found = Some(value?.0),
             _ => return Err(fail("an attribute that does not stand once")),
         }
     }
     Ok(found)
+}
+
+/// The type of an attribute and its values, one behind the other. A message is asked for nine of them, so this is done by hand.
+fn parts(attribute: Tlv<'_>) -> Option<(RawOid<'_>, &[u8])> {
+    let mut parts = elements(attribute.value());
+    let (kind, values) = (parts.next()?.ok()?, parts.next()?.ok()?);
+    let tags = [attribute.tag(), kind.tag(), values.tag()];
+    let whole = tags == [0x30, 0x06, 0x31] && parts.next().is_none();
+    whole.then(|| (RawOid(kind.value()), values.value()))
 }
 
 /// The messageDigest (section 11.2).

@@ -108,8 +108,8 @@ pub fn normalize<'a>(ber: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Be
     let mut scan = Scan {
         input: ber,
         limits,
-        nodes: Vec::new(),
-        open: Vec::new(),
+        nodes: Vec::with_capacity(limits.elements.min(USUAL_ELEMENTS)),
+        open: Vec::with_capacity(limits.depth.min(USUAL_DEPTH)),
         is_der: true,
     };
     let end = scan.run()?;
@@ -123,6 +123,10 @@ pub fn normalize<'a>(ber: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Be
     }
     Ok(Cow::Owned(write(ber, scan.nodes)))
 }
+
+/// What there is room for from the start: as much as a SCEP request has.
+const USUAL_ELEMENTS: usize = 128;
+const USUAL_DEPTH: usize = 16;
 
 const CONSTRUCTED: u8 = 0x20;
 const BIT_STRING: u8 = 3;
@@ -157,8 +161,9 @@ impl Kind {
 
 struct Open {
     node: usize,
-    /// `None` for an indefinite length.
-    end: Option<usize>,
+    /// Where it ends; with an indefinite length, at most: where what is around it ends.
+    bound: usize,
+    indefinite: bool,
 }
 
 struct Scan<'a> {
@@ -184,12 +189,7 @@ impl Scan<'_> {
 
     /// Lists the element at `at`; answers where the next one begins, inside of it or behind.
     fn element(&mut self, at: usize) -> Result<usize, BerError> {
-        let bound = self
-            .open
-            .iter()
-            .rev()
-            .find_map(|open| open.end)
-            .unwrap_or(self.input.len());
+        let bound = self.open.last().map_or(self.input.len(), |open| open.bound);
         let (tag_end, number) = self.tag(at, bound)?;
         let (value, length) = self.length(at, tag_end, bound)?;
         let first = self.byte(at, at, bound)?;
@@ -237,7 +237,8 @@ impl Scan<'_> {
                 }
                 self.open.push(Open {
                     node: self.nodes.len() - 1,
-                    end,
+                    bound: end.unwrap_or(bound),
+                    indefinite: end.is_none(),
                 });
                 Ok(value)
             }
@@ -265,14 +266,14 @@ impl Scan<'_> {
     /// Closes every element that ends at `at`; answers where the next one begins.
     fn close(&mut self, mut at: usize) -> Result<usize, BerError> {
         while let Some(open) = self.open.last() {
-            let over = match open.end {
-                Some(end) => at == end,
-                None => self.input.get(at..at + 2) == Some(&[0, 0]),
+            let over = match open.indefinite {
+                false => at == open.bound,
+                true => self.input.get(at..at + 2) == Some(&[0, 0]),
             };
             if !over {
                 break;
             }
-            let (node, indefinite) = (open.node, open.end.is_none());
+            let (node, indefinite) = (open.node, open.indefinite);
             self.open.pop();
             let count = self.nodes.len();
             if let Some(node) = self.nodes.get_mut(node) {

@@ -121,13 +121,6 @@ pub(crate) struct OaepParameters<'a> {
     pub(crate) label: Option<Algorithm<'a>>,
 }
 
-/// Section 5.3: an attribute, signed or not.
-#[derive(Sequence)]
-pub(crate) struct AttributeBody<'a> {
-    pub(crate) kind: RawOid<'a>,
-    pub(crate) values: RawSet<'a>,
-}
-
 /// The context tag of a subject key identifier, in a signer's and in a recipient's place.
 pub(crate) const KEY_ID: u8 = 0x80;
 /// The context tag of KeyAgreeRecipientInfo (section 6.2.2) among the recipients.
