@@ -38,14 +38,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// Ours by itself, for whoever looks where its time goes.
+/// How many requests are one round of ours by itself.
+const ALONE: usize = 1500;
+
+/// Ours by itself, for whoever looks where its time goes. The first round is that of a server that has just started.
 fn alone(connections: &str, rounds: &str) -> Result<bool, Failure> {
     let runtime = tokio::runtime::Runtime::new()?;
     let devices = client::Devices::new()?;
     let connections = connections.parse()?;
-    for _ in 0..rounds.parse::<usize>()? {
-        let server = process::Running::start(process::Side::Ours)?;
-        let run = runtime.block_on(load::run(&server, &devices, 0, 1500, connections))?;
+    let server = process::Running::start(process::Side::Ours)?;
+    for round in 0..rounds.parse::<usize>()? {
+        let run = load::run(&server, &devices, round * ALONE, ALONE, connections);
+        let run = runtime.block_on(run)?;
         let load::Run {
             each,
             system,
