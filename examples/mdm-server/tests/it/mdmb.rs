@@ -4,7 +4,8 @@
 #![allow(clippy::print_stderr)]
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -17,6 +18,10 @@ use serde_json::json;
 use crate::world::World;
 
 const DEVICES: usize = 50;
+
+/// How long mdmb's file is made, in bytes; most of it is never written. mdmb looks at what it has read in its map of the file when
+/// that has been mapped anew for growing, and dies of it: more than it needs from the start, the file never grows.
+const ROOM: u64 = 64 << 20;
 
 /// Seen from the package's folder.
 const PROGRAM: &str = "../../.peers/go/mdmb";
@@ -70,6 +75,8 @@ async fn devices_of_mdmb_enrol_tell_what_they_are_and_take_a_profile() {
         said
     };
     let created = run(&["devices-create", "-n", &DEVICES.to_string()]);
+    let file = File::options().write(true).open(world.path("mdmb"));
+    file.unwrap().set_len(ROOM).unwrap();
     let udids: Vec<_> = created.lines().skip(1).collect();
     assert_eq!(udids.len(), DEVICES, "{created}");
     for udid in &udids {
