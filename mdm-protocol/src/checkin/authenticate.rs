@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{id::has_ids, lenient, secret};
 
-/// A device asks to be enrolled; on the device channel only.
+/// A device asks to be enrolled.
+///
+/// Macs of old (OS X 10.11) send one on the channel of each user too, before the user's `TokenUpdate`; it enrols nobody.
 ///
 /// Answered with 200 to go on. What makes a re-enrolment or a renewal of the identity differ from
 /// a new device shows only in the `TokenUpdate` that follows. Apple: "Authenticate".
@@ -30,6 +32,33 @@ pub struct Authenticate {
         skip_serializing_if = "Option::is_none"
     )]
     pub enrollment_id: Option<String>,
+    /// `UserID`: on a user channel.
+    #[serde(rename = "UserID", default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// `UserShortName`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_short_name: Option<String>,
+    /// `UserLongName`.
+    #[serde(
+        default,
+        deserialize_with = "lenient::text",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub user_long_name: Option<String>,
+    /// `EnrollmentUserID`; the user channel of User Enrolment only.
+    #[serde(
+        rename = "EnrollmentUserID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub enrollment_user_id: Option<String>,
+    /// `NotOnConsole`: the user is logged in but not at the screen.
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub not_on_console: Option<bool>,
     /// `DeviceName`: the name that the device's user gave it.
     #[serde(
         default,
@@ -112,6 +141,11 @@ impl Authenticate {
             topic,
             udid: None,
             enrollment_id: None,
+            user_id: None,
+            user_short_name: None,
+            user_long_name: None,
+            enrollment_user_id: None,
+            not_on_console: None,
             device_name: None,
             model: None,
             model_name: None,
@@ -133,4 +167,6 @@ impl Authenticate {
     }
 }
 
-has_ids! { Authenticate { udid, enrollment_id } }
+has_ids! {
+    Authenticate { udid, user_id, user_short_name, enrollment_id, enrollment_user_id }
+}

@@ -69,6 +69,13 @@ pub struct GetToken {
         skip_serializing_if = "Option::is_none"
     )]
     pub enrollment_user_id: Option<String>,
+    /// `NotOnConsole`: the user is logged in but not at the screen.
+    #[serde(
+        default,
+        deserialize_with = "lenient::boolean",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub not_on_console: Option<bool>,
 }
 
 impl GetToken {
@@ -83,6 +90,7 @@ impl GetToken {
             user_long_name: None,
             enrollment_id: None,
             enrollment_user_id: None,
+            not_on_console: None,
         }
     }
 

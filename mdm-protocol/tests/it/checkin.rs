@@ -55,6 +55,8 @@ fn every_message() -> Vec<CheckIn> {
                 let mut parameters = Dictionary::new();
                 parameters.insert("SecurityToken".into(), "s3curity".into());
                 m.token_parameters = Some(parameters);
+                m.user_id = Some("U1".into());
+                m.not_on_console = Some(false);
             })
             .into(),
         DeclarativeManagement::new(&Endpoint::Status)
@@ -109,6 +111,27 @@ fn an_authenticate_as_an_iphone_sends_it_is_read() {
     assert_eq!(authenticate.os_version.as_deref(), Some("18.1"));
     assert_eq!(authenticate.serial_number.unwrap().as_str(), "F4GXX");
     assert_eq!(authenticate.device_name, None);
+}
+
+#[test]
+fn q08_an_authenticate_of_a_user_is_not_the_devices() {
+    let of = |more: &str| {
+        let keys = format!(
+            "<key>MessageType</key><string>Authenticate</string><key>Topic</key><string>{TOPIC}</string>{more}"
+        );
+        let id = CheckIn::decode(&plist(&keys)).unwrap().enrollment_id();
+        id.unwrap().to_string()
+    };
+    // As OS X 10.11 sends it.
+    let user = of(&format!(
+        "<key>NotOnConsole</key><false/><key>OSVersion</key><string>10.11.2</string>
+         <key>UDID</key><string>{UDID}</string><key>UserID</key><string>U1</string>
+         <key>UserLongName</key><string>Anna</string><key>UserShortName</key><string>anna</string>"
+    ));
+    assert_eq!(user, format!("user:{UDID}:U1"));
+    let user = of("<key>EnrollmentID</key><string>E1</string>
+         <key>EnrollmentUserID</key><string>EU1</string>");
+    assert_eq!(user, "enrollment-user:E1:EU1");
 }
 
 #[test]

@@ -244,9 +244,6 @@ pub enum Refusal {
     /// Who speaks, or its device, checked out or was taken back by the vendor.
     #[error("the enrolment checked out or was taken back")]
     CheckedOut,
-    /// `Authenticate` on a user channel, which does not exist.
-    #[error("a user cannot authenticate an enrolment")]
-    WrongChannel,
 }
 
 /// What changes besides the named enrolments.
@@ -355,7 +352,7 @@ pub fn decide(loaded: &Loaded, sender: &Sender, message: Message) -> Result<Step
     }
 }
 
-/// Whether `sender` may speak for the enrolment: the rule for everything but `Authenticate`.
+/// Whether `sender` may speak for the enrolment: the rule for everything but a device's `Authenticate`.
 ///
 /// # Errors
 /// [`Refusal::NotPinned`] if not.

@@ -43,7 +43,7 @@ pub fn import(
                 ..
             },
             Some(known),
-        ) => {
+        ) if !id.channel().is_user() => {
             let mut device = known.clone();
             device.serial_number = serial_number.or(device.serial_number);
             device.reported = reported.or(device.reported);

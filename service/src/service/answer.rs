@@ -57,9 +57,7 @@ impl Refused {
             | Self::Identity(_)
             | Self::MachineInfo(_)
             | Self::Unanswered => StatusCode::BAD_REQUEST,
-            Self::Refusal(Refusal::WrongChannel | Refusal::EmptyToken | Refusal::TokenTooLarge) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Refusal(Refusal::EmptyToken | Refusal::TokenTooLarge) => StatusCode::BAD_REQUEST,
             Self::Refusal(_) | Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::Store(_) | Self::Unavailable(_) | Self::Contention => {
                 StatusCode::SERVICE_UNAVAILABLE

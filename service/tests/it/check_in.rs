@@ -9,7 +9,10 @@ use mdm_protocol::{
 };
 use mdm_service::{
     CheckInExtension, EnrollmentKind, EnrollmentReason, EnrollmentStatus, EventKind, Fingerprint,
-    enrollment::decide::Sender, identity::NamedInCertificate, queue::Sequence, store::EscrowStore,
+    enrollment::decide::Sender,
+    identity::NamedInCertificate,
+    queue::Sequence,
+    store::{EnrollmentStore, EscrowStore},
 };
 
 use crate::device::*;
@@ -306,6 +309,39 @@ async fn q13_a_message_of_an_unknown_type_is_refused_and_unenrols_nobody() {
         state(&store, &device.id()).await.status,
         EnrollmentStatus::Enrolled
     );
+}
+
+/// OS X 10.11 sends one for each user who logs in.
+#[tokio::test]
+async fn q08_an_authenticate_of_a_user_leaves_the_device_and_the_user_as_they_are() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    let of_user = authenticate() + &user_id("U1");
+    let refused = device.check_in(&service, &of_user).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let nobody = store.enrollment(&device.id()).await;
+    assert_eq!(nobody.unwrap(), None);
+
+    device.enroll(&service).await;
+    device.log_in(&service, "U1").await;
+    listen(&store).await;
+    let before = [&device.id(), &device.user("U1")];
+    let before = [
+        state(&store, before[0]).await,
+        state(&store, before[1]).await,
+    ];
+    let response = device.check_in(&service, &of_user).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.body().is_empty());
+    let after = [
+        state(&store, &device.id()).await,
+        state(&store, &device.user("U1")).await,
+    ];
+    assert_eq!(after, before);
+    assert!(told(&store).await.is_empty());
+
+    let stranger = Device::new("D1").check_in(&service, &of_user).await;
+    assert_eq!(stranger.status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -154,9 +154,16 @@ fn q04_a_certificate_of_another_device_cannot_authenticate() {
 }
 
 #[test]
-fn a_user_cannot_authenticate() {
+fn the_authenticate_of_a_user_enrols_nobody_and_changes_nothing() {
     let refused = decide(&Loaded::new(), &by(user(), OWN), authenticate());
-    assert_eq!(refused, Err(Refusal::WrongChannel));
+    assert_eq!(refused, Err(Refusal::NotPinned));
+    for status in [EnrollmentStatus::Authenticated, EnrollmentStatus::Enrolled] {
+        let step = decide(&known(status), &by(user(), OWN), authenticate()).unwrap();
+        assert!(step.is_empty());
+    }
+    let gone = known(EnrollmentStatus::Disabled);
+    let refused = decide(&gone, &by(user(), OWN), authenticate());
+    assert_eq!(refused, Err(Refusal::CheckedOut));
 }
 
 #[test]

@@ -163,6 +163,25 @@ async fn who_has_left_or_was_never_here_is_not_exported() {
 }
 
 #[tokio::test]
+async fn the_authenticate_of_a_user_takes_the_place_of_no_devices() {
+    let (service, store) = service();
+    let device = Device::new("D1");
+    let of_user: Bytes = device.plist(&(authenticate() + &user_id("U1"))).into();
+    let without = service.import(&of_user).await;
+    assert!(
+        matches!(without, Err(ImportError::NoDevice(_))),
+        "{without:?}"
+    );
+    for message in kept(&device) {
+        service.import(&message).await.unwrap();
+    }
+    let before = state(&store, &device.id()).await;
+    let taken = service.import(&of_user).await.unwrap();
+    assert_eq!(taken, Imported::Taken(device.user("U1")));
+    assert_eq!(state(&store, &device.id()).await, before);
+}
+
+#[tokio::test]
 async fn what_cannot_be_imported_is_said() {
     let (service, store) = service();
     let device = Device::new("D1");

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use mdm_core::{Secret, SerialNumber};
 use mdm_protocol::EnrollmentId;
 
-use super::{Cascade, Loaded, Refusal, Sender, Step, TokenUpdated, authorize};
+use super::{Cascade, Loaded, Refusal, Sender, Step, TokenUpdated, authorize, serve};
 use crate::{
     Body, Event, EventKind,
     enrollment::{
@@ -32,7 +32,8 @@ pub(super) fn authenticate(
     told: Authenticated,
 ) -> Result<Step, Refusal> {
     if sender.id.channel().is_user() {
-        return Err(Refusal::WrongChannel);
+        // What there is to tell of a user is in the `TokenUpdate` that follows.
+        return serve(loaded, sender).map(|_| Step::new(sender.at));
     }
     if loaded
         .certificate_owner
