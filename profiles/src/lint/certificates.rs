@@ -108,7 +108,8 @@ fn judge(
     options: &LintOptions,
     findings: &mut Vec<Finding>,
 ) {
-    let name = certificate.subject().common_name().unwrap_or_default();
+    let subject = certificate.subject();
+    let name = subject.common_name().unwrap_or_else(|| subject.to_string());
     let mut note = |id: &str, severity: Severity, what: String| {
         findings.push(Finding::new(rule::named(id), path, severity, what));
     };

@@ -17,9 +17,13 @@ use super::{
 
 /// A certificate of itself, valid for these days around now.
 fn certificate(spec: KeySpec, from: i64, until: i64) -> (Certificate, PrivateKey) {
+    certificate_of(Name::from_common_name("Own"), spec, from, until)
+}
+
+fn certificate_of(name: Name, spec: KeySpec, from: i64, until: i64) -> (Certificate, PrivateKey) {
     let now: DateTime<Utc> = options().now;
     let key = PrivateKey::generate(spec).unwrap();
-    let certificate = CertificateBuilder::new(Name::from_common_name("Own"), key.public_key())
+    let certificate = CertificateBuilder::new(name, key.public_key())
         .validity(now + TimeDelta::days(from), now + TimeDelta::days(until))
         .self_signed(&key)
         .unwrap();
@@ -124,6 +128,16 @@ fn what_cannot_be_read_can_be_asked_for_alone() {
     assert_eq!(found[0].rule.id, "certificate-unreadable");
     assert_eq!(unreadable_certificate(&der(-9, -1)), None);
     assert!(unreadable_certificate(b"").is_some());
+}
+
+#[test]
+fn a_certificate_without_a_common_name_is_called_by_what_it_has() {
+    let name = Name::builder().organization("Example").build();
+    let (certificate, _) = certificate_of(name, KeySpec::P256, -9, -1);
+    let profile = holding("com.apple.security.root", certificate.to_der(), "");
+    let report = lint(&profile, &options());
+    let said = &report.findings[0].message;
+    assert!(said.starts_with(r#""O=Example" ended on"#), "{said}");
 }
 
 #[test]
