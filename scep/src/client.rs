@@ -102,7 +102,7 @@ impl<T: HttpTransport> Client<T> {
         }
         let request = NextCaCert.to_http(&self.url, self.ca.as_deref())?;
         let response = self.send(request, requests::MAX_CA_CERT).await?;
-        let outer = NextCaCert.from_http(response)?;
+        let outer = NextCaCert.from_http(response)?.with_known(ca.all());
         let [signer] = outer.signers() else {
             return Err(Error::Missing("single signer"));
         };

@@ -63,6 +63,14 @@ impl PkiMessage {
         Ok(Self { attributes, signed })
     }
 
+    /// The message with its signer's certificate taken from these, where it came without. RFC 8894 section 3 has the
+    /// certificates optional, and Microsoft's server leaves them out of its answers.
+    #[must_use]
+    pub fn with_known(mut self, certificates: &[Certificate]) -> Self {
+        self.signed = self.signed.with_known(certificates);
+        self
+    }
+
     /// Whether the signature holds under the signer's own certificate. Who that is, is for the
     /// caller to judge.
     ///
@@ -283,7 +291,7 @@ pub(crate) fn cms_limits(bytes: usize) -> cms::Limits {
 
 /// Whether this certificate names that issuer and bears its signature.
 pub(crate) fn is_issued_by(certificate: &Certificate, issuer: &Certificate) -> bool {
-    certificate.issuer() == issuer.subject()
+    certificate.issuer().matches(&issuer.subject())
         && issuer
             .public_key()
             .and_then(|key| certificate.verify_signed_by(&key))

@@ -29,8 +29,8 @@ pub struct Policy {
     /// random challenge needs no more; where people think up challenges, whoever captures an answer can try them.
     pub password_iterations: u32,
     /// Whether a PKCSReq with a challenge may be signed by a self-signed certificate of another key than the CSR's, made for this
-    /// one message. Off unless changed: RFC 8894 sections 2.3 and 3.1 want the CSR's own key there, and device simulators that
-    /// were written against micromdm's servers, such as mdmb, make a throw-away one.
+    /// one message. Off unless changed: RFC 8894 sections 2.3 and 3.1 want the CSR's own key there. Macs of 2016 made another one
+    /// ("MDM SCEP SIGNER"), and so do device simulators that were written against micromdm's servers, such as mdmb.
     ///
     /// What proves possession then is the CSR's own signature alone, which is verified as ever; both keys have to be of the
     /// allowed kinds. The danger is that nothing binds the message to its envelope any more: whoever catches one can sign it anew

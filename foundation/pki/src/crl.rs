@@ -253,7 +253,7 @@ impl RevocationList {
     /// [`Error::BadSignature`], also for an issuer of another name; [`Error::Unsupported`] for algorithms
     /// unknown here, and an issuer whose key usage does not allow it.
     pub fn verify_signed_by(&self, issuer: &Certificate) -> Result<(), Error> {
-        if self.issuer != issuer.subject() {
+        if !self.issuer.matches(&issuer.subject()) {
             return Err(Error::BadSignature);
         }
         check_usage(issuer)?;

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use openssl::{pkcs12::Pkcs12, pkey::PKey, provider::Provider, stack::Stack};
+use openssl::{error::ErrorStack, pkcs12::Pkcs12, pkey::PKey, stack::Stack};
 use zeroize::Zeroizing;
 
 use crate::{
     certificate::Certificate,
     error::{Crypto, Error},
     key::PrivateKey,
+    old,
 };
 
 /// A certificate, the authorities above it as far as they are known, and its private key.
@@ -73,18 +74,19 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::Password`]; [`Error::LegacyProviderMissing`] for an old file where that provider is missing;
-    /// [`Error::Incomplete`] when it holds no key or no certificate.
+    /// [`Error::Unsupported`] for a cipher or MAC that OpenSSL does not have; [`Error::Incomplete`] when it holds no key or no certificate.
     pub fn from_pkcs12(der: &[u8], password: &str) -> Result<Self, Error> {
         let file = Pkcs12::from_der(der)
             .map_err(|stack| Error::malformed("PKCS #12 file", Error::openssl(stack)))?;
-        let parsed = match parse(&file, password) {
-            Err(Error::LegacyProviderMissing(what)) => {
-                let _legacy = Provider::try_load(None, "legacy", true)
-                    .map_err(|_| Error::LegacyProviderMissing(what))?;
-                parse(&file, password)?
-            }
-            other => other?,
-        };
+        // OpenSSL takes a C string.
+        if password.contains('\0') {
+            return Err(Error::Password);
+        }
+        let parsed = old::read(
+            "the cipher of this PKCS #12 file",
+            || file.parse2(password),
+            not_opened,
+        )?;
         let key = parsed.pkey.ok_or(Error::Incomplete("the private key"))?;
         let certificate = parsed.cert.ok_or(Error::Incomplete("the certificate"))?;
         let chain = parsed
@@ -145,26 +147,15 @@ fn in_order(certificate: &Certificate, mut rest: Vec<Certificate>) -> Vec<Certif
     ordered
 }
 
-fn parse(file: &Pkcs12, password: &str) -> Result<openssl::pkcs12::ParsedPkcs12_2, Error> {
-    // OpenSSL takes a C string.
-    if password.contains('\0') {
-        return Err(Error::Password);
+fn not_opened(stack: ErrorStack) -> Error {
+    let is_wrong = |error: &openssl::error::Error| {
+        let reason = error.reason().unwrap_or_default();
+        reason.contains("mac verify failure")
+    };
+    match stack.errors().iter().any(is_wrong) {
+        true => Error::Password,
+        false => Error::malformed("PKCS #12 file", Error::openssl(stack)),
     }
-    file.parse2(password).map_err(|stack| {
-        let reason = |text: &str| {
-            stack
-                .errors()
-                .iter()
-                .any(|error| error.reason().is_some_and(|reason| reason.contains(text)))
-        };
-        if reason("unsupported") || reason("unknown cipher") {
-            Error::LegacyProviderMissing("the cipher of this PKCS #12 file")
-        } else if reason("mac verify failure") {
-            Error::Password
-        } else {
-            Error::malformed("PKCS #12 file", Error::openssl(stack))
-        }
-    })
 }
 
 impl fmt::Debug for Identity {

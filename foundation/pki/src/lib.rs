@@ -79,6 +79,7 @@ mod lazy;
 pub mod name;
 pub mod ocsp;
 pub mod oid;
+mod old;
 pub mod pem;
 pub mod request;
 pub mod seal;

@@ -12,6 +12,11 @@ use crate::error::Error;
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
     .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const BEGIN: &[u8] = b"-----BEGIN ";
+
+/// The labels of messages (RFC 7468, section 9, and what was before it).
+const MESSAGES: &[&str] = &["CMS", "PKCS7", "PKCS #7 SIGNED DATA"];
+
 const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 const ANY_PADDING_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
@@ -97,12 +102,15 @@ pub(crate) fn unwrap<'a>(what: &'static str, bytes: &'a [u8]) -> Result<Cow<'a, 
     if bytes.first() == Some(&0x30) && trimmed.get(1).is_some_and(|next| !is_base64(*next)) {
         return Ok(Cow::Borrowed(bytes));
     }
-    if trimmed.starts_with(b"-----BEGIN ") {
-        let mut blocks = decode(trimmed)?;
+    // Tools write what is inside in words before it.
+    if bytes.windows(BEGIN.len()).any(|at| at == BEGIN) {
+        let mut blocks = decode(bytes)?;
         if blocks.is_empty() {
             return Err(Error::malformed(what, "no PEM block"));
         }
-        return Ok(Cow::Owned(blocks.swap_remove(0).der));
+        let is_message = |block: &Block| MESSAGES.contains(&block.label.as_str());
+        let first = blocks.iter().position(is_message).unwrap_or(0);
+        return Ok(Cow::Owned(blocks.swap_remove(first).der));
     }
     if bytes.first() == Some(&0x30) {
         // `0` opens a SEQUENCE as well as a base64 text, whose first byte would then be no tag of anything here.
@@ -165,6 +173,8 @@ mod tests {
             encode("CMS", &der).into_bytes(),
             b"MIAAAA==".to_vec(),
             b"\r\nMIAAAA".to_vec(),
+            format!("Signers:\n{}", encode("PKCS7", &der)).into_bytes(),
+            (encode("CERTIFICATE", b"x") + &encode("PKCS7", &der)).into_bytes(),
         ] {
             assert_eq!(*unwrap("CMS", &form).unwrap(), der);
         }

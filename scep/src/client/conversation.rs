@@ -139,7 +139,7 @@ impl<T: HttpTransport> Client<T> {
         nonce: &Nonce,
         ca: &CaCertificates,
     ) -> Result<SignedData, Error> {
-        let reply = PkiMessage::parse(bytes, outgoing.limit)?;
+        let reply = PkiMessage::parse(bytes, outgoing.limit)?.with_known(ca.all());
         self.check_digest(reply.digest())?;
         if !ca.may_answer(reply.signer()?) {
             return Err(Error::Signer);

@@ -18,8 +18,11 @@ use mdm_scep::{
 };
 use mdm_transport::{HttpTransport, TransportError, TransportErrorKind, transport_fn};
 
-use crate::world::{
-    CA_KEY, DEVICE_KEY, OTHER_KEY, RA_KEY, Setup, URL, World, YEAR, rsa_key, self_signed, start,
+use crate::{
+    requests::{elements, indefinite},
+    world::{
+        CA_KEY, DEVICE_KEY, OTHER_KEY, RA_KEY, Setup, URL, World, YEAR, rsa_key, self_signed, start,
+    },
 };
 
 /// A server that answers PKIOperation as `answer` likes, and the rest as it should.
@@ -105,6 +108,46 @@ async fn an_honest_answer_made_by_hand_is_taken() {
         enrolled.certificate.subject(),
         Name::from_common_name("device 7")
     );
+}
+
+/// The same message without the certificates that came along.
+fn without_certificates(message: &[u8]) -> Vec<u8> {
+    // ContentInfo, [0], SignedData: the certificates are under the tag [0].
+    let info = elements(message);
+    let signed = elements(&elements(&info[1])[0]);
+    let rest: Vec<_> = signed.into_iter().filter(|it| it[0] != 0xa0).collect();
+    let signed = indefinite(0xa0, &indefinite(0x30, &rest.concat()));
+    indefinite(0x30, &[info[0].clone(), signed].concat())
+}
+
+/// Microsoft's server answers so.
+#[tokio::test]
+async fn an_answer_without_certificates_is_verified_with_those_of_getcacert() {
+    let answer = |change: u8| {
+        move |world: &World, request: PkiMessage| {
+            let chain = [leaf(DEVICE_KEY, &world.root, &rsa_key(CA_KEY))];
+            let whole = signed(&success(&request, &chain), &world.root, CA_KEY);
+            let mut whole = whole.body().to_vec();
+            // A message ends with its signature.
+            *whole.last_mut().unwrap() ^= change;
+            Response::new(without_certificates(&whole).into())
+        }
+    };
+    let enrolled = enrol(answer(0)).await.unwrap();
+    assert_eq!(
+        enrolled.certificate.subject(),
+        Name::from_common_name("device 7")
+    );
+    let altered = enrol(answer(1)).await;
+    assert!(matches!(altered, Err(Error::Signature)), "{altered:?}");
+    let stranger = enrol(|world, request| {
+        let by = self_signed(&rsa_key(CA_KEY), "Stranger");
+        let chain = [leaf(DEVICE_KEY, &world.root, &rsa_key(CA_KEY))];
+        let whole = signed(&success(&request, &chain), &by, CA_KEY);
+        Response::new(without_certificates(whole.body()).into())
+    })
+    .await;
+    assert!(matches!(stranger, Err(Error::Missing(_))), "{stranger:?}");
 }
 
 #[tokio::test]

@@ -527,12 +527,12 @@ async fn the_clocks_of_devices_are_not_judged() {
 }
 
 /// An element of BER with indefinite length.
-fn indefinite(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn indefinite(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag, 0x80], content, &[0, 0]].concat()
 }
 
 /// The elements inside a DER element, tags and all.
-fn elements(der: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn elements(der: &[u8]) -> Vec<Vec<u8>> {
     let mut rest = &der[header(der)..];
     let mut all = Vec::new();
     while !rest.is_empty() {

@@ -56,7 +56,8 @@ fn after_year(year: u32, text: &[u8]) -> Option<DateTime<Utc>> {
         zone = zone.get(1 + digits..)?;
     }
     // A leap second is taken as the last ordinary one.
-    let local = date.and_hms_opt(hour, minute, second.min(59))?.and_utc();
+    let second = if second == 60 { 59 } else { second };
+    let local = date.and_hms_opt(hour, minute, second)?.and_utc();
     match zone.split_first()? {
         (b'Z', []) => Some(local),
         (sign @ (b'+' | b'-'), digits) if digits.len() == 4 => {
@@ -130,6 +131,13 @@ mod tests {
             ),
         ] {
             assert_eq!(shown(tag, text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_none_is_refused() {
+        for text in ["20260102030461Z", "20260102036000Z", "20260230000000Z"] {
+            assert_eq!(shown(GENERALIZED_TIME, text), None, "{text}");
         }
     }
 

@@ -58,6 +58,20 @@ impl SignedData {
         })
     }
 
+    /// The message with the certificates of its signers taken from these, where they did not come along: whoever sends it
+    /// may leave out what the receiver has (RFC 5652, section 5.1). Nothing vouches for them but where they were taken from.
+    #[must_use]
+    pub fn with_known(mut self, certificates: &[Certificate]) -> Self {
+        for signer in &mut self.signers {
+            if signer.certificate.is_none() {
+                signer.certificate = SignerId::read(Tlv(&signer.id))
+                    .ok()
+                    .and_then(|id| id.find(certificates));
+            }
+        }
+        self
+    }
+
     /// The type of the content, mostly [`oid::DATA`].
     pub fn content_type(&self) -> Oid {
         self.content_type
@@ -99,6 +113,8 @@ pub struct SignerInfo {
     pub(super) signature: Vec<u8>,
     pub(super) content_type: Oid,
     unsigned: Vec<u8>,
+    /// Which certificate is the signer's, in DER.
+    id: Vec<u8>,
 }
 
 impl SignerInfo {
@@ -110,10 +126,7 @@ impl SignerInfo {
         let body: SignerInfoBody<'_> = read("signer", element.0)?;
         let id = SignerId::read(body.signer)?;
         Ok(Self {
-            certificate: certificates
-                .iter()
-                .find(|certificate| id.matches(certificate))
-                .cloned(),
+            certificate: id.find(certificates),
             digest: digest_algorithm(&body),
             algorithm: signature_algorithm(&body),
             attributes: body
@@ -124,10 +137,11 @@ impl SignerInfo {
             unsigned: body
                 .unsigned_attributes
                 .map_or(Vec::new(), |set| set.0.to_vec()),
+            id: body.signer.0.to_vec(),
         })
     }
 
-    /// The signer's certificate, if it came along.
+    /// The signer's certificate, if it came along or is [known](SignedData::with_known).
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_ref()
     }
@@ -217,6 +231,13 @@ impl<'a> SignerId<'a> {
             KEY_ID => Ok(Self::KeyId(element.value())),
             _ => Err(Error::malformed("signer identifier", "unknown form")),
         }
+    }
+
+    fn find(&self, certificates: &[Certificate]) -> Option<Certificate> {
+        let mut certificates = certificates.iter();
+        certificates
+            .find(|certificate| self.matches(certificate))
+            .cloned()
     }
 
     pub(crate) fn matches(&self, certificate: &Certificate) -> bool {

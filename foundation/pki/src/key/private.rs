@@ -1,6 +1,6 @@
 //! Private keys in memory: made here or read from PEM and DER, signing and unwrapping at once.
 
-use std::{fmt, sync::Arc};
+use std::{cell::Cell, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use openssl::{
@@ -21,8 +21,20 @@ use super::{
 use crate::{
     digest::DigestAlgorithm,
     error::{Crypto, Error},
+    old,
     signer::{Decrypter, KeyError, KeyTransport, SignatureAlgorithm, Signer},
 };
+
+const CIPHER: &str = "the cipher of this private key";
+
+/// Gives OpenSSL a password: its length. One that does not fit cannot be right.
+fn write_password(password: &str, buffer: &mut [u8]) -> usize {
+    let slot = buffer.get_mut(..password.len());
+    slot.map_or(0, |slot| {
+        slot.copy_from_slice(password.as_bytes());
+        password.len()
+    })
+}
 
 /// What key to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,24 +96,23 @@ impl PrivateKey {
     ///
     /// # Errors
     /// [`Error::Password`] when the key is encrypted and the password is missing or wrong; [`Error::Malformed`];
-    /// [`Error::Unsupported`] for other kinds of key.
+    /// [`Error::Unsupported`] for other kinds of key, and like [`Error::LegacyProviderMissing`] for a cipher that OpenSSL does not
+    /// have.
     pub fn from_pem(pem: &[u8], password: Option<&str>) -> Result<Self, Error> {
-        let mut asked = false;
-        let outcome = PKey::private_key_from_pem_callback(pem, |buffer| {
-            asked = true;
-            let password = password.unwrap_or_default().as_bytes();
-            // A password that does not fit cannot be right; an empty one makes OpenSSL fail instead of asking the
-            // terminal.
-            Ok(buffer.get_mut(..password.len()).map_or(0, |slot| {
-                slot.copy_from_slice(password);
-                password.len()
-            }))
-        });
-        match outcome {
-            Ok(key) => Self::new(key),
-            Err(_) if asked => Err(Error::Password),
-            Err(stack) => Err(Error::malformed("private key", Error::openssl(stack))),
-        }
+        let asked = Cell::new(false);
+        // An empty password makes OpenSSL fail instead of asking the terminal.
+        let password = password.unwrap_or_default();
+        let read = || {
+            PKey::private_key_from_pem_callback(pem, |buffer| {
+                asked.set(true);
+                Ok(write_password(password, buffer))
+            })
+        };
+        let judge = |stack| match asked.get() {
+            true => Error::Password,
+            false => Error::malformed("private key", Error::openssl(stack)),
+        };
+        Self::new(old::read(CIPHER, read, judge)?)
     }
 
     /// Reads an unencrypted key in DER: PKCS #8, PKCS #1 or SEC 1.
@@ -117,17 +128,15 @@ impl PrivateKey {
     /// Reads an encrypted PKCS #8 key in DER.
     ///
     /// # Errors
-    /// [`Error::Password`] when it does not open.
+    /// [`Error::Password`] when it does not open; [`Error::LegacyProviderMissing`] and [`Error::Unsupported`] for a cipher that
+    /// OpenSSL does not have.
     pub fn from_encrypted_der(der: &[u8], password: &str) -> Result<Self, Error> {
-        let key = PKey::private_key_from_pkcs8_callback(der, |buffer| {
-            let password = password.as_bytes();
-            Ok(buffer.get_mut(..password.len()).map_or(0, |slot| {
-                slot.copy_from_slice(password);
-                password.len()
-            }))
-        })
-        .map_err(|_| Error::Password)?;
-        Self::new(key)
+        let read = || {
+            PKey::private_key_from_pkcs8_callback(der, |buffer| {
+                Ok(write_password(password, buffer))
+            })
+        };
+        Self::new(old::read(CIPHER, read, |_| Error::Password)?)
     }
 
     pub(crate) fn new(key: PKey<Private>) -> Result<Self, Error> {

@@ -317,7 +317,7 @@ fn check_responder(issuer: &Certificate, responder: &Certificate) -> Result<(), 
     if responder == issuer {
         return Ok(());
     }
-    let issued = responder.issuer_der() == issuer.subject_der()
+    let issued = responder.issuer().matches(&issuer.subject())
         && responder.verify_signed_by(&issuer.public_key()?).is_ok();
     if !issued {
         return refuse("of another issuer");

@@ -10,6 +10,59 @@ use mdm_pki::{
 
 use crate::support::{Openssl, Pki, skip};
 
+#[test]
+fn a_key_under_an_old_cipher_opens_and_one_under_an_unknown_cipher_is_named_so() {
+    const TEST: &str =
+        "legacy::a_key_under_an_old_cipher_opens_and_one_under_an_unknown_cipher_is_named_so";
+    let Some(openssl) = Openssl::find(TEST) else {
+        return;
+    };
+    if !openssl.has_legacy() {
+        return skip(TEST, "the legacy provider is missing");
+    }
+    openssl.write_identity("device", Pki::get().rsa_device());
+    for scheme in ["PBE-MD5-DES", "PBE-SHA1-RC4-128", "PBE-SHA1-RC2-40"] {
+        let write = |form: &str| {
+            openssl.ok(&format!(
+                "pkcs8 -topk8 -v1 {scheme} -provider legacy -provider default -in device.key -passout pass:secret \
+                 -outform {form} -out old"
+            ));
+            openssl.read("old")
+        };
+        let (pem, der) = (write("PEM"), write("DER"));
+        assert!(
+            PrivateKey::from_pem(&pem, Some("secret")).is_ok(),
+            "{scheme}"
+        );
+        assert!(PrivateKey::from_encrypted_der(&der, "secret").is_ok());
+        for wrong in [None, Some("wrong")] {
+            let closed = PrivateKey::from_pem(&pem, wrong);
+            assert!(
+                matches!(closed, Err(Error::Password)),
+                "{scheme} {closed:?}"
+            );
+        }
+        let closed = PrivateKey::from_encrypted_der(&der, "wrong");
+        assert!(
+            matches!(closed, Err(Error::Password)),
+            "{scheme} {closed:?}"
+        );
+    }
+    openssl.ok("pkcs8 -topk8 -in device.key -passout pass:secret -outform DER -out new");
+    let mut unknown = openssl.read("new");
+    let closed = PrivateKey::from_encrypted_der(&unknown, "wrong");
+    assert!(matches!(closed, Err(Error::Password)), "{closed:?}");
+    // AES-256-CBC becomes an algorithm that is none.
+    let aes = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a];
+    let at = unknown.windows(aes.len()).position(|at| at == aes).unwrap();
+    unknown[at + aes.len() - 1] = 0x63;
+    let closed = PrivateKey::from_encrypted_der(&unknown, "secret");
+    assert!(
+        matches!(closed, Err(Error::Unsupported { .. })),
+        "{closed:?}"
+    );
+}
+
 /// Set for the child: the folder with what it shall open.
 const FOLDER: &str = "MDM_PKI_LEGACY_FOLDER";
 
