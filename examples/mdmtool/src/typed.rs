@@ -36,7 +36,7 @@ use crate::{
 #[non_exhaustive]
 #[allow(missing_docs)] // Each is what it is called.
 pub enum Any {
-    CheckIn(CheckIn),
+    CheckIn(Box<CheckIn>),
     UserAuthenticateResponse(UserAuthenticateResponse),
     GetBootstrapTokenResponse(GetBootstrapTokenResponse),
     GetTokenResponse(GetTokenResponse),
@@ -224,7 +224,8 @@ fn read(part: &Part, whole: &Value) -> Option<(Any, Vec<Finding>)> {
     }
     match (schema.kind, schema.name) {
         (Table::CheckIn, _) => by_serde(
-            CheckIn::from_dictionary(whole.clone()).map(|(message, _)| Any::CheckIn(message)),
+            CheckIn::from_dictionary(whole.clone())
+                .map(|(message, _)| Any::CheckIn(Box::new(message))),
         ),
         (Table::CheckInResponse, "UserAuthenticate") => kept(whole, Any::UserAuthenticateResponse),
         (Table::CheckInResponse, "GetBootstrapToken") => {
