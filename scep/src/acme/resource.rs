@@ -19,10 +19,21 @@ pub use self::{
     revocation::RevokeCert,
 };
 
+use serde::{Deserialize, Deserializer};
+
 /// Whether to leave out a member that is false.
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// Reads a member that is `null` as if it were not there.
+fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 #[cfg(test)]

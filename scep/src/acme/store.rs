@@ -25,6 +25,7 @@ pub use self::{
 };
 use super::{
     jwk::{Jwk, Thumbprint},
+    jws::FlattenedJws,
     resource::AccountStatus,
 };
 use crate::store::StoreError;
@@ -208,6 +209,9 @@ pub struct AccountRecord {
     pub terms_of_service_agreed: bool,
     /// The key identifier of the account elsewhere that it was bound to when it was made, which is bound to no other.
     pub external: Option<String>,
+    /// What bound it, to be told again (RFC 8555 section 7.3.4); nothing for accounts that were bound before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_binding: Option<FlattenedJws>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
 }
@@ -221,6 +225,7 @@ impl AccountRecord {
             contacts: Vec::new(),
             terms_of_service_agreed: false,
             external: None,
+            external_binding: None,
             created_at,
         }
     }

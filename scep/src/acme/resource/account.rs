@@ -3,7 +3,7 @@
 use mdm_core::open_enum;
 use serde::{Deserialize, Serialize};
 
-use super::is_false;
+use super::{is_false, or_default};
 use crate::acme::{jwk::Jwk, jws::FlattenedJws};
 
 open_enum! {
@@ -26,14 +26,25 @@ pub struct Account {
     /// What has become of it.
     pub status: AccountStatus,
     /// How to reach its holder: URLs, mostly `mailto:`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub contact: Vec<String>,
     /// Whether the terms of service were agreed to.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "is_false"
+    )]
     pub terms_of_service_agreed: bool,
     /// Where its orders are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<String>,
+    /// By what it was bound to an account with the server's operator, as it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_account_binding: Option<FlattenedJws>,
 }
 
 impl Account {
@@ -44,6 +55,7 @@ impl Account {
             contact: Vec::new(),
             terms_of_service_agreed: false,
             orders: None,
+            external_account_binding: None,
         }
     }
 
@@ -61,13 +73,25 @@ impl Account {
 #[non_exhaustive]
 pub struct NewAccount {
     /// How to reach its holder.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub contact: Vec<String>,
     /// Whether the holder agrees to the terms of service.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "is_false"
+    )]
     pub terms_of_service_agreed: bool,
     /// Whether to answer with the account that the key has, and to make none.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "is_false"
+    )]
     pub only_return_existing: bool,
     /// The account with the server's operator that this one belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]

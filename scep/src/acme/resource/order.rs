@@ -1,8 +1,8 @@
 //! Orders (RFC 8555 sections 7.1.3 and 7.4).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use mdm_core::open_enum;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::acme::{ari::CertId, base64url, identifier::Identifier, problem::Problem};
 
@@ -97,10 +97,18 @@ pub struct NewOrder {
     /// What the certificate is for.
     pub identifiers: Vec<Identifier>,
     /// When the certificate's validity is to begin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "wished",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub not_before: Option<DateTime<Utc>>,
     /// When it is to end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "wished",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub not_after: Option<DateTime<Utc>>,
     /// The certificate that this one takes the place of (RFC 9773 section 5).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +116,15 @@ pub struct NewOrder {
     /// A profile of the directory's (draft-aaron-acme-profiles).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+}
+
+/// A time that is asked for. smallstep's client writes the year 1 for one that is not, as Go has it.
+fn wished<'de, D>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let time: Option<DateTime<Utc>> = Option::deserialize(deserializer)?;
+    Ok(time.filter(|time| time.year() > 1))
 }
 
 impl NewOrder {

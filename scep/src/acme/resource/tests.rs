@@ -103,6 +103,23 @@ fn an_account_request_carries_its_binding() {
 }
 
 #[test]
+fn what_is_null_or_a_time_that_is_not_set_is_not_asked_for() {
+    let request: NewAccount =
+        read(r#"{"contact":null,"termsOfServiceAgreed":null,"onlyReturnExisting":null}"#);
+    assert_eq!(request, NewAccount::default());
+    let account: Account = read(r#"{"status":"valid","contact":null}"#);
+    assert_eq!(account, Account::new(AccountStatus::Valid));
+    // As smallstep's client writes it.
+    let order: NewOrder = read(
+        r#"{"identifiers":[{"type":"dns","value":"a.example"}],
+            "notBefore":"0001-01-01T00:00:00Z","notAfter":"0001-01-01T00:00:00Z"}"#,
+    );
+    assert_eq!(order, NewOrder::new([Identifier::dns("a.example")]));
+    let order: NewOrder = read(r#"{"identifiers":[],"notAfter":"2026-01-01T00:00:00Z"}"#);
+    assert!(order.not_after.is_some());
+}
+
+#[test]
 fn challenges_of_every_type_are_read() {
     let authorization: Authorization = read(
         r#"{"identifier":{"type":"dns","value":"a.example"},"status":"invalid","expires":"2026-01-01T00:00:00Z",

@@ -67,6 +67,7 @@ impl Server {
         record.contacts = asked.contact;
         record.terms_of_service_agreed = asked.terms_of_service_agreed;
         record.external = external;
+        record.external_binding = asked.external_account_binding;
         let id = AccountId::random()?;
         match self.store.insert_account(id, record.clone()).await? {
             AccountWritten::Written => {
@@ -105,6 +106,9 @@ impl Server {
             account.contact.clone_from(&record.contacts);
             account.terms_of_service_agreed = record.terms_of_service_agreed;
             account.orders = Some(self.base.url(&Route::Orders(*id, None)));
+            account
+                .external_account_binding
+                .clone_from(&record.external_binding);
         });
         let url = self.base.url(&Route::Account(*id));
         Ok(Reply::json(status, &account)?.location(url))
@@ -144,7 +148,9 @@ impl Server {
         }
         for contact in contacts {
             // The scheme of a URL is of either case (RFC 3986 section 3.1).
-            let (scheme, address) = contact.split_once(':').unwrap_or_default();
+            let Some((scheme, address)) = contact.split_once(':') else {
+                return Err(Stop::new(ErrorType::InvalidContact, "a contact is no URL"));
+            };
             if !scheme.eq_ignore_ascii_case("mailto") {
                 let detail = "contacts are mailto URLs";
                 return Err(Stop::new(ErrorType::UnsupportedContact, detail));

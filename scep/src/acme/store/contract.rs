@@ -16,6 +16,7 @@ use crate::{
         attest::{DeviceIdentity, ExpectedDevice},
         identifier::Identifier,
         jwk::Jwk,
+        jws::FlattenedJws,
         problem::{ErrorType, Problem},
         resource::{AccountStatus, ChallengeType},
     },
@@ -51,6 +52,11 @@ fn account(now: DateTime<Utc>) -> Result<AccountRecord, Broken> {
     let mut record = AccountRecord::new(key, now);
     record.contacts = vec!["mailto:ada@example.com".to_owned()];
     record.terms_of_service_agreed = true;
+    record.external_binding = Some(FlattenedJws {
+        protected: "e30".to_owned(),
+        payload: "e30".to_owned(),
+        signature: "AA".to_owned(),
+    });
     Ok(record)
 }
 
