@@ -52,6 +52,15 @@ impl Identifier {
         Self::new(IdentifierType::PermanentIdentifier, value)
     }
 
+    /// As names of its kind are compared: host names have no case (RFC 4343), and stand in lower case.
+    pub(crate) fn folded(&self) -> Self {
+        let value = match self.kind {
+            IdentifierType::Dns => self.value.to_ascii_lowercase(),
+            _ => self.value.clone(),
+        };
+        Self::new(self.kind.clone(), value)
+    }
+
     /// The alternative name that stands for a device's identifier in its certificate (RFC 4043, RFC 4108); nothing for
     /// what is none. The authority takes it from what was proven, whatever the CSR says.
     pub fn general_name(&self) -> Option<GeneralName> {

@@ -1,6 +1,6 @@
 //! What an account does, one exchange each (RFC 8555 sections 7.1.2 to 7.6).
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use mdm_pki::{Certificate, CertificateRequest, PublicKey, RevocationReason, Signer};
 use mdm_transport::HttpTransport;
@@ -12,7 +12,7 @@ use super::{
     exchange::{Answer, Expected},
 };
 use crate::acme::{
-    identifier::{Identifier, IdentifierType},
+    identifier::Identifier,
     jwk::{Jwk, JwkError},
     jws::{Algorithm, Header, KeyRef, UnsignedJws},
     resource::{
@@ -158,7 +158,7 @@ impl<T: HttpTransport> Session<T> {
         let location = answer.location.clone().ok_or(Error::Missing("Location"))?;
         self.client.inner.url.named(&location)?;
         let placed: Located<Order> = Located::read(&answer, location, "order")?;
-        match names(&placed.value.identifiers) == names(&order.identifiers) {
+        match folded(&placed.value.identifiers) == folded(&order.identifiers) {
             true => Ok(placed),
             false => Err(Error::Identifiers {
                 found: placed.value.identifiers,
@@ -201,11 +201,10 @@ impl<T: HttpTransport> Session<T> {
         let location = answer.location.clone().ok_or(Error::Missing("Location"))?;
         self.client.inner.url.named(&location)?;
         let made: Located<Authorization> = Located::read(&answer, location, "authorization")?;
-        let found = std::slice::from_ref(&made.value.identifier);
-        match names(found) == names(std::slice::from_ref(identifier)) {
+        match made.value.identifier.folded() == identifier.folded() {
             true => Ok(made),
             false => Err(Error::Identifiers {
-                found: found.to_vec(),
+                found: vec![made.value.identifier],
             }),
         }
     }
@@ -321,14 +320,9 @@ impl<T: HttpTransport> Session<T> {
     }
 }
 
-/// Identifiers as a set: a server may put them in another order, and host names have no case.
-fn names(identifiers: &[Identifier]) -> BTreeSet<(&str, String)> {
-    let name = |it: &Identifier| match it.kind {
-        IdentifierType::Dns => it.value.to_ascii_lowercase(),
-        _ => it.value.clone(),
-    };
-    let named = identifiers.iter().map(|it| (it.kind.as_str(), name(it)));
-    named.collect()
+/// Identifiers as a set: a server may put them in another order.
+fn folded(identifiers: &[Identifier]) -> HashSet<Identifier> {
+    identifiers.iter().map(Identifier::folded).collect()
 }
 
 impl<T> fmt::Debug for Session<T> {

@@ -1,6 +1,6 @@
 //! Orders: made, asked for, finalized, and their certificates fetched (RFC 8555 section 7.4).
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -146,10 +146,7 @@ impl Server {
             let detail = format!("an order has 1 to {} identifiers", self.limits.identifiers);
             return Err(Stop::malformed(detail));
         }
-        let different: BTreeSet<_> = identifiers
-            .iter()
-            .map(|it| (it.kind.as_str(), it.value.as_str()))
-            .collect();
+        let different: HashSet<_> = identifiers.iter().map(Identifier::folded).collect();
         if different.len() < identifiers.len() {
             return Err(Stop::malformed("an identifier stands there twice"));
         }
@@ -215,13 +212,13 @@ impl Server {
             let detail = "identifiers of this kind are not taken";
             return Err((ErrorType::UnsupportedIdentifier, detail));
         }
-        let value = identifier.value.as_str();
+        let value = identifier.folded().value;
         let (host, wildcard) = match value.strip_prefix("*.") {
             Some(host) => (host, true),
-            None => (value, false),
+            None => (value.as_str(), false),
         };
         if value.len() > self.limits.identifier || !is_host_name(host) {
-            let detail = "this is no host name in lower case";
+            let detail = "this is no host name";
             return Err((ErrorType::Malformed, detail));
         }
         if wildcard && self.dns.is_none() {

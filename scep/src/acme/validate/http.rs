@@ -191,7 +191,12 @@ impl HttpValidation {
             _ => false,
         };
         let named = is_host_name(authority.host());
-        (port_fits && named && !authority.as_str().contains('@')).then_some(to)
+        let fits = port_fits && named && !authority.as_str().contains('@');
+        // Whoever connects finds the addresses by the name: it has one spelling.
+        let authority = authority.as_str().to_ascii_lowercase();
+        let mut parts = to.into_parts();
+        parts.authority = Some(authority.parse().ok()?);
+        fits.then(|| Uri::from_parts(parts).ok()).flatten()
     }
 }
 

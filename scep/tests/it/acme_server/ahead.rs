@@ -182,7 +182,7 @@ async fn wildcards_devices_and_what_is_no_name_are_refused() {
     ask(&client, device)
         .await
         .problem(400, "rejectedIdentifier");
-    for wrong in ["localhost", "127.0.0.1", "A.example.com", ""] {
+    for wrong in ["localhost", "127.0.0.1", "-a.example.com", ""] {
         ask_host(&client, wrong).await.problem(400, "malformed");
     }
     let ip = json!({"type": "ip", "value": "192.0.2.1"});

@@ -188,6 +188,26 @@ async fn hosts_are_proven_by_file_and_by_record() {
 }
 
 #[tokio::test]
+async fn a_host_name_has_no_case() {
+    let (world, outside) = world();
+    let client = world.client().await;
+    let (order, challenges) = ordered(&client, &["WWW.Example.COM"], "http-01").await;
+    let (host, challenge) = &challenges[0];
+    assert_eq!(host, "www.example.com");
+    outside.meet(&client, host, challenge);
+    answer(&client, challenge, json!({})).await.ok(200);
+    let request = names(&ec(), &["www.EXAMPLE.com"]);
+    let done = finalize(&client, &order, request).await.ok(200).json();
+    let names = download(&client, &done).await.subject_alt_names();
+    assert_eq!(names, [GeneralName::Dns("www.example.com".to_owned())]);
+
+    let twice = dns(&["a.example.com", "A.example.com"]);
+    client.order(twice).await.problem(400, "malformed");
+    let refused = client.order(dns(&["-A.example.com"])).await;
+    refused.problem(400, "malformed");
+}
+
+#[tokio::test]
 async fn a_common_name_is_one_of_the_names_and_nothing_else_is_in_the_subject() {
     let (world, outside) = world();
     let client = world.client().await;
@@ -265,7 +285,7 @@ async fn what_is_no_host_name_is_told_for_each() {
     for name in [
         "",
         "localhost",
-        "A.example.com",
+        "-a.example.com",
         "a.example.com.",
         "127.0.0.1",
         "a b.example",

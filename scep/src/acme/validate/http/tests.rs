@@ -133,12 +133,12 @@ fn a_look_has_one_deadline_for_all_of_its_requests() {
 #[test]
 fn redirects_are_followed_to_named_hosts_on_usual_ports() {
     let (seen, asked) = look(&[
-        (301, "https://other.example.com/x?y", ""),
+        (301, "https://Other.Example.com/x?Y", ""),
         (307, "/z", ""),
         (200, "", KEY_AUTHORIZATION),
     ]);
     assert_eq!(seen, Seen::Met);
-    assert_eq!(asked[1], "https://other.example.com/x?y");
+    assert_eq!(asked[1], "https://other.example.com/x?Y");
     assert_eq!(asked[2], "https://other.example.com/z");
     for location in [
         "http://127.0.0.1/",
