@@ -2,6 +2,8 @@
 //! `REQUIRE_PEERS=1` turns that into a failure.
 
 use std::{
+    hash::{BuildHasher as _, RandomState},
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -18,6 +20,16 @@ pub(crate) fn missing(peer: &str) {
     let required = std::env::var("REQUIRE_PEERS").as_deref() == Ok("1");
     assert!(!required, "{peer} is missing");
     eprintln!("skipped: {peer} is missing");
+}
+
+/// A free port for a program that has to be told one. The system gives those from 32768 on to whoever connects or asks
+/// for any port: one of them may be another's before the program listens, and who connects to it may meet himself.
+pub(crate) fn free_port() -> u16 {
+    let random = || 20_000 + RandomState::new().hash_one(()) % 10_000;
+    std::iter::repeat_with(|| u16::try_from(random()).unwrap())
+        .take(10_000)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .unwrap()
 }
 
 /// A folder with files for the `openssl` program.

@@ -11,7 +11,6 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    net::TcpListener,
     path::Path,
     process::{Command, Stdio},
     sync::Arc,
@@ -26,6 +25,7 @@ use tempfile::TempDir;
 
 use crate::{
     listener::{Ended, built, over_a_socket},
+    peers::free_port,
     world::{CA_KEY, DEVICE_KEY, OTHER_KEY, RA_KEY, rsa_key},
 };
 
@@ -51,11 +51,6 @@ fn authority(name: &str, key: &PrivateKey, path: u8) -> CertificateBuilder {
                 | KeyUsage::DIGITAL_SIGNATURE
                 | KeyUsage::KEY_ENCIPHERMENT,
         )
-}
-
-fn free_port() -> u16 {
-    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
 }
 
 impl StepCa {

@@ -45,7 +45,7 @@ use super::{
 };
 use crate::{
     listener::{found, shown},
-    peers::missing,
+    peers::{free_port, missing},
 };
 
 const HOST: &str = "device7.example.com";
@@ -109,9 +109,7 @@ struct Loop {
 
 impl Loop {
     fn start(external: bool) -> Self {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+        let port = free_port();
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let base = format!("http://{}/acme", socket.local_addr().unwrap());
         let store = Arc::new(MemoryStore::new());
