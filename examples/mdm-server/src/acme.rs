@@ -93,7 +93,7 @@ impl Invited {
         found.map_err(StoreError::unavailable)
     }
 
-    /// Whether this invitation is for the device.
+    /// Whether this invitation is for the device, and nobody has spent it.
     async fn is_invited(
         &self,
         name: &str,
@@ -104,7 +104,8 @@ impl Invited {
         let found = found.map_err(StoreError::unavailable)?;
         Ok(found.is_some_and(|invitation| {
             let bound = invitation.serial_number.as_ref();
-            invitation.expires_at > now && bound.is_none_or(|bound| bound == serial_number)
+            let is_open = invitation.spent_by.is_none() && invitation.expires_at > now;
+            is_open && bound.is_none_or(|bound| bound == serial_number)
         }))
     }
 }

@@ -51,7 +51,7 @@ impl IntoResponse for Unread {
     }
 }
 
-/// Come again: nothing was done. Devices do; of 408 they make an error.
+/// Come again. Devices do; of 408 they make an error.
 pub(crate) fn busy() -> Response<Body> {
     let retry_after = [(header::RETRY_AFTER, RETRY_AFTER)];
     (StatusCode::SERVICE_UNAVAILABLE, retry_after).into_response()

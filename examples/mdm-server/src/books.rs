@@ -2,7 +2,7 @@
 
 use mdm_sdk::{
     core::SerialNumber,
-    pki::{Certificate, RevocationReason},
+    pki::{self, Certificate, RevocationReason},
     scep::{
         acme::identifier::Identifier,
         store::{CertificateRecord, GrantKind, Revocation},
@@ -57,7 +57,7 @@ impl Books {
             let page = page.map_err(Unavailable::new)?;
             for issued in &page {
                 let certificate = &issued.record.certificate;
-                if Fingerprint::of(certificate).map_err(Unavailable::new)? == *pin {
+                if is_of(pin, certificate).map_err(Unavailable::new)? {
                     let serial = certificate.serial();
                     let revoked = self.0.books().revoke(serial, revocation).await;
                     return Ok(revoked.map_err(Unavailable::new)?.is_some());
@@ -69,6 +69,15 @@ impl Books {
             }
         }
     }
+}
+
+/// Whether a pin is of this certificate, in the form of today or in the former one.
+fn is_of(pin: &Fingerprint, certificate: &Certificate) -> Result<bool, pki::Error> {
+    let (now, former) = (
+        Fingerprint::of(certificate)?,
+        Fingerprint::of_whole(certificate)?,
+    );
+    Ok(*pin == now || *pin == former)
 }
 
 impl Entry {

@@ -315,9 +315,10 @@ impl Door {
             names.push(IssuedFor::renewal(known)?);
         }
         let is_named = is_attested || names.iter().any(|name| name.is_in(certificate));
-        // An enrolment that is over brings nobody back.
+        // An enrolment that is over brings nobody back, nor does what it came by.
         let is_here = known.is_some_and(|known| known.status != EnrollmentStatus::Disabled);
-        let is_right = is_named && (invitation.is_some() || is_here);
+        let is_anew = invitation.is_some_and(|invitation| invitation.spent_by.is_none());
+        let is_right = is_named && (is_here || is_anew);
         Ok((!is_right).then(|| Denial::new(DenialReason::Invitation)))
     }
 

@@ -87,18 +87,19 @@ pub(super) async fn retire(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let id = known(&app, &id(&name)?).await?.id;
+    let Enrollment {
+        id, certificate, ..
+    } = known(&app, &id(&name)?).await?;
     app.service.retire(&id).await?;
-    let retired = known(&app, &id).await?;
     // Also where it was taken back before, so that a failure is made good by asking again.
-    if let Some(pin) = &retired.certificate {
+    if let Some(pin) = &certificate {
         let reason = RevocationReason::CessationOfOperation;
         let revocation = Revocation::new(app.clock.now(), reason);
         if !app.books.revoke(pin, revocation).await? {
             tracing::warn!(enrollment = %id, "the books do not know its identity, which is not revoked");
         }
     }
-    Ok(Json(shown(&retired)))
+    Ok(Json(shown(&known(&app, &id).await?)))
 }
 
 /// What is in escrow, the newest first. Each reading is logged.

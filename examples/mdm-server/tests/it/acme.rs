@@ -174,6 +174,27 @@ async fn an_attested_identity_enrols_its_device_and_another_of_the_same_profile_
 }
 
 #[tokio::test]
+async fn a_device_that_was_taken_back_attests_in_vain_with_the_profile_that_it_has() {
+    let (world, apple) = attesting().await;
+    let server = world.start("data");
+    let serial = "C02MS0000001";
+    let mut device = enrolled(&world, &server, &apple, serial, (serial, None)).await;
+    let former = device.identity().unwrap().clone();
+    device.obtain_identity().await.unwrap();
+    device.poll().await.unwrap();
+    let path = format!("/v1/enrollments/{}", id(&device));
+    server.post(&format!("{path}/retire"), &json!({})).await;
+    assert!(device.obtain_identity().await.is_err());
+    // It was replaced, and never revoked.
+    device.set_identity(former);
+    is_refused(device.authenticate().await);
+    assert_eq!(server.get(&path).await["status"], "disabled");
+
+    enrolled(&world, &server, &apple, serial, (serial, None)).await;
+    assert_eq!(server.get(&path).await["status"], "enrolled");
+}
+
+#[tokio::test]
 async fn an_attested_identity_renews_neither_another_device_nor_by_another_profile() {
     const SERIAL: &str = "C02MS0000001";
     let (world, apple) = attesting().await;

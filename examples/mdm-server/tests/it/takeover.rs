@@ -174,12 +174,14 @@ async fn a_repeated_machine_info_gets_nothing_that_counts_as_a_renewed_identity(
 async fn a_device_that_was_taken_back_stays_so_until_it_enrols_anew() {
     let world = World::new().await;
     let server = world.start("data");
+    let former = world.enroll(&server, VICTIM).await;
     let mut device = world.enroll(&server, VICTIM).await;
     let path = format!("/v1/enrollments/{}", id(&device));
     server.post(&format!("{path}/retire"), &json!({})).await;
     is_refused(device.update_token().await);
-    // Its identity is no way back either, though its link has not expired.
+    // Its identity is no way back either, though its link has not expired; nor is one that it had before, by another link.
     is_refused(device.authenticate().await);
+    is_refused(former.authenticate().await);
     let shown = server.get(&path).await;
     assert_eq!(shown["status"], "disabled");
 
