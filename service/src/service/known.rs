@@ -5,7 +5,7 @@ use mdm_protocol::EnrollmentId;
 
 use super::{ATTEMPTS, Inner, answer::Refused};
 use crate::{
-    EscrowEntry, Fingerprint, IdentityError, StoreError,
+    EscrowEntry, Fingerprint, IdentityError, StoreError, StoreErrorKind,
     enrollment::decide::{Loaded, Sender, Step, Version},
     store::CommitError,
 };
@@ -57,7 +57,7 @@ pub(super) async fn load(
     Err(Refused::Contention)
 }
 
-/// Commits a step without the secrets that are in escrow already: a device that deposits the same tokens in turn fills no
+/// Commits a step without the secrets that are in escrow already: a device that deposits the same few tokens in turn fills no
 /// database. Nothing in escrow is ever removed, so what was found there stays.
 pub(super) async fn commit(
     service: &Inner,
@@ -66,15 +66,24 @@ pub(super) async fn commit(
     mut step: Step,
 ) -> Result<(), CommitError> {
     for entry in std::mem::take(&mut step.escrow) {
-        if !is_kept(service, &entry).await? {
+        if !is_kept(service, &entry, COMPARED).await? {
             step.escrow.push(entry);
         }
     }
     service.store.commit(id, version, step).await
 }
 
-async fn is_kept(service: &Inner, entry: &EscrowEntry) -> Result<bool, StoreError> {
+/// Whether a secret is among so many of its kind, the newest. Where one of these cannot be opened it is not: to keep a secret
+/// twice loses nothing.
+pub(super) async fn is_kept(
+    service: &Inner,
+    entry: &EscrowEntry,
+    among: usize,
+) -> Result<bool, StoreError> {
     let (id, kind) = (&entry.device, Some(&entry.kind));
-    let newest = service.store.escrowed(id, kind, COMPARED).await?;
-    Ok(newest.iter().any(|kept| kept.value == entry.value))
+    match service.store.escrowed(id, kind, among).await {
+        Ok(newest) => Ok(newest.iter().any(|kept| kept.value == entry.value)),
+        Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(false),
+        Err(error) => Err(error),
+    }
 }

@@ -8,7 +8,7 @@ use mdm_protocol::EnrollmentId;
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::{Inner, report::limits};
+use super::{Inner, known::is_kept, report::limits};
 use crate::{EscrowEntry, EscrowKind, Reported, StoreError, enrollment::decide::TOKEN_BYTES};
 
 /// Most bytes of an encrypted recovery key: 64 KiB. A real one has less than 2.
@@ -85,12 +85,11 @@ pub(super) async fn told(
             ),
             Found::UnlockToken(token) => (EscrowKind::UnlockToken, Secret::new(token.to_vec())),
         };
-        let newest = service.store.escrowed(id, Some(&kind), 1).await?;
-        if newest.first().is_none_or(|newest| newest.value != value) {
-            escrow.push(
-                EscrowEntry::new(id.clone(), kind, value, now)
-                    .with(|entry| entry.source = Some(command_uuid.to_owned())),
-            );
+        let entry = EscrowEntry::new(id.clone(), kind, value, now)
+            .with(|entry| entry.source = Some(command_uuid.to_owned()));
+        // The newest is what holds now, also where it held before.
+        if !is_kept(service, &entry, 1).await? {
+            escrow.push(entry);
         }
     }
     Ok((reported, escrow))

@@ -61,6 +61,10 @@ async fn a_retired_device_frees_its_licence_and_its_queue_and_keeps_what_is_escr
     assert!(!service.retire(&Device::new("D9").id()).await.unwrap());
     // The device goes on calling and hears of nothing; its place is another's.
     assert_eq!(device.idle(&service).await, None);
+    let token = "<key>BootstrapToken</key><data>aHVudGVyMg==</data>";
+    let deposit = message("SetBootstrapToken", token);
+    let deposited = device.check_in(&service, &deposit).await;
+    assert_eq!(deposited.status(), StatusCode::FORBIDDEN);
     other.enroll(&service).await;
     assert_eq!(store.places_taken("licences").await.unwrap(), 1);
 }

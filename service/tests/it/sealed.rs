@@ -22,12 +22,18 @@ fn keys() -> SealingKeys {
     SealingKeys::new(SealingKey::new(Secret::new(vec![7; SealingKey::BYTES])).unwrap())
 }
 
-/// A service over a sealed store, whose inside a test can look at, and a device with a command settled.
-async fn settled() -> (Sealed<Shared>, Device) {
+/// A service over a sealed store, whose inside a test can look at.
+fn sealed() -> (Sealed<Shared>, Service) {
     let store = Sealed::new(Shared::default(), keys());
     let identity = mdm_service::MdmSignature::new(vec![AUTHORITY.certificate.clone()]).unwrap();
     let clock = mdm_core::ManualClock::new(now());
     let service = Service::builder(store.clone(), clock, identity).build();
+    (store, service)
+}
+
+/// The store, and a device with a command settled.
+async fn settled() -> (Sealed<Shared>, Device) {
+    let (store, service) = sealed();
     let device = Device::new("D1");
     device.check_in(&service, &authenticate()).await;
     let unlock = "<key>UnlockToken</key><data>aHVudGVyMg==</data>";
@@ -95,6 +101,41 @@ async fn a_row_that_is_moved_or_was_never_sealed_does_not_open() {
     let error = store.escrowed(&third, None, 1).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert_eq!(store.escrowed(&one, None, 1).await.unwrap().len(), 1);
+}
+
+/// What its key is lost for is lost; the device, and what it has now, are not.
+#[tokio::test]
+async fn an_entry_that_does_not_open_keeps_no_other_out_of_escrow() {
+    let (store, service) = sealed();
+    let device = Device::new("D1");
+    device.enroll(&service).await;
+    let code = "<key>ActivationLockBypassCode</key><string>hunter2</string>";
+    let unlock = "<key>UnlockToken</key><data>aHVudGVyMg==</data>";
+    let deposit = "<key>BootstrapToken</key><data>aHVudGVyMg==</data>";
+    let kinds = [
+        EscrowKind::UnlockToken,
+        EscrowKind::BootstrapToken,
+        EscrowKind::ActivationLockBypassCode,
+    ];
+    let never_sealed = kinds.clone().map(|kind| {
+        let value = Secret::new(b"former".to_vec());
+        EscrowEntry::new(device.id(), kind, value, now())
+    });
+    store.inner().escrow(never_sealed.to_vec()).await.unwrap();
+    for keys in [token_update(unlock), message("SetBootstrapToken", deposit)] {
+        let response = device.check_in(&service, &keys).await;
+        assert_eq!(response.status(), http::StatusCode::OK, "{keys}");
+    }
+    enqueue(&service, &device.id(), "C-1").await;
+    device.idle(&service).await;
+    let answer = result("C-1", "Acknowledged") + code;
+    device.report(&service, &answer).await;
+    let command = store.command(&device.id(), "C-1").await.unwrap().unwrap();
+    assert!(matches!(command.state, CommandState::Settled { .. }));
+    for kind in kinds {
+        let newest = store.escrowed(&device.id(), Some(&kind), 1).await.unwrap();
+        assert_eq!(newest[0].value.expose(), b"hunter2", "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -147,7 +147,6 @@ async fn a_vendor_may_refuse_that_a_pinned_certificate_is_replaced() {
     assert_eq!(found.certificate, Some(fingerprint(&other)));
 }
 
-/// `Authenticate` of a device that tells this serial number, at a URL that names this invitation.
 /// Somebody with an invitation and a certificate of their own says that they are a device that is enrolled.
 #[tokio::test]
 async fn a_pin_in_force_does_not_give_way_to_a_certificate_that_nothing_ties_to_the_device() {

@@ -307,7 +307,7 @@ pub(super) fn set_bootstrap_token(
     sender: &Sender,
     token: Option<Secret<Vec<u8>>>,
 ) -> Result<Step, Refusal> {
-    let device = authorize(loaded, sender)?;
+    let device = serve(loaded, sender)?;
     token.as_ref().map_or(Ok(()), bounded)?;
     let mut step = Step::new(sender.at);
     if device.bootstrap_token.as_ref().map(|known| &known.token) != token.as_ref() {
