@@ -1,6 +1,8 @@
 //! Values as SQLite takes them.
 
 use std::error::Error;
+#[cfg(any(feature = "ade", feature = "scep", feature = "service"))]
+use std::fmt::Debug;
 
 #[cfg(any(feature = "scep", feature = "service"))]
 use chrono::{DateTime, Utc};
@@ -27,6 +29,12 @@ pub(super) fn unreadable(
     error: impl Error + Send + Sync + 'static,
 ) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
+}
+
+/// What a newer version of the crate that keeps something here says, and this program has no column for.
+#[cfg(any(feature = "ade", feature = "scep", feature = "service"))]
+pub(super) fn unknown(value: impl Debug) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(format!("not known to this store: {value:?}").into())
 }
 
 /// A limit as SQLite takes it.

@@ -116,11 +116,6 @@ pub(super) const COUNTS: [&str; 9] = [
     GIVING_UP.1,
 ];
 
-/// A filter that `ade-client` has and this crate does not know.
-#[derive(Debug, thiserror::Error)]
-#[error("a filter of devices that this version does not know")]
-struct UnknownFilter;
-
 impl Query {
     pub(super) fn new(filter: &DeviceFilter) -> rusqlite::Result<Self> {
         let ((page, count), value) = match filter {
@@ -135,11 +130,7 @@ impl Query {
             }
             DeviceFilter::Replacing => (REPLACING, None),
             DeviceFilter::GivingUp => (GIVING_UP, None),
-            _ => {
-                return Err(rusqlite::Error::ToSqlConversionFailure(Box::new(
-                    UnknownFilter,
-                )));
-            }
+            other => return Err(values::unknown(other)),
         };
         Ok(Self { page, count, value })
     }

@@ -95,7 +95,7 @@ fn settled(connection: &Connection, issuance: &Issuance) -> rusqlite::Result<Opt
             }
             Ok(renewed(connection, &issuance.request)?.map(Committed::Repeated))
         }
-        other => Err(rows::unknown(other)),
+        other => Err(values::unknown(other)),
     }
 }
 

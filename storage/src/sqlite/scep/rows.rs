@@ -1,7 +1,5 @@
 //! Values as columns and back.
 
-use std::fmt::Debug;
-
 use mdm_pki::{Certificate, CertificateRequest, RevocationReason};
 use mdm_scep::{
     Bound,
@@ -13,12 +11,7 @@ use mdm_scep::{
 };
 use rusqlite::{Row, types::Type};
 
-use crate::sqlite::values::{time, unreadable};
-
-/// What a newer `mdm-scep` says and this program has no column for.
-pub(super) fn unknown(value: impl Debug) -> rusqlite::Error {
-    rusqlite::Error::ToSqlConversionFailure(format!("not known to this store: {value:?}").into())
-}
+use crate::sqlite::values::{time, unknown, unreadable};
 
 pub(super) fn certificate(row: &Row<'_>, column: usize) -> rusqlite::Result<Certificate> {
     Certificate::from_der(row.get_ref(column)?.as_blob()?)

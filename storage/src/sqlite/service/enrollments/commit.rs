@@ -263,7 +263,8 @@ fn cascade(
             queue::cancel_erasures(connection, device, step.at)?;
             Vec::new()
         }
-        _ => Vec::new(),
+        Cascade::None => Vec::new(),
+        other => return Err(values::unknown(other)),
     };
     for key in family {
         queue::clear(connection, key, step.at)?;

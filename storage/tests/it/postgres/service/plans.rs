@@ -87,6 +87,19 @@ async fn no_step_walks_a_table_that_grows() {
                  ARRAY[1::bigint], ARRAY['{{}}'])",
             4000 + n
         );
+        let commit_and_cancel_erasures = format!(
+            "WITH done AS MATERIALIZED ({commit}), gone AS (
+                 DELETE FROM mdm_queue q USING done, mdm_contact d, mdm_command c
+                 WHERE done.outcome = 'committed' AND d.id = 'device:{n}' AND q.enrollment = d.key
+                     AND c.enrollment = q.enrollment AND c.seq = q.seq
+                     AND c.request_type = 'EraseDevice'
+                 RETURNING q.enrollment, q.seq
+             ), cancelled AS (
+                 INSERT INTO mdm_result (enrollment, seq, at, expired)
+                 SELECT enrollment, seq, 5, false FROM gone
+             )
+             SELECT outcome, full_pool FROM done"
+        );
         let enqueue = |one_by_one: bool| {
             format!(
                 "SELECT * FROM mdm_enqueue({one_by_one}, ARRAY['device:{n}', 'device:{}'],
@@ -115,6 +128,7 @@ async fn no_step_walks_a_table_that_grows() {
             ),
             format!("SELECT mdm_wake(ARRAY['device:{}', 'device:{n}'], 1)", n + 1),
             commit,
+            commit_and_cancel_erasures,
         ] {
             client.batch_execute(&step).await.unwrap();
         }
