@@ -137,7 +137,7 @@ fn in_order(certificate: &Certificate, mut rest: Vec<Certificate>) -> Vec<Certif
     let mut ordered: Vec<Certificate> = Vec::with_capacity(rest.len());
     loop {
         let below = ordered.last().unwrap_or(certificate);
-        let issued = |above: &Certificate| above.subject_der() == below.issuer_der();
+        let issued = |above: &Certificate| above.subject().matches(&below.issuer());
         match rest.iter().position(issued) {
             Some(at) => ordered.push(rest.remove(at)),
             None => break,

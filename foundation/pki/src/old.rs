@@ -27,13 +27,14 @@ pub(crate) fn read<T>(
     })
 }
 
-/// Whether OpenSSL does not know how the file is encrypted.
+/// Whether OpenSSL does not know how the file is encrypted, or not so: no password opens it.
 fn is_unknown(stack: &ErrorStack) -> bool {
     stack.errors().iter().any(|error| {
         let reason = error.reason().unwrap_or_default();
         // The readers of files say so of any that they cannot read; the ciphers themselves of what they do not have.
+        // Theirs is an algorithm where it is the key's.
         let of_cipher = error.library() == Some("digital envelope routines");
-        (of_cipher && reason.contains("unsupported"))
+        (of_cipher && reason.contains("unsupported") && !reason.contains("algorithm"))
             || [
                 "unknown cipher",
                 "unknown pbe algorithm",

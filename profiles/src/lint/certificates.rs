@@ -97,7 +97,10 @@ fn read(bytes: &[u8], form: &Form, payload: &RawPayload<'_>) -> Read {
     match Identity::from_pkcs12(bytes, password) {
         Ok(identity) => Ok([vec![identity.certificate], identity.chain].concat()),
         Err(mdm_pki::Error::Password) => Err("does not open with the password beside it".into()),
-        Err(mdm_pki::Error::LegacyProviderMissing(_)) => Ok(Vec::new()),
+        // What this OpenSSL cannot read a device may.
+        Err(mdm_pki::Error::LegacyProviderMissing(_) | mdm_pki::Error::Unsupported { .. }) => {
+            Ok(Vec::new())
+        }
         Err(_) => Err("is no PKCS #12 file with a certificate and its key".into()),
     }
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mdm_pki::{
-    CertificateBuilder, Error, KeySpec, Name, PrivateKey, RevocationList, RevocationListBuilder,
-    RevocationReason, RevokedCertificate,
+    Certificate, CertificateBuilder, Error, KeySpec, Name, PrivateKey, RevocationList,
+    RevocationListBuilder, RevocationReason, RevokedCertificate,
     cms::{Limits, SignedData, crl_only},
 };
 
@@ -90,11 +90,9 @@ fn a_list_of_another_issuer_or_with_a_changed_byte_is_not_believed() {
     );
 }
 
-/// RFC 5280, section 7.1: authorities go over from one type of string to another.
-#[test]
-fn an_issuer_whose_name_has_another_type_of_string_is_the_same() {
-    let key = PrivateKey::generate(KeySpec::P256).unwrap();
-    let [printable, utf8] = [0x13, 0x0c].map(|kind| {
+/// An authority that went over from one type of string to another: its certificates with the one and with the other.
+pub(crate) fn in_two_types_of_string(key: &PrivateKey) -> [Certificate; 2] {
+    [0x13, 0x0c].map(|kind| {
         let name = [
             &[0x30, 13, 0x31, 11, 0x30, 9, 6, 3, 0x55, 4, 3, kind, 2][..],
             b"CA",
@@ -103,8 +101,15 @@ fn an_issuer_whose_name_has_another_type_of_string_is_the_same() {
         let name = Name::from_der(&name).unwrap();
         let builder = CertificateBuilder::new(name, key.public_key()).ca(None);
         let valid = builder.validity(at() - days(1), at() + days(1));
-        valid.self_signed(&key).unwrap()
-    });
+        valid.self_signed(key).unwrap()
+    })
+}
+
+/// RFC 5280, section 7.1.
+#[test]
+fn an_issuer_whose_name_has_another_type_of_string_is_the_same() {
+    let key = PrivateKey::generate(KeySpec::P256).unwrap();
+    let [printable, utf8] = in_two_types_of_string(&key);
     assert_ne!(printable.subject(), utf8.subject());
     let list = list(1).sign(&utf8, &key).unwrap();
     list.verify_signed_by(&printable).unwrap();
