@@ -46,7 +46,7 @@ use mdm_transport_reqwest::ReqwestTransport;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::peers::{free_port, missing};
+use crate::peers::{free_ports, missing};
 
 const MAC_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
 
@@ -93,7 +93,7 @@ impl Pebble {
         std::fs::write(file("ca.pem"), ca.to_pem()).unwrap();
         std::fs::write(file("cert.pem"), certificate.to_pem()).unwrap();
         std::fs::write(file("key.pem"), key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
-        let (port, management_port) = (free_port(), free_port());
+        let [port, management_port] = free_ports();
         let config = json!({"pebble": {
             "listenAddress": format!("127.0.0.1:{port}"),
             "managementListenAddress": format!("127.0.0.1:{management_port}"),

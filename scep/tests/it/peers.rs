@@ -22,14 +22,16 @@ pub(crate) fn missing(peer: &str) {
     eprintln!("skipped: {peer} is missing");
 }
 
-/// A free port for a program that has to be told one. The system gives those from 32768 on to whoever connects or asks
+/// Free ports for a program that has to be told them. The system gives those from 32768 on to whoever connects or asks
 /// for any port: one of them may be another's before the program listens, and who connects to it may meet himself.
-pub(crate) fn free_port() -> u16 {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let random = || 20_000 + RandomState::new().hash_one(()) % 10_000;
-    std::iter::repeat_with(|| u16::try_from(random()).unwrap())
+    let mut free = std::iter::repeat_with(|| u16::try_from(random()).unwrap())
         .take(10_000)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .unwrap()
+        .filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+    // All are held until all are found.
+    let held: [TcpListener; N] = std::array::from_fn(|_| free.next().unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// A folder with files for the `openssl` program.

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 
 use crate::{
     listener::{Ended, built, over_a_socket},
-    peers::free_port,
+    peers::free_ports,
     world::{CA_KEY, DEVICE_KEY, OTHER_KEY, RA_KEY, rsa_key},
 };
 
@@ -71,7 +71,7 @@ impl StepCa {
         let issuer = authority("Step Intermediate", &key, 0);
         let issuer = issuer.sign(&root, &root_key).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let (tls, plain) = (free_port(), free_port());
+        let [tls, plain] = free_ports();
         let pem = key.to_pkcs8_pem().unwrap();
         let config = format!(
             r#"{{"root":"root.crt","crt":"ca.crt","key":"ca.key",

@@ -45,7 +45,7 @@ use super::{
 };
 use crate::{
     listener::{found, shown},
-    peers::{free_port, missing},
+    peers::{free_ports, missing},
 };
 
 const HOST: &str = "device7.example.com";
@@ -109,7 +109,7 @@ struct Loop {
 
 impl Loop {
     fn start(external: bool) -> Self {
-        let port = free_port();
+        let [port] = free_ports();
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let base = format!("http://{}/acme", socket.local_addr().unwrap());
         let store = Arc::new(MemoryStore::new());
