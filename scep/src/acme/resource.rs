@@ -19,7 +19,7 @@ pub use self::{
     revocation::RevokeCert,
 };
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 /// Whether to leave out a member that is false.
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde gives a reference
@@ -34,6 +34,16 @@ where
     D: Deserializer<'de>,
 {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+/// What is told beside what counts: in another form it is as if it were not there.
+fn if_readable<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let told = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(told).ok())
 }
 
 #[cfg(test)]

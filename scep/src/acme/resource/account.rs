@@ -3,7 +3,7 @@
 use mdm_core::open_enum;
 use serde::{Deserialize, Serialize};
 
-use super::{is_false, or_default};
+use super::{if_readable, is_false, or_default};
 use crate::acme::{jwk::Jwk, jws::FlattenedJws};
 
 open_enum! {
@@ -42,8 +42,13 @@ pub struct Account {
     /// Where its orders are listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orders: Option<String>,
-    /// By what it was bound to an account with the server's operator, as it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// By what it was bound to an account with the server's operator, as it was asked for; nothing where the server tells it in
+    /// a form of its own.
+    #[serde(
+        default,
+        deserialize_with = "if_readable",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub external_account_binding: Option<FlattenedJws>,
 }
 

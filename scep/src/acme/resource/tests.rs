@@ -100,6 +100,10 @@ fn an_account_request_carries_its_binding() {
     assert!(request.terms_of_service_agreed && request.external_account_binding.is_some());
     let general = r#"{"externalAccountBinding":{"payload":"e30","signatures":[]}}"#;
     assert!(serde_json::from_str::<NewAccount>(general).is_err());
+    // A server tells it in whatever form: the account is one all the same.
+    let told = r#"{"status":"valid","externalAccountBinding":{"payload":"e30","signatures":[]}}"#;
+    let account: Account = read(told);
+    assert_eq!(account, Account::new(AccountStatus::Valid));
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
+    time::Instant,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header, uri};
-use mdm_transport::{HttpTransport, TransportError, TransportErrorKind};
+use mdm_transport::{HttpTransport, SendLimits, TransportError, TransportErrorKind};
 
 /// Carries a request to addresses that were looked up and checked before.
 #[async_trait]
@@ -47,8 +48,13 @@ impl<T: HttpTransport> PinnedTransport for ByAddress<T> {
             return Err(unfit());
         }
         request.headers_mut().insert(header::HOST, name);
+        let (begun, limits) = (Instant::now(), SendLimits::of(&request));
         let mut last = unfit();
         for address in addresses {
+            let left = limits.deadline.saturating_sub(begun.elapsed());
+            request
+                .extensions_mut()
+                .insert(SendLimits::new(limits.body, left));
             let authority = match (uri.port_u16(), address) {
                 (Some(port), address) => SocketAddr::new(*address, port).to_string(),
                 (None, IpAddr::V4(address)) => address.to_string(),
