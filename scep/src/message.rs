@@ -75,7 +75,7 @@ impl PkiMessage {
     /// caller to judge.
     ///
     /// # Errors
-    /// [`Error::Signature`] if it does not hold, or the signer's certificate is not in the message.
+    /// [`Error::Signature`] if it does not hold, or the signer's certificate is neither in the message nor known.
     pub fn verify(&self) -> Result<(), Error> {
         let signer = self.signed.signers().first().ok_or(Error::Signature)?;
         self.signed
@@ -86,7 +86,7 @@ impl PkiMessage {
     /// The certificate whose key signed the message.
     ///
     /// # Errors
-    /// [`Error::Missing`] for a message that came without it.
+    /// [`Error::Missing`] for a message that came without it, where it is not known either.
     pub fn signer(&self) -> Result<&Certificate, Error> {
         self.signed
             .signers()

@@ -237,6 +237,10 @@ impl Server {
         };
         let read = |content: &[u8]| CertificateRequest::from_der(content).ok();
         let (csr, cipher) = self.open(message, read).await?;
+        if csr.is_none() {
+            // Takes the time of reading one: a clock must not tell garbage from a CSR, whosever it is.
+            let _ = Certificate::from_der(signer.to_der()).and_then(|decoy| decoy.public_key());
+        }
         let csr = csr.filter(|csr| match (&way, csr.public_key()) {
             (Way::Challenge, Ok(of)) => self.policy.throwaway_signer || of.same_key(&key),
             (Way::Renewal(_), Ok(_)) => true,
@@ -244,8 +248,7 @@ impl Server {
         });
         let csr = csr.filter(has_whole_subject);
         let Some(csr) = csr else {
-            // Takes the time of reading a CSR and of the verification below: a clock must not tell garbage from one.
-            let _ = Certificate::from_der(signer.to_der()).and_then(|decoy| decoy.public_key());
+            // Takes the time of the verification below.
             let _ = message.verify();
             return Err(Refusal::Envelope.into());
         };

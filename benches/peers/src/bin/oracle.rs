@@ -1,6 +1,6 @@
 //! `cargo xtask bench oracle`: whether a clock tells how a SCEP request failed inside its envelope.
 //!
-//! A content key that does not unwrap, and content that was altered on the way, are the two answers that an
+//! A content key that does not unwrap, and content that was altered or is of another sender, are answers that an
 //! attacker would need to tell apart to decrypt what others have sent. Both are the same refusal; here the processor
 //! time of the whole operation is taken, in the process, with no network and no neighbour to blur it. Runs of the kinds take
 //! turns in an order by chance, and each message is read from a fresh copy: where a kind's messages lie in memory would tell
@@ -47,9 +47,16 @@ enum Kind {
     RandomContent,
     /// One bit of the encrypted content is altered, so that the padding mostly holds.
     AlteredContent,
+    /// The content is a sound CSR, of another key than the message's.
+    OthersCsr,
 }
 
-const KINDS: [Kind; 3] = [Kind::RandomKey, Kind::RandomContent, Kind::AlteredContent];
+const KINDS: [Kind; 4] = [
+    Kind::RandomKey,
+    Kind::RandomContent,
+    Kind::AlteredContent,
+    Kind::OthersCsr,
+];
 
 impl Kind {
     fn name(self) -> &'static str {
@@ -57,6 +64,7 @@ impl Kind {
             Self::RandomKey => "random key",
             Self::RandomContent => "random content",
             Self::AlteredContent => "altered content",
+            Self::OthersCsr => "another's CSR",
         }
     }
 }
@@ -75,7 +83,7 @@ fn main() -> ExitCode {
 fn run() -> Result<bool, Failure> {
     let world = World::new()?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let [key, random, altered] = runtime.block_on(world.measure())?;
+    let [key, random, altered, others] = runtime.block_on(world.measure())?;
     println!(
         "oracle: {SAMPLES} refusals of each kind, in turns by chance, the same in class and size"
     );
@@ -84,6 +92,7 @@ fn run() -> Result<bool, Failure> {
     for (kind, times) in [
         (Kind::RandomContent, random),
         (Kind::AlteredContent, altered),
+        (Kind::OthersCsr, others),
     ] {
         let (one, other) = (median(&key), median(&times));
         let apart = (one - other).abs();
@@ -109,6 +118,7 @@ struct World {
     key: PrivateKey,
     signer: Certificate,
     csr: Vec<u8>,
+    others_csr: Vec<u8>,
 }
 
 impl World {
@@ -134,24 +144,31 @@ impl World {
             .validity(now, now + TimeDelta::days(1))
             .self_signed(&key)?;
         let csr = CertificateRequestBuilder::new(Name::from_common_name("device"))
-            .challenge_password("d2c1f9a0b7e34856d2c1f9a0b7e34856d2c1f9a0")
-            .sign(&key)?;
+            .challenge_password("d2c1f9a0b7e34856d2c1f9a0b7e34856d2c1f9a0");
+        let others_csr = csr.clone().sign(&PrivateKey::generate(KeySpec::Rsa2048)?)?;
+        let csr = csr.sign(&key)?;
         Ok(Self {
             server,
             ca,
             key,
             signer,
             csr: csr.to_der().to_vec(),
+            others_csr: others_csr.to_der().to_vec(),
         })
     }
 
     /// A message that fails in this way, its outer signature sound.
     fn message(&self, kind: Kind) -> Result<Vec<u8>, Failure> {
-        let mut envelope = EnvelopedDataBuilder::new(&self.csr)
+        let content = match kind {
+            Kind::OthersCsr => &self.others_csr,
+            _ => &self.csr,
+        };
+        let mut envelope = EnvelopedDataBuilder::new(content)
             .cipher(ContentCipher::Aes128Cbc)
             .recipient(&self.ca)
             .encrypt()?;
         match kind {
+            Kind::OthersCsr => {}
             Kind::RandomKey => wrapped_key(&mut envelope)?.copy_from_slice(&below_modulus()?),
             Kind::RandomContent => {
                 for block in self.content(&mut envelope)?.chunks_mut(16) {
@@ -186,14 +203,14 @@ impl World {
     }
 
     /// Times in microseconds, by kind.
-    async fn measure(&self) -> Result<[Vec<f64>; 3], Failure> {
-        let mut messages = [const { Vec::new() }; 3];
+    async fn measure(&self) -> Result<[Vec<f64>; 4], Failure> {
+        let mut messages = [const { Vec::new() }; 4];
         for _ in 0..MESSAGES {
             for (messages, kind) in messages.iter_mut().zip(KINDS) {
                 messages.push(self.message(kind)?);
             }
         }
-        let mut times = [const { Vec::new() }; 3];
+        let mut times = [const { Vec::new() }; 4];
         let (mut dice, mut size) = (Dice(7), None);
         // The first turns warm up.
         for turn in 0..SAMPLES + MESSAGES {
@@ -292,8 +309,8 @@ impl Dice {
     }
 
     /// The kinds in some order.
-    fn order(&mut self) -> [usize; 3] {
-        let mut order = [0, 1, 2];
+    fn order(&mut self) -> [usize; 4] {
+        let mut order = [0, 1, 2, 3];
         self.shuffle(&mut order);
         order
     }

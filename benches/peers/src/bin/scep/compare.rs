@@ -134,8 +134,10 @@ impl Runs {
     fn one(&mut self, on: &Runtime, devices: &Devices, connections: usize) -> Result<(), Failure> {
         let server = Running::start(self.side)?;
         let runs = async {
-            load::run(&server, devices, 0, WARM, connections).await?;
-            load::run(&server, devices, WARM, self.requests, connections).await
+            let warm = load::run(&server, devices, 0, WARM, connections).await?;
+            let mut run = load::run(&server, devices, WARM, self.requests, connections).await?;
+            run.failed += warm.failed;
+            Ok::<_, Failure>(run)
         };
         self.runs.push(on.block_on(runs)?);
         Ok(())
