@@ -12,7 +12,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
 use mdm_core::Clock;
-use mdm_pki::{Certificate, cms};
+use mdm_pki::{
+    Certificate, CertificateRequest, CertificateRequestBuilder, Name, PublicKey,
+    SignatureAlgorithm, cms,
+};
 
 pub use self::responder::Responder;
 use self::{gate::Gates, pki_operation::Answer};
@@ -46,6 +49,7 @@ pub struct Server {
     expiry: ExpiryWatch,
     ca_cert: (HeaderValue, Bytes),
     next_ca: Option<NextCa>,
+    decoy: CertificateRequest,
 }
 
 impl Server {
@@ -232,6 +236,7 @@ impl ServerBuilder {
     /// somebody else.
     pub fn build(self) -> Result<Server, Error> {
         let ca_cert = ca_cert(self.authority.chain(), self.responder.certificate())?;
+        let decoy = decoy(self.responder.decrypter().public_key())?;
         Ok(Server {
             authority: self.authority,
             responder: self.responder,
@@ -245,8 +250,17 @@ impl ServerBuilder {
             expiry: ExpiryWatch::new(self.warn_before),
             ca_cert,
             next_ca: self.next_ca,
+            decoy,
         })
     }
+}
+
+/// A CSR as a device sends it, but with a signature that does not hold: what is read where the content is none.
+fn decoy(key: &PublicKey) -> Result<CertificateRequest, Error> {
+    let decoy = CertificateRequestBuilder::new(Name::from_common_name("decoy"))
+        .challenge_password(&"0".repeat(40))
+        .prepare(key, SignatureAlgorithm::RsaPkcs1Sha256)?;
+    Ok(decoy.finish(&[0; 256])?)
 }
 
 /// The answer to GetCACert: the CA alone, or the RA first and then the CA's chain.

@@ -237,15 +237,18 @@ impl Server {
         };
         let read = |content: &[u8]| CertificateRequest::from_der(content).ok();
         let (csr, cipher) = self.open(message, read).await?;
-        if csr.is_none() {
-            // Takes the time of reading one: a clock must not tell garbage from a CSR, whosever it is.
-            let _ = Certificate::from_der(signer.to_der()).and_then(|decoy| decoy.public_key());
-        }
-        let csr = csr.filter(|csr| match (&way, csr.public_key()) {
+        // A CSR is read and something that is none, whatever came: a clock must not tell garbage from a CSR, whosever it is.
+        let other = match csr {
+            Some(_) => &[][..],
+            None => self.decoy.to_der(),
+        };
+        let is_signers = |csr: &CertificateRequest| match (&way, csr.public_key()) {
             (Way::Challenge, Ok(of)) => self.policy.throwaway_signer || of.same_key(&key),
             (Way::Renewal(_), Ok(_)) => true,
             (_, Err(_)) => false,
-        });
+        };
+        let _ = read(other).as_ref().is_some_and(is_signers);
+        let csr = csr.filter(is_signers);
         let csr = csr.filter(has_whole_subject);
         let Some(csr) = csr else {
             // Takes the time of the verification below.
