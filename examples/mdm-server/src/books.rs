@@ -102,3 +102,28 @@ impl Entry {
                 .any(|name| names.contains(&name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mdm_sdk::{
+        core::{Clock as _, SystemClock},
+        pki::{CertificateBuilder, KeySpec, Name, PrivateKey},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_pin_is_known_in_both_of_its_forms() {
+        let key = PrivateKey::generate(KeySpec::P256).unwrap();
+        let now = SystemClock.now();
+        let [one, other] = ["one", "other"].map(|name| {
+            let builder = CertificateBuilder::new(Name::from_common_name(name), key.public_key());
+            builder.validity(now, now).self_signed(&key).unwrap()
+        });
+        for pin in [Fingerprint::of(&one), Fingerprint::of_whole(&one)] {
+            let pin = pin.unwrap();
+            assert!(is_of(&pin, &one).unwrap());
+            assert!(!is_of(&pin, &other).unwrap());
+        }
+    }
+}

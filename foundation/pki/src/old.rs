@@ -32,7 +32,7 @@ fn is_unknown(stack: &ErrorStack) -> bool {
     stack.errors().iter().any(|error| {
         let reason = error.reason().unwrap_or_default();
         // The readers of files say so of any that they cannot read; the ciphers themselves of what they do not have.
-        // Theirs is an algorithm where it is the key's.
+        // Of a kind of key they say that its algorithm is unsupported.
         let of_cipher = error.library() == Some("digital envelope routines");
         (of_cipher && reason.contains("unsupported") && !reason.contains("algorithm"))
             || [

@@ -203,14 +203,14 @@ impl World {
     }
 
     /// Times in microseconds, by kind.
-    async fn measure(&self) -> Result<[Vec<f64>; 4], Failure> {
-        let mut messages = [const { Vec::new() }; 4];
+    async fn measure(&self) -> Result<[Vec<f64>; KINDS.len()], Failure> {
+        let mut messages = [const { Vec::new() }; KINDS.len()];
         for _ in 0..MESSAGES {
             for (messages, kind) in messages.iter_mut().zip(KINDS) {
                 messages.push(self.message(kind)?);
             }
         }
-        let mut times = [const { Vec::new() }; 4];
+        let mut times = [const { Vec::new() }; KINDS.len()];
         let (mut dice, mut size) = (Dice(7), None);
         // The first turns warm up.
         for turn in 0..SAMPLES + MESSAGES {
@@ -309,8 +309,8 @@ impl Dice {
     }
 
     /// The kinds in some order.
-    fn order(&mut self) -> [usize; 4] {
-        let mut order = [0, 1, 2, 3];
+    fn order(&mut self) -> [usize; KINDS.len()] {
+        let mut order = std::array::from_fn(|kind| kind);
         self.shuffle(&mut order);
         order
     }

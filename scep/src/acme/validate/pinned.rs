@@ -130,4 +130,25 @@ mod tests {
         let (sent_one, seen) = send("https://a.example.com/");
         assert!(!sent_one && seen.is_empty());
     }
+
+    #[test]
+    fn all_addresses_have_one_deadline() {
+        let given = Arc::new(Mutex::new(Vec::new()));
+        let noted = given.clone();
+        let transport = ByAddress(transport_fn(move |request: Request<Bytes>| {
+            noted.lock().unwrap().push(SendLimits::of(&request));
+            async { Err(TransportErrorKind::Connect.into()) }
+        }));
+        let addresses = [PUBLIC.parse().unwrap(), "2606:4700::1".parse().unwrap()];
+        let mut request = Request::get("http://a.example.com/")
+            .body(Bytes::new())
+            .unwrap();
+        let limits = SendLimits::new(100, std::time::Duration::from_secs(10));
+        request.extensions_mut().insert(limits);
+        let outcome = transport.send_to(&addresses, request).now_or_never();
+        assert!(outcome.unwrap().is_err());
+        let given = given.lock().unwrap();
+        assert!(given.iter().all(|it| it.body == limits.body));
+        assert!(given[1].deadline < given[0].deadline && given[0].deadline <= limits.deadline);
+    }
 }
